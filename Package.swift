@@ -42,6 +42,27 @@ let portable: [Target] = [
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: embeddedFeatures)
+}
+
+let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
+
+if Context.environment["LIGHTNODE_BOARD"] == nil {
+    package.targets += [
+        firmware("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
+        firmware("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        .executableTarget(name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
+                          swiftSettings: embeddedFeatures),
+        tests("CBORTests", ["CBOR", "CodecSupport"]),
+        tests("COSETests", ["CBOR", "COSE", "CodecSupport"]),
+        tests("CoAPTests", ["CBOR", "CoAP", "CodecSupport"]),
+        tests("SlipmuxTests", ["Slipmux", "CodecSupport"]),
+        tests("Bech32Tests", ["Bech32", "CodecSupport"]),
+        tests("FuzzReplayTests", ["FuzzProperties"]),
+    ]
+}
+
 if let board = Context.environment["LIGHTNODE_BOARD"] {
     let mcu = Context.environment["LIGHTNODE_MCU"] ?? ""
     let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
