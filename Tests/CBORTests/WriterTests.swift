@@ -49,16 +49,18 @@ func overflow() throws {
         writer.bytes([UInt8](repeating: 1, count: 40))
         writer.endBytes(mark)
     }
-    let whole = CBOR.encode(write)
+    let whole = CBOR.encode { write(&$0) }
     for size in 0...whole.count {
         var buffer = [UInt8](repeating: 0xee, count: size)
         var writer = CBORWriter(buffer.mutableSpan)
         write(&writer)
         if size < whole.count {
-            #expect(writer.overflowed)
+            let overflowed = writer.overflowed
+            #expect(overflowed)
             #expect(throws: CBORError.overflow) { _ = try writer.finish() }
         } else {
-            #expect(try writer.finish() == whole.count)
+            let count = try writer.finish()
+            #expect(count == whole.count)
             #expect(buffer == whole)
         }
     }
@@ -88,8 +90,8 @@ func floats() throws {
 func floatForms() {
     for pattern in UInt16.min...UInt16.max {
         let value = Double(Float16(bitPattern: pattern))
-        let single = CBOR.encode { $0.raw(([0xfa] + withUnsafeBytes(of: Float(value).bitPattern.bigEndian) { Array($0) }).span.bytes) }
-        let double = CBOR.encode { $0.raw(([0xfb] + withUnsafeBytes(of: value.bitPattern.bigEndian) { Array($0) }).span.bytes) }
+        let single = [0xfa] + withUnsafeBytes(of: Float(value).bitPattern.bigEndian) { Array($0) }
+        let double = [0xfb] + withUnsafeBytes(of: value.bitPattern.bigEndian) { Array($0) }
         for bytes in [single, double] {
             var reader = CBORReader(bytes.span.bytes)
             if (try? reader.double()) != nil { Issue.record("\(hexString(bytes))") }
