@@ -42,8 +42,8 @@ let portable: [Target] = [
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: embeddedFeatures)
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: embeddedFeatures)
 }
 
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
@@ -60,6 +60,7 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
         tests("SlipmuxTests", ["Slipmux", "CodecSupport"]),
         tests("Bech32Tests", ["Bech32", "CodecSupport"]),
         tests("FuzzReplayTests", ["FuzzProperties"]),
+        tests("CodecWitnessTests", ["codec-witness"]),
     ]
 }
 
