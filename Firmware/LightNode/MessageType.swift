@@ -50,11 +50,11 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
             ClaimShape(cwt: [.audience], cwtOptional: [.expiry, .issuedAt], node: [.epoch, .seq, .call], nodeOptional: [.token, .nested])
         case .bind:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq], nodeOptional: [.recoveryKey, .flags])
-        case .release, .takeover:
+        case .release:
             ClaimShape(cwt: [.audience], node: [.epoch, .seq])
         case .transfer, .rotate:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq, .nested])
-        case .recover:
+        case .recover, .takeover:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq])
         case .backups:
             ClaimShape(cwt: [.audience], node: [.epoch, .seq, .backups])
