@@ -28,7 +28,7 @@ func firmware(_ name: String, path: String? = nil, _ dependencies: [Target.Depen
 
 // Lower modules never import higher ones; this list is in that order.
 let portable: [Target] = [
-    firmware("Ed25519"),
+    firmware("Ed25519", settings: [.enableExperimentalFeature("Volatile")]),
     firmware("CBOR"),
     firmware("COSE", ["CBOR"]),
     firmware("CoAP", ["CBOR"]),
@@ -41,6 +41,14 @@ let portable: [Target] = [
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
+
+if Context.environment["LIGHTNODE_BOARD"] == nil {
+    package.targets += [
+        .systemLibrary(name: "CSodium", path: "Host/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .testTarget(name: "Ed25519Tests", dependencies: ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
+                    resources: [.copy("vectors.json")], swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+    ]
+}
 
 if let board = Context.environment["LIGHTNODE_BOARD"] {
     let mcu = Context.environment["LIGHTNODE_MCU"] ?? ""
