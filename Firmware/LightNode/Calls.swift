@@ -59,7 +59,7 @@ struct ExpectedArgument {
     var most: Int32
 }
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func call(_ message: borrowing Message, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         guard condition == .owned else { throw .wrongState }
         var entry = LogEntry()

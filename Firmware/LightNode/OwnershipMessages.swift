@@ -3,7 +3,7 @@
 import CBOR
 import Ed25519
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func changeOwnership(_ message: borrowing Message, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         let signer = try authority(message)
         try checkSequence(message.claims.seq, of: signer)

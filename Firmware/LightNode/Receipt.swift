@@ -69,7 +69,7 @@ func chain(_ previous: Bytes32, _ entry: LogEntry) -> Bytes32 {
     return bytes32(digest.span.bytes)
 }
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Signs the receipt of an entry just completed.
     mutating func writeReceipt(
         _ entry: LogEntry, epoch: UInt32, previous: Bytes32, digest: Bytes64, expected: ExpectedArgument? = nil,
@@ -140,6 +140,6 @@ extension Node {
 extension CBORWriter {
     @_lifetime(self: copy self)
     mutating func text(_ text: FlashText) {
-        text.withBytes { self.text($0) }
+        self.text(text.bytes)
     }
 }

@@ -3,7 +3,7 @@
 import CBOR
 import Devices
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes the `status` map.
     public mutating func writeStatus(_ writer: inout CBORWriter) {
         writer.map(16)
