@@ -40,11 +40,22 @@ let portable: [Target] = [
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
+// The host. Modules in the order of who may import whom.
+if Context.environment["LIGHTNODE_BOARD"] == nil {
+    package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
+    package.targets += [
+        .systemLibrary(name: "CSodium", path: "Host/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .target(name: "FirmwareBuild", dependencies: ["CSodium"], path: "Host/FirmwareBuild"),
+        .target(name: "Emulation", dependencies: ["FirmwareBuild"], path: "Host/Emulation"),
+    ]
+}
+
 if let board = Context.environment["LIGHTNODE_BOARD"] {
     let mcu = Context.environment["LIGHTNODE_MCU"] ?? ""
     let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
     package.targets += [
-        .target(name: "Startup", path: "Firmware/Startup"),
+        .target(
+            name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]),
         firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: [.enableExperimentalFeature("Volatile")]),
         firmware("Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
     ]
