@@ -40,6 +40,41 @@ let portable: [Target] = [
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
+// The host: system libraries, then modules in the order of who may import whom.
+if Context.environment["LIGHTNODE_BOARD"] == nil {
+    func system(_ name: String, pkgConfig: String, debian: String) -> Target {
+        .systemLibrary(name: name, path: "Host/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
+    }
+    func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Host/\(name)")
+    }
+    func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+        .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
+    }
+    package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
+    package.targets += [
+        system("CSodium", pkgConfig: "libsodium", debian: "libsodium-dev"),
+        system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
+        system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
+        host("Reporting", []),
+        host("Transport", ["CoAP", "Reporting"]),
+        host("ControlNode", ["CBOR", "COSE", "Bech32", "Transport", "Reporting", "CSodium"]),
+        host("Provisioning", ["ControlNode", "CQREncode"]),
+        .executableTarget(
+            name: "lightnode",
+            dependencies: [
+                "Reporting", "Transport", "ControlNode", "Provisioning", "CEdit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Host/lightnode"),
+        tests("TransportTests", ["Transport"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium"]),
+        tests("ProvisioningTests", ["Provisioning"]),
+        tests("CLITests", ["lightnode"]),
+    ]
+    package.products.append(.executable(name: "lightnode", targets: ["lightnode"]))
+}
+
 if let board = Context.environment["LIGHTNODE_BOARD"] {
     let mcu = Context.environment["LIGHTNODE_MCU"] ?? ""
     let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
