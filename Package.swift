@@ -31,11 +31,13 @@ let portable: [Target] = [
     firmware("Ed25519"),
     firmware("CBOR"),
     firmware("COSE", ["CBOR"]),
-    firmware("CoAP"),
+    firmware("CoAP", ["CBOR"]),
+    firmware("Slipmux"),
+    firmware("Bech32"),
     firmware("HAL"),
     firmware("FlashStore", ["HAL"]),
     firmware("Devices", ["HAL"]),
-    firmware("LightNode", ["Ed25519", "CBOR", "COSE", "HAL", "FlashStore", "Devices"]),
+    firmware("LightNode", ["Ed25519", "CBOR", "COSE", "Bech32", "HAL", "FlashStore", "Devices"]),
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
