@@ -48,7 +48,8 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
         .systemLibrary(name: name, path: "Host/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
     }
     func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-        .target(name: name, dependencies: dependencies, path: "Host/\(name)")
+        .target(
+            name: name, dependencies: dependencies, path: "Host/\(name)", swiftSettings: [.enableExperimentalFeature("Lifetimes")])
     }
     func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
         .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
@@ -59,9 +60,9 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
         system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
-        host("Transport", ["CoAP", "Reporting"]),
-        host("ControlNode", ["CBOR", "COSE", "Bech32", "Transport", "Reporting", "CSodium"]),
-        host("Provisioning", ["ControlNode", "CQREncode"]),
+        host("Transport", ["CoAP", "Slipmux", "Reporting"]),
+        host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
+        host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
         .executableTarget(
             name: "lightnode",
             dependencies: [

@@ -15,7 +15,8 @@ public struct Controller: Sendable {
     /// The controller that lives in `home`, with its key there or in `keyFile`.
     public init(_ home: Home, keyFile: PrivateFile? = nil, passphrase: () throws -> String?) throws {
         self.init(
-            key: try ControllerKey.load(from: keyFile ?? home.controllerKey, passphrase: passphrase), sequence: home.sequenceClock,
+            key: try ControllerKey.load(from: keyFile ?? home.controllerKey, passphrase: passphrase),
+            sequence: home.sequenceClock,
             book: DeviceBook(home.deviceBook))
     }
 }

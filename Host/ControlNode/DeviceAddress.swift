@@ -15,7 +15,9 @@ public struct DeviceAddress: Hashable, Sendable {
 
     private init(hash: [UInt8]) {
         bytes = hash
-        guard let text = try? Bech32.encode(prefix: "node", hash) else { preconditionFailure("20 bytes fit bech32m's 90 characters") }
+        guard let text = try? Bech32.encode(prefix: "node", hash) else {
+            preconditionFailure("20 bytes fit bech32m's 90 characters")
+        }
         self.text = text
     }
 
@@ -23,7 +25,9 @@ public struct DeviceAddress: Hashable, Sendable {
     public init(parsing text: String) throws {
         let hash: [UInt8]
         do { hash = try Bech32.decode(prefix: "node", text) } catch {
-            throw Failure(.usage, "“\(text)” is no device address: \(error)", advice: "Copy it whole from “lightnode status” or from the label")
+            throw Failure(
+                .usage, "“\(text)” is no device address: \(error)",
+                advice: "Copy it whole from “lightnode status” or from the label")
         }
         guard hash.count == Self.size else {
             throw Failure(
@@ -40,7 +44,9 @@ public struct DeviceAddress: Hashable, Sendable {
 extension DeviceAddress: CustomStringConvertible, Codable {
     public var description: String { text }
 
-    public init(from decoder: any Decoder) throws { try self.init(parsing: try decoder.singleValueContainer().decode(String.self)) }
+    public init(from decoder: any Decoder) throws {
+        try self.init(parsing: try decoder.singleValueContainer().decode(String.self))
+    }
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()

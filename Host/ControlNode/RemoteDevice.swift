@@ -21,7 +21,7 @@ public struct RemoteMethod: Sendable {
 
     /// Sends the command; returns the verified receipt of an executed one, and throws `NotDone` with the receipt of any other.
     @discardableResult
-    public func callAsFunction(_ arguments: Argument...) async throws -> Receipt {
+    public func callAsFunction(_ arguments: Value...) async throws -> Receipt {
         let receipt = try await device.node.send(Call(device: device.name, method: name, arguments: arguments))
         guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
         return receipt

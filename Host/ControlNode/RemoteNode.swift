@@ -1,5 +1,4 @@
 // A light node as its control node sees it: ask, bind, command, and believe only what it signed.
-import CBOR
 import CoAP
 import Foundation
 import Reporting
@@ -21,70 +20,84 @@ public struct RemoteNode: Sendable {
 
     // MARK: Asking
 
-    public func status() async throws -> DeviceStatus { try DeviceStatus(try await get("status"), from: client.name) }
+    private var probe: DeviceProbe { DeviceProbe(client) }
+
+    public func status() async throws -> DeviceStatus { try await probe.status() }
 
     /// The devices of the node and their methods.
-    public func devices() async throws -> [DeviceDescription] { try DeviceDescription.list(try await get("devices"), from: client.name) }
-
-    /// Challenges the device to prove that it holds `identity`.
-    public func attest(_ identity: PublicKey, network: UInt64) async throws -> Attestation {
-        let nonce = randomBytes(Attestation.nonceSize)
-        let request = CBOR.encode { writer in
-            writer.map(1)
-            writer.key(10)
-            writer.bytes(nonce)
-        }
-        let answer = try await post("attest", request, contentFormat: CoAPContentFormat.cbor)
-        return try Attestation(verifying: answer, nonce: nonce, identity: identity, network: network)
-    }
+    public func devices() async throws -> [DeviceDescription] { try await probe.devices() }
 
     // MARK: Owning
 
     /// Makes this control node the device's owner, with the secret of its label, and remembers the device.
     ///
-    /// Binding again after a lost answer is harmless: if the device obeys this very key already, that is recorded.
+    /// Binding again after a lost answer is harmless: the device's log then shows that the earlier bind was ours.
     @discardableResult
     public func bind(label: ClaimLabel, name: String? = nil) async throws -> Receipt {
         let status = try await status()
-        guard let address = status.address else {
-            throw Failure(.usage, "\(client.name) is blank: it has no identity yet", advice: "Provision it first: lightnode provision")
-        }
+        guard let address = status.address else { throw blank }
         guard address == label.address else {
             throw Failure(
                 .usage, "the label is for \(label.address), but \(client.name) is \(address)",
                 advice: "Use the label that came with this device, or name the right device with --device")
         }
         guard let identity = status.identity else {
-            throw Failure(
-                .malformedAnswer, "\(client.name) does not show its identity key, so its receipts could not be verified",
-                advice: "Check that the firmware and lightnode belong to the same release")
+            throw probe.malformed("status", "without its identity key, so that its receipts could not be verified")
         }
-        let attestation = try await attest(identity, network: status.network)
+        let before = try await probe.attest(identity, network: status.network)
+        if let known = try controller.book.device(address), let sent = known.unconfirmedBind {
+            if let receipt = try await pastReceipt(of: sent, from: identity, network: status.network) {
+                return try await confirm(receipt, identity: identity, network: status.network)
+            }
+        }
         let message = SignedMessage.bind(
-            address, owner: controller.key.publicKey, epoch: attestation.epoch, sequence: try controller.sequence.next(),
+            address, owner: controller.key.publicKey, epoch: before.epoch, sequence: try controller.sequence.next(),
             network: status.network, claim: label.claimKey)
-        let receipt = try await deliver(message, identity: identity, network: status.network)
-        guard receipt.outcome == .done else { return receipt }
+        // On the disk before it is sent: whatever happens now, the next attempt can tell whether this one succeeded.
+        let owned = try controller.book.device(address).flatMap { $0.unconfirmedBind == nil ? $0 : nil }
+        if owned == nil {
+            var device = KnownDevice(
+                address: address, identity: identity, network: status.network, epoch: before.epoch,
+                owner: controller.key.publicKey, name: name)
+            device.unconfirmedBind = .init(message)
+            try controller.book.record(device)
+        }
+        do {
+            let receipt = try await deliver(message, identity: identity, network: status.network)
+            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+            return try await confirm(receipt, identity: identity, network: status.network, name: name)
+        } catch let error where error is Refusal || error is NotDone {
+            if owned == nil { try controller.book.forget(address) }
+            throw error
+        }
+    }
+
+    /// Records the device as owned: its receipt says so.
+    private func confirm(_ receipt: Receipt, identity: PublicKey, network: UInt64, name: String? = nil) async throws -> Receipt {
+        // Asked for again, signed, rather than reckoned: the epoch is what every later message depends on.
+        let after = try await probe.attest(identity, network: network)
         var device = KnownDevice(
-            address: address, identity: identity, network: status.network, epoch: receipt.epoch + 1,
-            owner: controller.key.publicKey, name: name)
-        device.epoch = try await self.status().epoch
+            address: receipt.device, identity: identity, network: network, epoch: after.epoch, owner: controller.key.publicKey,
+            name: try name ?? controller.book.device(receipt.device)?.name)
         device.nextIndex = receipt.index + 1
         device.chain = receipt.chain.hex
         try controller.book.record(device)
         return receipt
     }
 
+    private var blank: Failure {
+        Failure(.usage, "\(client.name) is blank: it has no identity yet", advice: "Provision it first: lightnode provision")
+    }
+
     /// The entry of the device book for the device at the other end.
     public func known() async throws -> KnownDevice {
         let status = try await status()
-        guard let address = status.address else {
-            throw Failure(.usage, "\(client.name) is blank: it has no identity yet", advice: "Provision it first: lightnode provision")
-        }
-        guard let device = try controller.book.device(address) else {
+        guard let address = status.address else { throw blank }
+        guard let device = try controller.book.device(address), device.unconfirmedBind == nil else {
             throw Failure(
                 .usage, "\(client.name) is \(address), which this control node does not own",
-                advice: status.state == .unowned ? "Bind it with its label: lightnode bind --label TEXT" : "Use the key of its owner")
+                advice: status.state == .unowned
+                    ? "Bind it with its label: lightnode bind --label TEXT" : "Use the key of its owner")
         }
         return device
     }
@@ -97,7 +110,9 @@ public struct RemoteNode: Sendable {
     ///   - fresh: fetch a one-time token first, which proves to the device that the message was signed just now.
     ///   - expires: the device refuses the message from then on.
     @discardableResult
-    public func send(_ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil) async throws -> Receipt {
+    public func send(_ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil) async throws
+        -> Receipt
+    {
         let device = try await known()
         var token = fresh ? try await self.token() : nil
         while true {
@@ -124,28 +139,41 @@ public struct RemoteNode: Sendable {
 
     /// A one-time token of the device: 8 bytes, valid until used, replaced or reset.
     public func token() async throws -> [UInt8] {
-        let body = try await get("token")
+        let body = try await probe.get("token")
         // The body is the token, bare or as a CBOR byte string.
         let token = body.count == 8 ? body : (try? CBORItem(body))?.bytes ?? []
-        guard token.count == 8 else { throw malformed("token", "of \(token.count) bytes instead of 8") }
+        guard token.count == 8 else { throw probe.malformed("token", "of \(token.count) bytes instead of 8") }
         return token
     }
 
     /// The receipts that the device keeps, from number `first` on, each verified, and the chain between them too.
     public func history(from first: UInt32 = 0) async throws -> [Receipt] {
         let device = try await known()
+        return try await receipts(from: first, identity: device.identity, network: device.network)
+    }
+
+    /// The receipt of a message sent earlier, if the device's log still has it.
+    private func pastReceipt(of sent: KnownDevice.SentMessage, from identity: PublicKey, network: UInt64) async throws -> Receipt?
+    {
+        guard let hash = [UInt8](hex: sent.hash) else { return nil }
+        return try await receipts(from: 0, identity: identity, network: network).last {
+            $0.answers(sequence: sent.sequence, hash: hash)
+        }
+    }
+
+    private func receipts(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
         var receipts: [Receipt] = []
         var next = first
         while true {
-            let body = try await get("history", query: ["from=\(next)"])
+            let body = try await probe.get("history", query: ["from=\(next)"])
             let items: [[UInt8]]
-            do { items = try CBORItem.sequence(body) } catch { throw malformed("history", "that cannot be read: \(error)") }
+            do { items = try CBORItem.sequence(body) } catch { throw probe.malformed("history", "that cannot be read: \(error)") }
             if items.isEmpty { return receipts }
             for item in items {
-                let receipt = try Receipt(verifying: item, identity: device.identity, network: device.network)
-                guard receipt.index >= next else { throw malformed("history", "that goes back to entry \(receipt.index)") }
+                let receipt = try Receipt(verifying: item, identity: identity, network: network)
+                guard receipt.index >= next else { throw probe.malformed("history", "that goes back to entry \(receipt.index)") }
                 if let last = receipts.last, last.index + 1 == receipt.index, last.chain != receipt.previous {
-                    throw brokenChain(device, receipt)
+                    throw brokenChain(receipt)
                 }
                 receipts.append(receipt)
                 next = receipt.index + 1
@@ -155,9 +183,20 @@ public struct RemoteNode: Sendable {
 
     // MARK: Delivery
 
+    /// How a device refuses a message that it has taken already.
+    private static let reasonsOfRepetition: Set<String> = ["replayed", "wrong-epoch", "wrong-state", "token-invalid"]
+
     /// Posts a signed message and verifies the receipt that comes back.
     private func deliver(_ message: SignedMessage, identity: PublicKey, network: UInt64) async throws -> Receipt {
-        let answer = try await post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+        let answer: [UInt8]
+        do {
+            answer = try await probe.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+        } catch let refusal as Refusal where Self.reasonsOfRepetition.contains(refusal.reason) {
+            // When the first answer was lost on the way, the repetition is refused: the receipt is in the log.
+            let receipt = try? await pastReceipt(of: .init(message), from: identity, network: network)
+            guard let receipt else { throw refusal }
+            return receipt
+        }
         let receipt = try Receipt(verifying: answer, identity: identity, network: network)
         guard receipt.answers(message) else {
             throw Failure(
@@ -171,37 +210,17 @@ public struct RemoteNode: Sendable {
     private func remember(_ receipt: Receipt) throws {
         try controller.book.update(receipt.device) { device in
             if let next = device.nextIndex, let chain = device.chain {
-                if receipt.index < next { throw brokenChain(device, receipt) }
-                if receipt.index == next, receipt.previous.hex != chain { throw brokenChain(device, receipt) }
+                if receipt.index < next { throw brokenChain(receipt) }
+                if receipt.index == next, receipt.previous.hex != chain { throw brokenChain(receipt) }
             }
             device.nextIndex = receipt.index + 1
             device.chain = receipt.chain.hex
         }
     }
 
-    private func brokenChain(_ device: KnownDevice, _ receipt: Receipt) -> Failure {
+    private func brokenChain(_ receipt: Receipt) -> Failure {
         Failure(
-            .notAuthentic, "the log of \(device.address) does not continue the one seen before (at entry \(receipt.index))",
+            .notAuthentic, "the log of \(receipt.device) does not continue the one seen before (at entry \(receipt.index))",
             advice: "Its flash was exchanged or rolled back: do not trust its history, and look at the device")
-    }
-
-    private func get(_ path: String, query: [String] = []) async throws -> [UInt8] {
-        try answer(try await client.send(.get(path, query: query)), to: path)
-    }
-
-    func post(_ path: String, _ body: [UInt8], contentFormat: UInt16) async throws -> [UInt8] {
-        try answer(try await client.send(.post(path, body, contentFormat: contentFormat)), to: path)
-    }
-
-    private func answer(_ response: Response, to path: String) throws -> [UInt8] {
-        if response.isSuccess { return response.payload }
-        if let refusal = Refusal(problemDetails: response.payload) { throw refusal }
-        throw malformed("answer to /\(path)", "\(response.codeText) without a reason")
-    }
-
-    private func malformed(_ what: String, _ how: String) -> Failure {
-        Failure(
-            .malformedAnswer, "\(client.name) sent a \(what) \(how)",
-            advice: "Check that the firmware and lightnode belong to the same release")
     }
 }

@@ -36,3 +36,8 @@ public struct Failure: Error, Hashable, Codable, Sendable {
 extension Failure: CustomStringConvertible {
     public var description: String { "\(what)\n  \(advice)" }
 }
+
+/// An error of another module that knows how to be shown as a `Failure`.
+public protocol Reportable: Error {
+    var failure: Failure { get }
+}

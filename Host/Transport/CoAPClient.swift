@@ -100,9 +100,7 @@ public actor CoAPClient {
             guard payload.count == Int(block.number + 1) * block.size, payload.count < Self.maximumAnswer else {
                 throw malformed(request, "blocks that do not fit together")
             }
-            guard let next = CoAPBlock(number: block.number + 1, more: false, size: block.size) else {
-                throw malformed(request, "more blocks than CoAP allows")
-            }
+            let next = CoAPBlock(number: block.number + 1, more: false, sizeExponent: block.sizeExponent)
             var following = request
             following.payload = []
             following.contentFormat = nil
@@ -159,7 +157,8 @@ public actor CoAPClient {
         Failure(
             .unreachable,
             acknowledged
-                ? "\(name) took \(request) but never answered" : "\(name) does not answer (\(request), sent \(timing.retransmissions + 1) times)",
+                ? "\(name) took \(request) but never answered"
+                : "\(name) does not answer (\(request), sent \(timing.retransmissions + 1) times)",
             advice: "Check that the device runs light-node firmware and that no other program (a console?) uses the same line")
     }
 
@@ -307,8 +306,7 @@ public actor CoAPClient {
         if let last = observer.last, (number &- last) & 0xff_ffff == 0 || (number &- last) & 0xff_ffff >= 1 << 23 { return }
         observer.last = number
         observers[token] = observer
-        observer.continuation.yield(
-            Response(code: message.code.rawValue, contentFormat: message.contentFormat, payload: message.payload))
+        observer.continuation.yield(message.response)
     }
 
     private func answer(_ type: CoAPType, _ id: UInt16) async {

@@ -86,6 +86,9 @@ struct WireMessage: Sendable {
         }
     }
 
+    /// As the answer to a request, when it came in one piece.
+    var response: Response { Response(code: code.rawValue, contentFormat: contentFormat, payload: payload) }
+
     /// An empty acknowledgement or reset of the message `id`.
     static func empty(_ type: CoAPType, id: UInt16) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 4)

@@ -45,7 +45,9 @@ public final class DescriptorPipe: BytePipe {
         }
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
-            var waiting = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: wake, events: Int16(POLLIN), revents: 0)]
+            var waiting = [
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
+            ]
             if poll(&waiting, 2, -1) < 0 {
                 if errno == EINTR { continue }
                 break
@@ -60,7 +62,8 @@ public final class DescriptorPipe: BytePipe {
                 // EIO is how a terminal says that its other side is gone (an unplugged adapter, a closed pseudo-terminal).
                 let reason = String(cString: strerror(errno))
                 continuation.finish(
-                    throwing: Failure(.unreachable, "the line to \(name) broke: \(reason)", advice: "Check the cable, then try again"))
+                    throwing: Failure(
+                        .unreachable, "the line to \(name) broke: \(reason)", advice: "Check the cable, then try again"))
                 return
             }
         }
@@ -82,7 +85,8 @@ public final class DescriptorPipe: BytePipe {
             } else if code == EAGAIN || code == EINTR {
                 guard ContinuousClock.now < deadline else {
                     throw Failure(
-                        .unreachable, "\(name) takes no more bytes", advice: "Check that the device runs, and that no other program uses the line")
+                        .unreachable, "\(name) takes no more bytes",
+                        advice: "Check that the device runs, and that no other program uses the line")
                 }
                 try await Task.sleep(for: .milliseconds(2))
             } else {
@@ -95,7 +99,7 @@ public final class DescriptorPipe: BytePipe {
 
     /// `write`, without the signal that ends the process when the other side of a socket is gone.
     private static func write(_ descriptor: Int32, _ base: UnsafeRawPointer, _ count: Int) -> Int {
-        let sent = Foundation.send(descriptor, base, count, Int32(MSG_NOSIGNAL.rawValue))
+        let sent = Foundation.send(descriptor, base, count, Int32(MSG_NOSIGNAL))
         return sent < 0 && errno == ENOTSOCK ? Foundation.write(descriptor, base, count) : sent
     }
 

@@ -13,11 +13,14 @@ public enum SerialLine {
         var handedOver = false
         defer { if !handedOver { close(descriptor) } }
         guard isatty(descriptor) == 1 else {
-            throw Failure(.usage, "\(path) is no serial line", advice: "List them with: ls /dev/serial/by-id /dev/ttyACM* /dev/ttyUSB*")
+            throw Failure(
+                .usage, "\(path) is no serial line", advice: "List them with: ls /dev/serial/by-id /dev/ttyACM* /dev/ttyUSB*")
         }
         // Unlike TIOCEXCL this works against root as well, and other serial programs honour it.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw Failure(.unreachable, "\(path) is in use by another program", advice: "Close it (a console or a serial monitor?) and try again")
+            throw Failure(
+                .unreachable, "\(path) is in use by another program",
+                advice: "Close it (a console or a serial monitor?) and try again")
         }
         var settings = termios()
         guard tcgetattr(descriptor, &settings) == 0 else { throw refused(path, errno) }
@@ -47,7 +50,8 @@ public enum SerialLine {
                 .environment, "\(path) may not be opened: \(reason)",
                 advice: "Join the group that owns it (Debian: sudo adduser $USER dialout) and log in again")
         case ENOENT, ENXIO, ENODEV:
-            return Failure(.unreachable, "\(path) is not there", advice: "Plug the device in, and list lines with: ls /dev/serial/by-id")
+            return Failure(
+                .unreachable, "\(path) is not there", advice: "Plug the device in, and list lines with: ls /dev/serial/by-id")
         default: return Failure(.unreachable, "\(path) could not be opened: \(reason)", advice: "Check the cable, then try again")
         }
     }

@@ -11,13 +11,15 @@ public enum UnixSocket {
         let bytes = Array(path.utf8)
         guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
             throw Failure(
-                .environment, "the socket path \(path) is longer than the system allows (\(MemoryLayout.size(ofValue: address.sun_path) - 1) bytes)",
+                .environment,
+                "the socket path \(path) is longer than the system allows (\(MemoryLayout.size(ofValue: address.sun_path) - 1) bytes)",
                 advice: "Use a folder with a shorter name")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else {
-            throw Failure(.environment, "no socket could be made: \(String(cString: strerror(errno)))", advice: "Close other programs")
+            throw Failure(
+                .environment, "no socket could be made: \(String(cString: strerror(errno)))", advice: "Close other programs")
         }
         let status = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -68,7 +68,8 @@ public struct ControllerKey: Sendable {
             }
             let secret = SealedSecret(operations: sealed.operations, memory: sealed.memory, salt: salt, nonce: nonce, sealed: box)
             guard let opened = try secret.open(passphrase: phrase) else {
-                throw Failure(.environment, "the passphrase does not open \(file.path)", advice: "Try again; upper and lower case count")
+                throw Failure(
+                    .environment, "the passphrase does not open \(file.path)", advice: "Try again; upper and lower case count")
             }
             seed = opened
         } else if var bytes = contents.seed.flatMap({ [UInt8](hex: $0) }) {
@@ -85,7 +86,8 @@ public struct ControllerKey: Sendable {
     private static func contents(of file: PrivateFile) throws -> Contents {
         var bytes = try file.read()
         defer { wipe(&bytes) }
-        guard let contents = try? JSONDecoder().decode(Contents.self, from: Data(bytes)), contents.format == Contents.format else {
+        guard let contents = try? JSONDecoder().decode(Contents.self, from: Data(bytes)), contents.format == Contents.format
+        else {
             throw damaged(file, "it is no controller key")
         }
         guard contents.version == 1 else {
@@ -97,7 +99,9 @@ public struct ControllerKey: Sendable {
     }
 
     private static func damaged(_ file: PrivateFile, _ why: String) -> Failure {
-        Failure(.environment, "the key file \(file.path) cannot be used: \(why)", advice: "Restore it from a copy, or name another with --key")
+        Failure(
+            .environment, "the key file \(file.path) cannot be used: \(why)",
+            advice: "Restore it from a copy, or name another with --key")
     }
 }
 

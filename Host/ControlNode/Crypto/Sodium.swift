@@ -29,7 +29,7 @@ public final class SecretBytes: @unchecked Sendable {
 
     /// `count` bytes from the system's random number generator.
     public static func random(count: Int) -> SecretBytes {
-        SecretBytes(count: count) { randombytes_buf($0.baseAddress, $0.count) }
+        SecretBytes(count: count) { randombytes_buf($0.baseAddress!, $0.count) }
     }
 
     /// A copy of `bytes`, which the caller should overwrite.
@@ -122,7 +122,8 @@ public struct SealedSecret: Hashable, Codable, Sendable {
             salt.count == Int(crypto_pwhash_SALTBYTES), operations >= 1, operations <= Self.maximumOperations,
             memory >= 8192, memory <= Self.maximumMemory
         else {
-            throw Failure(.environment, "the sealed secret has sizes that this program does not write", advice: "Restore it from a copy")
+            throw Failure(
+                .environment, "the sealed secret has sizes that this program does not write", advice: "Restore it from a copy")
         }
         let key = try Self.key(passphrase, salt: salt, operations: operations, memory: memory)
         var opened = false
@@ -138,13 +139,13 @@ public struct SealedSecret: Hashable, Codable, Sendable {
     }
 
     private static func key(_ passphrase: String, salt: [UInt8], operations: UInt64, memory: UInt64) throws -> SecretBytes {
-        var text = Array(passphrase.utf8)
+        var text = Array(passphrase.utf8) + [0]  // never empty, so that there is an address
         defer { wipe(&text) }
         return try SecretBytes(count: Int(crypto_secretbox_KEYBYTES)) { key in
             let status = text.withUnsafeBytes { password in
                 crypto_pwhash(
                     key.bindMemory(to: UInt8.self).baseAddress!, UInt64(key.count),
-                    password.bindMemory(to: CChar.self).baseAddress, UInt64(password.count), salt, operations, Int(memory),
+                    password.bindMemory(to: CChar.self).baseAddress!, UInt64(password.count - 1), salt, operations, Int(memory),
                     crypto_pwhash_ALG_ARGON2ID13)
             }
             guard status == 0 else {

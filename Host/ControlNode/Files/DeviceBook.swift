@@ -17,6 +17,20 @@ public struct KnownDevice: Hashable, Codable, Sendable {
     /// The number of log entries whose receipts were seen, and the chain after the last of them (hexadecimal).
     public var nextIndex: UInt32?
     public var chain: String?
+    /// A bind that was sent and whose receipt has not come back: the device is not ours until it has.
+    public var unconfirmedBind: SentMessage?
+
+    /// What is kept of a message to recognise its receipt by.
+    public struct SentMessage: Hashable, Codable, Sendable {
+        public let sequence: UInt64
+        /// `SignedMessage.hash`, hexadecimal.
+        public let hash: String
+
+        public init(_ message: SignedMessage) {
+            sequence = message.sequence
+            hash = message.hash.hex
+        }
+    }
 
     public init(
         address: DeviceAddress, identity: PublicKey, network: UInt64, epoch: UInt32, owner: PublicKey, name: String? = nil,
@@ -52,7 +66,12 @@ public struct DeviceBook: Sendable {
     public func device(_ address: DeviceAddress) throws -> KnownDevice? { try devices().first { $0.address == address } }
 
     /// Adds `device`, or replaces what was known of it.
-    public func record(_ device: KnownDevice) throws { try change { $0.removeAll { $0.address == device.address }; $0.append(device) } }
+    public func record(_ device: KnownDevice) throws {
+        try change { devices in
+            devices.removeAll { $0.address == device.address }
+            devices.append(device)
+        }
+    }
 
     /// Changes what is known of one device; nothing if it is unknown.
     public func update(_ address: DeviceAddress, _ body: (inout KnownDevice) throws -> Void) throws {
@@ -84,7 +103,9 @@ public struct DeviceBook: Sendable {
             throw Failure(.environment, "\(file.path) is no file of known devices", advice: "Restore it from a copy")
         }
         guard contents.version == 1 else {
-            throw Failure(.environment, "\(file.path) has version \(contents.version), which is unknown here", advice: "Use a newer lightnode")
+            throw Failure(
+                .environment, "\(file.path) has version \(contents.version), which is unknown here",
+                advice: "Use a newer lightnode")
         }
         return contents
     }

@@ -21,11 +21,13 @@ public struct PrivateFile: Sendable {
             throw Failure(.environment, "\(path) is no plain file", advice: "Name a file, not a folder, link or device")
         }
         guard status.st_uid == geteuid() else {
-            throw Failure(.environment, "\(path) belongs to another user", advice: "Run as its owner, or: chown \(geteuid()) '\(path)'")
+            throw Failure(
+                .environment, "\(path) belongs to another user", advice: "Run as its owner, or: chown \(geteuid()) '\(path)'")
         }
         guard status.st_mode & 0o077 == 0 else {
             throw Failure(
-                .environment, "\(path) holds secrets, yet other users may open it (mode \(String(status.st_mode & 0o777, radix: 8)))",
+                .environment,
+                "\(path) holds secrets, yet other users may open it (mode \(String(status.st_mode & 0o777, radix: 8)))",
                 advice: "If nobody has read it: chmod 600 '\(path)'")
         }
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))

@@ -17,7 +17,8 @@ public struct Attestation: Hashable, Codable, Sendable {
     init(verifying bytes: [UInt8], nonce: [UInt8], identity: PublicKey, network: UInt64) throws {
         let device = DeviceAddress(of: identity)
         let claims = try SignedObject.open(bytes, type: .attest, network: network, signer: identity, from: device.description)
-        guard claims[1]?.text == device.description, let node = claims[Int64(SignedMessage.nodeClaim)], node[10]?.bytes == nonce else {
+        guard claims[1]?.text == device.description, let node = claims[Int64(SignedMessage.nodeClaim)], node[10]?.bytes == nonce
+        else {
             throw Failure(
                 .notAuthentic, "the attestation of \(device) answers another challenge",
                 advice: "Something on the way repeats old answers: check the cable or the bridge")

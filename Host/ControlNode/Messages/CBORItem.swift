@@ -81,7 +81,7 @@ indirect enum CBORItem: Hashable, Sendable {
     var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 
     /// As an argument or value of a method.
-    var argument: Argument? {
+    var value: Value? {
         switch self {
         case .uint(let value): Int64(exactly: value).map { .int($0) }
         case .negative(let value): .int(value)

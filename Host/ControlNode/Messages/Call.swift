@@ -1,19 +1,19 @@
 // What a command asks for: a device, a method and arguments, and the text form `$('led').on()` of it.
 
 /// An argument or a value: what a method takes and a receipt gives back.
-public enum Argument: Hashable, Sendable {
+public enum Value: Hashable, Sendable {
     case int(Int64)
     case bool(Bool)
     case text(String)
 }
 
-extension Argument: ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByStringLiteral {
+extension Value: ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByStringLiteral {
     public init(integerLiteral value: Int64) { self = .int(value) }
     public init(booleanLiteral value: Bool) { self = .bool(value) }
     public init(stringLiteral value: String) { self = .text(value) }
 }
 
-extension Argument: CustomStringConvertible {
+extension Value: CustomStringConvertible {
     /// As it is written in a call: `5`, `true`, `'text'`.
     public var description: String {
         switch self {
@@ -24,7 +24,7 @@ extension Argument: CustomStringConvertible {
     }
 }
 
-extension Argument: Codable {
+extension Value: Codable {
     /// JSON's own types.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
@@ -51,9 +51,9 @@ extension Argument: Codable {
 public struct Call: Hashable, Sendable {
     public let device: String
     public let method: String
-    public let arguments: [Argument]
+    public let arguments: [Value]
 
-    public init(device: String, method: String, arguments: [Argument] = []) {
+    public init(device: String, method: String, arguments: [Value] = []) {
         self.device = device
         self.method = method
         self.arguments = arguments

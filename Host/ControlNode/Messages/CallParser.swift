@@ -58,8 +58,8 @@ private struct CallParser {
         return Call(device: device, method: method, arguments: arguments)
     }
 
-    private mutating func arguments() throws(CallSyntaxError) -> [Argument] {
-        var list: [Argument] = []
+    private mutating func arguments() throws(CallSyntaxError) -> [Value] {
+        var list: [Value] = []
         skipSpace()
         if peek() == ")" {
             position += 1
@@ -78,7 +78,7 @@ private struct CallParser {
         }
     }
 
-    private mutating func argument() throws(CallSyntaxError) -> Argument {
+    private mutating func argument() throws(CallSyntaxError) -> Value {
         skipSpace()
         let what = "an argument: a number, true, false or a text in quotes"
         switch peek() {

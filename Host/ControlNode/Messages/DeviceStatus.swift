@@ -20,7 +20,8 @@ public enum NodeState: UInt8, Codable, Sendable, CustomStringConvertible {
     public init(from decoder: any Decoder) throws {
         let name = try decoder.singleValueContainer().decode(String.self)
         guard let index = Self.names.firstIndex(of: name), let state = NodeState(rawValue: UInt8(index)) else {
-            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "no state is called \(name)"))
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "no state is called \(name)"))
         }
         self = state
     }
@@ -63,7 +64,8 @@ public struct DeviceStatus: Hashable, Codable, Sendable {
     init(_ body: [UInt8], from name: String) throws {
         func malformed(_ what: String) -> Failure {
             Failure(
-                .malformedAnswer, "the status of \(name) \(what)", advice: "Check that the firmware and lightnode belong to the same release")
+                .malformedAnswer, "the status of \(name) \(what)",
+                advice: "Check that the firmware and lightnode belong to the same release")
         }
         let item: CBORItem
         do { item = try CBORItem(body) } catch { throw malformed("cannot be read: \(error)") }
@@ -117,7 +119,7 @@ public struct DeviceDescription: Hashable, Codable, Sendable {
     public let kind: String
     public let methods: [String]
     /// Nil when it has none or does not know it.
-    public let state: Argument?
+    public let state: Value?
 
     static func list(_ body: [UInt8], from name: String) throws -> [DeviceDescription] {
         let items = try? CBORItem(body).array?.map { item -> DeviceDescription? in
@@ -125,9 +127,9 @@ public struct DeviceDescription: Hashable, Codable, Sendable {
                 let methods = fields[2].array?.map(\.text), !methods.contains(nil)
             else { return nil }
             return DeviceDescription(
-                name: name, kind: kind, methods: methods.compactMap { $0 }, state: fields.count > 3 ? fields[3].argument : nil)
+                name: name, kind: kind, methods: methods.compactMap { $0 }, state: fields.count > 3 ? fields[3].value : nil)
         }
-        guard let items, let items, !items.contains(nil) else {
+        guard let items, !items.contains(nil) else {
             throw Failure(
                 .malformedAnswer, "the list of devices of \(name) cannot be read",
                 advice: "Check that the firmware and lightnode belong to the same release")

@@ -43,13 +43,8 @@ public struct Outcome: RawRepresentable, Hashable, Sendable {
     }
 }
 
-extension Outcome: CustomStringConvertible, Codable {
+extension Outcome: CustomStringConvertible, Encodable {
     public var description: String { rawValue < Self.names.count ? Self.names[Int(rawValue)] : "outcome-\(rawValue)" }
-
-    public init(from decoder: any Decoder) throws {
-        let name = try decoder.singleValueContainer().decode(String.self)
-        self.init(rawValue: UInt8(Self.names.firstIndex(of: name) ?? Int(name.dropFirst("outcome-".count)) ?? 255))
-    }
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
@@ -72,7 +67,7 @@ public struct Receipt: Hashable, Sendable {
     /// SHA-512 of the message, cut to 32 bytes; to 4 in a receipt that was exported from the log.
     public let message: [UInt8]
     public let outcome: Outcome
-    public let value: Argument?
+    public let value: Value?
     /// What the chain hashes: 24 bytes.
     public let entry: [UInt8]
     /// The whole COSE_Sign1: the evidence to keep.
@@ -108,7 +103,7 @@ public struct Receipt: Hashable, Sendable {
         self.entry = entry
         self.bytes = bytes
         if let item = node[9] {
-            guard let argument = item.argument else { throw malformed("a value of a type unknown here") }
+            guard let argument = item.value else { throw malformed("a value of a type unknown here") }
             value = argument
         } else {
             value = nil
@@ -121,9 +116,12 @@ public struct Receipt: Hashable, Sendable {
 
     private static func little(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 
+    /// True if this receipt answers the message with that sequence number and hash (`SignedMessage.hash`).
+    public func answers(sequence: UInt64, hash: [UInt8]) -> Bool { self.sequence == sequence && hash.starts(with: message) }
+
     /// True if this receipt answers `sent`.
     public func answers(_ sent: SignedMessage) -> Bool {
-        device == sent.audience && sequence == sent.sequence && epoch == sent.epoch && sent.hash.starts(with: message)
+        device == sent.audience && answers(sequence: sent.sequence, hash: sent.hash)
     }
 }
 

@@ -28,13 +28,16 @@ public struct Refusal: Error, Hashable, Codable, Sendable {
         "malformed": "Check that the firmware and lightnode belong to the same release",
         "wrong-address": "The message is for another device: check --device",
         "wrong-epoch": "The device has changed hands since this was signed: sign a new message",
-        "wrong-state": "“lightnode status” shows the state: a blank device needs “provision”, an unowned one “bind”, and an owned one obeys only its owner",
-        "replayed": "The device has taken this message or a newer one already: send a new one, and check this computer's clock if that is refused as well",
+        "wrong-state":
+            "“lightnode status” shows the state: a blank device needs “provision”, an unowned one “bind”, and an owned one obeys only its owner",
+        "replayed":
+            "The device has taken this message or a newer one already: send a new one, and check this computer's clock if that is refused as well",
         "expired": "Sign a new message; check this computer's clock",
         "time-unknown": "Send the message without a time limit, or send the device a signed time first",
         "token-required": "Send it with a fresh token (--fresh)",
         "token-invalid": "Send it again with a new token (--fresh)",
-        "bad-signature": "The device has another owner: use that owner's key with --key; for “bind”, use the label that came with this very device",
+        "bad-signature":
+            "The device has another owner: use that owner's key with --key; for “bind”, use the label that came with this very device",
         "too-many-attempts": "Wait a minute, then try again",
         "damaged": "“lightnode status” lists the damaged records",
         "store-failed": "The device's flash may be worn out: look at “lightnode status”",

@@ -18,7 +18,9 @@ enum SignedObject {
     }
 
     /// The claims of a COSE_Sign1 that carries `signer`'s signature; a `Failure` says what it is instead.
-    static func open(_ bytes: [UInt8], type: MessageType, network: UInt64, signer: PublicKey, from device: String) throws -> CBORItem {
+    static func open(_ bytes: [UInt8], type: MessageType, network: UInt64, signer: PublicKey, from device: String) throws
+        -> CBORItem
+    {
         let payload: [UInt8]
         let signature: [UInt8]
         let claims: CBORItem
