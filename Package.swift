@@ -76,10 +76,6 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
             ],
             path: "Host/lightnode"),
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
-        tests("TransportTests", ["Transport"]),
-        tests("ControlNodeTests", ["ControlNode", "CSodium"]),
-        tests("ProvisioningTests", ["Provisioning"]),
-        tests("CLITests", ["lightnode"]),
     ]
     package.products.append(.executable(name: "lightnode", targets: ["lightnode"]))
 }
