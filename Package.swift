@@ -54,4 +54,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }
+} else {
+    package.targets += [
+        // Test support: simulated pins and buses that record what happens to them.
+        .target(name: "SimulatedPins", dependencies: ["HAL"], path: "Tests/SimulatedPins"),
+        .testTarget(name: "HALTests", dependencies: ["HAL"], path: "Tests/HALTests"),
+        .testTarget(name: "DevicesTests", dependencies: ["Devices", "HAL", "SimulatedPins"], path: "Tests/DevicesTests"),
+    ]
 }
