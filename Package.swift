@@ -142,11 +142,4 @@ func addFirmware(board: String, mcu: String) {
                 name: app, dependencies: imports(path, of: package.targets), path: path, swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }
-} else {
-    package.targets += [
-        // Test support: simulated pins and buses that record what happens to them.
-        .target(name: "SimulatedPins", dependencies: ["HAL"], path: "Tests/SimulatedPins"),
-        .testTarget(name: "HALTests", dependencies: ["HAL"], path: "Tests/HALTests"),
-        .testTarget(name: "DevicesTests", dependencies: ["Devices", "HAL", "SimulatedPins"], path: "Tests/DevicesTests"),
-    ]
 }
