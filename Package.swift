@@ -55,13 +55,15 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
     package.targets += [
         .target(name: "Startup", path: "Firmware/Startup"),
+        .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
         firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: [.enableExperimentalFeature("Volatile")]),
         firmware("Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
     ]
     for app in folders("Firmware/Apps") {
+        // The images that measure and test Ed25519 alone need neither a board nor the modules above it.
+        let needs: [Target.Dependency] = app.contains("ed25519") ? ["Ed25519", "Startup", "InstructionCounter"] : modules + ["Board", "MCU", "Startup"]
         package.targets.append(.executableTarget(
-            name: app, dependencies: modules + ["Board", "MCU", "Startup"], path: "Firmware/Apps/\(app)",
-            swiftSettings: embeddedFeatures))
+            name: app, dependencies: needs, path: "Firmware/Apps/\(app)", swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }
 }
