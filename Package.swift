@@ -28,25 +28,32 @@ func firmware(_ name: String, path: String? = nil, _ dependencies: [Target.Depen
 
 // Lower modules never import higher ones; this list is in that order.
 let portable: [Target] = [
-    firmware("Ed25519"),
+    firmware("Ed25519", settings: [.enableExperimentalFeature("Volatile")]),
     firmware("CBOR"),
     firmware("COSE", ["CBOR"]),
-    firmware("CoAP"),
+    firmware("CoAP", ["CBOR"]),
+    firmware("Slipmux"),
+    firmware("Bech32"),
     firmware("HAL"),
     firmware("FlashStore", ["HAL"]),
     firmware("Devices", ["HAL"]),
-    firmware("LightNode", ["Ed25519", "CBOR", "COSE", "HAL", "FlashStore", "Devices"]),
+    firmware("LightNode", ["Ed25519", "CBOR", "COSE", "Bech32", "HAL", "FlashStore", "Devices"]),
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
-// The host. Modules in the order of who may import whom.
 if Context.environment["LIGHTNODE_BOARD"] == nil {
-    package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
     package.targets += [
         .systemLibrary(name: "CSodium", path: "Host/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-        .target(name: "FirmwareBuild", dependencies: ["CSodium"], path: "Host/FirmwareBuild"),
-        .target(name: "Emulation", dependencies: ["FirmwareBuild"], path: "Host/Emulation"),
+        .testTarget(name: "Ed25519Tests", dependencies: ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
+                    resources: [.copy("vectors.json")], swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+    ]
+    // Images, emulated boards and the test runner.
+    package.targets += [
+        .target(name: "Reporting", path: "Host/Reporting"),
+        .target(name: "FirmwareBuild", dependencies: ["Reporting", "CSodium"], path: "Host/FirmwareBuild"),
+        .target(name: "Emulation", dependencies: ["FirmwareBuild", "Reporting"], path: "Host/Emulation"),
+        .testTarget(name: "EmulationTests", dependencies: ["Emulation", "FirmwareBuild"], path: "Tests/EmulationTests"),
     ]
 }
 
