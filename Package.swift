@@ -14,6 +14,16 @@ func folders(_ path: String) -> [String] {
     }.sorted()
 }
 
+/// The modules that the Swift files of a folder import, of those given: an image is built of what it uses.
+func imports(_ path: String, of targets: [Target]) -> [Target.Dependency] {
+    let root = Context.packageDirectory + "/" + path
+    let files = (FileManager.default.enumerator(atPath: root)?.allObjects as? [String]) ?? []
+    let lines = files.filter { $0.hasSuffix(".swift") }
+        .flatMap { ((try? String(contentsOfFile: root + "/" + $0, encoding: .utf8)) ?? "").split(separator: "\n") }
+        .flatMap { $0.split(separator: " ") }
+    return targets.filter { lines.contains(Substring($0.name)) }.map { .byName(name: $0.name) }
+}
+
 let embeddedFeatures: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
     .enableExperimentalFeature("Extern"),
@@ -59,7 +69,6 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
 
 if let board = Context.environment["LIGHTNODE_BOARD"] {
     let mcu = Context.environment["LIGHTNODE_MCU"] ?? ""
-    let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
     package.targets += [
         .target(
             name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]),
@@ -68,7 +77,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     ]
     for app in folders("Firmware/Apps") {
         package.targets.append(.executableTarget(
-            name: app, dependencies: modules + ["Board", "MCU", "Startup"], path: "Firmware/Apps/\(app)",
+            name: app, dependencies: imports("Firmware/Apps/\(app)", of: portable) + ["Board", "MCU", "Startup"], path: "Firmware/Apps/\(app)",
             swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }

@@ -85,9 +85,11 @@ public final class EmulatedBoard: @unchecked Sendable {
         }
     }
 
-    deinit {
-        process?.kill()
-        restoreBackingSize()
+    deinit { close() }
+
+    /// Ends QEMU without saving and removes the run folder; the board cannot be used afterwards.
+    func close() {
+        powerOff()
         try? FileManager.default.removeItem(at: folder)
     }
 
