@@ -1,4 +1,4 @@
-// One line of the device's log: 24 bytes, as specified in docs/protocol.md, "Receipts and the log".
+// One line of the device's log: 22 bytes, as specified in docs/protocol.md, "Receipts and the log".
 
 /// Who signed a message.
 public struct Signer: RawRepresentable, Equatable, Sendable {
@@ -66,8 +66,8 @@ public struct LogEntry: Sendable {
     public var seq: UInt64 = 0
     public var signer: Signer = .owner
     public var kind: MessageType = .command
-    /// The first 4 bytes of SHA-512 of the whole message.
-    public var message: UInt32 = 0
+    /// The first 2 bytes of SHA-512 of the whole message: a guard against mix-ups, not a proof. Epoch, signer and seq name the message.
+    public var tag: UInt16 = 0
     public var device: UInt8 = LogEntry.none
     public var method: UInt8 = LogEntry.none
     public var outcome: Outcome = .unknown
@@ -79,37 +79,50 @@ public struct LogEntry: Sendable {
 
     public init() {}
 
-    /// Bytes known before the message is executed: 0–13 of the entry.
-    static var intentSize: Int { 14 }
-    /// Bytes known after: 14–19 of the entry.
-    static var outcomeSize: Int { 6 }
+    /// Byte 7 of the entry.
+    var origin: UInt8 { signer.rawValue << 4 | kind.rawValue }
 
-    /// The 24 bytes that the chain hashes.
-    public func encoded() -> InlineArray<24, UInt8> {
-        var bytes = InlineArray<24, UInt8>(repeating: 0)
+    /// Bytes 8–11 of the entry: known before the message is executed.
+    var intent: InlineArray<4, UInt8> {
+        [UInt8(truncatingIfNeeded: tag), UInt8(truncatingIfNeeded: tag >> 8), device, method]
+    }
+
+    /// Bytes 12–17 of the entry: known after.
+    var result: InlineArray<6, UInt8> {
+        let bits = value.bits
+        return [
+            outcome.rawValue, value.kind, UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8),
+            UInt8(truncatingIfNeeded: bits >> 16), UInt8(truncatingIfNeeded: bits >> 24),
+        ]
+    }
+
+    /// The 22 bytes that the chain hashes.
+    public func encoded() -> InlineArray<22, UInt8> {
+        var bytes = InlineArray<22, UInt8>(repeating: 0)
         for i in 0..<7 { bytes[i] = UInt8(truncatingIfNeeded: seq >> UInt64(8 &* i)) }
-        bytes[7] = signer.rawValue << 4 | kind.rawValue
-        bytes.storeLittleEndian(message, at: 8)
-        bytes[12] = device
-        bytes[13] = method
-        bytes[14] = outcome.rawValue
-        bytes[15] = value.kind
-        bytes.storeLittleEndian(value.bits, at: 16)
-        bytes.storeLittleEndian(index, at: 20)
+        bytes[7] = origin
+        let intent = intent
+        let result = result
+        bytes.store(intent.span.bytes, at: 8)
+        bytes.store(result.span.bytes, at: 12)
+        bytes.storeLittleEndian(index, at: 18)
         return bytes
     }
 
-    /// Reads an entry back; a byte that is no signer, kind or outcome of this version gives nil.
-    init?(_ bytes: InlineArray<24, UInt8>) {
-        for i in 0..<7 { seq |= UInt64(bytes[i]) << UInt64(8 &* i) }
-        signer = Signer(rawValue: bytes[7] >> 4)
-        guard let kind = MessageType(rawValue: bytes[7] & 15), let outcome = Outcome(rawValue: bytes[14]) else { return nil }
-        self.kind = kind
-        self.outcome = outcome
-        message = bytes.loadLittleEndian(at: 8)
-        device = bytes[12]
-        method = bytes[13]
-        value = LogValue(kind: bytes[15], bits: bytes.loadLittleEndian(at: 16))
-        index = bytes.loadLittleEndian(at: 20)
+    /// Takes over what the journal kept of the intent. False when a byte is no signer or kind of this version.
+    mutating func load(seq: UInt64, origin: UInt8, intent: InlineArray<4, UInt8>, index: UInt32) -> Bool {
+        guard let kind = MessageType(rawValue: origin & 15) else { return false }
+        (self.seq, self.kind, self.index) = (seq, kind, index)
+        signer = Signer(rawValue: origin >> 4)
+        tag = UInt16(intent[0]) | UInt16(intent[1]) << 8
+        (device, method) = (intent[2], intent[3])
+        return true
+    }
+
+    /// Takes over what the journal kept of the outcome.
+    mutating func load(result: InlineArray<6, UInt8>) {
+        outcome = Outcome(rawValue: result[0]) ?? .unknown
+        let bits = UInt32(result[2]) | UInt32(result[3]) << 8 | UInt32(result[4]) << 16 | UInt32(result[5]) << 24
+        value = LogValue(kind: result[1], bits: bits)
     }
 }

@@ -44,17 +44,25 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     /// True for those that a device takes as a request.
     public var isRequest: Bool { rawValue <= MessageType.time.rawValue }
 
+    /// True for the changes of ownership.
+    var raisesEpoch: Bool {
+        switch self {
+        case .bind, .release, .transfer, .rotate, .recover, .takeover: true
+        default: false
+        }
+    }
+
     var shape: ClaimShape {
         switch self {
         case .command, .state:
             ClaimShape(cwt: [.audience], cwtOptional: [.expiry, .issuedAt], node: [.epoch, .seq, .call], nodeOptional: [.token, .nested])
         case .bind:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq], nodeOptional: [.recoveryKey, .flags])
-        case .release, .takeover:
+        case .release:
             ClaimShape(cwt: [.audience], node: [.epoch, .seq])
         case .transfer, .rotate:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq, .nested])
-        case .recover:
+        case .recover, .takeover:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq])
         case .backups:
             ClaimShape(cwt: [.audience], node: [.epoch, .seq, .backups])

@@ -21,9 +21,9 @@ public enum Condition: UInt8, Sendable {
     case damaged = 3
 }
 
-public struct Node<Flash: NORFlash & ~Copyable, Devices: DeviceTable & ~Copyable, Board: Platform & ~Copyable>: ~Copyable {
+public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
     var memory: Memory<Flash>
-    public var devices: Devices
+    public var devices: Table
     public var platform: Board
 
     public internal(set) var condition = Condition.blank
@@ -35,11 +35,13 @@ public struct Node<Flash: NORFlash & ~Copyable, Devices: DeviceTable & ~Copyable
     var attempts = AttemptBudget()
     /// Uptime in microseconds of the last message that the owner signed: backups count silence from it.
     var ownerHeard: UInt64 = 0
+    /// One-time tokens issued since boot.
+    var tokensIssued: UInt64 = 0
     /// Slots of the grants in use.
     var grants = GrantTable()
 
     /// Takes over the parts and reads the flash. After a power cut this also completes what the cut interrupted.
-    public init(flash: consuming Flash, devices: consuming Devices, platform: consuming Board) {
+    public init(flash: consuming Flash, devices: Table, platform: consuming Board) {
         memory = Memory(flash)
         self.devices = devices
         self.platform = platform

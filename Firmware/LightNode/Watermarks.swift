@@ -1,18 +1,21 @@
 // The replay high-water marks: the highest sequence number accepted from each signer, and for each device's desired state.
 //
 // They are never written by themselves: each log entry carries the sequence number that it accepted, so recording the intent of a command
-// records its mark. The marks of log pages that will be overwritten are saved in one record when a page is opened.
+// records its mark. When a new page of the log begins, its summary takes the owner's mark and a record all others.
 
 /// Marks of one epoch. A change of epoch clears them: what was signed in another epoch is refused for its epoch.
 struct Watermarks {
     static var deviceLimit: Int { 16 }
 
-    /// Highest accepted control command per signer.
-    private var commands = InlineArray<16, UInt64>(repeating: 0)
+    /// Highest accepted message per signer, grant holders excepted: their marks are in their slots.
+    private var commands = InlineArray<8, UInt64>(repeating: 0)
     /// Highest accepted desired state per device.
     private var states = InlineArray<16, UInt64>(repeating: 0)
 
-    subscript(signer: Signer) -> UInt64 { commands[Int(signer.rawValue)] }
+    /// A mark has risen that neither the log's page summary nor the record has.
+    var needSaving = false
+
+    subscript(signer: Signer) -> UInt64 { commands[Int(signer.rawValue & 7)] }
 
     func state(of device: UInt8) -> UInt64 {
         Int(device) < Watermarks.deviceLimit ? states[Int(device)] : .max
@@ -23,8 +26,10 @@ struct Watermarks {
         if kind == .state {
             guard Int(device) < Watermarks.deviceLimit else { return }
             states[Int(device)] = max(states[Int(device)], seq)
+            needSaving = true
         } else {
-            commands[Int(signer.rawValue)] = max(commands[Int(signer.rawValue)], seq)
+            commands[Int(signer.rawValue & 7)] = max(commands[Int(signer.rawValue & 7)], seq)
+            if signer != .owner { needSaving = true }
         }
     }
 
@@ -32,14 +37,14 @@ struct Watermarks {
         self = Watermarks()
     }
 
-    // Record: epoch (4 bytes), then for each mark that is not zero: number (1; states from 16 on) and sequence number (7).
-    static var recordCapacity: Int { 4 + 32 * 8 }
+    // Record: epoch (4 bytes), then for each mark that is not zero: number (1; states from 8 on) and sequence number (7).
+    static var recordCapacity: Int { 4 + 24 * 8 }
 
-    func encoded(epoch: UInt32, into bytes: inout InlineArray<260, UInt8>) -> Int {
+    func encoded(epoch: UInt32, into bytes: inout InlineArray<196, UInt8>) -> Int {
         bytes.storeLittleEndian(epoch, at: 0)
         var count = 4
-        for number in 0..<32 {
-            let seq = number < 16 ? commands[number] : states[number &- 16]
+        for number in 0..<24 {
+            let seq = number < 8 ? commands[number] : states[number &- 8]
             if seq == 0 { continue }
             bytes[count] = UInt8(truncatingIfNeeded: number)
             for i in 0..<7 { bytes[count &+ 1 &+ i] = UInt8(truncatingIfNeeded: seq >> UInt64(8 &* i)) }
@@ -49,16 +54,16 @@ struct Watermarks {
     }
 
     /// Takes over the marks of a record of `epoch`; false if the record is not well-formed. A record of another epoch says nothing.
-    mutating func load(_ bytes: InlineArray<260, UInt8>, count: Int, epoch: UInt32) -> Bool {
+    mutating func load(_ bytes: InlineArray<196, UInt8>, count: Int, epoch: UInt32) -> Bool {
         guard count >= 4, (count &- 4) & 7 == 0, count <= Watermarks.recordCapacity else { return false }
         guard bytes.loadLittleEndian(at: 0) == epoch else { return true }
         var at = 4
         while at < count {
             let number = Int(bytes[at])
-            guard number < 32 else { return false }
+            guard number < 24 else { return false }
             var seq: UInt64 = 0
             for i in 0..<7 { seq |= UInt64(bytes[at &+ 1 &+ i]) << UInt64(8 &* i) }
-            if number < 16 { commands[number] = seq } else { states[number &- 16] = seq }
+            if number < 8 { commands[number] = seq } else { states[number &- 8] = seq }
             at &+= 8
         }
         return true
