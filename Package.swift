@@ -105,6 +105,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         // Shared by tests; each says in its first lines what it stands in for.
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        .executableTarget(
+            name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
+            swiftSettings: embeddedFeatures),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
 
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
