@@ -104,6 +104,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     package.targets += [
         // Shared by tests; each says in its first lines what it stands in for.
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
+        support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
@@ -117,6 +118,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("SlipmuxTests", ["Slipmux", "CodecSupport"]),
         tests("Bech32Tests", ["Bech32", "CodecSupport"]),
         tests("FuzzReplayTests", ["FuzzProperties"]),
+        tests("CodecWorkoutTests", ["CodecWorkout"]),
         tests("CodecWitnessTests", ["codec-witness"]),
         tests("HALTests", ["HAL"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
@@ -132,6 +134,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
         firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
         firmware("InstructionCounter"),
+        firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
     ]
     package.targets = modules
     package.targets.append(
