@@ -190,6 +190,18 @@ func payloadInPlace() throws {
     #expect(empty == hex("60 45 0002 c13c"))
 }
 
+@Test("Only a malformed confirmable message gets a reset")
+func resets() {
+    let cases: [(String, UInt16?)] = [
+        ("4f01123400", 0x1234), ("40201234", 0x1234), ("400112", nil), ("", nil), ("50011234ff", nil), ("60011234", nil),
+        ("70011234", nil), ("00011234", nil), ("c0011234", nil),
+    ]
+    for (text, id) in cases {
+        let bytes = hex(text)
+        #expect(CoAPMessage.idToReset(bytes.span.bytes) == id, "\(text)")
+    }
+}
+
 @Test("Tokens compare by length and bytes")
 func tokens() {
     #expect(CoAPToken(0, count: 1) != CoAPToken(0, count: 2))

@@ -1,4 +1,4 @@
-// Puts all codecs through seeded mutations of typical messages and sums up every outcome, without a heap: the same code, with the same
+// Puts all codecs through seeded mutations of typical messages and sums up every outcome, heap-free: the same code, with the same
 // sum, runs on the computer and on each board, so that what is proven there about the codecs holds here.
 import Bech32
 import CBOR
@@ -84,7 +84,8 @@ public struct CodecWorkout: ~Copyable {
     private mutating func mutate(_ bytes: consuming MutableSpan<UInt8>, _ length: Int) -> Int {
         for _ in 0...Int(next() & 1) {
             let index = Int(next() % UInt64(length))
-            bytes[index] = next() & 1 == 0 ? bytes[index] ^ 1 << UInt8(truncatingIfNeeded: next() & 7) : UInt8(truncatingIfNeeded: next())
+            bytes[index] =
+                next() & 1 == 0 ? bytes[index] ^ 1 << UInt8(truncatingIfNeeded: next() & 7) : UInt8(truncatingIfNeeded: next())
         }
         return next() & 7 == 0 ? Int(next() % UInt64(length)) : length
     }
