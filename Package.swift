@@ -76,6 +76,8 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
             ],
             path: "Host/lightnode"),
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
+        .target(name: "SimulatedNOR", dependencies: ["HAL"], path: "Tests/SimulatedNOR"),
+        tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("TransportTests", ["Transport"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium"]),
         tests("ProvisioningTests", ["Provisioning"]),
