@@ -51,8 +51,8 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
         .target(
             name: name, dependencies: dependencies, path: "Host/\(name)", swiftSettings: [.enableExperimentalFeature("Lifetimes")])
     }
-    func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-        .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
+    func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target {
+        .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, resources: resources)
     }
     package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
     package.targets += [
@@ -70,8 +70,8 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),
-        tests("TransportTests", ["Transport"]),
-        tests("ControlNodeTests", ["ControlNode", "CSodium"]),
+        tests("TransportTests", ["Transport"], exclude: ["Witness"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning"]),
         tests("CLITests", ["lightnode"]),
     ]
