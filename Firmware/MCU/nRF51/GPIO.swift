@@ -1,0 +1,53 @@
+// General purpose input/output, P0.00 to P0.31 (RM 13).
+
+import HAL
+
+enum GPIO {
+    static let base: UInt = 0x5000_0000
+    static let out = Register(base + 0x504)
+    static let outSet = Register(base + 0x508)
+    static let outClear = Register(base + 0x50C)
+    static let input = Register(base + 0x510)
+    static let directionSet = Register(base + 0x518)
+    /// PIN_CNF[pin]: bit 0 DIR, 1 INPUT (1 disconnects the buffer), 3:2 PULL, 10:8 DRIVE, 17:16 SENSE.
+    @inline(__always) static func configuration(_ pin: UInt32) -> Register { Register(base + 0x700 + UInt(pin) * 4) }
+}
+
+/// A pull resistor of about 13 kΩ (nRF51822 Product Specification, 8.21).
+public enum Pull: UInt32, Sendable {
+    case none = 0
+    case down = 1
+    case up = 3
+}
+
+/// A push-pull output of standard drive strength (0.5 mA), or high drive (5 mA) where said.
+public struct Output: OutputPin, Sendable {
+    @usableFromInline let mask: UInt32
+
+    /// Describes P0.`pin` without touching it, so that a device can be a constant of the image; `configure` drives it.
+    @inline(__always) public init(_ pin: UInt32) { mask = 1 << pin }
+
+    /// Makes the pin an output that starts at `high`, without a glitch. Call before anything else, with the safe level.
+    public func configure(high: Bool, highDrive: Bool = false) {
+        (high ? GPIO.outSet : GPIO.outClear).store(mask)
+        GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(0x3 | (highDrive ? 3 << 8 : 0))
+    }
+
+    @inline(__always) public mutating func setHigh() { GPIO.outSet.store(mask) }
+    @inline(__always) public mutating func setLow() { GPIO.outClear.store(mask) }
+    @inline(__always) public var isSetHigh: Bool { GPIO.out.load() & mask != 0 }
+}
+
+/// An input, its buffer connected.
+public struct Input: InputPin, Sendable {
+    @usableFromInline let mask: UInt32
+
+    /// Describes P0.`pin` without touching it; `configure` makes it an input.
+    @inline(__always) public init(_ pin: UInt32) { mask = 1 << pin }
+
+    public func configure(pull: Pull = .none) {
+        GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(pull.rawValue << 2)
+    }
+
+    @inline(__always) public var isHigh: Bool { GPIO.input.load() & mask != 0 }
+}
