@@ -166,8 +166,14 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// Journals `entry` and takes its sequence number for spent. Nothing may act on a message before this returns.
     mutating func recordIntent(_ entry: inout LogEntry) throws(Refusal) {
-        if memory.needsPage { try openPage() }
-        try memory.begin(&entry)
+        do throws(Refusal) {
+            if try memory.needsPage() { try savePageState() }
+            try memory.begin(&entry, ownerMark: watermarks[.owner], epoch: ownership.epoch)
+        } catch {
+            // Whether the entry is there, only the next boot can tell. Until then nothing is executed.
+            condition = .damaged
+            throw error
+        }
         note(entry)
     }
 
@@ -180,13 +186,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         watermarks.note(seq: entry.seq, signer: entry.signer, kind: entry.kind, device: entry.device)
     }
 
-    /// Saves what the oldest page of the log stands for, then gives it up for a new one.
-    private mutating func openPage() throws(Refusal) {
-        try memory.saveWatermarks(watermarks, epoch: ownership.epoch)
+    /// Saves what the entries of older pages stand for, before a new page begins.
+    private mutating func savePageState() throws(Refusal) {
+        try memory.saveWatermarks(&watermarks, epoch: ownership.epoch)
         grants.dirty |= grants.stale
         try saveGrants()
         grants.stale = 0
-        try memory.openPage()
     }
 }
 

@@ -119,6 +119,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var fresh = GrantSlot()
         fresh.id = id
         fresh.asOfIndex = memory.nextIndex
+        fresh.epoch = ownership.epoch
         grants[slot] = fresh
         return slot
     }

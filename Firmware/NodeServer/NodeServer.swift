@@ -130,7 +130,8 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         links.attribute("ct", CoAPContentFormat.coseSign1)
         for number in 0...MessageType.time.rawValue {
             guard let type = MessageType(rawValue: number) else { continue }
-            links.link("/", type.name)
+            let name = type.name
+            links.link("/", name: RawSpan(_unsafeStart: UnsafeRawPointer(name.utf8Start), byteCount: name.utf8CodeUnitCount))
             links.attribute("ct", CoAPContentFormat.coseSign1)
         }
         do throws(CoAPError) { return try links.finish() } catch { throw .tooLarge }

@@ -3,6 +3,9 @@
 import CoAP
 import LightNode
 
+/// The node's refusal of a message, not a device's refusal of a call.
+public typealias Refusal = LightNode.Refusal
+
 /// What a request asks for.
 enum Resource {
     case links
