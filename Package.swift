@@ -71,7 +71,7 @@ if Context.environment["LIGHTNODE_BOARD"] == nil {
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "CEdit",
+                "Reporting", "Transport", "ControlNode", "Provisioning", "Emulation", "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),

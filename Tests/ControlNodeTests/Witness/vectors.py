@@ -63,16 +63,19 @@ address = bech32m("node", hashlib.sha512(identity.public).digest()[:20])
 
 def entry(seq, signer_kind, message, device, method, outcome, kind, value, index):
     return (
-        seq.to_bytes(7, "little") + bytes([signer_kind]) + hashlib.sha512(message).digest()[:4]
+        seq.to_bytes(7, "little") + bytes([signer_kind]) + hashlib.sha512(message).digest()[:2]
         + bytes([device, method, outcome, kind]) + (value & 0xFFFFFFFF).to_bytes(4, "little") + index.to_bytes(4, "little")
     )
 
 
-def receipt(message, seq, epoch, subject, chain, line, outcome, value=None, message_size=32, key=identity, issuer=address):
-    node = {0: epoch, 1: seq, 2: subject, 5: int.from_bytes(line[20:24], "little"), 6: chain,
+def receipt(message, seq, epoch, subject, chain, line, outcome, value=None, message_size=32, key=identity, issuer=address,
+            expected=None):
+    node = {0: epoch, 1: seq, 2: subject, 5: int.from_bytes(line[18:22], "little"), 6: chain,
             7: hashlib.sha512(message).digest()[:message_size], 8: outcome, 21: line}
     if value is not None:
         node[9] = value
+    if expected:
+        node[25] = expected
     return key.sign("receipt", {1: issuer, NODE: node})
 
 
@@ -103,7 +106,7 @@ print(json.dumps({
     "receipts": [
         receipt(bind, 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0).hex(),
         receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, True).hex(),
-        receipt(full, 1_700_000_000_000_002, 1, ["dimmer", "set"], chains[2], lines[2], 5, -129, message_size=4).hex(),
+        receipt(full, 1_700_000_000_000_002, 1, ["dimmer", "set"], chains[2], lines[2], 5, -129, message_size=2, expected=[0, 0, 40]).hex(),
     ],
     "chainAfter": chains[3].hex(),
     "contradicting": receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 7).hex(),
@@ -117,5 +120,6 @@ print(json.dumps({
                            8: 4096, 9: 2, 10: 0, 11: NETWORK, 12: [], 13: False, 14: b"\x01\x02", 15: False,
                            16: identity.public}, canonical=True).hex(),
     "strangeStatus": cbor2.dumps({0: 2, 1: address, 2: "microbit", 3: "0.1.0", 16: owner.public}, canonical=True).hex(),
-    "devices": cbor2.dumps([["led", "led", ["on", "off"], True], ["lock", "lock", ["open"], None]], canonical=True).hex(),
+    "devices": cbor2.dumps([["led", "on;off|led:bool|", True, False],
+                            ["lock", "open(for:ms 100..60000=5000);close;level:%|lock:bool|opened;closed", None, True]], canonical=True).hex(),
 }, indent=1, sort_keys=True))
