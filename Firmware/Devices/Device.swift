@@ -25,12 +25,18 @@ public protocol Device {
     mutating func enterSafeState()
     /// Does what time demands. Called from the main loop every few milliseconds; returns the number of an event, if one happened.
     mutating func poll(_ now: Instant) -> UInt8?
+    /// A number that outlives a reboot, or nil. Whoever owns the flash stores it now and then.
+    var retained: Int32? { get }
+    /// Given back once after a boot.
+    mutating func restore(_ retained: Int32)
 }
 
 extension Device {
     @inline(__always) public static var flags: DeviceFlags { [] }
     @inline(__always) public mutating func poll(_ now: Instant) -> UInt8? { nil }
     @inline(__always) public mutating func enterSafeState() {}
+    @inline(__always) public var retained: Int32? { nil }
+    @inline(__always) public mutating func restore(_ retained: Int32) {}
     @inline(__always) public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
         .refused(.unknownMethod)
     }

@@ -19,6 +19,8 @@ public struct DeviceRequest: ~Copyable {
         case poll
         case enterSafeState
         case readState
+        case readRetained
+        case restore
     }
     let operation: Operation
     var method: UInt8 = 0
@@ -28,6 +30,7 @@ public struct DeviceRequest: ~Copyable {
     var event: UInt8?
     var state = Value.none
     var hasChanged = false
+    var retained: Int32?
 
     init(_ operation: Operation) { self.operation = operation }
 
@@ -40,6 +43,8 @@ public struct DeviceRequest: ~Copyable {
         case .poll: event = device.poll(now)
         case .enterSafeState: device.enterSafeState()
         case .readState: break
+        case .readRetained: retained = device.retained
+        case .restore: if let retained { device.restore(retained) }
         }
         state = device.state
         hasChanged = state != before
@@ -108,6 +113,20 @@ extension DeviceTable {
         var request = DeviceRequest(.readState)
         reach(device, &request)
         return request.state
+    }
+
+    /// What a device wants to have back after a reboot; nil when it wants nothing.
+    public mutating func retained(by device: UInt8) -> Int32? {
+        var request = DeviceRequest(.readRetained)
+        reach(device, &request)
+        return request.retained
+    }
+
+    /// Gives it back, once, before the first poll.
+    public mutating func restore(_ retained: Int32, to device: UInt8) {
+        var request = DeviceRequest(.restore)
+        request.retained = retained
+        reach(device, &request)
     }
 
     /// Lets every device do what time demands. Call it every few milliseconds.

@@ -85,9 +85,11 @@ public final class EmulatedBoard: @unchecked Sendable {
         }
     }
 
-    deinit {
-        process?.kill()
-        restoreBackingSize()
+    deinit { close() }
+
+    /// Ends QEMU without saving and removes the run folder; the board cannot be used afterwards.
+    func close() {
+        powerOff()
         try? FileManager.default.removeItem(at: folder)
     }
 
@@ -130,7 +132,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// Halts the processor between two instructions.
     public func pause() throws { try monitorProtocol().execute("stop") }
     /// Resets the chip; RAM and flash keep their contents.
-    public func reset() throws { try monitorProtocol().execute("system_reset") }
+    public func reset() throws { try reset(try monitorProtocol()) }
 
     /// Saves the flash and powers off. When saving fails the board stays on and nothing is lost.
     public func stop() throws {
@@ -174,8 +176,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         guard board.emulator?.flash != .psram else { return }
         let temporary = flash.url.path + ".new"
         let monitor = try monitorProtocol()
+        // By the processor's addresses (memsave): QEMU's nRF51 keeps its flash out of the system's address space, which pmemsave reads.
         do {
-            try monitor.execute("pmemsave", ["val": board.flash.address.int, "size": flash.size, "filename": temporary])
+            try monitor.execute("memsave", ["val": board.flash.address.int, "size": flash.size, "filename": temporary])
         } catch {
             unlink(temporary)
             throw EmulationError("the flash cannot be saved; \(flash.url.path) is left as it was. \(error)")
@@ -202,7 +205,16 @@ public final class EmulatedBoard: @unchecked Sendable {
     private func loadFlash(_ qtest: QTest, _ qmp: QMP) throws {
         guard board.emulator?.flash == .nrf51 else { return }
         try NRF51Flash.load(try flash.contents(), through: qtest)
+        try reset(qmp)
+    }
+
+    /// QEMU answers before it has reset the machine; its event says that it is done.
+    private func reset(_ qmp: QMP) throws {
+        qmp.forgetEvents()
         try qmp.execute("system_reset")
+        guard try qmp.waitForEvent("RESET", timeout: 5) else {
+            throw EmulationError("the emulator did not reset \(board.name) within 5 s. Stop the board and start it again.")
+        }
     }
 
     private func restoreBackingSize() {

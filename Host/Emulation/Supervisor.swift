@@ -6,6 +6,7 @@ import Foundation
 public final class Supervisor: @unchecked Sendable {
     public let record: EmulatedBoardRecord
     private let emulated: EmulatedBoard
+    var emulatorProcess: Int32? { emulated.processIdentifier }
     private let lock: FileLock
     private let listener: Int32
     private let work = DispatchQueue(label: "supervisor")
@@ -85,6 +86,7 @@ public final class Supervisor: @unchecked Sendable {
         server.start()
         finished.wait()
         timer.cancel()
+        emulated.close()
         if let failure { throw failure }
     }
 

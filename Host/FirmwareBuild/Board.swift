@@ -1,5 +1,6 @@
 // The facts about a board that the host needs, read from Boards/<board>/board.json.
 import Foundation
+import Reporting
 
 /// An address, a size or a mask: written in JSON as a number or as hexadecimal text ("0x3C000").
 public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
@@ -180,10 +181,18 @@ public struct BoardCatalogue: Sendable {
 }
 
 /// A failure of loading a board, of building an image or of reading one; its text says what to do next.
-public struct FirmwareError: Error, CustomStringConvertible, LocalizedError, Sendable {
+public struct FirmwareError: Reportable, CustomStringConvertible, LocalizedError, Sendable {
     public let description: String
     public init(_ description: String) { self.description = description }
     public var errorDescription: String? { description }
+
+    /// Its first sentence is what happened, the rest what to do.
+    public var failure: Failure {
+        let parts = description.split(separator: /\.\s+/, maxSplits: 1)
+        let advice = parts.count > 1 ? String(parts[1]) : "See the documentation of this command"
+        return Failure(
+            .environment, String(parts[0]).trimmingSuffix("."), advice: advice.trimmingSuffix("."))
+    }
 }
 
 func describe(_ error: any Error) -> String {
@@ -195,4 +204,8 @@ func describe(_ error: any Error) -> String {
         "\(context.codingPath.map(\.stringValue).joined(separator: ".")): \(context.debugDescription)"
     default: "\(error)"
     }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ suffix: String) -> String { hasSuffix(suffix) ? String(dropLast(suffix.count)) : self }
 }

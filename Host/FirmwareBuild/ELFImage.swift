@@ -102,6 +102,11 @@ public struct ELFImage: Sendable {
         return nil
     }
 
+    /// Bytes of RAM that are taken before the program starts: .data and .bss.
+    public func staticRAM(in memory: Range<UInt64>) -> Int {
+        sections.filter { memory.contains($0.address) }.reduce(0) { $0 + $1.size }
+    }
+
     /// File offset of the byte that is loaded at `address`.
     func fileOffset(of address: UInt64) -> Int? {
         segments.first { $0.address <= address && address < $0.address + UInt64($0.fileSize) }

@@ -62,7 +62,7 @@ public struct FirmwareBuilder: Sendable {
 
     private func failure(_ result: Tool.Result, _ board: Board, _ product: String) -> FirmwareError {
         let lines = (result.output + result.errors).split(separator: "\n").map(String.init)
-        let errors = lines.filter { $0.contains("error:") }
+        let errors = lines.filter { $0.contains(": error:") || $0.hasPrefix("error:") }
         var said: [String] = []
         for line in errors.isEmpty ? lines.suffix(5) : errors.prefix(5) where !said.contains(line) { said.append(line) }
         return FirmwareError("\(product) does not build for \(board.name):\n  " + said.joined(separator: "\n  "))
