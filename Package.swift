@@ -106,6 +106,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
+        support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
         tests("CBORTests", ["CBOR", "CodecSupport"]),
@@ -115,6 +116,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("Bech32Tests", ["Bech32", "CodecSupport"]),
         tests("FuzzReplayTests", ["FuzzProperties"]),
         tests("HALTests", ["HAL"]),
+        tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium"], exclude: ["Witness"], resources: [.copy("Vectors")]),
