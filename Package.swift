@@ -118,6 +118,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("HALTests", ["HAL"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("TransportTests", ["Transport"], exclude: ["Witness"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium"], exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests("ProvisioningTests", ["Provisioning"]),
+        tests("CLITests", ["lightnode"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
 }
