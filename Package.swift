@@ -110,6 +110,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
+        support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
         tests("CBORTests", ["CBOR", "CodecSupport"]),
@@ -121,7 +122,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("CodecWorkoutTests", ["CodecWorkout"]),
         tests("CodecWitnessTests", ["codec-witness"]),
         tests("HALTests", ["HAL"]),
+        tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("TransportTests", ["Transport"], exclude: ["Witness"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium"], exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests("ProvisioningTests", ["Provisioning"]),
+        tests("CLITests", ["lightnode"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
 }
@@ -131,7 +137,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     let modules = portable + [
         firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: volatile),
         firmware(
-            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
+            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"], exclude: ["board.json", "toolset.json", "README.md"]),
         firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
         firmware("InstructionCounter"),
         firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
