@@ -45,7 +45,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
     package.targets += [
         .target(name: "Startup", path: "Firmware/Startup"),
-        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: [.enableExperimentalFeature("Volatile")]),
+        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: [.enableExperimentalFeature("Volatile")]),
         firmware("Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
     ]
     for app in folders("Firmware/Apps") {
