@@ -1,20 +1,7 @@
-import Board
-import Devices
-import MCU
-import Startup
+// The light node as it leaves the factory: every device of the board, commanded by the owner, and nothing else.
 
-nonisolated(unsafe) var hardware = BoardHardware()
-nonisolated(unsafe) var devices = BoardDevices()
-devices.enterSafeState()
-while true {
-    devices.poll(Instant(microseconds: hardware.clock.microseconds()))
-    if let byte = hardware.serial.readByte() {
-        if byte == 49 { `$`("led").on() }
-        if byte == 48 { `$`("led").off() }
-        if byte == 50 { `$`("lock").open(for: .seconds(1)) }
-        hardware.serial.writeByte(byte)
-    } else {
-        hardware.clock.wake(inMicroseconds: 1000)
-        startup_wait_for_interrupt()
-    }
-}
+import NodeRuntime
+
+struct LightNode: Application {}
+
+runNode(LightNode())

@@ -1,0 +1,161 @@
+// What a server wants to know of a request's options, gathered in one pass.
+
+/// The options of a request that a server here understands.
+///
+/// An option of a wrong length, or one that comes twice but may not, counts as not understood (RFC 7252 sections 5.4.3 and 5.4.5): if it
+/// is critical the request is refused with 4.02, otherwise the option is ignored.
+public struct CoAPRequest: Sendable {
+    /// Format of the payload.
+    public private(set) var contentFormat: UInt16?
+    /// Format that the client wants.
+    public private(set) var accept: UInt16?
+    /// 0 registers an observer, 1 deregisters it (RFC 7641 section 2).
+    public private(set) var observe: UInt32?
+    /// The block that the payload is (RFC 7959).
+    public private(set) var block1: CoAPBlock?
+    /// The block of the response that the client wants (RFC 7959).
+    public private(set) var block2: CoAPBlock?
+    /// The size of the whole payload, in bytes.
+    public private(set) var size1: UInt32?
+    /// 0 if the client wants to know the size of the whole response.
+    public private(set) var size2: UInt32?
+    /// The first critical option that is not understood: answer 4.02 (Bad Option), or drop a non-confirmable request.
+    public private(set) var badOption: UInt16?
+
+    public init(_ message: borrowing CoAPMessage) {
+        var options = message.options
+        while options.next() {
+            if !take(options), options.number & 1 == 1, badOption == nil { badOption = options.number }
+        }
+    }
+
+    /// False if the option is not understood.
+    private mutating func take(_ option: borrowing CoAPOptions) -> Bool {
+        let count = option.value.byteCount
+        switch option.number {
+        case CoAPOptionNumber.uriPath, CoAPOptionNumber.uriQuery: return count <= 255
+        // There is one host and one port here.
+        case CoAPOptionNumber.uriHost: return count >= 1 && count <= 255
+        case CoAPOptionNumber.uriPort: return count <= 2
+        default:
+            guard let value = option.uintValue else { return false }
+            return take(option.number, value, size: count)
+        }
+    }
+
+    private mutating func take(_ number: UInt16, _ value: UInt32, size: Int) -> Bool {
+        let short = UInt16(truncatingIfNeeded: value)
+        switch number {
+        case CoAPOptionNumber.contentFormat:
+            guard size <= 2, contentFormat == nil else { return false }
+            contentFormat = short
+        case CoAPOptionNumber.accept:
+            guard size <= 2, accept == nil else { return false }
+            accept = short
+        case CoAPOptionNumber.observe:
+            guard size <= 3, observe == nil else { return false }
+            observe = value
+        case CoAPOptionNumber.block1:
+            guard block1 == nil, let block = CoAPBlock(optionValue: value) else { return false }
+            block1 = block
+        case CoAPOptionNumber.block2:
+            guard block2 == nil, let block = CoAPBlock(optionValue: value) else { return false }
+            block2 = block
+        case CoAPOptionNumber.size1:
+            guard size1 == nil else { return false }
+            size1 = value
+        case CoAPOptionNumber.size2:
+            guard size2 == nil else { return false }
+            size2 = value
+        default: return false
+        }
+        return true
+    }
+}
+
+/// The value of a Block1 or Block2 option (RFC 7959 section 2.2).
+public struct CoAPBlock: Equatable, Sendable {
+    /// Number of the block, from 0; 20 bits.
+    public var number: UInt32
+    /// True if blocks follow.
+    public var more: Bool
+    /// 0 to 6, for blocks of 16 to 1024 bytes.
+    public var sizeExponent: UInt8
+
+    public init(number: UInt32, more: Bool, sizeExponent: UInt8) {
+        precondition(number < 1 << 20 && sizeExponent < 7)
+        self.number = number
+        self.more = more
+        self.sizeExponent = sizeExponent
+    }
+
+    /// Nil if the number has more than 20 bits or the size exponent is 7, which is reserved over datagrams.
+    public init?(optionValue: UInt32) {
+        guard optionValue < 1 << 24, optionValue & 7 != 7 else { return nil }
+        number = optionValue >> 4
+        more = optionValue & 8 != 0
+        sizeExponent = UInt8(truncatingIfNeeded: optionValue & 7)
+    }
+
+    public var optionValue: UInt32 { number << 4 | (more ? 8 : 0) | UInt32(sizeExponent) }
+
+    /// Bytes in a full block.
+    public var size: Int { 16 << Int(sizeExponent) }
+
+    /// Offset of the block's first byte in the whole body, in bytes: below 2^30.
+    public var offset: Int { Int(number) << Int(sizeExponent &+ 4) }
+}
+
+extension CoAPMessage {
+    /// True if the Uri-Path options are exactly the segments of `path`: "status", ".well-known/core"; "" is the root.
+    public func hasPath(_ path: StaticString) -> Bool {
+        var options = options
+        var offset = 0
+        let end = path.utf8CodeUnitCount
+        while options.next() {
+            guard options.number == CoAPOptionNumber.uriPath else { continue }
+            if offset > 0 {
+                guard offset < end else { return false }
+                offset &+= 1
+            }
+            let segment = options.value
+            var segmentEnd = offset
+            while segmentEnd < end && path.utf8Start[segmentEnd] != UInt8(ascii: "/") { segmentEnd &+= 1 }
+            guard segment.byteCount == segmentEnd &- offset, segment.byteCount > 0 else { return false }
+            for index in 0..<segment.byteCount where byte(segment, index) != path.utf8Start[offset &+ index] { return false }
+            offset = segmentEnd
+        }
+        return offset == end
+    }
+
+    /// The value of the first Uri-Query option `name=value`; nil if there is none.
+    @_lifetime(copy self)
+    public func query(_ name: StaticString) -> RawSpan? {
+        var options = options
+        while options.next() {
+            guard options.number == CoAPOptionNumber.uriQuery else { continue }
+            let query = options.value
+            let length = name.utf8CodeUnitCount
+            guard query.byteCount > length, byte(query, length) == UInt8(ascii: "=") else { continue }
+            var matches = true
+            for index in 0..<length where byte(query, index) != name.utf8Start[index] { matches = false }
+            if matches { return query.extracting((length &+ 1)...) }
+        }
+        return nil
+    }
+
+    /// The value of the first Uri-Query option `name=value` as a decimal number; nil if there is none, or it is no number of 32 bits.
+    public func queryNumber(_ name: StaticString) -> UInt32? {
+        guard let digits = query(name), digits.byteCount > 0 else { return nil }
+        var value: UInt32 = 0
+        for index in 0..<digits.byteCount {
+            let digit = byte(digits, index) &- UInt8(ascii: "0")
+            guard digit <= 9 else { return nil }
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(UInt32(digit))
+            if overflow || carry { return nil }
+            value = sum
+        }
+        return value
+    }
+}

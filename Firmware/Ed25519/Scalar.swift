@@ -1,0 +1,105 @@
+// Arithmetic modulo L, the order of B, on scalars of eight 32-bit words; all of it in constant time.
+
+/// A scalar in memory: eight words, least significant first.
+typealias ScalarPointer = UnsafeMutablePointer<UInt32>
+
+enum Scalar {
+    /// r = the integer of `count` words at `x`, modulo L, below L. r may not overlap x.
+    ///
+    /// Horner's rule, 16 bits at a time: with r < L, v = 2^16 r + (the next 16 bits) < 2^16 L. Since L = 2^252 + c, 0 < c < 2^125,
+    /// q = floor(v / 2^252) is at most 2^16, and v - q L = (v mod 2^252) - q c lies between -2^142 and 2^252: adding L once
+    /// where it is negative brings it to [0, L).
+    @inline(never)
+    static func reduce(_ r: ScalarPointer, _ x: UnsafePointer<UInt32>, count: Int) {
+        Field.set(r, 0)
+        var position = 2 &* count
+        while position > 0 {
+            position &-= 1
+            let bits = (x[position >> 1] >> (UInt32(truncatingIfNeeded: position & 1) << 4)) & 0xFFFF
+            // r < 2^253, so its shift by 16 bits fits in 269 bits: eight words and the top one.
+            let top = r[7] >> 16
+            var i = 7
+            while i > 0 {
+                r[i] = (r[i] << 16) | (r[i &- 1] >> 16)
+                i &-= 1
+            }
+            r[0] = (r[0] << 16) | bits
+            let q = (top << 4) | (r[7] >> 28)
+            r[7] &= 0x0FFF_FFFF
+            subtractThenCorrect(r, q)
+        }
+    }
+
+    /// r - q (L - 2^252), plus L where that is negative.
+    private static func subtractThenCorrect(_ r: ScalarPointer, _ q: UInt32) {
+        withTable(groupOrder) { order in
+            var borrow: Int64 = 0
+            var carry: UInt64 = 0
+            var i = 0
+            while i < 8 {
+                if i < 4 { carry &+= product(order[i], q) }
+                borrow &+= Int64(r[i]) &- Int64(carry & 0xFFFF_FFFF)
+                carry >>= 32
+                r[i] = UInt32(truncatingIfNeeded: borrow)
+                borrow >>= 32
+                i &+= 1
+            }
+            let mask = UInt32(truncatingIfNeeded: borrow)
+            var sum: UInt64 = 0
+            i = 0
+            while i < 8 {
+                sum &+= UInt64(r[i]) &+ UInt64(order[i] & mask)
+                r[i] = UInt32(truncatingIfNeeded: sum)
+                sum >>= 32
+                i &+= 1
+            }
+        }
+    }
+
+    /// x q for q <= 2^16, by two products of 32 bits: a 64-bit multiply is a library call on ARMv6-M.
+    @inline(__always)
+    private static func product(_ x: UInt32, _ q: UInt32) -> UInt64 {
+        UInt64(x) &* UInt64(q)
+    }
+
+    /// r = (a b + c) mod L. Uses 16 words at `scratch`; r may be a, b or c.
+    static func multiplyAdd(_ r: ScalarPointer, _ a: UnsafePointer<UInt32>, _ b: UnsafePointer<UInt32>, _ c: UnsafePointer<UInt32>,
+                            scratch: UnsafeMutablePointer<UInt32>) {
+        // a b + c <= (2^256 - 1)^2 + 2^256 - 1 < 2^512, and each step below fits in 64 bits: (2^32-1)^2 + 2 (2^32-1) = 2^64 - 1.
+        var i = 0
+        while i < 8 {
+            scratch[i] = c[i]
+            i &+= 1
+        }
+        i = 0
+        while i < 8 {
+            var carry: UInt32 = 0
+            var j = 0
+            while j < 8 {
+                let sum = UInt64(a[i]) &* UInt64(b[j]) &+ UInt64(scratch[i &+ j]) &+ UInt64(carry)
+                scratch[i &+ j] = UInt32(truncatingIfNeeded: sum)
+                carry = UInt32(truncatingIfNeeded: sum >> 32)
+                j &+= 1
+            }
+            scratch[i &+ 8] = carry
+            i &+= 1
+        }
+        reduce(r, scratch, count: 16)
+    }
+
+    /// Whether s < L. Not in constant time: a signature is public.
+    static func isReduced(_ s: UnsafePointer<UInt32>) -> Bool {
+        var below = false
+        withTable(groupOrder) { order in
+            var i = 8
+            while i > 0 {
+                i &-= 1
+                if s[i] != order[i] {
+                    below = s[i] < order[i]
+                    return
+                }
+            }
+        }
+        return below
+    }
+}

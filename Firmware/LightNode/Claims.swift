@@ -1,0 +1,154 @@
+// The claims of one signed message, as slices of the received bytes. Absent strings are empty: `cwt` and `node` tell what was there.
+
+import CBOR
+
+struct Claims: ~Escapable {
+    var cwt: CWTClaims = []
+    var node: NodeClaims = []
+
+    var audience: RawSpan
+    var expiry: UInt64 = 0
+    var notBefore: UInt64 = 0
+    var issuedAt: UInt64 = 0
+    var tokenID: RawSpan
+    var confirmation: RawSpan
+
+    var epoch: UInt32 = 0
+    var seq: UInt64 = 0
+    /// The encoded array [device, method, arguments…].
+    var call: RawSpan
+    var token: RawSpan
+    /// A whole COSE_Sign1: a grant, its parent, or the new owner's acceptance.
+    var nested: RawSpan
+    var recoveryKey: RawSpan
+    var flags: UInt32 = 0
+    /// Encoded array.
+    var backups: RawSpan
+    /// Encoded array.
+    var scope: RawSpan
+    var uses: UInt32 = 0
+    var hops: UInt32 = 0
+    var meterTick: UInt32 = 0
+    var meterTicks: UInt32 = 0
+    var grantID: RawSpan
+    var paid: UInt32 = 0
+
+    /// Reads the claims map `payload` of a message of `type`: exactly the claims of its shape, nothing else.
+    @_lifetime(copy payload)
+    init(_ payload: RawSpan, type: MessageType) throws(CBORError) {
+        let none = payload.extracting(0..<0)
+        (audience, tokenID, confirmation, call, token) = (none, none, none, none, none)
+        (nested, recoveryKey, backups, scope, grantID) = (none, none, none, none, none)
+        var reader = CBORReader(payload)
+        var map = try reader.map()
+        while let key = try reader.nextKey(&map) {
+            guard case .int(let label) = key else { throw .unexpectedType }
+            if label == Claims.nodeLabel {
+                try readNode(&reader)
+            } else {
+                try readClaim(label, &reader)
+            }
+        }
+        try reader.finish()
+        let shape = type.shape
+        guard cwt.isSuperset(of: shape.cwt), cwt.isSubset(of: shape.cwt.union(shape.cwtOptional)),
+            node.isSuperset(of: shape.node), node.isSubset(of: shape.node.union(shape.nodeOptional))
+        else { throw .unexpectedType }
+    }
+
+    /// The private claim that holds what CWT has no name for.
+    static var nodeLabel: Int32 { -65537 }
+    /// Sequence numbers have 56 bits.
+    static var maximumSeq: UInt64 { 1 << 56 - 1 }
+    /// Times have 40 bits: until the year 36812.
+    static var maximumTime: UInt64 { 1 << 40 - 1 }
+
+    @_lifetime(self: copy self, copy reader)
+    @_lifetime(reader: copy reader)
+    private mutating func readClaim(_ label: Int32, _ reader: inout CBORReader) throws(CBORError) {
+        guard label > 0, label <= 8 else { throw .unexpectedType }
+        cwt.insert(CWTClaims(rawValue: 1 << UInt16(truncatingIfNeeded: label)))
+        switch label {
+        case 3: audience = try reader.text()
+        case 4: expiry = try Claims.time(&reader)
+        case 5: notBefore = try Claims.time(&reader)
+        case 6: issuedAt = try Claims.time(&reader)
+        case 7: tokenID = try reader.bytes(count: 8)
+        case 8: confirmation = try Claims.confirmationKey(&reader)
+        default: throw .unexpectedType
+        }
+    }
+
+    @_lifetime(self: copy self, copy reader)
+    @_lifetime(reader: copy reader)
+    private mutating func readNode(_ reader: inout CBORReader) throws(CBORError) {
+        var map = try reader.map()
+        while let key = try reader.nextKey(&map) {
+            guard case .int(let label) = key, label >= 0, label < 32 else { throw .unexpectedType }
+            node.insert(NodeClaims(rawValue: 1 << UInt32(truncatingIfNeeded: label)))
+            switch label {
+            case 0: epoch = try reader.uint32()
+            case 1:
+                seq = try reader.uint()
+                if seq == 0 || seq > Claims.maximumSeq { throw .outOfRange }
+            case 2: call = try Claims.arrayItem(&reader)
+            case 3: token = try reader.bytes(count: 8)
+            case 4: nested = try reader.bytes()
+            case 11: recoveryKey = try reader.bytes(count: 32)
+            case 12: flags = try reader.uint32(atMost: 1)
+            case 13: backups = try Claims.arrayItem(&reader)
+            case 14: scope = try Claims.arrayItem(&reader)
+            case 15: uses = try Claims.positive(&reader, atMost: 65535)
+            case 16: hops = try reader.uint32(atMost: 2)
+            case 17: try Claims.skipContract(&reader)
+            case 18:
+                try reader.array(count: 2)
+                meterTick = try Claims.positive(&reader, atMost: 86400)
+                meterTicks = try Claims.positive(&reader, atMost: 65535)
+            case 19: grantID = try reader.bytes(count: 8)
+            case 20: paid = try Claims.positive(&reader, atMost: 65535)
+            default: throw .unexpectedType
+            }
+        }
+    }
+
+    @_lifetime(reader: copy reader)
+    private static func time(_ reader: inout CBORReader) throws(CBORError) -> UInt64 {
+        let value = try reader.uint()
+        if value > maximumTime { throw .outOfRange }
+        return value
+    }
+
+    @_lifetime(reader: copy reader)
+    private static func positive(_ reader: inout CBORReader, atMost limit: UInt32) throws(CBORError) -> UInt32 {
+        let value = try reader.uint32(atMost: limit)
+        if value == 0 { throw .outOfRange }
+        return value
+    }
+
+    @_lifetime(copy reader)
+    @_lifetime(reader: copy reader)
+    private static func arrayItem(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {
+        guard try reader.peek() == .array else { throw .unexpectedType }
+        return try reader.item()
+    }
+
+    /// The contract that a grant refers to: block height and transaction hash. The device only passes it on.
+    @_lifetime(reader: copy reader)
+    private static func skipContract(_ reader: inout CBORReader) throws(CBORError) {
+        try reader.array(count: 2)
+        _ = try time(&reader)
+        _ = try reader.bytes(count: 32)
+    }
+
+    /// `cnf`: {1: COSE_Key {1: 1 (OKP), -1: 6 (Ed25519), -2: x}} (RFC 8747, section 3.2; RFC 9053, section 7.2).
+    @_lifetime(copy reader)
+    @_lifetime(reader: copy reader)
+    private static func confirmationKey(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {
+        // The encoding is fixed but for the key, so it is compared byte by byte.
+        let item = try reader.item()
+        let prefix: InlineArray<10, UInt8> = [0xA1, 0x01, 0xA3, 0x01, 0x01, 0x20, 0x06, 0x21, 0x58, 0x20]
+        guard item.byteCount == 42, equal(item.extracting(0..<10), prefix.span.bytes) else { throw .unexpectedType }
+        return item.extracting(10..<42)
+    }
+}

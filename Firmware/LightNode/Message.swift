@@ -1,0 +1,33 @@
+// A signed message as received: shape and claims checked, signature not yet.
+
+import CBOR
+import COSE
+import Ed25519
+
+struct Message: ~Escapable {
+    let type: MessageType
+    let sign1: COSESign1
+    let claims: Claims
+    private let whole: RawSpan
+
+    @_lifetime(copy bytes)
+    init(_ bytes: RawSpan, type: MessageType) throws(Refusal) {
+        self.type = type
+        whole = bytes
+        do throws(COSEError) { sign1 = try COSESign1(bytes) } catch { throw .malformed }
+        do throws(CBORError) { claims = try Claims(sign1.payload, type: type) } catch { throw .malformed }
+    }
+
+    /// Strict verification with `key`, in the context of this type and `network`.
+    func isSigned(by key: Bytes32, network: UInt32) -> Bool {
+        let context = COSEContext(network: UInt64(network), type: type.name)
+        return Ed25519.verify(signature: sign1.signature, publicKey: key.span.bytes) { hash in
+            sign1.signedPieces(in: context) { hash.update($0) }
+        }
+    }
+
+    /// SHA-512 of the whole message; receipts carry its first 32 bytes, the log its first 4.
+    func digest() -> Bytes64 {
+        SHA512.hash(whole)
+    }
+}

@@ -1,0 +1,120 @@
+// The executor: one device's identity, owner, replay protection and log, and what it does with a message.
+//
+// It knows neither transports nor chips. Whatever arrives, from whatever wire, goes through `handle`, which refuses, or executes and
+// writes a signed receipt. The order of checks is that of docs/protocol.md.
+
+import CBOR
+import COSE
+import Devices
+import Ed25519
+import FlashStore
+import HAL
+
+/// What a device is to the outside.
+public enum Condition: UInt8, Sendable {
+    /// Never provisioned: it has no identity.
+    case blank = 0
+    /// Provisioned, waiting for its owner's bind.
+    case unowned = 1
+    case owned = 2
+    /// A record that it cannot do without is unreadable. It executes nothing, and never takes itself for blank.
+    case damaged = 3
+}
+
+public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
+    var memory: Memory<Flash>
+    public var devices: Table
+    public var platform: Board
+
+    public internal(set) var condition = Condition.blank
+    var identity = Identity()
+    var ownership = Ownership()
+    var watermarks = Watermarks()
+    var time = TrustedTime()
+    var freshness = Freshness()
+    var attempts = AttemptBudget()
+    /// Uptime in microseconds of the last message that the owner signed: backups count silence from it.
+    var ownerHeard: UInt64 = 0
+    /// One-time tokens issued since boot.
+    var tokensIssued: UInt64 = 0
+    /// Slots of the grants in use.
+    var grants = GrantTable()
+
+    /// Takes over the parts and reads the flash. After a power cut this also completes what the cut interrupted.
+    public init(flash: consuming Flash, devices: Table, platform: consuming Board) {
+        memory = Memory(flash)
+        self.devices = devices
+        self.platform = platform
+        boot()
+    }
+
+    /// The address, once provisioned.
+    public var address: Address { identity.address }
+    public var epoch: UInt32 { ownership.epoch }
+
+    /// Executes a signed message and writes the receipt to `reply`.
+    ///
+    /// - Returns: the length of the receipt in bytes.
+    /// - Throws: why it was refused; nothing was then recorded or executed.
+    public mutating func handle(
+        _ type: MessageType, _ bytes: RawSpan, reply: consuming MutableSpan<UInt8>
+    ) throws(Refusal) -> Int {
+        guard type.isRequest else { throw .malformed }
+        let message = try Message(bytes, type: type)
+        try checkAddressee(message.claims)
+        try attempts.check(uptime: platform.microseconds())
+        switch type {
+        case .command, .state: return try call(message, reply: reply)
+        case .time: return try acceptTime(message, reply: reply)
+        case .revoke, .tick: return try administerGrant(message, reply: reply)
+        default: return try changeOwnership(message, reply: reply)
+        }
+    }
+
+    /// State, address and epoch: what costs no signature check.
+    private func checkAddressee(_ claims: borrowing Claims) throws(Refusal) {
+        switch condition {
+        case .blank: throw .wrongState
+        case .damaged: throw .damaged
+        case .unowned, .owned: break
+        }
+        guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
+        guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
+    }
+
+    /// Throws unless `seq` is above everything accepted from `signer`.
+    func checkSequence(_ seq: UInt64, of signer: Signer) throws(Refusal) {
+        if seq <= watermarks[signer] { throw .replayed }
+    }
+
+    /// Verifies, and counts a failure against the budget of attempts.
+    mutating func verify(_ message: borrowing Message, by key: Bytes32) throws(Refusal) {
+        if message.isSigned(by: key, network: identity.network) { return }
+        attempts.noteFailure()
+        throw .badSignature
+    }
+
+    /// Throws unless the limits that a message sets to its own life still hold.
+    func checkLife(_ claims: borrowing Claims, uptime: UInt64) throws(Refusal) {
+        if claims.cwt.contains(.expiry) { try time.checkExpiry(claims.expiry, uptime: uptime) }
+        if claims.cwt.contains(.notBefore) { try time.checkStart(claims.notBefore, uptime: uptime) }
+        if claims.node.contains(.token), !freshness.matches(token(claims)) { throw .tokenInvalid }
+    }
+
+    func token(_ claims: borrowing Claims) -> UInt64 {
+        var value: UInt64 = 0
+        for i in 0..<8 { value = value << 8 | UInt64(claims.token.unsafeLoad(fromByteOffset: i, as: UInt8.self)) }
+        return value
+    }
+
+    /// What a verified message of the owner proves besides its purpose: that the owner lives, and perhaps the time.
+    mutating func noteOwner(_ claims: borrowing Claims) {
+        let uptime = platform.microseconds()
+        ownerHeard = uptime
+        let isFresh = claims.node.contains(.token)
+        if claims.cwt.contains(.issuedAt) {
+            time.accept(seconds: claims.issuedAt, tokenIssued: isFresh ? freshness.issuedAt : nil, uptime: uptime)
+        }
+        if isFresh { freshness.consume() }
+    }
+}

@@ -1,0 +1,35 @@
+// What the executor needs of the board that it runs on, besides a flash store and devices.
+
+/// The board as the executor sees it. Implemented by each board, and by host tests with faults of their choice.
+public protocol Platform: ~Copyable {
+    /// Board name as in `Boards/`, at most 24 bytes.
+    var board: StaticString { get }
+    /// Firmware version.
+    var version: Version { get }
+    /// The chip's own serial number; 0 when it has none.
+    var hardwareSerial: UInt64 { get }
+    /// Why the chip reset: 0 power-on, 1 reset pin, 2 watchdog, 3 software, 4 lock-up, 255 unknown.
+    var resetReason: UInt8 { get }
+    /// Bytes of stack used at most since reset, and bytes there are; 0 where nobody measures.
+    var stackUsed: UInt32 { get }
+    var stackSize: UInt32 { get }
+
+    /// Microseconds since reset; never goes back.
+    mutating func microseconds() -> UInt64
+
+    /// True when `fillRandom` draws from a physical process.
+    var isTrueRandom: Bool { get }
+    /// Overwrites all of `bytes` with random bytes.
+    mutating func fillRandom(_ bytes: inout MutableRawSpan)
+}
+
+/// A semantic version; as text "1.2.3".
+public struct Version: Sendable {
+    public var major: UInt8
+    public var minor: UInt8
+    public var patch: UInt8
+
+    public init(_ major: UInt8, _ minor: UInt8, _ patch: UInt8) {
+        (self.major, self.minor, self.patch) = (major, minor, patch)
+    }
+}

@@ -1,0 +1,114 @@
+// What the factory does, once: an identity and a claim key (R1, R2). And what it asks afterwards: a signed proof.
+
+import Bech32
+import CBOR
+import COSE
+import Ed25519
+
+extension Node where Flash: ~Copyable, Board: ~Copyable {
+    /// Gives a blank device its identity. A second time is refused for ever.
+    ///
+    /// `request` is a `provision-request`; the answer, a `provision-answer`, is written to `reply` and its length returned.
+    public mutating func provision(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
+        guard condition == .blank else { throw condition == .damaged ? .damaged : .wrongState }
+        var seed = Bytes32(repeating: 0)
+        defer { Ed25519.wipe(&seed) }
+        var identity = Identity()
+        do throws(CBORError) {
+            try Self.readProvisioning(request, &identity, &seed)
+        } catch { throw .malformed }
+        if isZero(seed) {
+            guard platform.isTrueRandom else { throw .noEntropy }
+            var span = seed.mutableSpan
+            var bytes = span.mutableBytes
+            platform.fillRandom(&bytes)
+        }
+        identity.publicKey = Ed25519.publicKey(seed: seed)
+        try memory.saveIdentity(identity, seed: seed)
+        boot()
+        guard condition == .unowned else { throw .storeFailed }
+
+        var writer = CBORWriter(reply)
+        writer.map(2)
+        writer.key(0)
+        writer.bytes(identity.publicKey.span.bytes)
+        writer.key(1)
+        writer.text(self.identity.address.text.span.bytes)
+        return try finished(writer)
+    }
+
+    /// Signs `nonce` together with board and firmware version, so that the factory, or a buyer, knows that the identity is here.
+    public mutating func attest(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
+        guard condition == .unowned || condition == .owned else { throw condition == .damaged ? .damaged : .wrongState }
+        var writer = COSESign1Writer(reply)
+        writer.payload.beginDeviceClaims(issuer: identity.address, epoch: ownership.epoch, count: 5)
+        do throws(CBORError) {
+            var reader = CBORReader(request)
+            var map = try reader.map()
+            guard map.remaining == 1, try reader.nextKey(&map) == .int(NodeKey.nonce) else { throw .unexpectedType }
+            writer.payload.key(NodeKey.nonce)
+            writer.payload.bytes(try reader.bytes(count: 16))
+            try reader.finish()
+        } catch { throw .malformed }
+        writer.payload.key(NodeKey.board)
+        writer.payload.text(platform.board)
+        writer.payload.key(NodeKey.version)
+        writer.payload.text(platform.version)
+        writer.payload.key(NodeKey.test)
+        writer.payload.bool(identity.isTest)
+        return try sign(&writer, type: .attest)
+    }
+
+    private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Bytes32) throws(CBORError) {
+        var reader = CBORReader(request)
+        var map = try reader.map()
+        var seen: UInt8 = 0
+        while let key = try reader.nextKey(&map) {
+            guard case .int(let label) = key else { throw .unexpectedType }
+            switch label {
+            case 0: identity.claimKey = bytes32(try reader.bytes(count: 32))
+            case 1: seed = bytes32(try reader.bytes(count: 32))
+            case 2: identity.network = try reader.uint32()
+            case 3: identity.isTest = try reader.bool()
+            default: throw .unexpectedType
+            }
+            seen |= 1 << UInt8(truncatingIfNeeded: label)
+        }
+        try reader.finish()
+        guard seen & 0b101 == 0b101, !(seen & 2 != 0 && isZero(seed)) else { throw .outOfRange }
+    }
+
+    /// Signs the closed claims with the identity key, which is in RAM only meanwhile.
+    func sign(_ writer: inout COSESign1Writer, type: MessageType) throws(Refusal) -> Int {
+        writer.endPayload()
+        guard !writer.payload.overflowed else { throw .tooLarge }
+        var seed = Bytes32(repeating: 0)
+        defer { Ed25519.wipe(&seed) }
+        try memory.loadSeed(&seed)
+        let context = COSEContext(network: UInt64(identity.network), type: type.name)
+        let signature = Ed25519.sign(seed: seed, publicKey: identity.publicKey) { hash in
+            writer.signedPieces(in: context) { hash.update($0) }
+        }
+        do throws(CBORError) { return try writer.finish(signature: signature.span.bytes) } catch { throw .tooLarge }
+    }
+
+    func finished(_ writer: borrowing CBORWriter) throws(Refusal) -> Int {
+        do throws(CBORError) { return try writer.finish() } catch { throw .tooLarge }
+    }
+}
+
+extension Identity {
+    /// Derives the address from the public key.
+    mutating func deriveAddress() {
+        let digest = SHA512.hash(publicKey.span.bytes)
+        var text = address.text.mutableSpan
+        // 43 bytes hold the text of a 20-byte address with this prefix: nothing to fail.
+        _ = try? Bech32.encode(prefix: "node", digest.span.bytes.extracting(0..<20), into: &text)
+    }
+}
+
+private func isZero(_ bytes: borrowing Bytes32) -> Bool {
+    var any: UInt8 = 0
+    for i in 0..<32 { any |= bytes[i] }
+    return any == 0
+}

@@ -1,0 +1,166 @@
+// Receipts and attestations: what the device signs with its identity key.
+
+import CBOR
+import COSE
+import Devices
+import Ed25519
+
+/// What a receipt says beside its log entry.
+struct ReceiptContext: ~Escapable {
+    var entry: LogEntry
+    var epoch: UInt32
+    /// The chain before the entry.
+    var previous: Bytes32
+    /// 32 bytes of SHA-512 of the message, or the 2 that the log keeps.
+    var message: RawSpan
+
+    @_lifetime(copy message)
+    init(entry: LogEntry, epoch: UInt32, previous: Bytes32, message: RawSpan) {
+        (self.entry, self.epoch, self.previous, self.message) = (entry, epoch, previous, message)
+    }
+}
+
+/// Keys of the private claim that only the device writes (docs/protocol.cddl).
+enum NodeKey {
+    static var index: Int32 { 5 }
+    static var previous: Int32 { 6 }
+    static var message: Int32 { 7 }
+    static var outcome: Int32 { 8 }
+    static var value: Int32 { 9 }
+    static var nonce: Int32 { 10 }
+    static var grant: Int32 { 19 }
+    static var entry: Int32 { 21 }
+    static var board: Int32 { 22 }
+    static var version: Int32 { 23 }
+    static var test: Int32 { 24 }
+    static var expected: Int32 { 25 }
+}
+
+extension CBORWriter {
+    /// The claims that receipts and attestations begin with; the private claim's map of `count` pairs is open afterwards.
+    @_lifetime(self: copy self)
+    mutating func beginDeviceClaims(issuer: Address, epoch: UInt32, count: Int) {
+        map(2)
+        key(CWT.issuer)
+        text(issuer.text.span.bytes)
+        key(Claims.nodeLabel)
+        map(count)
+        key(0)
+        uint(UInt64(epoch))
+    }
+
+    @_lifetime(self: copy self)
+    mutating func value(_ value: LogValue) {
+        switch value {
+        case .none: null()
+        case .bool(let bool): self.bool(bool)
+        case .int(let int): self.int(Int64(int))
+        }
+    }
+}
+
+/// The chain after an entry: SHA-512 over the chain before it and its 22 bytes, cut to 32.
+func chain(_ previous: Bytes32, _ entry: LogEntry) -> Bytes32 {
+    var hash = SHA512()
+    hash.update(previous.span.bytes)
+    let encoded = entry.encoded()
+    hash.update(encoded.span.bytes)
+    let digest = hash.finalize()
+    return bytes32(digest.span.bytes)
+}
+
+extension Node where Flash: ~Copyable, Board: ~Copyable {
+    /// Signs the receipt of an entry just completed.
+    mutating func writeReceipt(
+        _ entry: LogEntry, epoch: UInt32, previous: Bytes32, digest: Bytes64, expected: ExpectedArgument? = nil,
+        reply: consuming MutableSpan<UInt8>
+    ) throws(Refusal) -> Int {
+        let digest = digest
+        let context = ReceiptContext(entry: entry, epoch: epoch, previous: previous, message: digest.span.bytes.extracting(0..<32))
+        return try writeReceipt(context, expected: expected, reply: reply)
+    }
+
+    /// Signs a receipt: a fresh one, or one made again from the log.
+    func writeReceipt(
+        _ context: borrowing ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
+    ) throws(Refusal) -> Int {
+        let entry = context.entry
+        let grant = entry.signer.grantSlot.map { grants[$0].id } ?? 0
+        var writer = COSESign1Writer(reply)
+        let optional = (entry.value == .none ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1)
+        writer.payload.beginDeviceClaims(issuer: identity.address, epoch: context.epoch, count: 8 + optional)
+        writer.payload.key(1)
+        writer.payload.uint(entry.seq)
+        writer.payload.key(2)
+        writeCallName(entry, to: &writer.payload)
+        writer.payload.key(NodeKey.index)
+        writer.payload.uint(UInt64(entry.index))
+        writer.payload.key(NodeKey.previous)
+        writer.payload.bytes(context.previous.span.bytes)
+        writer.payload.key(NodeKey.message)
+        writer.payload.bytes(context.message)
+        writer.payload.key(NodeKey.outcome)
+        writer.payload.uint(UInt64(entry.outcome.rawValue))
+        if entry.value != .none {
+            writer.payload.key(NodeKey.value)
+            writer.payload.value(entry.value)
+        }
+        if grant != 0 {
+            writer.payload.key(NodeKey.grant)
+            var id = InlineArray<8, UInt8>(repeating: 0)
+            id.storeLittleEndian64(grant, at: 0)
+            writer.payload.bytes(id.span.bytes)
+        }
+        writer.payload.key(NodeKey.entry)
+        let encoded = entry.encoded()
+        writer.payload.bytes(encoded.span.bytes)
+        if let expected {
+            writer.payload.key(NodeKey.expected)
+            writer.payload.array(3)
+            writer.payload.uint(UInt64(expected.position))
+            writer.payload.int(Int64(expected.least))
+            writer.payload.int(Int64(expected.most))
+        }
+        return try sign(&writer, type: .receipt)
+    }
+
+    /// `[device, method]`, or `[type]` when the entry names none.
+    private func writeCallName(_ entry: LogEntry, to writer: inout CBORWriter) {
+        guard let device = Table.declaration(entry.device), let method = device.interface.method(Int(entry.method)) else {
+            writer.array(1)
+            writer.text(entry.kind.name)
+            return
+        }
+        writer.array(2)
+        writer.text(device.name)
+        writer.text(method.name)
+    }
+}
+
+extension CBORWriter {
+    /// A version as text, "1.2.3".
+    @_lifetime(self: copy self)
+    mutating func text(_ version: Version) {
+        var text = InlineArray<11, UInt8>(repeating: UInt8(ascii: "."))
+        var count = 0
+        for part in 0..<3 {
+            let number = part == 0 ? version.major : part == 1 ? version.minor : version.patch
+            if number >= 100 {
+                text[count] = UInt8(ascii: "0") &+ number / 100
+                count &+= 1
+            }
+            if number >= 10 {
+                text[count] = UInt8(ascii: "0") &+ number / 10 % 10
+                count &+= 1
+            }
+            text[count] = UInt8(ascii: "0") &+ number % 10
+            count &+= 2
+        }
+        self.text(text.span.bytes.extracting(0..<(count &- 1)))
+    }
+
+    @_lifetime(self: copy self)
+    mutating func text(_ text: FlashText) {
+        self.text(text.bytes)
+    }
+}

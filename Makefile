@@ -1,0 +1,51 @@
+# The front door. Every step of CI is one of these targets; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint host-test target-test witness firmware build size bench soak deps clean
+BOARDS ?= microbit mps2-an386
+# One configuration for tools and tests, so that nothing is compiled twice.
+SWIFT_BUILD = swift build --build-system native -c release -Xswiftc -enable-testing
+BIN = .build/release
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+
+deps: ## install what is missing (NO_INSTALL=1: only say what)
+	@Tools/install-dependencies
+
+build: deps ## build the command line tool, as bin/lightnode
+	@$(SWIFT_BUILD) --product lightnode
+	@mkdir -p bin && ln -sf ../$(BIN)/lightnode bin/lightnode
+
+firmware: build ## build the light-node image of every board
+	@for board in $(BOARDS); do bin/lightnode build --board $$board || exit 1; done
+
+run: firmware ## from nothing to the owner's signed $('led').on() on an emulated board
+	@$(SWIFT_BUILD) --product first-light
+	@$(BIN)/first-light
+
+test: deps ## lint, unit tests, on-target tests and end-to-end tests
+	@Tools/test
+
+host-test: deps witness ## unit tests and end-to-end tests on this computer
+	@$(subst build --,test --,$(SWIFT_BUILD))
+
+target-test: build ## on-target tests of every board under QEMU
+	@bin/lightnode test
+
+witness: deps ## the independent Python programs that check our encodings, kept inside build/
+	@Tools/witness-environment
+
+lint: ## check format and structure
+	@Tools/lint
+
+size: firmware ## flash and RAM per board and module; fails over budget
+	@bin/lightnode size $(addprefix --board ,$(BOARDS))
+
+bench: firmware ## measure under QEMU; writes build/bench.json
+	@Tools/bench
+
+soak: deps ## the long randomised and fuzzing runs
+	@Tools/soak
+
+clean: ## remove everything that was built
+	@rm -rf .build* build bin
