@@ -4,6 +4,9 @@ import Devices
 import HAL
 import MCU
 
+/// As in the folder's name.
+public let boardName: StaticString = "microbit"
+
 /// The chip's peripherals as this board uses them.
 public struct BoardHardware {
     public var clock: Timer0Clock
