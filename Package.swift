@@ -63,7 +63,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
 }
 
 /// System libraries, then modules in the order of who may import whom.
-func addHost() {
+@MainActor func addHost() {
     func system(_ name: String, pkgConfig: String, debian: String) -> Target {
         .systemLibrary(name: name, path: "Host/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
     }
@@ -92,7 +92,7 @@ func addHost() {
     package.products.append(.executable(name: "lightnode", targets: ["lightnode"]))
 }
 
-func addTests() {
+@MainActor func addTests() {
     func support(_ name: String, path: String, _ dependencies: [Target.Dependency]) -> Target {
         .target(name: name, dependencies: dependencies, path: path, swiftSettings: embeddedFeatures)
     }
@@ -106,9 +106,7 @@ func addTests() {
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
-        .executableTarget(
-            name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
-            swiftSettings: embeddedFeatures),
+        support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
         tests("CBORTests", ["CBOR", "CodecSupport"]),
@@ -118,17 +116,18 @@ func addTests() {
         tests("Bech32Tests", ["Bech32", "CodecSupport"]),
         tests("FuzzReplayTests", ["FuzzProperties"]),
         tests("HALTests", ["HAL"]),
+        tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
 }
 
-func addFirmware(board: String, mcu: String) {
+@MainActor func addFirmware(board: String, mcu: String) {
     let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
     let modules = portable + [
         firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: volatile),
         firmware(
-            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
+            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore", "Startup"], exclude: ["board.json", "toolset.json", "README.md"]),
         firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
         firmware("InstructionCounter"),
     ]

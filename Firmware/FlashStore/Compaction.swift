@@ -73,8 +73,8 @@ extension FlashStore where Flash: ~Copyable {
         var position = logStart
         while var header = try nextRecord(&position) {
             let next = after(position, header)
-            let isLive = try !header.has(RecordHeader.removed) && !changes.change(header.key, from: 0) && newest(header.key, from: next) == nil
-            if isLive {
+            let isReplaced = header.has(RecordHeader.removed) || changes.change(header.key, from: 0)
+            if !isReplaced, try newest(header.key, from: next) == nil {
                 let verdict = try verdict(of: header, at: position)
                 let isLost = header.has(RecordHeader.unreadable) || verdict == .damaged || verdict == .uncommitted
                 header.flags &= ~RecordHeader.continues
@@ -147,9 +147,10 @@ extension FlashStore where Flash: ~Copyable {
     /// Takes the bank with the newest whole header.
     private mutating func findBank() throws(StoreError) -> Bool {
         let generations = (try generation(bank: 0), try generation(bank: 1))
-        guard let newest = generations.0.map({ max($0, generations.1 ?? 0) }) ?? generations.1 else { return false }
-        records.bank = generations.0 == newest ? 0 : 1
-        records.generation = newest
+        guard generations.0 != nil || generations.1 != nil else { return false }
+        let (first, second) = (generations.0 ?? 0, generations.1 ?? 0)
+        records.bank = first > second ? 0 : 1
+        records.generation = max(first, second)
         return true
     }
 
@@ -163,8 +164,9 @@ extension FlashStore where Flash: ~Copyable {
         let firstTried = try !isBlank(bank: 0, from: 0)
         let secondTried = try !isBlank(bank: 1, from: 0)
         // Bank 1 is tried when bank 0 holds a torn header and nothing else; only after that is bank 0 erased.
-        guard try secondTried || isBlank(bank: 0, from: Self.bankHeader) else { throw .damagedRecords }
-        if secondTried {
+        if !secondTried {
+            guard try isBlank(bank: 0, from: Self.bankHeader) else { throw .damagedRecords }
+        } else {
             records.bank = 0
             var first = logStart
             if case .record(let header) = try item(at: &first) {

@@ -179,7 +179,8 @@ struct Writer {
     }
 
     private mutating func programGranule<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
-        let bytes = granule.span.bytes.extracting(first: FlashStore<Flash>.granule)
+        let words = granule
+        let bytes = words.span.bytes.extracting(first: FlashStore<Flash>.granule)
         do { try store.flash.program(page: page, offset: offset, bytes) } catch { throw .flash(error) }
         offset &+= FlashStore<Flash>.granule
         granule = InlineArray(repeating: .max)

@@ -29,16 +29,16 @@ extension FlashStore where Flash: ~Copyable {
     /// Index of the first entry of the newest page: all entries after the newest summary have this index or a higher one.
     public var newestPageIndex: UInt32 { journal.first }
 
-    /// Copies the summary that begins the newest page; false when the journal has no page yet.
+    /// Copies the summary that begins the newest page and returns its length; nil when the journal has no page yet.
     ///
-    /// - Throws: `wrongLength` when `bytes` is not `layout.summaryBytes` long, `damagedJournal`, `notMounted`, `flash`.
-    public func readSummary(into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> Bool {
+    /// - Throws: `wrongLength` when `bytes` is too short, `damagedJournal`, `notMounted`, `flash`.
+    public func readSummary(into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> Int? {
         guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
-        guard bytes.count == Int(layout.summaryBytes) else { throw .wrongLength }
-        guard let ring = journal.page else { return false }
-        guard let words = try pageHeaderWords(Int(ring)) else { throw .damagedJournal }
-        try words.copy(from: 8, count: bytes.count, of: self, into: &bytes)
-        return true
+        guard let ring = journal.page else { return nil }
+        guard let header = try pageHeader(Int(ring)) else { throw .damagedJournal }
+        guard bytes.count >= header.summaryLength else { throw .wrongLength }
+        try header.words.copy(from: 8, count: header.summaryLength, of: self, into: &bytes)
+        return header.summaryLength
     }
 
     /// Index of the oldest entry that has not been overwritten: entries before it are gone.
@@ -48,7 +48,7 @@ extension FlashStore where Flash: ~Copyable {
         var ring = Int(newest)
         for _ in 1..<ringPages {
             ring = ring == 0 ? ringPages - 1 : ring - 1
-            if let first = try pageFirst(ring), first + UInt32(slots(ring)) == oldest { oldest = first }
+            if let header = try pageHeader(ring), header.first + UInt32(header.slots) == oldest { oldest = header.first }
         }
         return oldest
     }
@@ -69,10 +69,10 @@ extension FlashStore where Flash: ~Copyable {
     /// Where entry `index` is: flash page, offset, and first index of its page.
     func locate(_ index: UInt32) throws(StoreError) -> (page: Int, offset: Int, first: UInt32)? {
         guard let newest = journal.page, index < nextJournalIndex else { return nil }
-        if index >= journal.first { return (ringPage(Int(newest)), slotOffset(index - journal.first), journal.first) }
+        if index >= journal.first { return (ringPage(Int(newest)), slotOffset(Int(newest), Int(index - journal.first)), journal.first) }
         for ring in 0..<ringPages {
-            guard let first = try pageFirst(ring), index >= first, index - first < UInt32(slots(ring)) else { continue }
-            return (ringPage(ring), slotOffset(index - first), first)
+            guard let header = try pageHeader(ring), index >= header.first, index - header.first < UInt32(header.slots) else { continue }
+            return (ringPage(ring), slotOffset(ring, Int(index - header.first)), header.first)
         }
         return nil
     }
@@ -112,28 +112,25 @@ extension FlashStore where Flash: ~Copyable {
     // Mounting.
 
     /// The header of a page of the ring, when it is whole.
-    private func pageHeaderWords(_ ring: Int) throws(StoreError) -> CheckedWords? {
+    func pageHeader(_ ring: Int) throws(StoreError) -> PageHeader? {
         let page = ringPage(ring)
-        let verdict = try verdict(page, 0, length: pageFields, seed: Self.pageSeed)
+        guard let header = RecordHeader(word: try word(page, 0)), header.key == Self.pageKey, header.flags == Self.pageVersion,
+            header.length <= layout.summaryBytes
+        else { return nil }
+        let summaryLength = Int(header.length)
+        let length = Self.pageFields(summaryLength)
+        let verdict = try verdict(page, 0, length: length, seed: Self.pageSeed)
         if verdict == .damaged || verdict == .uncommitted { return nil }
-        return CheckedWords(page: page, offset: 0, length: pageFields, verdict: verdict)
-    }
-
-    /// Index of the first entry of a page of the ring, when its header is whole.
-    func pageFirst(_ ring: Int) throws(StoreError) -> UInt32? {
-        guard let words = try pageHeaderWords(ring), try words.word(0, of: self) == Self.pageMagic else { return nil }
-        return try words.word(4, of: self)
-    }
-
-    /// The header was written to its end and cannot be read: this is not a page turn cut short while writing.
-    private func hasDamagedHeader(_ ring: Int) throws(StoreError) -> Bool {
-        try word(ringPage(ring), pageFields).nonzeroBitCount < 31
+        let words = CheckedWords(page: page, offset: 0, length: length, verdict: verdict)
+        return PageHeader(
+            first: try words.word(4, of: self), summaryLength: summaryLength, slots: slots(ring, summaryLength: summaryLength), words: words)
     }
 
     /// An entry was begun in this page when its first index was `first`.
     private func holdsEntry(_ ring: Int, first: UInt32) throws(StoreError) -> Bool {
-        for slot in 0..<slots(ring) {
-            let offset = slotOffset(UInt32(slot))
+        for slot in 0..<slots(ring, summaryLength: 0) {
+            let offset = slotOffset(ring, slot)
+            if try word(ringPage(ring), offset + intentFields) == .max { continue }
             let verdict = try verdict(ringPage(ring), offset, length: intentFields, seed: Self.intentSeed(first))
             if verdict != .damaged && verdict != .uncommitted { return true }
         }
@@ -143,10 +140,11 @@ extension FlashStore where Flash: ~Copyable {
     /// Finds the newest page and its next slot. A damaged page is passed over only when it cannot be the newest.
     mutating func mountJournal() throws(StoreError) {
         for ring in 0..<ringPages {
-            guard let first = try pageFirst(ring) else { continue }
-            if journal.page == nil || first > journal.first {
+            guard let header = try pageHeader(ring) else { continue }
+            if journal.page == nil || header.first > journal.first {
                 journal.page = UInt8(ring)
-                journal.first = first
+                journal.first = header.first
+                journal.slots = header.slots
             }
         }
         try requireNewest()
@@ -154,28 +152,34 @@ extension FlashStore where Flash: ~Copyable {
         journal.isMounted = true
     }
 
+    /// A page that cannot be read and comes after the newest that can is what a page turn cut short has left, unless it holds entries.
     private func requireNewest() throws(StoreError) {
-        guard let newest = journal.page else {
-            // Only the very first page turn may have been cut short.
-            for ring in 0..<ringPages where try hasDamagedHeader(ring) {
-                if try ring > 0 || holdsEntry(ring, first: 0) { throw .damagedJournal }
-            }
-            return
-        }
-        for step in 1..<ringPages {
-            let ring = (Int(newest) + step) % ringPages
-            if try pageFirst(ring) != nil { return }
-            if try hasDamagedHeader(ring) && holdsEntry(ring, first: nextFirst) { throw .damagedJournal }
+        let start = journal.page.map { Int($0) + 1 } ?? 0
+        for step in 0..<(journal.page == nil ? ringPages : ringPages - 1) {
+            let ring = (start + step) % ringPages
+            if try pageHeader(ring) != nil { return }
+            if try holdsEntry(ring, first: nextFirst) { throw .damagedJournal }
+            // Before the first page there is only the first page turn to be cut short.
+            if journal.page == nil, ring > 0, try word(ringPage(ring), 0) != .max { throw .damagedJournal }
         }
     }
 
     private mutating func findHead(_ ring: Int) throws(StoreError) {
-        for slot in 0..<UInt32(slots(ring)) {
-            let verdict = try verdict(ringPage(ring), slotOffset(slot), length: intentFields, seed: Self.intentSeed(journal.first))
+        for slot in 0..<journal.slots {
+            let offset = slotOffset(ring, slot)
+            let verdict = try verdict(ringPage(ring), offset, length: intentFields, seed: Self.intentSeed(journal.first))
             if verdict == .uncommitted { continue }
             journal.slot = slot + 1
             // Its sequence number may be the highest of its signer.
             if verdict == .damaged { throw .damagedJournal }
         }
     }
+}
+
+/// The header of a page of the journal.
+struct PageHeader {
+    let first: UInt32
+    let summaryLength: Int
+    let slots: Int
+    let words: CheckedWords
 }

@@ -1,17 +1,12 @@
 // Several changes of records that are made together.
 
-/// Puts and removes that `FlashStore.apply` makes all or none. `capacity` bytes hold it: three for each change and its value. Its memory is
-/// overwritten when it goes away.
+/// Puts and removes that `FlashStore.apply` makes all or none. `capacity` bytes hold it: three for each change and its value. `wipe` it
+/// when it held secrets.
 public struct RecordBatch<let capacity: Int>: ~Copyable {
     var bytes = InlineArray<capacity, UInt8>(repeating: 0)
     var count = 0
 
     public init() {}
-
-    deinit {
-        // A copy of the optimiser's making is out of reach; this one is not.
-        wipe()
-    }
 
     /// Forgets all changes and overwrites them.
     public mutating func wipe() {

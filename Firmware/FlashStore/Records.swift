@@ -91,14 +91,12 @@ extension FlashStore where Flash: ~Copyable {
         try rewrite(RecordChanges(encoded: Span()))
     }
 
-    /// Bytes that records may still take: of live records, and of those until the next compaction.
+    /// Appends the changes to the log when they fit and no secret is to be wiped; writes the log afresh otherwise.
     mutating func commit(_ changes: RecordChanges) throws(StoreError) {
         guard records.isMounted else { throw .notMounted }
-        if try !records.tailIsDirty && !replacesSecret(changes) && hasRoom(changes) {
-            try append(changes)
-        } else {
-            try rewrite(changes)
-        }
+        if records.tailIsDirty { return try rewrite(changes) }
+        if try replacesSecret(changes) { return try rewrite(changes) }
+        if try hasRoom(changes) { try append(changes) } else { try rewrite(changes) }
     }
 
     private func replacesSecret(_ changes: RecordChanges) throws(StoreError) -> Bool {
@@ -116,7 +114,6 @@ extension FlashStore where Flash: ~Copyable {
         while place.offset + size > UInt32(bankPageSize(Int(place.page))) {
             guard Int(place.page) + 1 < bankPages else { return nil }
             place = Position(page: place.page + 1, offset: 0)
-            if size > UInt32(bankPageSize(Int(place.page))) { continue }
         }
         return place
     }

@@ -22,6 +22,8 @@ public enum StoreError: Error, Equatable, Sendable {
     case full
     /// A value is longer than `StoreLimits.value` or than a page, or the caller's buffer is shorter than the value.
     case wrongLength
+    /// The journal's page is full: `openPage`, then begin again.
+    case pageFull
     /// The sequence number is 2^56 or more (microseconds since 1970 stay below until the year 4253): refuse the command.
     case sequenceTooLarge
     /// No entry of the journal has this index any more, or none ever had.

@@ -22,7 +22,7 @@ public struct StoreLayout: Equatable, Sendable {
     public let intentBytes: UInt8
     /// Bytes of each outcome, 1 … 14.
     public let outcomeBytes: UInt8
-    /// Bytes of the summary that begins each page of the journal, 0 … 255.
+    /// Most bytes of the summary that begins each page of the journal, 0 … 240.
     public let summaryBytes: UInt8
 
     public init(recordPages: UInt8, intentBytes: UInt8, outcomeBytes: UInt8, summaryBytes: UInt8) {
@@ -66,23 +66,30 @@ extension FlashStore where Flash: ~Copyable {
 
     var ringPages: Int { flash.pageCount - 2 * bankPages }
     func ringPage(_ index: Int) -> Int { 2 * bankPages + index }
-    var pageFields: Int { Self.roundUp(8 + Int(layout.summaryBytes)) }
-    var pageHeader: Int { pageFields + Self.granule }
+
+    /// Bytes of a page header with a summary of that length, and of its data before the check.
+    static func pageFields(_ summaryLength: Int) -> Int { roundUp(8 + summaryLength) }
+    static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + granule }
     var intentFields: Int { Self.roundUp(8 + Int(layout.intentBytes)) }
     var outcomeFields: Int { Self.roundUp(Int(layout.outcomeBytes) + 2) }
 
     /// Bytes of one entry of the journal in flash.
     public var entrySize: Int { intentFields + Self.granule + outcomeFields }
 
-    /// Entries that ring page `index` holds.
-    func slots(_ index: Int) -> Int { (flash.pageSize(ringPage(index)) - pageHeader) / entrySize }
+    /// Entries that ring page `index` holds behind a summary of that length.
+    func slots(_ index: Int, summaryLength: Int) -> Int {
+        (flash.pageSize(ringPage(index)) - Self.pageHeader(summaryLength)) / entrySize
+    }
+
+    /// Slots are counted from the end of the page, so that they can be found without its header.
+    func slotOffset(_ ring: Int, _ slot: Int) -> Int { flash.pageSize(ringPage(ring)) - (slot + 1) * entrySize }
 
     var isUsable: Bool {
-        guard bankPages > 0, ringPages >= 2, layout.intentBytes <= StoreLimits.intent, layout.outcomeBytes >= 1,
+        guard bankPages > 0, ringPages >= 2, layout.intentBytes <= StoreLimits.intent, layout.summaryBytes <= 240, layout.outcomeBytes >= 1,
             layout.outcomeBytes <= StoreLimits.outcome, flash.pageCount <= 255
         else { return false }
         for index in 0..<bankPages where bankPageSize(index) < Self.bankHeader + Self.footprint(32) { return false }
-        for index in 0..<ringPages where flash.pageSize(ringPage(index)) < pageHeader + entrySize { return false }
+        for index in 0..<ringPages where slots(index, summaryLength: Int(layout.summaryBytes)) < 1 { return false }
         return true
     }
 }

@@ -167,8 +167,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Journals `entry` and takes its sequence number for spent. Nothing may act on a message before this returns.
     mutating func recordIntent(_ entry: inout LogEntry) throws(Refusal) {
         do throws(Refusal) {
-            if try memory.needsPage() { try savePageState() }
-            try memory.begin(&entry, ownerMark: watermarks[.owner], epoch: ownership.epoch)
+            if memory.needsPage { try openPage() }
+            // Slots that a power cut has spoilt may have been the last ones of the page.
+            while !(try memory.begin(&entry)) { try openPage() }
         } catch {
             // Whether the entry is there, only the next boot can tell. Until then nothing is executed.
             condition = .damaged
@@ -186,12 +187,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         watermarks.note(seq: entry.seq, signer: entry.signer, kind: entry.kind, device: entry.device)
     }
 
-    /// Saves what the entries of older pages stand for, before a new page begins.
-    private mutating func savePageState() throws(Refusal) {
+    /// Saves what the entries of older pages stand for, then begins a new page.
+    private mutating func openPage() throws(Refusal) {
         try memory.saveWatermarks(&watermarks, epoch: ownership.epoch)
         grants.dirty |= grants.stale
         try saveGrants()
         grants.stale = 0
+        try memory.openPage(ownerMark: watermarks[.owner], epoch: ownership.epoch)
     }
 }
 

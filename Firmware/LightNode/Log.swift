@@ -12,25 +12,27 @@ extension Memory where Flash: ~Copyable {
         StoreLayout(recordPages: 1, intentBytes: 4, outcomeBytes: 6, summaryBytes: UInt8(summarySize))
     }
 
-    /// True when the next entry begins a page: what older entries stand for must have been saved by then.
-    mutating func needsPage() throws(Refusal) -> Bool {
-        do throws(StoreError) { return try store.journalNeedsPage() } catch { throw .storeFailed }
-    }
+    /// True when a page must be opened before the next entry: what older entries stand for must have been saved by then.
+    var needsPage: Bool { store.needsPage }
 
-    /// Records that the message of `entry` is about to be executed, and gives the entry its number.
-    mutating func begin(_ entry: inout LogEntry, ownerMark: UInt64, epoch: UInt32) throws(Refusal) {
+    /// Begins a page of the log, in place of the oldest.
+    mutating func openPage(ownerMark: UInt64, epoch: UInt32) throws(Refusal) {
         var summary = InlineArray<44, UInt8>(repeating: 0)
         summary.store(chain.span.bytes, at: 0)
         summary.storeLittleEndian64(ownerMark, at: 32)
         summary.storeLittleEndian(epoch, at: 40)
+        do throws(StoreError) { try store.openPage(summary: summary.span) } catch { throw .storeFailed }
+    }
+
+    /// Records that the message of `entry` is about to be executed, and gives the entry its number. False when a page must be opened first.
+    mutating func begin(_ entry: inout LogEntry) throws(Refusal) -> Bool {
         let intent = entry.intent
         do throws(StoreError) {
-            entry.index = try store.begin(
-                sequence: entry.seq, signer: entry.origin, application: intent.span, summary: summary.span)
+            entry.index = try store.begin(sequence: entry.seq, signer: entry.origin, application: intent.span)
             nextIndex = store.nextJournalIndex
+            return true
         } catch {
-            // The entry may be there: the next boot decides. Until then nothing may follow it in the chain.
-            noteDamage(.log)
+            if error == .pageFull { return false }
             throw .storeFailed
         }
     }

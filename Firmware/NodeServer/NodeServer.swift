@@ -93,11 +93,11 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         case .status:
             var writer = CBORWriter(body.mutableSpan)
             node.writeStatus(&writer)
-            return try finished(writer)
+            return try Self.finished(writer)
         case .devices:
             var writer = CBORWriter(body.mutableSpan)
             node.writeDevices(&writer)
-            return try finished(writer)
+            return try Self.finished(writer)
         case .token:
             let token = try node.issueToken()
             for i in 0..<8 { body[i] = token[i] }
@@ -109,7 +109,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         }
     }
 
-    private func finished(_ writer: borrowing CBORWriter) throws(Refusal) -> Int {
+    private static func finished(_ writer: borrowing CBORWriter) throws(Refusal) -> Int {
         do throws(CBORError) { return try writer.finish() } catch { throw .tooLarge }
     }
 
@@ -141,7 +141,8 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     private mutating func send(
         _ resource: Resource, _ message: borrowing CoAPMessage, _ request: CoAPRequest, count: Int
     ) throws(Refusal) {
-        var writer = begin(message, resource.success)
+        let id = answerID(message)
+        var writer = Self.begin(reply.mutableSpan, message, resource.success, id: id)
         writer.contentFormat(resource.format)
         var range = 0..<count
         if let block = request.block2 {
@@ -157,7 +158,8 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     private mutating func send(_ refusal: Refusal, _ message: borrowing CoAPMessage) {
-        var writer = begin(message, refusal.code)
+        let id = answerID(message)
+        var writer = Self.begin(reply.mutableSpan, message, refusal.code, id: id)
         writer.contentFormat(CoAPContentFormat.problemDetails)
         var body = CBORWriter(self.body.mutableSpan)
         CoAPProblem(title: refusal.name, detail: refusal.detail, code: UInt32(refusal.rawValue)).write(to: &body)
@@ -165,13 +167,19 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         replyCount = (try? writer.finish()) ?? 0
     }
 
+    /// The id of the answer: the request's own in an acknowledgement, else a new one.
+    private mutating func answerID(_ message: borrowing CoAPMessage) -> UInt16 {
+        if message.type == .confirmable { return message.id }
+        nextID &+= 1
+        return nextID
+    }
+
     /// A piggybacked answer to a confirmable request, a message of its own to any other.
-    @_lifetime(&self)
-    private mutating func begin(_ message: borrowing CoAPMessage, _ code: CoAPCode) -> CoAPWriter {
-        let isConfirmable = message.type == .confirmable
-        if !isConfirmable { nextID &+= 1 }
-        return CoAPWriter(
-            reply.mutableSpan, type: isConfirmable ? .acknowledgement : .nonConfirmable, code: code,
-            id: isConfirmable ? message.id : nextID, token: message.token)
+    @_lifetime(copy reply)
+    private static func begin(
+        _ reply: consuming MutableSpan<UInt8>, _ message: borrowing CoAPMessage, _ code: CoAPCode, id: UInt16
+    ) -> CoAPWriter {
+        let type: CoAPType = message.type == .confirmable ? .acknowledgement : .nonConfirmable
+        return CoAPWriter(reply, type: type, code: code, id: id, token: message.token)
     }
 }

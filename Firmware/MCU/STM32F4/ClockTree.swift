@@ -37,7 +37,7 @@ public struct ClockTree: Sendable, Equatable {
     public static var patience: UInt32 { 20_000 }
 
     /// Configures it from reset. `crystalHertz`: 4…26 MHz, whole megahertz.
-    public static func start<R: RegisterBlock, F: RegisterBlock, P: RegisterBlock>(
+    public static func start<R: SharedRegisterBlock, F: SharedRegisterBlock, P: SharedRegisterBlock>(
         crystalHertz: UInt32, rcc: R, flash: F, power: P
     ) -> ClockTree {
         rcc.modify(RCC.control, set: hsiOn)
@@ -77,14 +77,14 @@ public struct ClockTree: Sendable, Equatable {
 /// Lets the clock reach a peripheral (RM 6.3.9…6.3.12).
 public enum ClockGate {
     /// `bit` of AHB1ENR: 0 GPIOA, 1 GPIOB, 2 GPIOC…
-    public static func ahb1<R: RegisterBlock>(_ bit: UInt32, rcc: R) { open(0x30, bit, rcc) }
+    public static func ahb1<R: SharedRegisterBlock>(_ bit: UInt32, rcc: R) { open(0x30, bit, rcc) }
     /// `bit` of APB1ENR: 1 TIM3, 3 TIM5, 21 I2C1…
-    public static func apb1<R: RegisterBlock>(_ bit: UInt32, rcc: R) { open(0x40, bit, rcc) }
+    public static func apb1<R: SharedRegisterBlock>(_ bit: UInt32, rcc: R) { open(0x40, bit, rcc) }
     /// `bit` of APB2ENR: 4 USART1, 8 ADC1, 14 SYSCFG…
-    public static func apb2<R: RegisterBlock>(_ bit: UInt32, rcc: R) { open(0x44, bit, rcc) }
+    public static func apb2<R: SharedRegisterBlock>(_ bit: UInt32, rcc: R) { open(0x44, bit, rcc) }
 
     /// The read back gives the peripheral the two cycles that it needs (ES0287, 2.2.5).
-    private static func open<R: RegisterBlock>(_ register: UInt32, _ bit: UInt32, _ rcc: R) {
+    private static func open<R: SharedRegisterBlock>(_ register: UInt32, _ bit: UInt32, _ rcc: R) {
         rcc.modify(register, set: 1 << bit)
         _ = rcc.load(register)
     }

@@ -17,7 +17,7 @@ public enum Edge: UInt8, Sendable {
 }
 
 /// The sixteen lines: line n is pin n of one of the ports.
-public struct EXTI<Registers: RegisterBlock, System: RegisterBlock>: Sendable {
+public struct EXTI<Registers: SharedRegisterBlock, System: SharedRegisterBlock>: Sendable {
     let registers: Registers
     let system: System
 

@@ -21,7 +21,7 @@ public enum Pull: UInt32, Sendable {
 }
 
 /// Sixteen pins. Their clock must be on.
-public struct Port<Registers: RegisterBlock>: Sendable {
+public struct Port<Registers: SharedRegisterBlock>: Sendable {
     let registers: Registers
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
@@ -63,7 +63,7 @@ public struct Port<Registers: RegisterBlock>: Sendable {
 }
 
 /// An output pin.
-public struct PortOutput<Registers: RegisterBlock>: OutputPin, Sendable {
+public struct PortOutput<Registers: SharedRegisterBlock>: OutputPin, Sendable {
     let port: Port<Registers>
     let pin: UInt32
     /// Describes the pin without touching it; `configure` drives it.
@@ -78,7 +78,7 @@ public struct PortOutput<Registers: RegisterBlock>: OutputPin, Sendable {
 }
 
 /// An input pin.
-public struct PortInput<Registers: RegisterBlock>: InputPin, Sendable {
+public struct PortInput<Registers: SharedRegisterBlock>: InputPin, Sendable {
     let port: Port<Registers>
     let pin: UInt32
     @inline(__always) public init(_ port: Port<Registers>, _ pin: UInt32) {

@@ -5,7 +5,7 @@ import HAL
 import _Volatile
 
 /// A peripheral of the chip.
-public struct Peripheral: RegisterBlock {
+public struct Peripheral: SharedRegisterBlock {
     public let base: UInt
     @inline(__always) public init(_ base: UInt) { self.base = base }
     @inline(__always) public func load(_ offset: UInt32) -> UInt32 {

@@ -10,7 +10,7 @@ enum USARTRegister {
     static var control1: UInt32 { 0x0C }  // CR1: 2 RE, 3 TE, 5 RXNEIE, 13 UE
 }
 
-public struct USART<Registers: RegisterBlock>: Sendable {
+public struct USART<Registers: SharedRegisterBlock>: Sendable {
     let registers: Registers
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 

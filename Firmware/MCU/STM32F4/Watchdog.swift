@@ -3,7 +3,7 @@
 import HAL
 
 /// The oscillator is between 17 and 47 kHz (DS 6.3.9): a timeout may be 30 % short or 90 % long.
-public struct WatchdogTimer<Registers: RegisterBlock>: Watchdog {
+public struct WatchdogTimer<Registers: SharedRegisterBlock>: Watchdog {
     let registers: Registers
     public init(_ registers: Registers) { self.registers = registers }
 
