@@ -135,7 +135,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
 @MainActor func addFirmware(board: String, mcu: String) {
     let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
     let modules = portable + [
-        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: volatile),
+        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: volatile),
         firmware(
             "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"], exclude: ["board.json", "toolset.json", "README.md"]),
         firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
