@@ -26,9 +26,17 @@ func firmware(_ name: String, path: String? = nil, _ dependencies: [Target.Depen
             swiftSettings: embeddedFeatures + settings)
 }
 
+// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
+let mcuName = Context.environment["LIGHTNODE_MCU"] ?? ""
+let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environment["LIGHTNODE_ED25519"] != "swift"
+let ed25519Settings: [SwiftSetting] =
+    [.enableExperimentalFeature("Volatile")]
+    + (useKernel ? [.define("ED25519_KERNEL")] : [])
+    + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
+
 // Lower modules never import higher ones; this list is in that order.
 let portable: [Target] = [
-    firmware("Ed25519", settings: [.enableExperimentalFeature("Volatile")]),
+    firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
     firmware("CBOR"),
     firmware("COSE", ["CBOR"]),
     firmware("CoAP", ["CBOR"]),
@@ -55,6 +63,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
     package.targets += [
         .target(name: "Startup", path: "Firmware/Startup"),
+        .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
         .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
         firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: [.enableExperimentalFeature("Volatile")]),
         firmware("Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
