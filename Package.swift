@@ -37,10 +37,18 @@ func firmware(
         name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude, swiftSettings: embeddedFeatures + settings)
 }
 
+// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
+let mcuName = Context.environment["LIGHTNODE_MCU"] ?? ""
+let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environment["LIGHTNODE_ED25519"] != "swift"
+let ed25519Settings: [SwiftSetting] =
+    [.enableExperimentalFeature("Volatile")]
+    + (useKernel ? [.define("ED25519_KERNEL")] : [])
+    + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
+
 // Lower modules never import higher ones; this list is in that order.
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
-    firmware("Ed25519", settings: [.enableExperimentalFeature("Volatile")]),
+    firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
     firmware("CBOR"),
     firmware("COSE", ["CBOR"]),
     firmware("CoAP", ["CBOR"]),
@@ -139,7 +147,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         firmware(
             "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"], exclude: ["board.json", "toolset.json", "README.md"]),
         firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
-        firmware("InstructionCounter"),
+        .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
+        .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
         firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
     ]
     package.targets = modules
