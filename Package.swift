@@ -106,6 +106,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
+        support(
+            "HostedNode", path: "Tests/HostedNode",
+            ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
@@ -119,8 +122,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
-        tests("ControlNodeTests", ["ControlNode", "CSodium"], exclude: ["Witness"], resources: [.copy("Vectors")]),
-        tests("ProvisioningTests", ["Provisioning"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
         tests("CLITests", ["lightnode"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
