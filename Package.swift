@@ -134,7 +134,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     let modules = portable + [
         firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: volatile),
         firmware(
-            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
+            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"], exclude: ["board.json", "toolset.json", "README.md"]),
         firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
         firmware("InstructionCounter"),
     ]
