@@ -118,6 +118,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
+        support(
+            "HostedNode", path: "Tests/HostedNode",
+            ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
@@ -133,8 +136,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
-        tests("ControlNodeTests", ["ControlNode", "CSodium"], exclude: ["Witness"], resources: [.copy("Vectors")]),
-        tests("ProvisioningTests", ["Provisioning"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
         tests("CLITests", ["lightnode"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
