@@ -20,8 +20,8 @@ func imports(_ path: String, of targets: [Target]) -> [Target.Dependency] {
     let files = (FileManager.default.enumerator(atPath: root)?.allObjects as? [String]) ?? []
     let lines = files.filter { $0.hasSuffix(".swift") }
         .flatMap { ((try? String(contentsOfFile: root + "/" + $0, encoding: .utf8)) ?? "").split(separator: "\n") }
-        .flatMap { $0.split(separator: " ") }
-    return targets.filter { lines.contains(Substring($0.name)) }.map { .byName(name: $0.name) }
+        .filter { $0.hasPrefix("import ") }
+    return targets.filter { lines.contains("import \($0.name)") }.map { .byName(name: $0.name) }
 }
 
 let embeddedFeatures: [SwiftSetting] = [
@@ -30,13 +30,15 @@ let embeddedFeatures: [SwiftSetting] = [
     .enableExperimentalFeature("SymbolLinkageMarkers"),
 ]
 
-func firmware(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
-              settings: [SwiftSetting] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude,
-            swiftSettings: embeddedFeatures + settings)
+func firmware(
+    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], settings: [SwiftSetting] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude, swiftSettings: embeddedFeatures + settings)
 }
 
 // Lower modules never import higher ones; this list is in that order.
+let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
     firmware("Ed25519", settings: [.enableExperimentalFeature("Volatile")]),
     firmware("CBOR"),
@@ -47,38 +49,96 @@ let portable: [Target] = [
     firmware("HAL"),
     firmware("FlashStore", ["HAL"]),
     firmware("Devices", ["HAL"]),
-    firmware("LightNode", ["Ed25519", "CBOR", "COSE", "Bech32", "HAL", "FlashStore", "Devices"]),
+    firmware("LightNode", ["Ed25519", "Bech32", "CBOR", "COSE", "HAL", "FlashStore", "Devices"]),
+    firmware("NodeServer", ["LightNode", "CoAP", "CBOR", "HAL", "Devices"]),
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
-if Context.environment["LIGHTNODE_BOARD"] == nil {
+if let board = Context.environment["LIGHTNODE_BOARD"] {
+    addFirmware(board: board, mcu: Context.environment["LIGHTNODE_MCU"] ?? "")
+} else {
+    addHost()
+    addTests()
+}
+
+/// System libraries, then modules in the order of who may import whom.
+@MainActor func addHost() {
+    func system(_ name: String, pkgConfig: String, debian: String) -> Target {
+        .systemLibrary(name: name, path: "Host/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
+    }
+    func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Host/\(name)", swiftSettings: [.enableExperimentalFeature("Lifetimes")])
+    }
+    package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
     package.targets += [
-        .systemLibrary(name: "CSodium", path: "Host/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-        .testTarget(name: "Ed25519Tests", dependencies: ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
-                    resources: [.copy("vectors.json")], swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        system("CSodium", pkgConfig: "libsodium", debian: "libsodium-dev"),
+        system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
+        system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
+        host("Reporting", []),
+        host("FirmwareBuild", ["Reporting", "CSodium"]),
+        host("Emulation", ["FirmwareBuild", "Reporting"]),
+        host("Transport", ["CoAP", "Slipmux", "Reporting"]),
+        host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
+        host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
+        .executableTarget(
+            name: "lightnode",
+            dependencies: [
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "CEdit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Host/lightnode"),
     ]
-    // Images, emulated boards and the test runner.
+    package.products.append(.executable(name: "lightnode", targets: ["lightnode"]))
+}
+
+@MainActor func addTests() {
+    func support(_ name: String, path: String, _ dependencies: [Target.Dependency]) -> Target {
+        .target(name: name, dependencies: dependencies, path: path, swiftSettings: embeddedFeatures)
+    }
+    func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target {
+        .testTarget(
+            name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, resources: resources,
+            swiftSettings: embeddedFeatures)
+    }
     package.targets += [
-        .target(name: "Reporting", path: "Host/Reporting"),
-        .target(name: "FirmwareBuild", dependencies: ["Reporting", "CSodium"], path: "Host/FirmwareBuild"),
-        .target(name: "Emulation", dependencies: ["FirmwareBuild", "Reporting"], path: "Host/Emulation"),
-        .testTarget(name: "EmulationTests", dependencies: ["Emulation", "FirmwareBuild"], path: "Tests/EmulationTests"),
+        // Shared by tests; each says in its first lines what it stands in for.
+        support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
+        support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
+        support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
+
+        tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
+        tests("CBORTests", ["CBOR", "CodecSupport"]),
+        tests("COSETests", ["CBOR", "COSE", "CodecSupport"]),
+        tests("CoAPTests", ["CBOR", "CoAP", "CodecSupport"]),
+        tests("SlipmuxTests", ["Slipmux", "CodecSupport"]),
+        tests("Bech32Tests", ["Bech32", "CodecSupport"]),
+        tests("FuzzReplayTests", ["FuzzProperties"]),
+        tests("HALTests", ["HAL"]),
+        tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
+        tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
 }
 
-if let board = Context.environment["LIGHTNODE_BOARD"] {
-    let mcu = Context.environment["LIGHTNODE_MCU"] ?? ""
-    package.targets += [
-        .target(
-            name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]),
-        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: [.enableExperimentalFeature("Volatile")]),
-        firmware("Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
+@MainActor func addFirmware(board: String, mcu: String) {
+    let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
+    let modules = portable + [
+        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: volatile),
+        firmware(
+            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
+        firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
+        firmware("InstructionCounter"),
     ]
+    package.targets = modules
+    package.targets.append(
+        .target(name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]))
     for app in folders("Firmware/Apps") {
-        package.targets.append(.executableTarget(
-            name: app, dependencies: imports("Firmware/Apps/\(app)", of: portable) + ["Board", "MCU", "Startup"], path: "Firmware/Apps/\(app)",
-            swiftSettings: embeddedFeatures))
+        let path = "Firmware/Apps/\(app)"
+        package.targets.append(
+            .executableTarget(
+                name: app, dependencies: imports(path, of: package.targets), path: path, swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }
 }

@@ -15,7 +15,7 @@ public enum COSE {
     /// Bytes that a COSE_Sign1 adds to a payload of 256 to 65535 bytes; one or two fewer below.
     public static let sign1Overhead = 7 + 3 + 2 + signatureSize
     /// Bytes of an encoded COSE_Key.
-    public static let encodedKeySize = 7 + keySize
+    public static let encodedKeySize = 8 + keySize
 
     /// Tag 18, array of 4, protected header h'a10127', unprotected header {}.
     static let sign1Prefix: InlineArray<7, UInt8> = [0xd2, 0x84, 0x43, 0xa1, 0x01, 0x27, 0xa0]

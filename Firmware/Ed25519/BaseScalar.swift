@@ -2,7 +2,7 @@
 
 enum BaseScalar {
     /// Words of memory that `compute` needs: the scalar and the chosen entry, then scratch.
-    static let words = 32 &+ Point.scratchWords
+    static var words: Int { 32 &+ Point.scratchWords }
 
     /// p = k B, T not valid, k < L. No branch and no address depends on k.
     ///

@@ -18,7 +18,7 @@ let groupOrder: InlineArray<8, UInt32> = [
 ]
 /// y of two points of order 8; -y is that of the other two.
 let orderEightY: InlineArray<8, UInt32> = [
-    0x8f95_e826, 0xb027_b2c2, 0x89f4_c345, 0xf098_eff2, 0xd3ac_dfd5, 0x3339_c605, 0x2d80_38b1, 0x05fc_5386,
+    0x8f95_e826, 0xb027_b2c2, 0x89f4_c345, 0xf098_eff2, 0x05ac_dfd5, 0x3933_c6d3, 0x8802_38b1, 0x05fc_536d,
 ]
 
 /// Calls `body` with the address of a constant table.

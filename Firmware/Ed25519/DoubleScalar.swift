@@ -53,13 +53,17 @@ struct SlidingDigits {
 }
 
 enum DoubleScalar {
-    /// Words of memory that `compute` needs: eight entries of A, then scratch.
-    static let words = 8 &* 32 &+ Point.scratchWords
+    /// p = s B + k p, T not valid. T of p must be valid at entry. s, k < 2^255. Takes 1 KB of stack for eight multiples of p.
+    @inline(never)
+    static func compute(_ p: PointPointer, s: UnsafePointer<UInt32>, k: UnsafePointer<UInt32>, _ scratch: Element) {
+        withWords(256) { table in
+            tabulate(table, p, scratch)
+            walk(p, table, s, k, scratch)
+        }
+    }
 
-    /// p = s B + k p, T not valid. T of p must be valid at entry. s, k < 2^255.
-    static func compute(_ p: PointPointer, s: UnsafePointer<UInt32>, k: UnsafePointer<UInt32>, _ memory: Element) {
-        let scratch = memory + 256
-        tabulate(memory, p, scratch)
+    private static func walk(_ p: PointPointer, _ table: Element, _ s: UnsafePointer<UInt32>, _ k: UnsafePointer<UInt32>,
+                             _ scratch: Element) {
         var forBase = SlidingDigits(s, width: 7)
         var forKey = SlidingDigits(k, width: 5)
         Point.setNeutral(p)
@@ -71,7 +75,7 @@ enum DoubleScalar {
             if !first { Point.double(p, scratch, withT: addKey || addBase) }
             first = false
             if addKey {
-                let entry = memory + ((abs(forKey.digit) >> 1) << 5)
+                let entry = table + ((abs(forKey.digit) >> 1) << 5)
                 Point.add(p, cached: entry, negated: forKey.digit < 0, scratch, withT: addBase)
                 forKey.advance()
             }

@@ -73,8 +73,7 @@ public enum Ed25519 {
         return signature.withUnsafeBytes { signature in
             publicKey.withUnsafeBytes { key in
                 // Words: S and k at 0, R at 16 (then A at 24).
-                withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 32) { buffer in
-                    let words = buffer.baseAddress!
+                withWords(32) { words in
                     let bytes = UnsafeMutableRawPointer(words)
                     (bytes + 64).copyMemory(from: signature.baseAddress!, byteCount: 32)
                     bytes.copyMemory(from: signature.baseAddress! + 32, byteCount: 32)
@@ -109,18 +108,17 @@ private func challenge(
 
 /// k = the digest of what `hash` was fed, as an integer modulo L.
 private func finalize(_ hash: inout SHA512, modulo k: ScalarPointer) {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 16) { digest in
-        hash.finalize(into: UnsafeMutableRawPointer(digest.baseAddress!))
-        Scalar.reduce(k, digest.baseAddress!, count: 16)
-        Ed25519.wipe(UnsafeMutableRawPointer(digest.baseAddress!), count: 64)
+    withWords(16) { digest in
+        hash.finalize(into: UnsafeMutableRawPointer(digest))
+        Scalar.reduce(k, digest, count: 16)
+        Ed25519.wipe(UnsafeMutableRawPointer(digest), count: 64)
     }
 }
 
 /// Whether R encodes S B - k A. Words: S at 0, k at 8, R at 16, A at 24.
 @inline(never)
 private func isValid(_ words: UnsafeMutablePointer<UInt32>) -> Bool {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Point.words &+ DoubleScalar.words) { buffer in
-        let point = buffer.baseAddress!
+    withWords(Point.words &+ Point.scratchWords) { point in
         let scratch = point + Point.words
         let y = point + 8
         let sign = words[31] >> 31
@@ -143,16 +141,21 @@ private func isValid(_ words: UnsafeMutablePointer<UInt32>) -> Bool {
     }
 }
 
+/// Calls `body` with memory for `count` words. On the stack: Swift does so up to 1024 bytes, 256 words.
+@inline(__always)
+func withWords<R>(_ count: Int, _ body: (UnsafeMutablePointer<UInt32>) -> R) -> R {
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { body($0.baseAddress!) }
+}
+
 // MARK: - Secrets
 
 /// Words of memory for signing: the secret scalar a and the nonce r, the prefix, k, then a point and its scratch memory.
-private let secretWords = 32 &+ Point.words &+ BaseScalar.words
+private var secretWords: Int { 32 &+ Point.words &+ BaseScalar.words }
 
 /// Writes the public key of the 32 bytes at `seed`.
 @inline(never)
 private func derive(_ key: UnsafeMutableRawPointer, seed: UnsafeRawPointer) {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: secretWords) { buffer in
-        let words = buffer.baseAddress!
+    withWords(secretWords) { words in
         expand(words, seed)
         Scalar.reduce(words + 24, words, count: 8)
         encodeBaseMultiple(key, words + 24, words + 32)
@@ -165,8 +168,7 @@ private func derive(_ key: UnsafeMutableRawPointer, seed: UnsafeRawPointer) {
 private func makeSignature(
     _ signature: UnsafeMutableRawPointer, seed: UnsafeRawPointer, key: UnsafeRawPointer, _ message: (inout SHA512) -> Void
 ) {
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: secretWords) { buffer in
-        let words = buffer.baseAddress!
+    withWords(secretWords) { words in
         expand(words, seed)
         nonce(words + 16, prefix: words + 8, message)
         encodeBaseMultiple(signature, words + 16, words + 32)
@@ -209,5 +211,10 @@ private func encodeBaseMultiple(_ encoding: UnsafeMutableRawPointer, _ k: Unsafe
 /// Overwrites the stack that the functions above have used and left: registers they saved there, spilled words.
 @inline(never)
 private func scrubStack() {
-    withUnsafeTemporaryAllocation(byteCount: 1536, alignment: 8) { Ed25519.wipe($0.baseAddress!, count: $0.count) }
+    withWords(256) { lower in
+        withWords(128) { upper in
+            Ed25519.wipe(lower, count: 1024)
+            Ed25519.wipe(upper, count: 512)
+        }
+    }
 }

@@ -4,9 +4,9 @@
 typealias PointPointer = UnsafeMutablePointer<UInt32>
 
 enum Point {
-    static let words = 32
+    static var words: Int { 32 }
     /// Words of scratch memory that the functions below use.
-    static let scratchWords = 32
+    static var scratchWords: Int { 32 }
 
     /// p = the neutral element (0, 1), T valid.
     static func setNeutral(_ p: PointPointer) {

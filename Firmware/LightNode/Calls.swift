@@ -59,7 +59,7 @@ struct ExpectedArgument {
     var most: Int32
 }
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func call(_ message: borrowing Message, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         guard condition == .owned else { throw .wrongState }
         var entry = LogEntry()
@@ -166,8 +166,15 @@ extension Node {
 
     /// Journals `entry` and takes its sequence number for spent. Nothing may act on a message before this returns.
     mutating func recordIntent(_ entry: inout LogEntry) throws(Refusal) {
-        if memory.needsPage { try openPage() }
-        try memory.begin(&entry)
+        do throws(Refusal) {
+            if memory.needsPage { try openPage() }
+            // Slots that a power cut has spoilt may have been the last ones of the page.
+            while !(try memory.begin(&entry)) { try openPage() }
+        } catch {
+            // Whether the entry is there, only the next boot can tell. Until then nothing is executed.
+            condition = .damaged
+            throw error
+        }
         note(entry)
     }
 
@@ -180,13 +187,13 @@ extension Node {
         watermarks.note(seq: entry.seq, signer: entry.signer, kind: entry.kind, device: entry.device)
     }
 
-    /// Saves what the oldest page of the log stands for, then gives it up for a new one.
+    /// Saves what the entries of older pages stand for, then begins a new page.
     private mutating func openPage() throws(Refusal) {
-        try memory.saveWatermarks(watermarks, epoch: ownership.epoch)
+        try memory.saveWatermarks(&watermarks, epoch: ownership.epoch)
         grants.dirty |= grants.stale
         try saveGrants()
         grants.stale = 0
-        try memory.openPage()
+        try memory.openPage(ownerMark: watermarks[.owner], epoch: ownership.epoch)
     }
 }
 

@@ -30,12 +30,15 @@ struct GrantSlot {
 
     static var noParent: UInt8 { 255 }
 
-    // Record: id (8), expiry (8), seq (8), asOfIndex (4), tick (4), used, ticksPaid, ticksBegun, ticksAgreed, devices (2 each),
-    // flags (1: revoked, 2: running), parent (1).
-    static var recordSize: Int { 44 }
+    /// The epoch in which the grant was given; a slot of another epoch is free.
+    var epoch: UInt32 = 0
 
-    func encoded() -> InlineArray<44, UInt8> {
-        var bytes = InlineArray<44, UInt8>(repeating: 0)
+    // Record: id (8), expiry (8), seq (8), asOfIndex (4), tick (4), used, ticksPaid, ticksBegun, ticksAgreed, devices (2 each),
+    // flags (1: revoked, 2: running), parent (1), epoch (4).
+    static var recordSize: Int { 48 }
+
+    func encoded() -> InlineArray<48, UInt8> {
+        var bytes = InlineArray<48, UInt8>(repeating: 0)
         bytes.storeLittleEndian64(id, at: 0)
         bytes.storeLittleEndian64(expiry, at: 8)
         bytes.storeLittleEndian64(seq, at: 16)
@@ -44,12 +47,14 @@ struct GrantSlot {
         bytes.storeLittleEndian(UInt32(used) | UInt32(ticksPaid) << 16, at: 32)
         bytes.storeLittleEndian(UInt32(ticksBegun) | UInt32(ticksAgreed) << 16, at: 36)
         bytes.storeLittleEndian(UInt32(devices) | (isRevoked ? 1 << 16 : 0) | (isRunning ? 1 << 17 : 0) | UInt32(parent) << 24, at: 40)
+        bytes.storeLittleEndian(epoch, at: 44)
         return bytes
     }
 
     init() {}
 
-    init(_ bytes: InlineArray<44, UInt8>) {
+    /// nil if the record is not well-formed.
+    init?(_ bytes: InlineArray<48, UInt8>) {
         id = bytes.loadLittleEndian64(at: 0)
         expiry = bytes.loadLittleEndian64(at: 8)
         seq = bytes.loadLittleEndian64(at: 16)
@@ -64,6 +69,8 @@ struct GrantSlot {
         isRevoked = rest & 1 << 16 != 0
         isRunning = rest & 1 << 17 != 0
         parent = UInt8(truncatingIfNeeded: rest >> 24)
+        epoch = bytes.loadLittleEndian(at: 44)
+        guard id != 0, rest >> 18 & 63 == 0, parent < 8 || parent == GrantSlot.noParent else { return nil }
     }
 }
 

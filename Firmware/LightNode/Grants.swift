@@ -21,7 +21,7 @@ struct GrantChain {
     var count = 0
 }
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Checks a holder's message: the marks of its slot, its signature, then the chain up to the owner. Slots are allocated last.
     mutating func authoriseHolder(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
         var grant = try Message(message.claims.nested, type: .grant)
@@ -119,6 +119,7 @@ extension Node {
         var fresh = GrantSlot()
         fresh.id = id
         fresh.asOfIndex = memory.nextIndex
+        fresh.epoch = ownership.epoch
         grants[slot] = fresh
         return slot
     }

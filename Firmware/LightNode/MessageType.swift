@@ -44,6 +44,14 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     /// True for those that a device takes as a request.
     public var isRequest: Bool { rawValue <= MessageType.time.rawValue }
 
+    /// True for the changes of ownership.
+    var raisesEpoch: Bool {
+        switch self {
+        case .bind, .release, .transfer, .rotate, .recover, .takeover: true
+        default: false
+        }
+    }
+
     var shape: ClaimShape {
         switch self {
         case .command, .state:

@@ -35,6 +35,8 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     var attempts = AttemptBudget()
     /// Uptime in microseconds of the last message that the owner signed: backups count silence from it.
     var ownerHeard: UInt64 = 0
+    /// One-time tokens issued since boot.
+    var tokensIssued: UInt64 = 0
     /// Slots of the grants in use.
     var grants = GrantTable()
 

@@ -3,7 +3,7 @@
 import CBOR
 import Ed25519
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func changeOwnership(_ message: borrowing Message, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         let signer = try authority(message)
         try checkSequence(message.claims.seq, of: signer)
@@ -24,8 +24,10 @@ extension Node {
         let epoch = ownership.epoch
         try recordIntent(&entry)
         // From here on the message is spent; the record below decides whether it took effect.
-        if message.type != .backups { next.epoch &+= 1 }
-        next.sinceIndex = message.type == .backups ? next.sinceIndex : entry.index &+ 1
+        if message.type.raisesEpoch {
+            next.epoch &+= 1
+            next.sinceIndex = entry.index &+ 1
+        }
         try memory.saveOwnership(next)
         entry.outcome = .done
         try memory.complete(entry)

@@ -5,7 +5,7 @@ import CBOR
 import COSE
 import Ed25519
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Gives a blank device its identity. A second time is refused for ever.
     ///
     /// `request` is a `provision-request`; the answer, a `provision-answer`, is written to `reply` and its length returned.

@@ -69,7 +69,7 @@ func chain(_ previous: Bytes32, _ entry: LogEntry) -> Bytes32 {
     return bytes32(digest.span.bytes)
 }
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Signs the receipt of an entry just completed.
     mutating func writeReceipt(
         _ entry: LogEntry, epoch: UInt32, previous: Bytes32, digest: Bytes64, expected: ExpectedArgument? = nil,
@@ -138,8 +138,29 @@ extension Node {
 }
 
 extension CBORWriter {
+    /// A version as text, "1.2.3".
+    @_lifetime(self: copy self)
+    mutating func text(_ version: Version) {
+        var text = InlineArray<11, UInt8>(repeating: UInt8(ascii: "."))
+        var count = 0
+        for part in 0..<3 {
+            let number = part == 0 ? version.major : part == 1 ? version.minor : version.patch
+            if number >= 100 {
+                text[count] = UInt8(ascii: "0") &+ number / 100
+                count &+= 1
+            }
+            if number >= 10 {
+                text[count] = UInt8(ascii: "0") &+ number / 10 % 10
+                count &+= 1
+            }
+            text[count] = UInt8(ascii: "0") &+ number % 10
+            count &+= 2
+        }
+        self.text(text.span.bytes.extracting(0..<(count &- 1)))
+    }
+
     @_lifetime(self: copy self)
     mutating func text(_ text: FlashText) {
-        text.withBytes { self.text($0) }
+        self.text(text.bytes)
     }
 }

@@ -2,15 +2,19 @@
 
 import CBOR
 import Devices
+import Ed25519
+import FlashStore
+import HAL
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes the `status` map.
     public mutating func writeStatus(_ writer: inout CBORWriter) {
-        writer.map(16)
+        let hasIdentity = condition != .blank && !memory.isDamaged(.identity)
+        writer.map(hasIdentity ? 17 : 16)
         writer.key(0)
         writer.uint(UInt64(condition.rawValue))
         writer.key(1)
-        if condition == .blank || memory.isDamaged(.identity) { writer.null() } else { writer.text(identity.address.text.span.bytes) }
+        if hasIdentity { writer.text(identity.address.text.span.bytes) } else { writer.null() }
         writer.key(2)
         writer.text(platform.board)
         writer.key(3)
@@ -33,6 +37,9 @@ extension Node {
         writer.bytes(serial.span.bytes)
         writer.key(15)
         writer.bool(time.isKnown)
+        guard hasIdentity else { return }
+        writer.key(16)
+        writer.bytes(identity.publicKey.span.bytes)
     }
 
     /// Writes the `devices` array.
@@ -50,14 +57,39 @@ extension Node {
     }
 
     /// Issues a one-time token, which replaces the one before.
-    public mutating func issueToken() -> InlineArray<8, UInt8> {
+    public mutating func issueToken() throws(Refusal) -> InlineArray<8, UInt8> {
         var token = InlineArray<8, UInt8>(repeating: 0)
-        var span = token.mutableSpan
-        var bytes = span.mutableBytes
-        platform.fillRandom(&bytes)
+        if platform.isTrueRandom {
+            var span = token.mutableSpan
+            var bytes = span.mutableBytes
+            platform.fillRandom(&bytes)
+        } else {
+            token = try deriveToken()
+        }
         var value: UInt64 = 0
         for i in 0..<8 { value = value << 8 | UInt64(token[i]) }
         freshness.issue(value, uptime: platform.microseconds())
+        return token
+    }
+
+    /// A chip without a random generator takes its tokens from a secret, the identity's seed, and a number that never repeats: this
+    /// boot's, kept in flash, and how many tokens it has issued.
+    private mutating func deriveToken() throws(Refusal) -> InlineArray<8, UInt8> {
+        guard condition == .unowned || condition == .owned else { throw .wrongState }
+        let boot = try memory.bootNumber()
+        tokensIssued &+= 1
+        var number = InlineArray<16, UInt8>(repeating: 0)
+        number.storeLittleEndian64(boot, at: 0)
+        number.storeLittleEndian64(tokensIssued, at: 8)
+        var seed = Bytes32(repeating: 0)
+        defer { Ed25519.wipe(&seed) }
+        try memory.loadSeed(&seed)
+        var hash = SHA512()
+        hash.update(seed.span.bytes)
+        hash.update(number.span.bytes)
+        let digest = hash.finalize()
+        var token = InlineArray<8, UInt8>(repeating: 0)
+        token.store(digest.span.bytes.extracting(0..<8), at: 0)
         return token
     }
 
@@ -69,5 +101,36 @@ extension Node {
         time.advance(uptime: uptime)
         // A floor that could not be saved is tried again at the next poll; until then it still holds in RAM.
         if time.needsSaving { try? memory.saveTime(&time) }
+    }
+}
+
+extension Node where Flash: ~Copyable, Board: ~Copyable {
+    /// Writes receipts from log entry `first` on, a CBOR sequence of as many as fit `reply`; none when there are no more.
+    ///
+    /// They are made again from the log: the same claims as when they were fresh, but for `message`, of which the log keeps 2 bytes.
+    public mutating func writeHistory(from first: UInt32, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
+        guard condition == .unowned || condition == .owned else { throw condition == .damaged ? .damaged : .wrongState }
+        var written = 0
+        do throws(StoreError) {
+            guard let found = try memory.entry(from: first), var summary = try memory.summary(ofPageWith: found.index) else { return 0 }
+            var index = summary.first
+            while let entry = try memory.entry(from: index) {
+                index = entry.index &+ 1
+                if entry.index >= found.index {
+                    let count = try writeReceipt(entry, summary, reply: reply.extracting(written...))
+                    if count == 0 { return written }
+                    written &+= count
+                }
+                summary.pass(entry)
+            }
+            return written
+        } catch { throw .storeFailed }
+    }
+
+    /// The receipt of a log entry made again; 0 when it does not fit.
+    private func writeReceipt(_ entry: LogEntry, _ before: LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
+        let tag: InlineArray<2, UInt8> = [UInt8(truncatingIfNeeded: entry.tag), UInt8(truncatingIfNeeded: entry.tag >> 8)]
+        let context = ReceiptContext(entry: entry, epoch: before.epoch, previous: before.chain, message: tag.span.bytes)
+        return (try? writeReceipt(context, expected: nil, reply: reply)) ?? 0
     }
 }

@@ -1,7 +1,7 @@
 // The replay high-water marks: the highest sequence number accepted from each signer, and for each device's desired state.
 //
 // They are never written by themselves: each log entry carries the sequence number that it accepted, so recording the intent of a command
-// records its mark. The marks of log pages that will be overwritten are saved in one record when a page is opened.
+// records its mark. When a new page of the log begins, its summary takes the owner's mark and a record all others.
 
 /// Marks of one epoch. A change of epoch clears them: what was signed in another epoch is refused for its epoch.
 struct Watermarks {
@@ -11,6 +11,9 @@ struct Watermarks {
     private var commands = InlineArray<8, UInt64>(repeating: 0)
     /// Highest accepted desired state per device.
     private var states = InlineArray<16, UInt64>(repeating: 0)
+
+    /// A mark has risen that neither the log's page summary nor the record has.
+    var needSaving = false
 
     subscript(signer: Signer) -> UInt64 { commands[Int(signer.rawValue & 7)] }
 
@@ -23,8 +26,10 @@ struct Watermarks {
         if kind == .state {
             guard Int(device) < Watermarks.deviceLimit else { return }
             states[Int(device)] = max(states[Int(device)], seq)
+            needSaving = true
         } else {
             commands[Int(signer.rawValue & 7)] = max(commands[Int(signer.rawValue & 7)], seq)
+            if signer != .owner { needSaving = true }
         }
     }
 

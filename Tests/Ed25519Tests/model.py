@@ -8,7 +8,7 @@ SQRT_M1 = pow(2, (P - 1) // 4, P)
 
 
 def inverse(x):
-    return pow(x, P - 2, P)
+    return pow(x, -1, P) if x % P else 0
 
 
 def root_floor(n, degree, bits):

@@ -21,7 +21,7 @@ public enum Pull: UInt32, Sendable {
 }
 
 /// A push-pull output of standard drive strength (0.5 mA), or high drive (5 mA) where said.
-public struct Output: OutputPin {
+public struct Output: OutputPin, Sendable {
     @usableFromInline let mask: UInt32
 
     /// Describes P0.`pin` without touching it, so that a device can be a constant of the image; `configure` drives it.
@@ -39,7 +39,7 @@ public struct Output: OutputPin {
 }
 
 /// An input, its buffer connected.
-public struct Input: InputPin {
+public struct Input: InputPin, Sendable {
     @usableFromInline let mask: UInt32
 
     /// Describes P0.`pin` without touching it; `configure` makes it an input.

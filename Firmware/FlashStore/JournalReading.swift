@@ -1,0 +1,185 @@
+// Reading the journal, and finding its newest page after a reset.
+import HAL
+
+/// One entry of the journal.
+public struct JournalEntry {
+    /// What became of the command.
+    public enum Outcome: UInt8, Sendable {
+        /// Nothing was written: the command was under way at a reset, or still is.
+        case none
+        /// The write of the outcome was cut short, or it was damaged later.
+        case unreadable
+        /// `outcomeBytes` hold it.
+        case recorded
+    }
+
+    public fileprivate(set) var index: UInt32
+    /// False when the entry is damaged beyond correction: then only `index` means anything.
+    public fileprivate(set) var isReadable = false
+    public fileprivate(set) var sequence: UInt64 = 0
+    public fileprivate(set) var signer: UInt8 = 0
+    /// The first `layout.intentBytes` bytes are the application's.
+    public fileprivate(set) var application = InlineArray<40, UInt8>(repeating: 0)
+    public fileprivate(set) var outcome = Outcome.none
+    /// The first `layout.outcomeBytes` bytes are the outcome.
+    public fileprivate(set) var outcomeBytes = InlineArray<14, UInt8>(repeating: 0)
+}
+
+extension FlashStore where Flash: ~Copyable {
+    /// Index of the first entry of the newest page: all entries after the newest summary have this index or a higher one.
+    public var newestPageIndex: UInt32 { journal.first }
+
+    /// Copies the summary that begins the newest page and returns its length; nil when the journal has no page yet.
+    ///
+    /// - Throws: `wrongLength` when `bytes` is too short, `damagedJournal`, `notMounted`, `flash`.
+    public func readSummary(into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> Int? {
+        guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
+        guard let ring = journal.page else { return nil }
+        guard let header = try pageHeader(Int(ring)) else { throw .damagedJournal }
+        guard bytes.count >= header.summaryLength else { throw .wrongLength }
+        try header.words.copy(from: 8, count: header.summaryLength, of: self, into: &bytes)
+        return header.summaryLength
+    }
+
+    /// Index of the oldest entry that has not been overwritten: entries before it are gone.
+    public func oldestJournalIndex() throws(StoreError) -> UInt32 {
+        guard let newest = journal.page else { return journal.first }
+        var oldest = journal.first
+        var ring = Int(newest)
+        for _ in 1..<ringPages {
+            ring = ring == 0 ? ringPages - 1 : ring - 1
+            if let header = try pageHeader(ring), header.first + UInt32(header.slots) == oldest { oldest = header.first }
+        }
+        return oldest
+    }
+
+    /// The first entry at or after `index`, or nil when there is none. Slots that a power cut has spoilt have an index and no entry.
+    public func nextEntry(from index: UInt32) throws(StoreError) -> JournalEntry? {
+        guard journal.page != nil else { return nil }
+        var index = max(index, try oldestJournalIndex())
+        while index < nextJournalIndex {
+            if let (page, offset, first) = try locate(index) {
+                if let entry = try entry(index, page: page, offset: offset, first: first) { return entry }
+            }
+            index += 1
+        }
+        return nil
+    }
+
+    /// Where entry `index` is: flash page, offset, and first index of its page.
+    func locate(_ index: UInt32) throws(StoreError) -> (page: Int, offset: Int, first: UInt32)? {
+        guard let newest = journal.page, index < nextJournalIndex else { return nil }
+        if index >= journal.first { return (ringPage(Int(newest)), slotOffset(Int(newest), Int(index - journal.first)), journal.first) }
+        for ring in 0..<ringPages {
+            guard let header = try pageHeader(ring), index >= header.first, index - header.first < UInt32(header.slots) else { continue }
+            return (ringPage(ring), slotOffset(ring, Int(index - header.first)), header.first)
+        }
+        return nil
+    }
+
+    private func entry(_ index: UInt32, page: Int, offset: Int, first: UInt32) throws(StoreError) -> JournalEntry? {
+        let verdict = try verdict(page, offset, length: intentFields, seed: Self.intentSeed(first))
+        if verdict == .uncommitted { return nil }
+        var entry = JournalEntry(index: index)
+        if verdict == .damaged { return entry }
+        entry.isReadable = true
+        let words = CheckedWords(page: page, offset: offset, length: intentFields, verdict: verdict)
+        let high = try words.word(4, of: self)
+        entry.sequence = UInt64(high & 0xFF_FFFF) << 32 | UInt64(try words.word(0, of: self))
+        entry.signer = UInt8(truncatingIfNeeded: high >> 24)
+        var application = entry.application.mutableSpan
+        try words.copy(from: 8, count: Int(layout.intentBytes), of: self, into: &application)
+        let start = offset + intentFields + Self.granule
+        if try isBlank(page, from: start, to: start + outcomeFields) { return entry }
+        entry.outcome = .unreadable
+        var check = Check(seed: Self.outcomeSeed)
+        let last = start + outcomeFields - 4
+        var at = start
+        while at < last {
+            check.add(try word(page, at))
+            at += 4
+        }
+        let ending = try word(page, last)
+        check.add(ending & 0xFFFF)
+        guard check.short == ending >> 16 else { return entry }
+        entry.outcome = .recorded
+        var bytes = entry.outcomeBytes.mutableSpan
+        let raw = CheckedWords(page: page, offset: start, length: outcomeFields, verdict: .intact)
+        try raw.copy(from: 0, count: Int(layout.outcomeBytes), of: self, into: &bytes)
+        return entry
+    }
+
+    // Mounting.
+
+    /// The header of a page of the ring, when it is whole.
+    func pageHeader(_ ring: Int) throws(StoreError) -> PageHeader? {
+        let page = ringPage(ring)
+        guard let header = RecordHeader(word: try word(page, 0)), header.key == Self.pageKey, header.flags == Self.pageVersion,
+            header.length <= layout.summaryBytes
+        else { return nil }
+        let summaryLength = Int(header.length)
+        let length = Self.pageFields(summaryLength)
+        let verdict = try verdict(page, 0, length: length, seed: Self.pageSeed)
+        if verdict == .damaged || verdict == .uncommitted { return nil }
+        let words = CheckedWords(page: page, offset: 0, length: length, verdict: verdict)
+        return PageHeader(
+            first: try words.word(4, of: self), summaryLength: summaryLength, slots: slots(ring, summaryLength: summaryLength), words: words)
+    }
+
+    /// An entry was begun in this page when its first index was `first`.
+    private func holdsEntry(_ ring: Int, first: UInt32) throws(StoreError) -> Bool {
+        for slot in 0..<slots(ring, summaryLength: 0) {
+            let offset = slotOffset(ring, slot)
+            if try word(ringPage(ring), offset + intentFields) == .max { continue }
+            let verdict = try verdict(ringPage(ring), offset, length: intentFields, seed: Self.intentSeed(first))
+            if verdict != .damaged && verdict != .uncommitted { return true }
+        }
+        return false
+    }
+
+    /// Finds the newest page and its next slot. A damaged page is passed over only when it cannot be the newest.
+    mutating func mountJournal() throws(StoreError) {
+        for ring in 0..<ringPages {
+            guard let header = try pageHeader(ring) else { continue }
+            if journal.page == nil || header.first > journal.first {
+                journal.page = UInt8(ring)
+                journal.first = header.first
+                journal.slots = header.slots
+            }
+        }
+        try requireNewest()
+        if let ring = journal.page { try findHead(Int(ring)) }
+        journal.isMounted = true
+    }
+
+    /// A page that cannot be read and comes after the newest that can is what a page turn cut short has left, unless it holds entries.
+    private func requireNewest() throws(StoreError) {
+        let start = journal.page.map { Int($0) + 1 } ?? 0
+        for step in 0..<(journal.page == nil ? ringPages : ringPages - 1) {
+            let ring = (start + step) % ringPages
+            if try pageHeader(ring) != nil { return }
+            if try holdsEntry(ring, first: nextFirst) { throw .damagedJournal }
+            // Before the first page there is only the first page turn to be cut short.
+            if journal.page == nil, ring > 0, try word(ringPage(ring), 0) != .max { throw .damagedJournal }
+        }
+    }
+
+    private mutating func findHead(_ ring: Int) throws(StoreError) {
+        for slot in 0..<journal.slots {
+            let offset = slotOffset(ring, slot)
+            let verdict = try verdict(ringPage(ring), offset, length: intentFields, seed: Self.intentSeed(journal.first))
+            if verdict == .uncommitted { continue }
+            journal.slot = slot + 1
+            // Its sequence number may be the highest of its signer.
+            if verdict == .damaged { throw .damagedJournal }
+        }
+    }
+}
+
+/// The header of a page of the journal.
+struct PageHeader {
+    let first: UInt32
+    let summaryLength: Int
+    let slots: Int
+    let words: CheckedWords
+}

@@ -1,0 +1,35 @@
+// Lines for people, as slipmux diagnostic frames on the same wire as CoAP.
+
+import HAL
+import Slipmux
+
+/// Sends one line made of two texts.
+public func log(_ text: StaticString, _ more: StaticString = "") {
+    Slipmux.beginDiagnostic(send)
+    write(text)
+    write(more)
+    send(UInt8(ascii: "\n"))
+    Slipmux.endFrame(send)
+}
+
+/// Opens a line that `write` continues; `endLog` closes it.
+func beginLog() { Slipmux.beginDiagnostic(send) }
+
+func endLog() {
+    send(UInt8(ascii: "\n"))
+    Slipmux.endFrame(send)
+}
+
+func write(_ text: StaticString) {
+    for i in 0..<text.utf8CodeUnitCount { Slipmux.emitEscaped(text.utf8Start[i], send) }
+}
+
+/// Eight hexadecimal digits.
+func write(hex value: UInt32) {
+    for shift in stride(from: UInt32(28), through: 0, by: -4) {
+        let digit = UInt8(truncatingIfNeeded: value >> shift & 15)
+        send(digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10)
+    }
+}
+
+private func send(_ byte: UInt8) { hardware.serial.writeByte(byte) }

@@ -1,0 +1,75 @@
+// Runs a node on a board: serial link, CoAP, executor, application, watchdog, in one loop without an operating system.
+
+import Board
+import CoAP
+import Devices
+import FlashStore
+import HAL
+import LightNode
+import MCU
+import NodeServer
+import Slipmux
+import Startup
+
+/// What an application adds to a node: it runs between messages, and sees what happens in devices.
+public protocol Application {
+    /// Once, before the first message. Devices are in their safe state.
+    mutating func start()
+    /// Every few milliseconds. Must return within a few milliseconds.
+    mutating func step(_ now: Instant)
+    /// A device did something: a button was pressed, a state changed.
+    mutating func handle(_ event: DeviceEvent)
+}
+
+extension Application {
+    public mutating func start() {}
+    public mutating func step(_ now: Instant) {}
+    public mutating func handle(_ event: DeviceEvent) {}
+}
+
+/// The longest request, in bytes: a command under a grant that was passed on twice, with CoAP's header and options.
+let requestCapacity = 1024
+
+nonisolated(unsafe) private var decoder = SlipmuxDecoder<1024>()
+nonisolated(unsafe) private var server = NodeServer(
+    Node(flash: BoardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
+
+/// Runs the node for ever.
+public func runNode<App: Application>(_ application: consuming App) -> Never {
+    let boot = hardware.clock.microseconds()
+    log("light node: ", bootMessage())
+    hardware.watchdog.start(timeoutMilliseconds: 8000)
+    application.start()
+    _ = boot
+    while true {
+        hardware.watchdog.feed()
+        receive()
+        server.node.poll()
+        application.step(Instant(microseconds: hardware.clock.microseconds()))
+        while let event = server.node.devices.nextEvent() { application.handle(event) }
+        if hardware.serial.isIdle {
+            hardware.clock.wake(inMicroseconds: 2000)
+            startup_wait_for_interrupt()
+        }
+    }
+}
+
+/// Takes what the serial line has brought; answers each whole request.
+private func receive() {
+    while let byte = hardware.serial.readByte() {
+        guard case .coap = decoder.receive(byte) else { continue }
+        server.receive(decoder.content)
+        let answer = server.answer
+        if answer.byteCount > 0 { Slipmux.sendCoAP(answer) { hardware.serial.writeByte($0) } }
+        hardware.watchdog.feed()
+    }
+}
+
+private func bootMessage() -> StaticString {
+    switch server.node.condition {
+    case .blank: "blank, waiting to be provisioned"
+    case .unowned: "provisioned, waiting for its owner's bind"
+    case .owned: "owned, waiting for signed commands"
+    case .damaged: "DAMAGED: a record cannot be read; see /status"
+    }
+}

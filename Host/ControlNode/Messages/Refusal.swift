@@ -1,0 +1,55 @@
+// A device's "no" before it did anything: RFC 9290 problem details with a stable reason.
+
+/// Why a device refused a message. Nothing was executed or recorded.
+public struct Refusal: Error, Hashable, Codable, Sendable {
+    /// The stable name that programs match on, such as "replayed".
+    public let reason: String
+    /// The device's own sentence.
+    public let detail: String
+    /// The code on the wire, if it sent one.
+    public let code: UInt64?
+
+    public init(reason: String, detail: String, code: UInt64? = nil) {
+        self.reason = reason
+        self.detail = detail
+        self.code = code
+    }
+
+    /// Reads an answer's body; nil if it is no problem details.
+    init?(problemDetails body: [UInt8]) {
+        guard let item = try? CBORItem(body), let title = item[-1]?.text else { return nil }
+        self.init(reason: title, detail: item[-2]?.text ?? "", code: item["tag:lightnode,2026:refusal"]?[0]?.uint)
+    }
+
+    /// What to do next, in one sentence.
+    public var advice: String { Self.advice[reason] ?? "Look at the device with “lightnode status”" }
+
+    private static let advice = [
+        "malformed": "Check that the firmware and lightnode belong to the same release",
+        "wrong-address": "The message is for another device: check --device",
+        "wrong-epoch": "The device has changed hands since this was signed: sign a new message",
+        "wrong-state":
+            "“lightnode status” shows the state: a blank device needs “provision”, an unowned one “bind”, and an owned one obeys only its owner",
+        "replayed":
+            "The device has taken this message or a newer one already: send a new one, and check this computer's clock if that is refused as well",
+        "expired": "Sign a new message; check this computer's clock",
+        "time-unknown": "Send the message without a time limit, or send the device a signed time first",
+        "token-required": "Send it with a fresh token (--fresh)",
+        "token-invalid": "Send it again with a new token (--fresh)",
+        "bad-signature":
+            "The device has another owner: use that owner's key with --key; for “bind”, use the label that came with this very device",
+        "too-many-attempts": "Wait a minute, then try again",
+        "damaged": "“lightnode status” lists the damaged records",
+        "store-failed": "The device's flash may be worn out: look at “lightnode status”",
+        "no-entropy": "Provision this board with --inject-identity: it has no true random generator",
+        "forbidden": "The owner has switched this off",
+        "not-found": "The firmware lacks this: check that it and lightnode belong to the same release",
+        "method-not-allowed": "The firmware lacks this: check that it and lightnode belong to the same release",
+        "too-large": "Use shorter names or arguments",
+        "superseded": "A newer desired state is in force already; nothing needs to be done",
+    ]
+}
+
+extension Refusal: CustomStringConvertible {
+    public var description: String { "\(reason)\(detail.isEmpty ? "" : ": \(detail)")" }
+}
