@@ -8,26 +8,6 @@ public struct Comparison<Value: TestValue> {
     let holds: Bool
 }
 
-// Inside `expect` these win over the standard operators, so that a failure can show both values.
-public func == <Value: TestValue & Equatable>(left: Value, right: Value) -> Comparison<Value> {
-    Comparison(left: left, right: right, holds: left == right)
-}
-public func != <Value: TestValue & Equatable>(left: Value, right: Value) -> Comparison<Value> {
-    Comparison(left: left, right: right, holds: left != right)
-}
-public func < <Value: TestValue & Comparable>(left: Value, right: Value) -> Comparison<Value> {
-    Comparison(left: left, right: right, holds: left < right)
-}
-public func <= <Value: TestValue & Comparable>(left: Value, right: Value) -> Comparison<Value> {
-    Comparison(left: left, right: right, holds: left <= right)
-}
-public func > <Value: TestValue & Comparable>(left: Value, right: Value) -> Comparison<Value> {
-    Comparison(left: left, right: right, holds: left > right)
-}
-public func >= <Value: TestValue & Comparable>(left: Value, right: Value) -> Comparison<Value> {
-    Comparison(left: left, right: right, holds: left >= right)
-}
-
 /// Ends the test as failed unless the comparison holds; the report shows its source, both values, file and line.
 public func expect<Value>(_ comparison: Comparison<Value>, file: StaticString = #fileID, line: UInt32 = #line) {
     guard !comparison.holds else { return }

@@ -52,6 +52,7 @@ private enum Hardware {
 
     static func alarm(ticks count: UInt32) {
         register(base + 0x540).store(ticks &+ count)  // CC[0]
+        register(base + 0x140).store(0)  // EVENTS_COMPARE[0]: set since the start, when counter and CC[0] were both 0
         register(base + 0x304).store(1 << 16)  // INTENSET: COMPARE[0]
     }
 }
