@@ -24,6 +24,11 @@ func imports(_ path: String, of targets: [Target]) -> [Target.Dependency] {
     return targets.filter { lines.contains("import \($0.name)") }.map { .byName(name: $0.name) }
 }
 
+/// What a test suite's folder holds for the runner (docs/testing.md).
+func suiteFacts(_ path: String) -> [String] {
+    FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(path)/suite.json") ? ["suite.json"] : []
+}
+
 let embeddedFeatures: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
     .enableExperimentalFeature("Extern"),
@@ -86,13 +91,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("Emulation", ["FirmwareBuild", "Reporting"]),
+        host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
         host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "CEdit",
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "TestRunner", "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),
@@ -153,15 +159,16 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
         .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
         firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+        firmware("FirmwareTesting", ["Startup"], settings: volatile + [.define("MCU_\(mcu)")]),
     ]
     package.targets = modules
     package.targets.append(
         .target(name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]))
-    for app in folders("Firmware/Apps") {
-        let path = "Firmware/Apps/\(app)"
+    let images = folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") } + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }
+    for (app, path) in images {
         package.targets.append(
             .executableTarget(
-                name: app, dependencies: imports(path, of: package.targets), path: path, swiftSettings: embeddedFeatures))
+                name: app, dependencies: imports(path, of: package.targets), path: path, exclude: suiteFacts(path), swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }
 }
