@@ -22,14 +22,23 @@ enum Point {
     /// (section 3.3 of the paper, a = -1, every factor negated once).
     @inline(never)
     static func double(_ p: PointPointer, _ s: Element, withT: Bool) {
+        #if ED25519_SHORT_MULTIPLIER
+        // E = (X + Y)² - H: here a square and two additions take less than a product and one.
+        Field.add(s, p, p + 8)
+        Field.square(s, s)
+        #else
         Field.multiply(s, p, p + 8)
         Field.add(s, s, s)  // E
+        #endif
         Field.square(s + 8, p)
         Field.square(s + 16, p + 8)
         Field.square(p + 16, p + 16)
         Field.add(p + 16, p + 16, p + 16)
         Field.subtract(s + 24, s + 16, s + 8)  // G
         Field.add(s + 8, s + 8, s + 16)  // H
+        #if ED25519_SHORT_MULTIPLIER
+        Field.subtract(s, s, s + 8)  // E
+        #endif
         Field.subtract(s + 16, p + 16, s + 24)  // F
         Field.multiply(p, s, s + 16)
         Field.multiply(p + 8, s + 24, s + 8)
