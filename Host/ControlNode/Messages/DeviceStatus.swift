@@ -93,7 +93,8 @@ public struct DeviceStatus: Hashable, Codable, Sendable {
         network = item[11]?.uint ?? 0
         damaged = item[12]?.array?.compactMap(\.text) ?? []
         isTest = item[13]?.bool ?? false
-        hardwareSerial = item[14]?.bytes?.hex ?? ""
+        let serial = item[14]?.bytes ?? []
+        hardwareSerial = serial.allSatisfy { $0 == 0 } ? "" : serial.hex
         isTimeKnown = item[15]?.bool ?? false
     }
 }
