@@ -105,6 +105,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         // Shared by tests; each says in its first lines what it stands in for.
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        firmware(
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
@@ -118,6 +120,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("HALTests", ["HAL"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("MCUTests", ["STM32F4", "HAL"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
 }
