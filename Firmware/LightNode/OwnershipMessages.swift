@@ -1,6 +1,7 @@
 // How ownership changes hands (R3, R5, R6). Each change is one atomic record that raises the epoch.
 
 import CBOR
+import Devices
 import Ed25519
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {

@@ -52,8 +52,7 @@ struct Console: AsyncParsableCommand {
         case "devices": for device in try await node.devices() { print(device) }
         case "history": for receipt in try await node.history() { print(receipt) }
         default:
-            let receipt = try await node.send(try Call(parsing: line))
-            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+            let receipt = try await node.perform(try Call(parsing: line))
             print(ReceiptReport(receipt))
         }
     }
@@ -67,7 +66,7 @@ struct Console: AsyncParsableCommand {
 
     /// All that Tab can complete to: whole calls, without the arguments.
     static func completions(_ devices: [DeviceDescription]) -> [String] {
-        devices.flatMap { device in device.methods.map { "$('\(device.name)').\($0)(" } } + [
+        devices.flatMap { device in device.methods.map { "$('\(device.name)').\($0.name)(" } } + [
             "devices", "status", "history", "help", "exit",
         ]
     }

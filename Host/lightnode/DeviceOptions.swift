@@ -16,7 +16,7 @@ struct DeviceOptions: ParsableArguments {
     var logs = false
 
     /// Every way to reach a device that this program has.
-    static let finder = DeviceFinder([SerialSource()])
+    static let finder = DeviceFinder([EmulatedSource(), SerialSource()])
 
     /// Runs `body` with a connection to the device that is meant, and hangs up afterwards.
     func withClient<R>(_ body: (CoAPClient) async throws -> R) async throws -> R {
