@@ -13,7 +13,7 @@ private enum Offset {
 }
 
 /// One channel, 1…4, of TIM2…TIM5. Its pin must be handed to the timer.
-public struct PWM<Registers: SharedRegisterBlock>: PWMChannel, BitwiseCopyable {
+public struct PWM<Registers: SharedRegisterBlock>: PWMChannel, BitwiseCopyable, Sendable {
     let registers: Registers
     private let channel: UInt32
     private let clock: UInt32
