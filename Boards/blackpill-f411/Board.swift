@@ -18,14 +18,14 @@ public struct BoardHardware {
     public init() {
         resetReason = takeResetReason()
         clocks = startChip(crystalHertz: 25_000_000, vectors: 0x0800_0000)
-        Pins.lock.configure(high: false)
-        Pins.relay.configure(high: false)
-        Pins.led.configure(high: true)
-        Pins.button.configure(pull: .up)
-        port(0).configureAnalog(1)
-        port(0).configureAlternate(6, function: 2)  // TIM3_CH1
-        port(1).configureAlternate(6, function: 4, openDrain: true)  // I2C1_SCL
-        port(1).configureAlternate(7, function: 4, openDrain: true)  // I2C1_SDA
+        Pin.lock.output.configure(high: false)
+        Pin.relay.output.configure(high: false)
+        Pin.led.output.configure(high: true)
+        Pin.button.input.configure(pull: .up)
+        Pin.sensor.port.configureAnalog(Pin.sensor.number)
+        Pin.dimmer.handOver(function: lampPin.function)
+        Pin.busClock.handOver(function: 4, openDrain: true)
+        Pin.busData.handOver(function: 4, openDrain: true)
         clock = TIM5Clock(clock: clocks.timers1)
         serial = SerialUART(clock: clocks.apb2)
         let die = ADCInput(Peripheral(Base.adc1), channel: 18)
@@ -37,27 +37,50 @@ public struct BoardHardware {
     }
 }
 
-/// Port A is 0, B 1, C 2 (STM32F411xC/E data sheet DS10314, table 8).
-enum Pins {
-    static let led = Output(port(2), 13)
-    static let button = Input(port(0), 0)
-    static let lock = Output(port(1), 0)
-    static let relay = Output(port(1), 1)
+/// Who uses which pin: first digit the port (A is 0), second its pin. A pin may be used once: the compiler names both users when it is
+/// not.
+enum Pin: UInt32 {
+    case button = 0x00
+    case sensor = 0x01
+    case dimmer = 0x06
+    case serialTransmit = 0x09
+    case serialReceive = 0x0A
+    case lock = 0x10
+    case relay = 0x11
+    case busClock = 0x16
+    case busData = 0x17
+    case led = 0x2D
+
+    @inline(__always) var port: Port<Peripheral> { MCU.port(UInt(rawValue >> 4)) }
+    @inline(__always) var number: UInt32 { rawValue & 0xF }
+    @inline(__always) var output: Output { Output(port, number) }
+    @inline(__always) var input: Input { Input(port, number) }
+    func handOver(function: UInt32, openDrain: Bool = false) {
+        port.configureAlternate(number, function: function, openDrain: openDrain)
+    }
+}
+
+/// Addresses on I2C1.
+enum BusPart: UInt8 {
+    case thermometer = 0x48
+    case eeprom = 0x50
 }
 
 typealias Bus = I2C<Peripheral>
 typealias Analog = ADCInput<Peripheral>
 typealias Lamp = PWM<Peripheral>
 
+/// Only pins that a timer reaches exist as such.
+private let lampPin = TimerPin.pa6
 private let analogInput = Analog(Peripheral(Base.adc1), channel: 1)
 
 /// Peripherals whose speed depends on the clock that the chip got.
 private func start(_ clocks: ClockTree) {
     let bus = Bus(Peripheral(Base.i2c1), busHertz: clocks.apb1)
     bus.configure()
-    thermometer = Thermometer(TMP105(bus))
-    eeprom = EEPROM(bus)
-    var channel = Lamp(Peripheral(Base.tim3), channel: 1, clock: clocks.timers1)
+    thermometer = Thermometer(TMP105(bus, address: BusPart.thermometer.rawValue))
+    eeprom = EEPROM(bus, address: BusPart.eeprom.rawValue)
+    var channel = Lamp(lampPin, clock: clocks.timers1)
     channel.configure(hertz: 1000)
     dimmer = Dimmer(channel)
 }
@@ -67,11 +90,11 @@ enum Name: UInt8 {
     case led, lock, relay, button, dimmer, sensor, thermometer, eeprom
 }
 
-nonisolated(unsafe) private var led = LED(ActiveLow(Pins.led))
-nonisolated(unsafe) private var lock = Lock(Pins.lock)
-nonisolated(unsafe) private var relay = Relay(Pins.relay)
-nonisolated(unsafe) private var button = Button(ActiveLowInput(Pins.button))
-nonisolated(unsafe) private var dimmer = Dimmer(Lamp(Peripheral(Base.tim3), channel: 1, clock: 16_000_000))
+nonisolated(unsafe) private var led = LED(ActiveLow(Pin.led.output))
+nonisolated(unsafe) private var lock = Lock(Pin.lock.output)
+nonisolated(unsafe) private var relay = Relay(Pin.relay.output)
+nonisolated(unsafe) private var button = Button(ActiveLowInput(Pin.button.input))
+nonisolated(unsafe) private var dimmer = Dimmer(Lamp(lampPin, clock: 16_000_000))
 nonisolated(unsafe) private var sensor = AnalogSensor(analogInput, Calibration(0, is: 0, 65535, is: 3300))
 nonisolated(unsafe) private var thermometer = Thermometer(TMP105(Bus(Peripheral(Base.i2c1), busHertz: 16_000_000)))
 nonisolated(unsafe) private var eeprom = EEPROM(Bus(Peripheral(Base.i2c1), busHertz: 16_000_000))
