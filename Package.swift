@@ -125,6 +125,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
+        .target(
+            name: "NRF51", dependencies: ["HAL"], path: "Firmware/MCU/nRF51",
+            sources: ["ADC.swift", "GPIOTE.swift", "PWM.swift", "Peripheral.swift", "SPI.swift", "TWI.swift"],
+            swiftSettings: embeddedFeatures + [.enableExperimentalFeature("Volatile")]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
@@ -143,7 +147,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("HALTests", ["HAL"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
-        tests("MCUTests", ["STM32F4", "HAL"]),
+        tests("MCUTests", ["STM32F4", "NRF51", "HAL"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
