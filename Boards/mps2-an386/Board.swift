@@ -3,6 +3,18 @@
 import Devices
 import HAL
 import MCU
+import Startup
+
+/// As in the folder's name.
+public let boardName: StaticString = "mps2-an386"
+
+/// The node's records: 64 KB of PSRAM that behaves as NOR flash.
+public typealias BoardFlash = RAMFlash
+
+extension RAMFlash {
+    /// The region that the linker script sets aside.
+    public init() { self.init(address: UInt(startup_store_address()), pageCount: 16) }
+}
 
 /// The chip's peripherals as this board uses them.
 public struct BoardHardware {
@@ -22,9 +34,13 @@ public struct BoardHardware {
     }
 }
 
+/// Parts on shield connector 1; they are optional, and a missing one is a fault of its device.
+typealias I2C = BitBangI2C<ShieldI2C>
+private let shieldI2C = I2C(ShieldI2C(shield: 1))
+
 /// The devices, in the order of their indices. The compiler says which line is missing when one is added.
 enum Name: UInt8 {
-    case led, led1, lock, relay, button, button1
+    case led, led1, lock, relay, button, button1, thermometer, eeprom
 }
 
 nonisolated(unsafe) private var led = LED(Output.userLED(0))
@@ -33,6 +49,8 @@ nonisolated(unsafe) private var lock = Lock(Output.mccLED(0))
 nonisolated(unsafe) private var relay = Relay(Output.mccLED(1))
 nonisolated(unsafe) private var button = Button(Input.userButton(0))
 nonisolated(unsafe) private var button1 = Button(Input.userButton(1))
+nonisolated(unsafe) private var thermometer = Thermometer(TMP105(shieldI2C, address: 0x48))
+nonisolated(unsafe) private var eeprom = EEPROM(shieldI2C, address: 0x50, size: 4096)
 nonisolated(unsafe) private var waiting = EventQueue()
 
 public struct BoardDevices: StaticDeviceTable {
@@ -46,6 +64,8 @@ public struct BoardDevices: StaticDeviceTable {
         case .relay: Declaration("relay", Relay<Output>.self)
         case .button: Declaration("button", Button<Input>.self)
         case .button1: Declaration("button-1", Button<Input>.self)
+        case .thermometer: Declaration("thermometer", Thermometer<TMP105<I2C>>.self)
+        case .eeprom: Declaration("eeprom", EEPROM<I2C>.self)
         case nil: nil
         }
     }
@@ -59,6 +79,8 @@ public struct BoardDevices: StaticDeviceTable {
         case .relay: request.reach(&relay)
         case .button: request.reach(&button)
         case .button1: request.reach(&button1)
+        case .thermometer: request.reach(&thermometer)
+        case .eeprom: request.reach(&eeprom)
         case nil: break
         }
     }

@@ -2,7 +2,7 @@
 
 import CBOR
 
-struct Claims: ~Escapable {
+struct Claims: ~Copyable, ~Escapable {
     var cwt: CWTClaims = []
     var node: NodeClaims = []
 

@@ -4,7 +4,7 @@
 // when the time floor in flash has passed the grant's expiry, or by a new epoch, so a used-up or revoked grant cannot come back.
 
 /// One grant in use.
-struct GrantSlot {
+struct GrantSlot: ~Copyable {
     /// The grant's id, 0 for a free slot.
     var id: UInt64 = 0
     /// Seconds since 1970, 0 when the grant has no expiry.
@@ -74,7 +74,7 @@ struct GrantSlot {
     }
 }
 
-struct GrantTable {
+struct GrantTable: ~Copyable {
     static var slotCount: Int { 8 }
 
     private var slots = InlineArray<8, GrantSlot>(repeating: GrantSlot())

@@ -4,7 +4,7 @@ import CBOR
 import COSE
 import Ed25519
 
-struct Message: ~Escapable {
+struct Message: ~Copyable, ~Escapable {
     let type: MessageType
     let sign1: COSESign1
     let claims: Claims

@@ -3,7 +3,7 @@
 import Ed25519
 
 /// Kept in one record, so that a change of ownership is one atomic write.
-struct Ownership {
+struct Ownership: ~Copyable {
     /// Rises by one at every change; messages of other epochs are dead.
     var epoch: UInt32 = 0
     /// Number of the first log entry of this epoch. Entries before it say nothing about this epoch's sequence numbers.

@@ -4,7 +4,7 @@
 // records its mark. When a new page of the log begins, its summary takes the owner's mark and a record all others.
 
 /// Marks of one epoch. A change of epoch clears them: what was signed in another epoch is refused for its epoch.
-struct Watermarks {
+struct Watermarks: ~Copyable {
     static var deviceLimit: Int { 16 }
 
     /// Highest accepted message per signer, grant holders excepted: their marks are in their slots.
