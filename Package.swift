@@ -150,7 +150,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
-        tests("CLITests", ["lightnode"]),
+        tests("CLITests", ["lightnode", "HostedNode"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
 }
