@@ -91,14 +91,13 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("Emulation", ["FirmwareBuild", "Reporting"]),
-        host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
         host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "TestRunner", "CEdit",
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),
@@ -120,9 +119,15 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        firmware(
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
+        .target(
+            name: "NRF51", dependencies: ["HAL"], path: "Firmware/MCU/nRF51",
+            sources: ["ADC.swift", "GPIOTE.swift", "PWM.swift", "Peripheral.swift", "SPI.swift", "TWI.swift"],
+            swiftSettings: embeddedFeatures + [.enableExperimentalFeature("Volatile")]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
@@ -141,10 +146,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("HALTests", ["HAL"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("MCUTests", ["STM32F4", "NRF51", "HAL"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
-        tests("CLITests", ["lightnode"]),
+        tests("CLITests", ["lightnode", "HostedNode"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
     ]
 }
