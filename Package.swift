@@ -119,9 +119,15 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        firmware(
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
+        .target(
+            name: "NRF51", dependencies: ["HAL"], path: "Firmware/MCU/nRF51",
+            sources: ["ADC.swift", "GPIOTE.swift", "PWM.swift", "Peripheral.swift", "SPI.swift", "TWI.swift"],
+            swiftSettings: embeddedFeatures + [.enableExperimentalFeature("Volatile")]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
@@ -140,6 +146,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("HALTests", ["HAL"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("MCUTests", ["STM32F4", "NRF51", "HAL"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),

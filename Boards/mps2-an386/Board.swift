@@ -3,18 +3,6 @@
 import Devices
 import HAL
 import MCU
-import Startup
-
-/// As in the folder's name.
-public let boardName: StaticString = "mps2-an386"
-
-/// The node's records: 64 KB of PSRAM that behaves as NOR flash.
-public typealias BoardFlash = RAMFlash
-
-extension RAMFlash {
-    /// The region that the linker script sets aside.
-    public init() { self.init(address: UInt(startup_store_address()), pageCount: 16) }
-}
 
 /// The chip's peripherals as this board uses them.
 public struct BoardHardware {
@@ -34,7 +22,28 @@ public struct BoardHardware {
     }
 }
 
-/// Parts on shield connector 1; they are optional, and a missing one is a fault of its device.
+/// Who uses which of the board's lights and buttons. One may be used once: the compiler names both users when it is not.
+enum UserLED: UInt32 {
+    case led = 0
+    case led1 = 1
+}
+
+enum MCCLED: UInt32 {
+    case lock = 0
+    case relay = 1
+}
+
+enum UserButton: UInt32 {
+    case button = 0
+    case button1 = 1
+}
+
+/// Addresses on shield connector 1. The parts are optional: a missing one is a fault of its device.
+enum ShieldPart: UInt8 {
+    case thermometer = 0x48
+    case eeprom = 0x50
+}
+
 typealias I2C = BitBangI2C<ShieldI2C>
 private let shieldI2C = I2C(ShieldI2C(shield: 1))
 
@@ -43,14 +52,14 @@ enum Name: UInt8 {
     case led, led1, lock, relay, button, button1, thermometer, eeprom
 }
 
-nonisolated(unsafe) private var led = LED(Output.userLED(0))
-nonisolated(unsafe) private var led1 = LED(Output.userLED(1))
-nonisolated(unsafe) private var lock = Lock(Output.mccLED(0))
-nonisolated(unsafe) private var relay = Relay(Output.mccLED(1))
-nonisolated(unsafe) private var button = Button(Input.userButton(0))
-nonisolated(unsafe) private var button1 = Button(Input.userButton(1))
-nonisolated(unsafe) private var thermometer = Thermometer(TMP105(shieldI2C, address: 0x48))
-nonisolated(unsafe) private var eeprom = EEPROM(shieldI2C, address: 0x50, size: 4096)
+nonisolated(unsafe) private var led = LED(Output.userLED(UserLED.led.rawValue))
+nonisolated(unsafe) private var led1 = LED(Output.userLED(UserLED.led1.rawValue))
+nonisolated(unsafe) private var lock = Lock(Output.mccLED(MCCLED.lock.rawValue))
+nonisolated(unsafe) private var relay = Relay(Output.mccLED(MCCLED.relay.rawValue))
+nonisolated(unsafe) private var button = Button(Input.userButton(UserButton.button.rawValue))
+nonisolated(unsafe) private var button1 = Button(Input.userButton(UserButton.button1.rawValue))
+nonisolated(unsafe) private var thermometer = Thermometer(TMP105(shieldI2C, address: ShieldPart.thermometer.rawValue))
+nonisolated(unsafe) private var eeprom = EEPROM(shieldI2C, address: ShieldPart.eeprom.rawValue, size: 4096)
 nonisolated(unsafe) private var waiting = EventQueue()
 
 public struct BoardDevices: StaticDeviceTable {

@@ -155,6 +155,8 @@ public struct CoAPOptions: ~Escapable {
         return result
     }
 
+    /// `next` with the reason for a failure. Out of line: every loop over options would get its own copy.
+    @inline(never)
     @_lifetime(self: copy self)
     fileprivate mutating func advance() throws(CoAPError) -> Bool {
         if offset == bytes.byteCount { return false }

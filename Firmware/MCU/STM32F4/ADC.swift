@@ -14,7 +14,7 @@ private enum Offset {
 }
 
 /// One channel, 0…18, of ADC1. Its pin must be analog.
-public struct ADCInput<Registers: SharedRegisterBlock>: AnalogInput, BitwiseCopyable {
+public struct ADCInput<Registers: SharedRegisterBlock>: AnalogInput, BitwiseCopyable, Sendable {
     let registers: Registers
     private let channel: UInt32
 

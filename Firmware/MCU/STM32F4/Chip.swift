@@ -18,6 +18,7 @@ public func startChip(crystalHertz: UInt32, vectors: UInt32) -> ClockTree {
         crystalHertz: crystalHertz, rcc: rcc, flash: Peripheral(Base.flash), power: Peripheral(Base.power))
     for port in UInt32(0)..<3 { ClockGate.ahb1(port, rcc: rcc) }
     ClockGate.apb1(1, rcc: rcc)  // TIM3
+    ClockGate.apb1(2, rcc: rcc)  // TIM4
     ClockGate.apb1(3, rcc: rcc)  // TIM5
     ClockGate.apb1(21, rcc: rcc)  // I2C1
     ClockGate.apb2(4, rcc: rcc)  // USART1

@@ -33,7 +33,7 @@ private enum Status {
 }
 
 /// One of I2C1…I2C3. Every wait ends: after a timeout the controller is reset and configured anew.
-public struct I2C<Registers: SharedRegisterBlock>: I2CBus, BitwiseCopyable {
+public struct I2C<Registers: SharedRegisterBlock>: I2CBus, BitwiseCopyable, Sendable {
     let registers: Registers
     private let busHertz: UInt32
 

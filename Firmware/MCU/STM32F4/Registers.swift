@@ -19,6 +19,7 @@ public struct Peripheral: SharedRegisterBlock {
 /// Base addresses (RM 2.3, table 1).
 public enum Base {
     public static var tim3: UInt { 0x4000_0400 }
+    public static var tim4: UInt { 0x4000_0800 }
     public static var tim5: UInt { 0x4000_0C00 }
     public static var watchdog: UInt { 0x4000_3000 }
     public static var i2c1: UInt { 0x4000_5400 }
