@@ -16,6 +16,7 @@ struct Check {
         zeros = 0
     }
 
+    @inline(never)
     mutating func add(_ word: UInt32) {
         var value = register ^ word
         for _ in 0..<8 { value = (value << 4) ^ Self.table[Int(truncatingIfNeeded: value >> 28)] }

@@ -8,6 +8,7 @@ extension FlashStore where Flash: ~Copyable {
     /// A word of write unit and page count, so that a store is not taken for one of another geometry.
     private var geometryWord: UInt32 { UInt32(Flash.writeUnit) | UInt32(flash.pageCount) << 8 }
 
+    @inline(never)
     mutating func program(bankHeader bank: UInt8, generation: UInt32) throws(StoreError) {
         var writer = Writer(page: page(bank: bank, 0), offset: 0, seed: Self.bankSeed)
         try writer.word(Self.bankMagic, to: &self)
@@ -17,6 +18,7 @@ extension FlashStore where Flash: ~Copyable {
         try writer.finish(to: &self)
     }
 
+    @inline(never)
     private func isBlank(marker offset: Int) throws(StoreError) -> Bool {
         try isBlank(page(bank: records.bank, 0), from: offset, to: offset + Self.granule)
     }
@@ -26,6 +28,7 @@ extension FlashStore where Flash: ~Copyable {
         try word(page(bank: records.bank, 0), Self.wipedMarker).nonzeroBitCount < 31
     }
 
+    @inline(never)
     private mutating func set(marker offset: Int) throws(StoreError) {
         let page = page(bank: records.bank, 0)
         guard try isBlank(marker: offset) else { return }
@@ -54,6 +57,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Erases the bank that is not in use. What held secrets is gone when this returns.
+    @inline(never)
     private mutating func wipeOther() throws(StoreError) {
         records.wipeFailed = true
         try erase(bank: 1 - records.bank)
@@ -63,11 +67,13 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The header goes first: a bank half erased is not taken for a whole one.
+    @inline(never)
     private mutating func erase(bank: UInt8) throws(StoreError) {
         for index in 0..<bankPages { try erase(page(bank: bank, index)) }
     }
 
     /// Where the log will end; nil when the records do not fit.
+    @inline(never)
     private mutating func copyLive(_ changes: RecordChanges, writing: Bool) throws(StoreError) -> Position? {
         let target = 1 - records.bank
         var tail = logStart
@@ -99,6 +105,7 @@ extension FlashStore where Flash: ~Copyable {
         return tail
     }
 
+    @inline(never)
     private mutating func copy(
         _ header: RecordHeader, _ verdict: Check.Verdict, from: Position, to: Position, bank: UInt8
     ) throws(StoreError) {
@@ -137,6 +144,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The header of the bank, with its generation, when it is whole.
+    @inline(never)
     private mutating func generation(bank: UInt8) throws(StoreError) -> UInt32? {
         let page = page(bank: bank, 0)
         let verdict = try verdict(page, 0, length: Self.bankFields, seed: Self.bankSeed)
@@ -149,6 +157,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Takes the bank with the newest whole header.
+    @inline(never)
     private mutating func findBank() throws(StoreError) -> Bool {
         let generations = (try generation(bank: 0), try generation(bank: 1))
         guard generations.0 != nil || generations.1 != nil else { return false }
@@ -159,6 +168,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Starts an empty store when nothing has ever been stored: everything is blank but what a first formatting cut short has left.
+    @inline(never)
     private mutating func formatBlank() throws(StoreError) {
         for index in 0..<ringPages {
             let page = ringPage(index)
@@ -182,6 +192,7 @@ extension FlashStore where Flash: ~Copyable {
         try program(bankHeader: firstTried && !secondTried ? 1 : 0, generation: 1)
     }
 
+    @inline(never)
     private func isBlank(bank: UInt8, from offset: Int) throws(StoreError) -> Bool {
         for index in 0..<bankPages {
             let page = page(bank: bank, index)
@@ -191,6 +202,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Follows the log to the last committed record. What a cut left behind it is to be left out by a rewrite.
+    @inline(never)
     private mutating func findTail() throws(StoreError) {
         var position = logStart
         records.tail = position
@@ -215,6 +227,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// A write cut short is followed by nothing. If something follows, the log is damaged here and the rest cannot be found.
+    @inline(never)
     private mutating func requireBlank(after position: Position, _ size: Int) throws(StoreError) {
         records.tailIsDirty = true
         for index in Int(position.page)..<bankPages {

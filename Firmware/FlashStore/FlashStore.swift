@@ -69,10 +69,12 @@ extension FlashStore where Flash: ~Copyable {
     /// The part could not be erased where old secrets may be left: it is worn out. Replace the device.
     public var wipeFailed: Bool { records.wipeFailed }
 
+    @inline(never)
     mutating func erase(_ page: Int) throws(StoreError) {
         do { try flash.erase(page: page) } catch { throw .flash(error) }
     }
 
+    @inline(never)
     func word(_ page: Int, _ offset: Int) throws(StoreError) -> UInt32 {
         var word: InlineArray<1, UInt32> = [0]
         var words = word.mutableSpan
@@ -82,6 +84,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Checks `length` bytes at `offset` against the check word after them.
+    @inline(never)
     func verdict(_ page: Int, _ offset: Int, length: Int, seed: UInt32) throws(StoreError) -> Check.Verdict {
         var check = Check(seed: seed)
         var at = offset
@@ -93,6 +96,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Every bit of `offset ..< end` is one.
+    @inline(never)
     func isBlank(_ page: Int, from offset: Int, to end: Int) throws(StoreError) -> Bool {
         var at = offset
         while at < end {
@@ -124,12 +128,14 @@ struct CheckedWords {
     }
 
     /// The word `at` bytes after the start; `at` is a multiple of four.
+    @inline(never)
     func word<Flash: NORFlash & ~Copyable>(_ at: Int, of store: borrowing FlashStore<Flash>) throws(StoreError) -> UInt32 {
         let word = try store.word(page, offset &+ at)
         return at == flippedWord ? word ^ mask : word
     }
 
     /// Copies bytes from `start` into `bytes[into ..< into + count]`.
+    @inline(never)
     func copy<Flash: NORFlash & ~Copyable>(
         from start: Int, count: Int, of store: borrowing FlashStore<Flash>, into bytes: inout MutableSpan<UInt8>
     ) throws(StoreError) {
@@ -157,6 +163,7 @@ struct Writer {
         check = Check(seed: seed)
     }
 
+    @inline(never)
     mutating func byte<Flash: NORFlash & ~Copyable>(_ byte: UInt8, to store: inout FlashStore<Flash>) throws(StoreError) {
         partial |= UInt32(byte) &<< UInt32(truncatingIfNeeded: filled & 3 &* 8)
         filled &+= 1
@@ -164,6 +171,7 @@ struct Writer {
     }
 
     /// Only at a multiple of four bytes.
+    @inline(never)
     mutating func word<Flash: NORFlash & ~Copyable>(_ word: UInt32, to store: inout FlashStore<Flash>) throws(StoreError) {
         partial = word
         filled &+= 4
@@ -171,6 +179,7 @@ struct Writer {
     }
 
     /// Moves the whole word in `partial` on.
+    @inline(never)
     private mutating func flush<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
         check.add(partial)
         granule[(filled &>> 2) &- 1] = partial.littleEndian
@@ -178,6 +187,7 @@ struct Writer {
         if filled == FlashStore<Flash>.granule { try programGranule(to: &store) }
     }
 
+    @inline(never)
     private mutating func programGranule<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
         let words = granule
         let bytes = words.span.bytes.extracting(first: FlashStore<Flash>.granule)
@@ -187,15 +197,18 @@ struct Writer {
         filled = 0
     }
 
+    @inline(never)
     mutating func bytes<Flash: NORFlash & ~Copyable>(_ bytes: Span<UInt8>, to store: inout FlashStore<Flash>) throws(StoreError) {
         for index in bytes.indices { try byte(bytes[index], to: &store) }
     }
 
+    @inline(never)
     private mutating func pad<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
         while filled != 0 { try byte(0xFF, to: &store) }
     }
 
     /// Pads the data and commits it: the check has a granule of its own, so a check that has begun means that the data is whole.
+    @inline(never)
     mutating func finish<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
         try pad(to: &store)
         granule[0] = check.word.littleEndian
@@ -203,6 +216,7 @@ struct Writer {
     }
 
     /// Pads the data so that the 16-bit check ends the area of `length` bytes.
+    @inline(never)
     mutating func finishShort<Flash: NORFlash & ~Copyable>(
         length: Int, written: Int, to store: inout FlashStore<Flash>
     ) throws(StoreError) {

@@ -71,6 +71,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Moves to a slot that is blank; false when the page has none.
+    @inline(never)
     private mutating func skipSpoilt(_ ring: Int) throws(StoreError) -> Bool {
         while journal.slot < journal.slots {
             let offset = slotOffset(ring, journal.slot)
@@ -116,6 +117,7 @@ extension FlashStore where Flash: ~Copyable {
         throw failure
     }
 
+    @inline(never)
     private mutating func write(pageHeader ring: Int, first: UInt32, _ summary: Span<UInt8>) throws(StoreError) {
         var writer = Writer(page: ringPage(ring), offset: 0, seed: Self.pageSeed)
         let header = RecordHeader(key: Self.pageKey, flags: Self.pageVersion, length: UInt8(summary.count))

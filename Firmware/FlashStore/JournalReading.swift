@@ -54,6 +54,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The first entry at or after `index`, or nil when there is none. Slots that a power cut has spoilt have an index and no entry.
+    @inline(never)
     public func nextEntry(from index: UInt32) throws(StoreError) -> JournalEntry? {
         guard journal.page != nil else { return nil }
         var index = max(index, try oldestJournalIndex())
@@ -67,6 +68,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Where entry `index` is: flash page, offset, and first index of its page.
+    @inline(never)
     func locate(_ index: UInt32) throws(StoreError) -> (page: Int, offset: Int, first: UInt32)? {
         guard let newest = journal.page, index < nextJournalIndex else { return nil }
         if index >= journal.first {
@@ -81,6 +83,7 @@ extension FlashStore where Flash: ~Copyable {
         return nil
     }
 
+    @inline(never)
     private func entry(_ index: UInt32, page: Int, offset: Int, first: UInt32) throws(StoreError) -> JournalEntry? {
         let verdict = try verdict(page, offset, length: intentFields, seed: Self.intentSeed(first))
         if verdict == .uncommitted { return nil }
@@ -116,6 +119,7 @@ extension FlashStore where Flash: ~Copyable {
     // Mounting.
 
     /// The header of a page of the ring, when it is whole.
+    @inline(never)
     func pageHeader(_ ring: Int) throws(StoreError) -> PageHeader? {
         let page = ringPage(ring)
         guard let header = RecordHeader(word: try word(page, 0)), header.key == Self.pageKey, header.flags == Self.pageVersion,
