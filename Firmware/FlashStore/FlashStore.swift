@@ -191,7 +191,8 @@ struct Writer {
         for index in bytes.indices { try byte(bytes[index], to: &store) }
     }
 
-    private mutating func pad<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
+    /// Fills the last granule with ones.
+    mutating func pad<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
         while filled != 0 { try byte(0xFF, to: &store) }
     }
 
@@ -199,17 +200,6 @@ struct Writer {
     mutating func finish<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
         try pad(to: &store)
         granule[0] = check.word.littleEndian
-        try programGranule(to: &store)
-    }
-
-    /// Pads the data so that the 16-bit check ends the area of `length` bytes.
-    mutating func finishShort<Flash: NORFlash & ~Copyable>(
-        length: Int, written: Int, to store: inout FlashStore<Flash>
-    ) throws(StoreError) {
-        for _ in written..<(length - 2) { try byte(0xFF, to: &store) }
-        check.add(partial)
-        let short = check.short
-        granule[(filled &>> 2)] = (partial | short << 16).littleEndian
         try programGranule(to: &store)
     }
 }

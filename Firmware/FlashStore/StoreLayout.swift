@@ -67,9 +67,9 @@ extension FlashStore where Flash: ~Copyable {
     var ringPages: Int { flash.pageCount - 2 * bankPages }
     func ringPage(_ index: Int) -> Int { 2 * bankPages + index }
 
-    /// Bytes of a page header with a summary of that length, and of its data before the check.
+    /// Bytes of the data of a page header with a summary of that length, and of all of it: data, check, marker.
     static func pageFields(_ summaryLength: Int) -> Int { roundUp(8 + summaryLength) }
-    static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + granule }
+    static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + 2 * granule }
     var intentFields: Int { Self.roundUp(8 + Int(layout.intentBytes)) }
     var outcomeFields: Int { Self.roundUp(Int(layout.outcomeBytes) + 2) }
 
