@@ -32,15 +32,13 @@ let requestCapacity = 1024
 
 nonisolated(unsafe) private var decoder = SlipmuxDecoder<1024>()
 nonisolated(unsafe) private var server = NodeServer(
-    Node(flash: BoardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
+    Node(flash: boardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
 
 /// Runs the node for ever.
 public func runNode<App: Application>(_ application: consuming App) -> Never {
-    let boot = hardware.clock.microseconds()
     log("light node: ", bootMessage())
     hardware.watchdog.start(timeoutMilliseconds: 8000)
     application.start()
-    _ = boot
     while true {
         hardware.watchdog.feed()
         receive()

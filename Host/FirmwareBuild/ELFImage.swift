@@ -78,7 +78,8 @@ public struct ELFImage: Sendable {
             for index in 0..<count {
                 let entry = table + index * 16
                 let name = try reader.text(strings + Int(try reader.word(entry)))
-                guard !name.isEmpty, !name.hasPrefix("$") else { continue }
+                // $t, $a and $d mark code and data (ELF for the Arm Architecture, 5.5.5).
+                guard !name.isEmpty, !["$t", "$a", "$d"].contains(String(name.prefix { $0 != "." })) else { continue }
                 symbols.append(
                     Symbol(
                         name: name, value: UInt64(try reader.word(entry + 4)), size: Int(try reader.word(entry + 8)),

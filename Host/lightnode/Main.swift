@@ -20,12 +20,15 @@ struct Lightnode: AsyncParsableCommand {
             Keys and records are in $LIGHTNODE_HOME, else $XDG_CONFIG_HOME/lightnode, else ~/.config/lightnode.
             """,
         subcommands: [
-            Boards.self, Build.self, Emulate.self, Provision.self, LabelCommand.self, Bind.self, Send.self, Status.self, History.self, Console.self, Keys.self,
+            Boards.self, Build.self, Test.self, Emulate.self, Provision.self, LabelCommand.self, Bind.self, Send.self,
+            Status.self, History.self, Console.self, Keys.self,
         ])
 
     static func main() async {
         // A closed pipe (| head) is no crash.
         signal(SIGPIPE, SIG_IGN)
+        // Nor is a file that may not grow: the write fails, and says so.
+        signal(SIGXFSZ, SIG_IGN)
         var json = false
         do {
             var command = try parseAsRoot()

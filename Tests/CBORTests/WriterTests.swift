@@ -35,7 +35,11 @@ func wrappedBytes() throws {
             $0.endBytes(mark)
             $0.uint(2)
         }
-        #expect(wrapped == CBOR.encode { $0.uint(1); $0.bytes(content); $0.uint(2) })
+        #expect(
+            wrapped
+                == CBOR.encode {
+                    $0.uint(1); $0.bytes(content); $0.uint(2)
+                })
     }
 }
 
@@ -82,6 +86,20 @@ func floats() throws {
             var reader = CBORReader(bytes.span.bytes)
             let again = try reader.double()
             #expect(value.isNaN ? bytes == [0xf9, 0x7e, 0x00] && again.isNaN : again.bitPattern == value.bitPattern)
+        }
+    }
+}
+
+@Test("Every power of two, one and a half of it, and its neighbours are written in the shortest form that keeps them")
+func floatExponents() throws {
+    for exponent in -1074...1023 {
+        let power = Double(sign: .plus, exponent: exponent, significand: 1)
+        for value in [power, -power, power * 1.5, power.nextUp, power.nextDown] {
+            let bytes = CBOR.encode { $0.double(value) }
+            #expect(bytes.count == (Double(Float16(value)) == value ? 3 : Double(Float(value)) == value ? 5 : 9), "\(value)")
+            var reader = CBORReader(bytes.span.bytes)
+            let again = try reader.double()
+            #expect(again.bitPattern == value.bitPattern, "\(value)")
         }
     }
 }
