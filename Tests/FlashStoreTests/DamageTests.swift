@@ -169,7 +169,7 @@ struct DamageTests {
             _ = try store.log(0x1234_5678_9ABC &* number, summary: Array(repeating: 1, count: 44))
         }
         let sequence = 0x1234_5678_9ABC * 48 as UInt64
-        let at = try #require(flash.find((0..<7).map { UInt8(truncatingIfNeeded: sequence >> UInt64(8 * $0)) })) * 8
+        let at = try #require(flash.find((0..<4).map { UInt8(truncatingIfNeeded: sequence >> UInt64(8 * $0)) })) * 8
         for bit in [1, 17, 33] { flash.flip(bit: at + bit) }
         store = FlashStore(flash, layout: microbitLayout)
         do {
