@@ -16,6 +16,7 @@ struct Check {
         zeros = 0
     }
 
+    @inline(never)
     mutating func add(_ word: UInt32) {
         var value = register ^ word
         for _ in 0..<8 { value = (value << 4) ^ Self.table[Int(truncatingIfNeeded: value >> 28)] }
@@ -34,6 +35,7 @@ struct Check {
     var crc: UInt32 { register == 0xFFFF_FF00 ? 0 : register >> 8 }
     var word: UInt32 { crc << 8 | count(crc: crc) }
 
+    @inline(never)
     private func count(crc: UInt32) -> UInt32 {
         Self.modulo255(UInt32(truncatingIfNeeded: zeros &+ 24 &- crc.nonzeroBitCount))
     }
@@ -59,6 +61,7 @@ struct Check {
     }
 
     /// Compares with the check word that was stored after `length` bytes of data.
+    @inline(never)
     func verdict(stored: UInt32, length: Int) -> Verdict {
         if stored.nonzeroBitCount >= 31 || zeros == 0 { return .uncommitted }
         let computed = word
@@ -92,6 +95,7 @@ struct ShortCheck {
     var value: UInt32 { crc << 8 | (zeros &+ 8 &- UInt32(truncatingIfNeeded: crc.nonzeroBitCount)) }
 
     /// The CRC of one byte, register and data added.
+    @inline(never)
     static func crc8(_ byte: UInt32) -> UInt32 {
         var register = byte
         for _ in 0..<8 { register = register & 0x80 == 0 ? register << 1 : (register << 1 ^ 0x2F) & 0xFF }

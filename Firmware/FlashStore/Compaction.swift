@@ -29,6 +29,7 @@ extension FlashStore where Flash: ~Copyable {
     private mutating func set(marker offset: Int) throws(StoreError) { try setMarker(page(bank: records.bank, 0), offset) }
 
     /// Clears a granule unless it was begun before.
+    @inline(never)
     mutating func setMarker(_ page: Int, _ offset: Int) throws(StoreError) {
         guard try isBlank(page, from: offset, to: offset + Self.granule) else { return }
         let zeros = InlineArray<16, UInt8>(repeating: 0)
@@ -65,6 +66,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The header goes first: a bank half erased is not taken for a whole one.
+    @inline(never)
     private mutating func erase(bank: UInt8) throws(StoreError) {
         for index in 0..<bankPages { try erase(page(bank: bank, index)) }
     }
@@ -185,6 +187,7 @@ extension FlashStore where Flash: ~Copyable {
         try program(bankHeader: firstTried && !secondTried ? 1 : 0, generation: 1)
     }
 
+    @inline(never)
     private func isBlank(bank: UInt8, from offset: Int) throws(StoreError) -> Bool {
         for index in 0..<bankPages {
             let page = page(bank: bank, index)

@@ -107,6 +107,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The header of a page of the ring when its entries can be relied upon.
+    @inline(never)
     func history(_ ring: Int) throws(StoreError) -> PageHeader? {
         if journal.nextIsGone, let newest = journal.page, ring == (Int(newest) + 1) % ringPages { return nil }
         return try pageHeader(ring)
@@ -115,6 +116,7 @@ extension FlashStore where Flash: ~Copyable {
     // Mounting.
 
     /// The header of a page of the ring, when it is whole.
+    @inline(never)
     func pageHeader(_ ring: Int) throws(StoreError) -> PageHeader? {
         let page = ringPage(ring)
         guard let header = RecordHeader(word: try word(page, 0)), header.key == Self.pageKey, header.flags == Self.pageVersion,

@@ -28,12 +28,14 @@ struct RecordHeader: Equatable {
     }
 
     /// Flags come first and are never all ones: a unit that reads as blank must be one that was never programmed.
+    @inline(never)
     var word: UInt32 {
         let fields = UInt32(flags) | UInt32(key) << 8 | UInt32(length) << 16
         return fields | Self.crc8(fields) << 24
     }
 
     /// The header in `word`, with at most one bit corrected.
+    @inline(never)
     init?(word: UInt32) {
         var fields = word & 0xFF_FFFF
         var found = Self.crc8(fields) == word >> 24
@@ -54,6 +56,7 @@ struct RecordHeader: Equatable {
         guard flags < 16, Int(length) <= StoreLimits.value else { return nil }
     }
 
+    @inline(never)
     private static func crc8(_ fields: UInt32) -> UInt32 {
         // It starts at 0xFF so that zeros do not pass.
         var crc = ShortCheck.crc8(0xFF ^ (fields & 0xFF))

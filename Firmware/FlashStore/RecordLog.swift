@@ -15,6 +15,7 @@ extension FlashStore where Flash: ~Copyable {
     static var recordSeed: UInt32 { 0x4443_4552 }
 
     /// What is at `position`, which first moves on to the next page when the rest of its page is unused.
+    @inline(never)
     func item(at position: inout Position) throws(StoreError) -> LogItem {
         while true {
             let room = bankPageSize(Int(position.page)) - Int(position.offset)
@@ -49,6 +50,7 @@ extension FlashStore where Flash: ~Copyable {
     var logStart: Position { Position(page: 0, offset: UInt32(Self.bankHeader)) }
 
     /// The next record of the log at or after `position`, which moves to it; nil at the tail. Only after `mountRecords`.
+    @inline(never)
     func nextRecord(_ position: inout Position) throws(StoreError) -> RecordHeader? {
         guard isBefore(position, records.tail) else { return nil }
         switch try item(at: &position) {

@@ -118,6 +118,11 @@ import MCU
         return false
     }
 
+    @used static func `the store takes less than 100 bytes of RAM`() {
+        let size = MemoryLayout<FlashStore<BoardFlash>>.size
+        expect(size < 100)
+    }
+
     @used static func `a part of zeros is damaged, not new`() {
         var flash = boardFlash()
         for page in 0..<flash.pageCount {
