@@ -8,7 +8,6 @@ extension FlashStore where Flash: ~Copyable {
     /// A word of write unit and page count, so that a store is not taken for one of another geometry.
     private var geometryWord: UInt32 { UInt32(Flash.writeUnit) | UInt32(flash.pageCount) << 8 }
 
-    @inline(never)
     mutating func program(bankHeader bank: UInt8, generation: UInt32) throws(StoreError) {
         var writer = Writer(page: page(bank: bank, 0), offset: 0, seed: Self.bankSeed)
         try writer.word(Self.bankMagic, to: &self)
@@ -18,7 +17,6 @@ extension FlashStore where Flash: ~Copyable {
         try writer.finish(to: &self)
     }
 
-    @inline(never)
     private func isBlank(marker offset: Int) throws(StoreError) -> Bool {
         try isBlank(page(bank: records.bank, 0), from: offset, to: offset + Self.granule)
     }
@@ -28,10 +26,12 @@ extension FlashStore where Flash: ~Copyable {
         try word(page(bank: records.bank, 0), Self.wipedMarker).nonzeroBitCount < 31
     }
 
+    private mutating func set(marker offset: Int) throws(StoreError) { try setMarker(page(bank: records.bank, 0), offset) }
+
+    /// Clears a granule unless it was begun before.
     @inline(never)
-    private mutating func set(marker offset: Int) throws(StoreError) {
-        let page = page(bank: records.bank, 0)
-        guard try isBlank(marker: offset) else { return }
+    mutating func setMarker(_ page: Int, _ offset: Int) throws(StoreError) {
+        guard try isBlank(page, from: offset, to: offset + Self.granule) else { return }
         let zeros = InlineArray<16, UInt8>(repeating: 0)
         let bytes = zeros.span.bytes.extracting(first: Self.granule)
         do { try flash.program(page: page, offset: offset, bytes) } catch { throw .flash(error) }
@@ -57,7 +57,6 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Erases the bank that is not in use. What held secrets is gone when this returns.
-    @inline(never)
     private mutating func wipeOther() throws(StoreError) {
         records.wipeFailed = true
         try erase(bank: 1 - records.bank)
@@ -73,7 +72,6 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Where the log will end; nil when the records do not fit.
-    @inline(never)
     private mutating func copyLive(_ changes: RecordChanges, writing: Bool) throws(StoreError) -> Position? {
         let target = 1 - records.bank
         var tail = logStart
@@ -83,7 +81,7 @@ extension FlashStore where Flash: ~Copyable {
             let isReplaced = header.has(RecordHeader.removed) || changes.change(header.key, from: 0)
             if !isReplaced, try newest(header.key, from: next) == nil {
                 let verdict = try verdict(of: header, at: position)
-                let isLost = header.has(RecordHeader.unreadable) || verdict == .damaged || verdict == .uncommitted
+                let isLost = header.has(RecordHeader.unreadable) || !verdict.isWhole
                 header.flags &= ~RecordHeader.continues
                 if isLost { header = RecordHeader(key: header.key, flags: header.flags | RecordHeader.unreadable, length: 0) }
                 guard let place = place(Int(header.length), after: tail) else { return nil }
@@ -105,7 +103,6 @@ extension FlashStore where Flash: ~Copyable {
         return tail
     }
 
-    @inline(never)
     private mutating func copy(
         _ header: RecordHeader, _ verdict: Check.Verdict, from: Position, to: Position, bank: UInt8
     ) throws(StoreError) {
@@ -144,20 +141,19 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The header of the bank, with its generation, when it is whole.
-    @inline(never)
     private mutating func generation(bank: UInt8) throws(StoreError) -> UInt32? {
         let page = page(bank: bank, 0)
         let verdict = try verdict(page, 0, length: Self.bankFields, seed: Self.bankSeed)
-        if verdict == .damaged || verdict == .uncommitted { return nil }
+        if !verdict.isWhole { return nil }
         let words = CheckedWords(page: page, offset: 0, length: Self.bankFields, verdict: verdict)
-        guard try words.word(0, of: self) == Self.bankMagic, try words.word(4, of: self) == layout.word,
-            try words.word(12, of: self) == geometryWord
-        else { throw .layoutMismatch }
+        guard try words.word(0, of: self) == Self.bankMagic else { return nil }
+        guard try words.word(4, of: self) == layout.word, try words.word(12, of: self) == geometryWord else {
+            throw .layoutMismatch
+        }
         return try words.word(8, of: self)
     }
 
     /// Takes the bank with the newest whole header.
-    @inline(never)
     private mutating func findBank() throws(StoreError) -> Bool {
         let generations = (try generation(bank: 0), try generation(bank: 1))
         guard generations.0 != nil || generations.1 != nil else { return false }
@@ -168,7 +164,6 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Starts an empty store when nothing has ever been stored: everything is blank but what a first formatting cut short has left.
-    @inline(never)
     private mutating func formatBlank() throws(StoreError) {
         for index in 0..<ringPages {
             let page = ringPage(index)
@@ -185,7 +180,7 @@ extension FlashStore where Flash: ~Copyable {
             var first = logStart
             if case .record(let header) = try item(at: &first) {
                 let verdict = try verdict(of: header, at: first)
-                guard verdict == .uncommitted || verdict == .damaged else { throw .damagedRecords }
+                if verdict.isWhole { throw .damagedRecords }
             }
             try erase(bank: 0)
         }
@@ -202,7 +197,6 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Follows the log to the last committed record. What a cut left behind it is to be left out by a rewrite.
-    @inline(never)
     private mutating func findTail() throws(StoreError) {
         var position = logStart
         records.tail = position
@@ -218,6 +212,7 @@ extension FlashStore where Flash: ~Copyable {
                     try requireBlank(after: position, Self.footprint(Int(header.length)))
                     return
                 }
+                if verdict == .damaged && header.isCorrected { throw .damagedRecords }
                 if case .flipped = verdict { records.corrected &+= 1 }
                 position = after(position, header)
                 records.tailIsDirty = header.has(RecordHeader.continues)
@@ -227,7 +222,6 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// A write cut short is followed by nothing. If something follows, the log is damaged here and the rest cannot be found.
-    @inline(never)
     private mutating func requireBlank(after position: Position, _ size: Int) throws(StoreError) {
         records.tailIsDirty = true
         for index in Int(position.page)..<bankPages {

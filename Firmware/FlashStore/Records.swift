@@ -9,7 +9,7 @@ extension FlashStore where Flash: ~Copyable {
     public func read(_ key: UInt8, into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> Int? {
         guard let (header, position) = try live(key) else { return nil }
         let verdict = try verdict(of: header, at: position)
-        guard !header.has(RecordHeader.unreadable), verdict != .damaged, verdict != .uncommitted else {
+        guard !header.has(RecordHeader.unreadable), verdict.isWhole else {
             throw .unreadable(key: key)
         }
         guard bytes.count >= Int(header.length) else { throw .wrongLength }
@@ -43,7 +43,7 @@ extension FlashStore where Flash: ~Copyable {
             let next = after(position, header)
             if !header.has(RecordHeader.removed), try newest(header.key, from: next) == nil {
                 let verdict = try verdict(of: header, at: position)
-                if header.has(RecordHeader.unreadable) || verdict == .damaged || verdict == .uncommitted { body(header.key) }
+                if header.has(RecordHeader.unreadable) || !verdict.isWhole { body(header.key) }
             }
             position = next
         }

@@ -41,13 +41,11 @@ extension FlashStore where Flash: ~Copyable {
     /// Everything in flash is laid out in granules: the write unit, but four bytes at least.
     static var granule: Int { Flash.writeUnit < 4 ? 4 : Flash.writeUnit }
 
-    @inline(never)
     static func roundUp(_ bytes: Int) -> Int { (bytes &+ granule &- 1) & ~(granule &- 1) }
 
     // Record banks.
 
     var bankPages: Int { Int(layout.recordPages) }
-    @inline(never)
     func page(bank: UInt8, _ index: Int) -> Int { Int(bank) * bankPages + index }
 
     /// Bytes used of page `index` of either bank: the banks are made equal, so what fits one fits the other.
@@ -69,14 +67,11 @@ extension FlashStore where Flash: ~Copyable {
     // Journal ring.
 
     var ringPages: Int { flash.pageCount - 2 * bankPages }
-    @inline(never)
     func ringPage(_ index: Int) -> Int { 2 * bankPages + index }
 
-    /// Bytes of a page header with a summary of that length, and of its data before the check.
-    @inline(never)
+    /// Bytes of the data of a page header with a summary of that length, and of all of it: data, check, marker.
     static func pageFields(_ summaryLength: Int) -> Int { roundUp(8 + summaryLength) }
-    @inline(never)
-    static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + granule }
+    static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + 2 * granule }
     var intentFields: Int { Self.roundUp(8 + Int(layout.intentBytes)) }
     var outcomeFields: Int { Self.roundUp(Int(layout.outcomeBytes) + 2) }
 
