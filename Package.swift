@@ -91,13 +91,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("Emulation", ["FirmwareBuild", "Reporting"]),
+        host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
         host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "CEdit",
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "TestRunner", "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),
