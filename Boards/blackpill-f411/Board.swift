@@ -4,18 +4,6 @@ import Devices
 import HAL
 import MCU
 
-/// As in the folder's name.
-public let boardName: StaticString = "blackpill-f411"
-
-/// The node's records: sectors 6 and 7 of the chip's flash, 128 KB each (LinkerScripts/stm32f411.ld).
-public typealias BoardFlash = SectorFlash<Peripheral, Peripheral>
-
-extension SectorFlash where Registers == Peripheral, Memory == Peripheral {
-    public init() {
-        self.init(registers: Peripheral(Base.flash), memory: Peripheral(0x0800_0000), firstSector: 6, count: 2)
-    }
-}
-
 /// The chip's peripherals as this board uses them.
 public struct BoardHardware {
     public var clock: TIM5Clock

@@ -3,18 +3,6 @@
 import Devices
 import HAL
 import MCU
-import Startup
-
-/// As in the folder's name.
-public let boardName: StaticString = "microbit"
-
-/// The node's records: the last 16 KB of the code flash.
-public typealias BoardFlash = CodeFlash
-
-extension CodeFlash {
-    /// The region that the linker script sets aside.
-    public init() { self.init(address: UInt(startup_store_address()), pageCount: 16) }
-}
 
 /// The chip's peripherals as this board uses them.
 public struct BoardHardware {

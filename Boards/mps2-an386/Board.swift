@@ -3,18 +3,6 @@
 import Devices
 import HAL
 import MCU
-import Startup
-
-/// As in the folder's name.
-public let boardName: StaticString = "mps2-an386"
-
-/// The node's records: 64 KB of PSRAM that behaves as NOR flash.
-public typealias BoardFlash = RAMFlash
-
-extension RAMFlash {
-    /// The region that the linker script sets aside.
-    public init() { self.init(address: UInt(startup_store_address()), pageCount: 16) }
-}
 
 /// The chip's peripherals as this board uses them.
 public struct BoardHardware {

@@ -12,6 +12,3 @@ public func takeResetReason() -> ResetReason {
     if bits & 1 != 0 { return .software }  // SYSRESETREQ
     return .power
 }
-
-/// The board has no number of its own.
-public func hardwareSerialNumber() -> UInt64 { 0 }

@@ -14,8 +14,3 @@ public func takeResetReason() -> ResetReason {
     if bits & 1 != 0 { return .pin }  // RESETPIN
     return .power
 }
-
-/// The chip's own number (RM 8.2.4, FICR DEVICEID).
-public func hardwareSerialNumber() -> UInt64 {
-    UInt64(Register(0x1000_0064).load()) << 32 | UInt64(Register(0x1000_0060).load())
-}
