@@ -83,6 +83,17 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("Emulation", ["FirmwareBuild", "Reporting"]),
+        // Loaded into QEMU by Emulation.
+        .target(
+            name: "QEMUProbe", path: "Host/QEMUProbe",
+            // Called for every instruction, so always optimised.
+            swiftSettings: [
+                .enableExperimentalFeature("Extern"), .enableExperimentalFeature("SymbolLinkageMarkers"),
+                .unsafeFlags(["-O", "-enforce-exclusivity=unchecked"]),
+            ],
+            linkerSettings: [
+                .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
+            ]),
         host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
@@ -95,7 +106,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ],
             path: "Host/lightnode"),
     ]
-    package.products.append(.executable(name: "lightnode", targets: ["lightnode"]))
+    package.products += [
+        .executable(name: "lightnode", targets: ["lightnode"]),
+        .library(name: "QEMUProbe", type: .dynamic, targets: ["QEMUProbe"]),
+    ]
 }
 
 @MainActor func addTests() {
