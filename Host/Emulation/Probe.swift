@@ -44,7 +44,7 @@ final class Probe: @unchecked Sendable {
     private func receive(timeout: Double) throws -> UInt64? {
         guard wait(channel, timeout) else { return nil }
         var value: UInt64 = 0
-        guard withUnsafeMutableBytes(of: &value, { recv(channel, $0.baseAddress, 8, Int32(MSG_WAITALL.rawValue)) }) == 8 else {
+        guard withUnsafeMutableBytes(of: &value, { recv(channel, $0.baseAddress, 8, Int32(MSG_WAITALL)) }) == 8 else {
             throw EmulationError("the emulator ended before it had executed so many instructions.")
         }
         return value
@@ -64,15 +64,25 @@ final class Probe: @unchecked Sendable {
     static func library() throws -> String {
         var places: [String] = []
         if let named = ProcessInfo.processInfo.environment["LIGHTNODE_PROBE"] { places.append(named) }
-        var information = Dl_info()
-        if dladdr(#dsohandle, &information) != 0, let name = information.dli_fname {
-            let own = URL(fileURLWithPath: String(cString: name)).resolvingSymlinksInPath().deletingLastPathComponent()
-            places.append(own.appendingPathComponent("libQEMUProbe.so").path)
+        if let own = ownFile() {
+            places.append(URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("libQEMUProbe.so").path)
         }
         guard let found = places.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw EmulationError(
                 "the plugin that counts instructions is not at \(places.joined(separator: " or ")). Build it: swift build --product QEMUProbe.")
         }
         return found
+    }
+
+    /// The file that this code was loaded from, by the kernel's list of mappings: proc_pid_maps(5).
+    private static func ownFile() -> String? {
+        let here = UInt(bitPattern: #dsohandle)
+        guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8) else { return nil }
+        for line in maps.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+            let range = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if words.count == 6, range.count == 2, range[0] <= here, here < range[1] { return words[5].trimmingCharacters(in: .whitespaces) }
+        }
+        return nil
     }
 }
