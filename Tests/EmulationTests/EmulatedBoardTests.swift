@@ -230,7 +230,7 @@ let idle: [UInt16] = [0xE7FE]
     /// Writes 0, 1, 2… to the words of the store, for ever: r2 = store, r3 = NVMC, r1 = count.
     static let writer: [UInt16] = [
         0x4A05,  // ldr r2, store
-        0x4B05,  // ldr r3, controller
+        0x4B06,  // ldr r3, controller
         0x2101, 0x6019,  // CONFIG = write enable
         0x2100,  // r1 = 0
         0x6011,  // loop: str r1, [r2]
