@@ -42,10 +42,18 @@ func firmware(
         name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude, swiftSettings: embeddedFeatures + settings)
 }
 
+// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
+let mcuName = Context.environment["LIGHTNODE_MCU"] ?? ""
+let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environment["LIGHTNODE_ED25519"] != "swift"
+let ed25519Settings: [SwiftSetting] =
+    [.enableExperimentalFeature("Volatile")]
+    + (useKernel ? [.define("ED25519_KERNEL")] : [])
+    + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
+
 // Lower modules never import higher ones; this list is in that order.
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
-    firmware("Ed25519", settings: [.enableExperimentalFeature("Volatile")]),
+    firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
     firmware("CBOR"),
     firmware("COSE", ["CBOR"]),
     firmware("CoAP", ["CBOR"]),
@@ -124,8 +132,21 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     package.targets += [
         // Shared by tests; each says in its first lines what it stands in for.
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
+        support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        firmware(
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
+        .executableTarget(
+            name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
+            swiftSettings: embeddedFeatures),
+        .target(
+            name: "NRF51", dependencies: ["HAL"], path: "Firmware/MCU/nRF51",
+            sources: ["ADC.swift", "GPIOTE.swift", "PWM.swift", "Peripheral.swift", "SPI.swift", "TWI.swift"],
+            swiftSettings: embeddedFeatures + [.enableExperimentalFeature("Volatile")]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
+        support(
+            "HostedNode", path: "Tests/HostedNode",
+            ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
         tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
@@ -135,21 +156,31 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("SlipmuxTests", ["Slipmux", "CodecSupport"]),
         tests("Bech32Tests", ["Bech32", "CodecSupport"]),
         tests("FuzzReplayTests", ["FuzzProperties"]),
+        tests("CodecWorkoutTests", ["CodecWorkout"]),
+        tests("CodecWitnessTests", ["codec-witness"]),
         tests("HALTests", ["HAL"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("MCUTests", ["STM32F4", "NRF51", "HAL"]),
+        tests("TransportTests", ["Transport"], exclude: ["Witness"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
+        tests("CLITests", ["lightnode", "HostedNode"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
+        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
     ]
 }
 
 @MainActor func addFirmware(board: String, mcu: String) {
     let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
     let modules = portable + [
-        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: volatile),
+        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: volatile),
         firmware(
-            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
+            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"], exclude: ["board.json", "toolset.json", "README.md"]),
         firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
-        firmware("InstructionCounter"),
+        .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
+        .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
+        firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         firmware("FirmwareTesting", ["Startup"], settings: volatile + [.define("MCU_\(mcu)")]),
     ]
     package.targets = modules

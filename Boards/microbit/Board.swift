@@ -15,30 +15,39 @@ public struct BoardHardware {
     /// Starts them, outputs at their safe level. Call once, first of all.
     public init() {
         resetReason = takeResetReason()
-        Pins.lock.configure(high: false)
-        Pins.relay.configure(high: false)
-        LEDMatrix.configure(firstRow: Pins.firstRow, firstColumn: Pins.firstColumn)
-        Pins.buttonA.configure()
-        Pins.buttonB.configure()
+        Output(.lock).configure(high: false)
+        Output(.relay).configure(high: false)
+        LEDMatrix.configure(firstRow: Pin.row1.rawValue, firstColumn: Pin.column1.rawValue)
+        Input(.buttonA).configure()
+        Input(.buttonB).configure()
         clock = Timer0Clock()
-        Output(Pins.transmit).configure(high: true)
-        Input(Pins.receive).configure(pull: .up)
-        serial = SerialUART(transmit: Pins.transmit, receive: Pins.receive)
+        Output(.serialTransmit).configure(high: true)
+        Input(.serialReceive).configure(pull: .up)
+        serial = SerialUART(transmit: Pin.serialTransmit.rawValue, receive: Pin.serialReceive.rawValue)
         entropy = RandomNumberGenerator()
         watchdog = WatchdogTimer()
     }
 }
 
-/// Port 0 of the nRF51822 (micro:bit v1.5 schematic).
-enum Pins {
-    static let transmit: UInt32 = 24  // to the interface chip
-    static let receive: UInt32 = 25
-    static let buttonA = Input(17)  // pulled up on the board
-    static let buttonB = Input(26)
-    static let firstColumn: UInt32 = 4  // P0.04…12 sink the columns of the LED matrix
-    static let firstRow: UInt32 = 13  // P0.13…15 feed its rows
-    static let lock = Output(18)  // edge connector P8
-    static let relay = Output(16)  // edge connector P16
+/// Who uses which pin of port 0 (micro:bit v1.5 schematic). A pin may be used once: the compiler names both users when it is not.
+enum Pin: UInt32 {
+    case serialTransmit = 24  // to the interface chip
+    case serialReceive = 25
+    case buttonA = 17  // pulled up on the board
+    case buttonB = 26
+    case lock = 18  // edge connector P8
+    case relay = 16  // edge connector P16
+    // The LED matrix: nine columns that sink, three rows that feed.
+    case column1 = 4, column2, column3, column4, column5, column6, column7, column8, column9
+    case row1 = 13, row2, row3
+}
+
+extension Output {
+    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
+}
+
+extension Input {
+    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
 }
 
 /// The devices, in the order of their indices. The compiler says which line is missing when one is added.
@@ -48,10 +57,10 @@ enum Name: UInt8 {
 
 nonisolated(unsafe) private var led = LED(IconOnDisplay(heart))
 nonisolated(unsafe) private var display = Display5x5(Screen())
-nonisolated(unsafe) private var lock = Lock(Pins.lock)
-nonisolated(unsafe) private var relay = Relay(Pins.relay)
-nonisolated(unsafe) private var buttonA = Button(ActiveLowInput(Pins.buttonA))
-nonisolated(unsafe) private var buttonB = Button(ActiveLowInput(Pins.buttonB))
+nonisolated(unsafe) private var lock = Lock(Output(.lock))
+nonisolated(unsafe) private var relay = Relay(Output(.relay))
+nonisolated(unsafe) private var buttonA = Button(ActiveLowInput(Input(.buttonA)))
+nonisolated(unsafe) private var buttonB = Button(ActiveLowInput(Input(.buttonB)))
 nonisolated(unsafe) private var thermometer = Thermometer(DieTemperature())
 nonisolated(unsafe) private var waiting = EventQueue()
 

@@ -111,6 +111,7 @@ extension CoAPMessage {
     public func hasPath(_ path: StaticString) -> Bool {
         var options = options
         var offset = 0
+        let characters = path.utf8Start
         let end = path.utf8CodeUnitCount
         while options.next() {
             guard options.number == CoAPOptionNumber.uriPath else { continue }
@@ -120,9 +121,9 @@ extension CoAPMessage {
             }
             let segment = options.value
             var segmentEnd = offset
-            while segmentEnd < end && path.utf8Start[segmentEnd] != UInt8(ascii: "/") { segmentEnd &+= 1 }
+            while segmentEnd < end && characters[segmentEnd] != UInt8(ascii: "/") { segmentEnd &+= 1 }
             guard segment.byteCount == segmentEnd &- offset, segment.byteCount > 0 else { return false }
-            for index in 0..<segment.byteCount where byte(segment, index) != path.utf8Start[offset &+ index] { return false }
+            guard begins(segment, with: characters + offset, count: segment.byteCount) else { return false }
             offset = segmentEnd
         }
         return offset == end
@@ -137,9 +138,7 @@ extension CoAPMessage {
             let query = options.value
             let length = name.utf8CodeUnitCount
             guard query.byteCount > length, byte(query, length) == UInt8(ascii: "=") else { continue }
-            var matches = true
-            for index in 0..<length where byte(query, index) != name.utf8Start[index] { matches = false }
-            if matches { return query.extracting((length &+ 1)...) }
+            if begins(query, with: name.utf8Start, count: length) { return query.extracting((length &+ 1)...) }
         }
         return nil
     }
@@ -158,4 +157,11 @@ extension CoAPMessage {
         }
         return value
     }
+}
+
+/// True if the first `count` of `bytes`, which has as many, are those at `characters`.
+@inline(never)
+private func begins(_ bytes: RawSpan, with characters: UnsafePointer<UInt8>, count: Int) -> Bool {
+    for index in 0..<count where byte(bytes, index) != characters[index] { return false }
+    return true
 }

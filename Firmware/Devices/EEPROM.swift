@@ -56,7 +56,7 @@ public struct EEPROM<Bus: I2CBus & BitwiseCopyable>: Device {
             page[0] = UInt8(truncatingIfNeeded: at >> 8)
             page[1] = UInt8(truncatingIfNeeded: at)
             for index in 0..<count { page[2 + index] = bytes.unsafeLoad(fromByteOffset: done + index, as: UInt8.self) }
-            try transferNothing(page.span.bytes.extracting(0..<2 + count))
+            try bus.write(address, page.span.bytes.extracting(0..<2 + count))
             try waitUntilStored()
             done += count
         }
@@ -66,17 +66,10 @@ public struct EEPROM<Bus: I2CBus & BitwiseCopyable>: Device {
     private mutating func waitUntilStored() throws(I2CError) {
         for _ in 0..<200 {
             do throws(I2CError) {
-                try transferNothing(RawSpan())
+                try bus.write(address, RawSpan())
                 return
             } catch  where error == .noAddressAcknowledge {}
         }
         throw .timeout
-    }
-
-    private mutating func transferNothing(_ bytes: RawSpan) throws(I2CError) {
-        var nothing = InlineArray<0, UInt8>(repeating: 0)
-        var span = nothing.mutableSpan
-        var none = span.mutableBytes
-        try bus.transfer(address, write: bytes, read: &none)
     }
 }

@@ -19,7 +19,8 @@ public struct TMP105<Bus: I2CBus & BitwiseCopyable>: TemperatureSensor {
         var raw = InlineArray<2, UInt8>(repeating: 0)
         do throws(I2CError) {
             if !isConfigured {
-                try send([0x01, 0x60])
+                let configuration: InlineArray<2, UInt8> = [0x01, 0x60]
+                try bus.write(address, configuration.span.bytes)
                 isConfigured = true
             }
             let pointer: InlineArray<1, UInt8> = [0x00]
@@ -32,12 +33,5 @@ public struct TMP105<Bus: I2CBus & BitwiseCopyable>: TemperatureSensor {
         }
         let steps = Int16(bitPattern: UInt16(raw[0]) << 8 | UInt16(raw[1]))
         return Int32(steps) * 125 / 32
-    }
-
-    private mutating func send(_ bytes: InlineArray<2, UInt8>) throws(I2CError) {
-        var nothing = InlineArray<0, UInt8>(repeating: 0)
-        var span = nothing.mutableSpan
-        var none = span.mutableBytes
-        try bus.transfer(address, write: bytes.span.bytes, read: &none)
     }
 }

@@ -26,7 +26,8 @@ enum BaseScalar {
     /// signs = (n + 2^255 - 1)/2 with n = k or k + L, whichever is odd.
     private static func recode(_ signs: Element, _ k: UnsafePointer<UInt32>) {
         let mask = (k[0] & 1) &- 1
-        withTable(groupOrder) { order in
+        groupOrder.span.withUnsafeBufferPointer { buffer in
+            let order = buffer.baseAddress!
             var sum: UInt64 = 0
             var i = 0
             while i < 8 {
@@ -59,27 +60,43 @@ enum BaseScalar {
             tooth &-= 1
             index = (index << 1) | (bit(signs, column &+ 51 &* tooth) ^ leading ^ 1)
         }
-        withTable(combOfBase) { table in
-            var word = 0
-            while word < 24 {
-                entry[word] = 0
-                word &+= 1
-            }
-            var row: UInt32 = 0
-            var from = table
-            while row < 16 {
-                // All ones where row = index: both are below 16, so the difference minus 1 is negative for 0 only.
-                let mask = UInt32(bitPattern: Int32(bitPattern: (row ^ index) &- 1) >> 31)
-                word = 0
-                while word < 24 {
-                    entry[word] |= from[word] & mask
-                    word &+= 1
-                }
-                from += 24
-                row &+= 1
-            }
+        combOfBase.span.withUnsafeBufferPointer { table in
+            gather(entry, table.baseAddress!, index)
+            gather(entry + 8, table.baseAddress! + 8, index)
+            gather(entry + 16, table.baseAddress! + 16, index)
         }
         negate(entry, leading &- 1)
+    }
+
+    /// r = element `index` of 16 that begin at `table`, 24 words apart. Reads them all.
+    @inline(never)
+    private static func gather(_ r: Element, _ table: ConstantElement, _ index: UInt32) {
+        var from = table
+        var row: UInt32 = 0
+        var a: UInt32 = 0, b: UInt32 = 0, c: UInt32 = 0, d: UInt32 = 0
+        var e: UInt32 = 0, f: UInt32 = 0, g: UInt32 = 0, h: UInt32 = 0
+        while row < 16 {
+            // All ones where row = index: both are below 16, so the difference less 1 is negative for 0 only.
+            let mask = UInt32(bitPattern: Int32(bitPattern: (row ^ index) &- 1) >> 31)
+            a |= from[0] & mask
+            b |= from[1] & mask
+            c |= from[2] & mask
+            d |= from[3] & mask
+            e |= from[4] & mask
+            f |= from[5] & mask
+            g |= from[6] & mask
+            h |= from[7] & mask
+            from += 24
+            row &+= 1
+        }
+        r[0] = a
+        r[1] = b
+        r[2] = c
+        r[3] = d
+        r[4] = e
+        r[5] = f
+        r[6] = g
+        r[7] = h
     }
 
     /// Where mask is all ones: exchanges the first two elements of the entry and negates the third.

@@ -20,9 +20,3 @@ let groupOrder: InlineArray<8, UInt32> = [
 let orderEightY: InlineArray<8, UInt32> = [
     0x8f95_e826, 0xb027_b2c2, 0x89f4_c345, 0xf098_eff2, 0x05ac_dfd5, 0x3933_c6d3, 0x8802_38b1, 0x05fc_536d,
 ]
-
-/// Calls `body` with the address of a constant table.
-@inline(__always)
-func withTable<let size: Int>(_ table: borrowing InlineArray<size, UInt32>, _ body: (UnsafePointer<UInt32>) -> Void) {
-    table.span.withUnsafeBufferPointer { body($0.baseAddress!) }
-}

@@ -6,9 +6,9 @@
 /// them that begins at d[i] != 0 has the value (s[i-1] … s[i-w]) - (s[i] … s[i-w+1]), |value| <= 2^(w-1), which after its trailing zeros
 /// are shifted out is an odd digit. So one needs no memory but the scalar.
 struct SlidingDigits {
-    let scalar: UnsafePointer<UInt32>
-    let width: Int
-    /// The bits of the scalar from here down are not recoded yet.
+    private let scalar: UnsafePointer<UInt32>
+    private let width: Int
+    /// The signed bits from here down are not recoded yet.
     private var next: Int
     /// Weight of the current digit: 2^position. -1 when there is none any more.
     private(set) var position: Int
@@ -25,30 +25,43 @@ struct SlidingDigits {
         advance()
     }
 
-    private func bit(_ i: Int) -> Int {
-        i < 0 ? 0 : Int(truncatingIfNeeded: (scalar[i >> 5] >> UInt32(truncatingIfNeeded: i & 31)) & 1)
+    /// Bits i to i - 31 of the scalar, bit i on top; 0 for those below bit 0.
+    private func bits(endingAt i: Int) -> UInt32 {
+        let index = i >> 5
+        let shift = UInt32(truncatingIfNeeded: i & 31)
+        let upper = scalar[index] << (31 &- shift)
+        return index == 0 || shift == 31 ? upper : upper | scalar[index &- 1] >> (shift &+ 1)
     }
 
+    /// Moves on to the next digit.
+    @inline(never)
     mutating func advance() {
-        while next >= 0, bit(next) == bit(next &- 1) { next &-= 1 }
-        if next < 0 {
-            position = -1
-            return
+        position = -1
+        while next >= 0 {
+            // On top: s[next]; where s[i] != s[i-1], counted from the top, is the first d[i] != 0.
+            let window = bits(endingAt: next)
+            let zeros = (window ^ (window << 1)).leadingZeroBitCount
+            if zeros < 31 || (zeros == 31 && next < 32) {
+                next &-= zeros
+                if next < 0 { return }
+                emit(bits(endingAt: next))
+                return
+            }
+            next &-= 31
         }
-        var upper = 0
-        var i = next
-        while i > next &- width {
-            upper = upper &+ upper &+ bit(i)
-            i &-= 1
-        }
-        let lower = (upper &+ upper &+ bit(i)) & ((1 << width) &- 1)
-        digit = lower &- upper
-        position = i &+ 1
-        next = i
-        while digit & 1 == 0 {
-            digit >>= 1
+    }
+
+    /// `window`: bits from s[next] != s[next-1] down.
+    private mutating func emit(_ window: UInt32) {
+        let below = UInt32(truncatingIfNeeded: 32 &- width)
+        var value = Int(truncatingIfNeeded: (window << 1) >> below) &- Int(truncatingIfNeeded: window >> below)
+        position = next &- width &+ 1
+        next &-= width
+        while value & 1 == 0 {
+            value >>= 1
             position &+= 1
         }
+        digit = value
     }
 }
 
@@ -75,19 +88,22 @@ enum DoubleScalar {
             if !first { Point.double(p, scratch, withT: addKey || addBase) }
             first = false
             if addKey {
-                let entry = table + ((abs(forKey.digit) >> 1) << 5)
+                let entry = table + ((magnitude(forKey.digit) >> 1) << 5)
                 Point.add(p, cached: entry, negated: forKey.digit < 0, scratch, withT: addBase)
                 forKey.advance()
             }
             if addBase {
-                withTable(oddMultiplesOfBase) {
-                    Point.addProjective(p, $0 + (abs(forBase.digit) >> 1) &* 24, negated: forBase.digit < 0, scratch, withT: false)
+                oddMultiplesOfBase.span.withUnsafeBufferPointer {
+                    let entry = $0.baseAddress! + (magnitude(forBase.digit) >> 1) &* 24
+                    Point.addProjective(p, entry, negated: forBase.digit < 0, scratch, withT: false)
                 }
                 forBase.advance()
             }
             position &-= 1
         }
     }
+
+    private static func magnitude(_ digit: Int) -> Int { digit < 0 ? 0 &- digit : digit }
 
     /// table = p, 3p, … 15p in cached form; p is spoilt.
     private static func tabulate(_ table: Element, _ p: PointPointer, _ scratch: Element) {

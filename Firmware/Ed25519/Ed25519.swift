@@ -71,27 +71,38 @@ public enum Ed25519 {
     public static func verify(signature: RawSpan, publicKey: RawSpan, message: (inout SHA512) -> Void) -> Bool {
         guard signature.byteCount == 64, publicKey.byteCount == 32 else { return false }
         return signature.withUnsafeBytes { signature in
-            publicKey.withUnsafeBytes { key in
-                // Words: S and k at 0, R at 16 (then A at 24).
-                withWords(32) { words in
-                    let bytes = UnsafeMutableRawPointer(words)
-                    (bytes + 64).copyMemory(from: signature.baseAddress!, byteCount: 32)
-                    bytes.copyMemory(from: signature.baseAddress! + 32, byteCount: 32)
-                    (bytes + 96).copyMemory(from: key.baseAddress!, byteCount: 32)
-                    guard isWellFormed(words) else { return false }
-                    challenge(words + 8, signature.baseAddress!, key.baseAddress!, message)
-                    return isValid(words)
-                }
-            }
+            publicKey.withUnsafeBytes { key in isValid(signature.baseAddress!, key.baseAddress!, message) }
         }
     }
 }
 
 // MARK: - Verification
 
+/// Whether the signature of 64 bytes and the key of 32 are well formed and R encodes S B - k A.
+@inline(never)
+private func isValid(_ signature: UnsafeRawPointer, _ key: UnsafeRawPointer, _ message: (inout SHA512) -> Void) -> Bool {
+    withWords(16) { scalars in
+        load(scalars, signature + 32)
+        guard isWellFormed(scalars, signature, key) else { return false }
+        challenge(scalars + 8, signature, key, message)
+        return satisfiesEquation(scalars, signature, key)
+    }
+}
+
 /// S < L, and neither A nor R of low order. (That R is canonical shows when it is compared, that A is when it is decompressed.)
-private func isWellFormed(_ words: UnsafeMutablePointer<UInt32>) -> Bool {
-    Scalar.isReduced(words) && !Point.hasLowOrder(words + 16) && !Point.hasLowOrder(words + 24)
+@inline(never)
+private func isWellFormed(_ s: UnsafePointer<UInt32>, _ r: UnsafeRawPointer, _ key: UnsafeRawPointer) -> Bool {
+    withWords(8) { encoding in
+        load(encoding, r)
+        if Point.hasLowOrder(encoding) { return false }
+        load(encoding, key)
+        return !Point.hasLowOrder(encoding) && Scalar.isReduced(s)
+    }
+}
+
+/// words = the 32 bytes at `bytes`, which need not be aligned.
+private func load(_ words: Element, _ bytes: UnsafeRawPointer) {
+    UnsafeMutableRawPointer(words).copyMemory(from: bytes, byteCount: 32)
 }
 
 /// k = SHA-512(R, A, message) mod L. R and A are 32 bytes each.
@@ -115,26 +126,28 @@ private func finalize(_ hash: inout SHA512, modulo k: ScalarPointer) {
     }
 }
 
-/// Whether R encodes S B - k A. Words: S at 0, k at 8, R at 16, A at 24.
+/// Whether R encodes S B - k A. Scalars: S at 0, k at 8.
 @inline(never)
-private func isValid(_ words: UnsafeMutablePointer<UInt32>) -> Bool {
+private func satisfiesEquation(_ scalars: UnsafePointer<UInt32>, _ r: UnsafeRawPointer, _ key: UnsafeRawPointer) -> Bool {
     withWords(Point.words &+ Point.scratchWords) { point in
         let scratch = point + Point.words
         let y = point + 8
-        let sign = words[31] >> 31
-        Field.copy(y, words + 24)
+        load(y, key)
+        let sign = y[7] >> 31
+        let lowest = y[0]
         y[7] &= 0x7FFF_FFFF
         Field.canonicalize(y)
-        if y[0] != words[24] { return false }  // y >= p, as it changed; y - p differs from y in the lowest word
+        if y[0] != lowest { return false }  // y >= p, as it changed; y - p differs from y in the lowest word
         // -A, by asking for the x of the other parity.
         if !Point.decompress(point, odd: sign ^ 1, scratch) { return false }
-        DoubleScalar.compute(point, s: words, k: words + 8, scratch)
+        DoubleScalar.compute(point, s: scalars, k: scalars + 8, scratch)
         Field.invert(scratch, point + 16, scratch: scratch + 8)
         Point.encode(scratch + 8, point, inverse: scratch)
+        load(scratch, r)
         var difference: UInt32 = 0
         var i = 0
         while i < 8 {
-            difference |= scratch[8 &+ i] ^ words[16 &+ i]
+            difference |= scratch[8 &+ i] ^ scratch[i]
             i &+= 1
         }
         return difference == 0

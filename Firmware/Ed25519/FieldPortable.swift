@@ -1,5 +1,6 @@
 // The field operations that have assembly kernels, in portable Swift.
 
+#if !ED25519_KERNEL
 extension Field {
     /// r = a + b. The carry out of 2^256 weighs 38; when adding it carries again, what remains is below 38, so a third one cannot be.
     @inline(never)
@@ -89,3 +90,4 @@ extension Field {
     @inline(never)
     static func square(_ r: Element, _ a: ConstantElement) { multiply(r, a, a) }
 }
+#endif

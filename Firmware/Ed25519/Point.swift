@@ -22,14 +22,23 @@ enum Point {
     /// (section 3.3 of the paper, a = -1, every factor negated once).
     @inline(never)
     static func double(_ p: PointPointer, _ s: Element, withT: Bool) {
+        #if ED25519_SHORT_MULTIPLIER
+        // E = (X + Y)² - H: here a square and two additions take less than a product and one.
+        Field.add(s, p, p + 8)
+        Field.square(s, s)
+        #else
         Field.multiply(s, p, p + 8)
         Field.add(s, s, s)  // E
+        #endif
         Field.square(s + 8, p)
         Field.square(s + 16, p + 8)
         Field.square(p + 16, p + 16)
         Field.add(p + 16, p + 16, p + 16)
         Field.subtract(s + 24, s + 16, s + 8)  // G
         Field.add(s + 8, s + 8, s + 16)  // H
+        #if ED25519_SHORT_MULTIPLIER
+        Field.subtract(s, s, s + 8)  // E
+        #endif
         Field.subtract(s + 16, p + 16, s + 24)  // F
         Field.multiply(p, s, s + 16)
         Field.multiply(p + 8, s + 24, s + 8)
@@ -72,7 +81,7 @@ enum Point {
     static func cache(_ q: Element, _ p: PointPointer) {
         Field.add(q, p + 8, p)
         Field.subtract(q + 8, p + 8, p)
-        withTable(curveTwiceD) { Field.multiply(q + 16, p + 24, $0) }
+        curveTwiceD.span.withUnsafeBufferPointer { Field.multiply(q + 16, p + 24, $0.baseAddress!) }
         Field.add(q + 24, p + 16, p + 16)
     }
 
@@ -83,7 +92,7 @@ enum Point {
         let v = p + 24
         let y = p + 8
         Field.square(u, y)
-        withTable(curveD) { Field.multiply(v, u, $0) }
+        curveD.span.withUnsafeBufferPointer { Field.multiply(v, u, $0.baseAddress!) }
         Field.set(s, 1)
         Field.subtract(u, u, s)
         Field.add(v, v, s)
@@ -103,7 +112,7 @@ enum Point {
         Field.subtract(s, s, u)
         if !Field.isZero(s) {
             if !Field.isZero(s + 8) { return false }
-            withTable(rootOfMinusOne) { Field.multiply(p, p, $0) }
+            rootOfMinusOne.span.withUnsafeBufferPointer { Field.multiply(p, p, $0.baseAddress!) }
         }
         Field.canonicalize(p)
         if p[0] & 1 != odd {
@@ -129,7 +138,7 @@ enum Point {
     /// Whether the eight words at `encoding` have the y of a point of order 1, 2, 4 or 8, whatever the sign bit: 0, 1, -1 and ±y8.
     static func hasLowOrder(_ encoding: UnsafePointer<UInt32>) -> Bool {
         var low = false
-        withTable(orderEightY) { eight in
+        orderEightY.span.withUnsafeBufferPointer { eight in
             var zero: UInt32 = encoding[0] & ~1  // 0 and 1
             var minusOne = encoding[0] ^ 0xFFFF_FFEC
             var plus = encoding[0] ^ eight[0]

@@ -83,7 +83,48 @@ public struct SHA512 {
     }
 }
 
-/// FIPS 180-4, section 6.4.2: hashes the block in words 8–23, 64 bytes in memory order, into the hash value in words 0–7.
+/// The halves of a 64-bit word. The shifts below are spelled in halves because 64-bit shifts are library calls where size counts.
+@inline(__always)
+private func halves(_ x: UInt64) -> (low: UInt32, high: UInt32) {
+    (UInt32(truncatingIfNeeded: x), UInt32(truncatingIfNeeded: x >> 32))
+}
+
+@inline(__always)
+private func whole(_ low: UInt32, _ high: UInt32) -> UInt64 { UInt64(high) << 32 | UInt64(low) }
+
+/// Σ0: the word rotated right by 28, 34 and 39 bits (FIPS 180-4, section 4.1.3).
+@inline(__always)
+private func sum0(_ x: UInt64) -> UInt64 {
+    let (l, h) = halves(x)
+    return whole((l >> 28) ^ (h << 4) ^ (h >> 2) ^ (l << 30) ^ (h >> 7) ^ (l << 25),
+                 (h >> 28) ^ (l << 4) ^ (l >> 2) ^ (h << 30) ^ (l >> 7) ^ (h << 25))
+}
+
+/// Σ1: rotated by 14, 18 and 41 bits.
+@inline(__always)
+private func sum1(_ x: UInt64) -> UInt64 {
+    let (l, h) = halves(x)
+    return whole((l >> 14) ^ (h << 18) ^ (l >> 18) ^ (h << 14) ^ (h >> 9) ^ (l << 23),
+                 (h >> 14) ^ (l << 18) ^ (h >> 18) ^ (l << 14) ^ (l >> 9) ^ (h << 23))
+}
+
+/// σ0: rotated by 1 and 8 bits, shifted by 7.
+@inline(__always)
+private func schedule0(_ x: UInt64) -> UInt64 {
+    let (l, h) = halves(x)
+    return whole((l >> 1) ^ (h << 31) ^ (l >> 8) ^ (h << 24) ^ (l >> 7) ^ (h << 25),
+                 (h >> 1) ^ (l << 31) ^ (h >> 8) ^ (l << 24) ^ (h >> 7))
+}
+
+/// σ1: rotated by 19 and 61 bits, shifted by 6.
+@inline(__always)
+private func schedule1(_ x: UInt64) -> UInt64 {
+    let (l, h) = halves(x)
+    return whole((l >> 19) ^ (h << 13) ^ (h >> 29) ^ (l << 3) ^ (l >> 6) ^ (h << 26),
+                 (h >> 19) ^ (l << 13) ^ (l >> 29) ^ (h << 3) ^ (h >> 6))
+}
+
+/// FIPS 180-4, section 6.4.2: hashes the block in words 8–23, 128 bytes in memory order, into the hash value in words 0–7.
 ///
 /// The working variables a–h are a window on `trail` that moves down by one word each round, so none is copied:
 /// the new a is written below the window, and d becomes e where it stands. After 16 rounds the window returns to the top.
@@ -92,49 +133,19 @@ private func compress(_ words: UnsafeMutablePointer<UInt64>) {
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 24) { trail in
         let top = trail.baseAddress! + 16
         let schedule = words + 8
+        copy(top, words)
         var i = 0
-        while i < 8 {
-            top[i] = words[i]
-            i &+= 1
-        }
-        i = 0
         while i < 16 {
             schedule[i] = schedule[i].bigEndian
             i &+= 1
         }
         var round = 0
         while true {
-            var v = top
-            var j = 0
-            while j < 16 {
-                let w = schedule[j]
-                let e = v[4]
-                let a = v[0]
-                let s1 = rotate(e, 14) ^ rotate(e, 18) ^ rotate(e, 41)
-                let choice = v[6] ^ (e & (v[5] ^ v[6]))
-                let t1 = v[7] &+ s1 &+ choice &+ roundConstants[unchecked: round &+ j] &+ w
-                v[3] &+= t1
-                let s0 = rotate(a, 28) ^ rotate(a, 34) ^ rotate(a, 39)
-                let majority = (a & v[1]) | (v[2] & (a | v[1]))
-                v -= 1
-                v[0] = t1 &+ s0 &+ majority
-                j &+= 1
-            }
+            roundConstants.span.withUnsafeBufferPointer { sixteenRounds(top, schedule, $0.baseAddress! + round) }
+            copy(top, trail.baseAddress!)
             round &+= 16
-            i = 0
-            while i < 8 {
-                top[i] = trail[i]
-                i &+= 1
-            }
             if round == 80 { break }
-            j = 0
-            while j < 16 {
-                let x = schedule[(j &+ 1) & 15]
-                let y = schedule[(j &+ 14) & 15]
-                schedule[j] &+= schedule[(j &+ 9) & 15]
-                    &+ (rotate(x, 1) ^ rotate(x, 8) ^ (x >> 7)) &+ (rotate(y, 19) ^ rotate(y, 61) ^ (y >> 6))
-                j &+= 1
-            }
+            extend(schedule)
         }
         i = 0
         while i < 8 {
@@ -145,6 +156,41 @@ private func compress(_ words: UnsafeMutablePointer<UInt64>) {
     }
 }
 
-@inline(__always)
-private func rotate(_ x: UInt64, _ n: UInt64) -> UInt64 { (x >> n) | (x << (64 &- n)) }
+private func copy(_ to: UnsafeMutablePointer<UInt64>, _ from: UnsafePointer<UInt64>) {
+    var i = 0
+    while i < 8 {
+        to[i] = from[i]
+        i &+= 1
+    }
+}
 
+/// The window starts at `top` and ends 16 words below.
+@inline(__always)
+private func sixteenRounds(_ top: UnsafeMutablePointer<UInt64>, _ schedule: UnsafePointer<UInt64>, _ constants: UnsafePointer<UInt64>) {
+    var v = top
+    var w = schedule
+    var k = constants
+    let end = schedule + 16
+    while w < end {
+        let e = v[4]
+        let a = v[0]
+        let choice = v[6] ^ (e & (v[5] ^ v[6]))
+        let t1 = v[7] &+ k[0] &+ w[0] &+ sum1(e) &+ choice
+        v[3] &+= t1
+        let majority = (a & v[1]) | (v[2] & (a | v[1]))
+        v -= 1
+        v[0] = t1 &+ sum0(a) &+ majority
+        w += 1
+        k += 1
+    }
+}
+
+/// The next 16 words of the message schedule, in place of the last 16.
+@inline(__always)
+private func extend(_ schedule: UnsafeMutablePointer<UInt64>) {
+    var j = 0
+    while j < 16 {
+        schedule[j] &+= schedule[(j &+ 9) & 15] &+ schedule0(schedule[(j &+ 1) & 15]) &+ schedule1(schedule[(j &+ 14) & 15])
+        j &+= 1
+    }
+}

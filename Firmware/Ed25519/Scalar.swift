@@ -4,42 +4,59 @@
 typealias ScalarPointer = UnsafeMutablePointer<UInt32>
 
 enum Scalar {
-    /// r = the integer of `count` words at `x`, modulo L, below L. r may not overlap x.
+    /// r = the integer of `count` words at `x`, count >= 8, modulo L, below L. r may not overlap x.
     ///
-    /// Horner's rule, 16 bits at a time: with r < L, v = 2^16 r + (the next 16 bits) < 2^16 L. Since L = 2^252 + c, 0 < c < 2^125,
-    /// q = floor(v / 2^252) is at most 2^16, and v - q L = (v mod 2^252) - q c lies between -2^142 and 2^252: adding L once
-    /// where it is negative brings it to [0, L).
+    /// Horner's rule, 16 bits at a time, from the upper seven words on, which are below L by themselves: with r < L,
+    /// v = 2^16 r + (the next 16 bits) < 2^16 L. Since L = 2^252 + c, 0 < c < 2^125, q = floor(v / 2^252) is at most 2^16, and
+    /// v - q L = (v mod 2^252) - q c lies between -2^142 and 2^252: adding L once where it is negative brings it to [0, L).
     @inline(never)
     static func reduce(_ r: ScalarPointer, _ x: UnsafePointer<UInt32>, count: Int) {
-        Field.set(r, 0)
-        var position = 2 &* count
+        var i = 0
+        while i < 7 {
+            r[i] = x[count &- 7 &+ i]
+            i &+= 1
+        }
+        r[7] = 0
+        var position = 2 &* count &- 14
         while position > 0 {
             position &-= 1
-            let bits = (x[position >> 1] >> (UInt32(truncatingIfNeeded: position & 1) << 4)) & 0xFFFF
-            // r < 2^253, so its shift by 16 bits fits in 269 bits: eight words and the top one.
-            let top = r[7] >> 16
-            var i = 7
-            while i > 0 {
-                r[i] = (r[i] << 16) | (r[i &- 1] >> 16)
-                i &-= 1
+            var low = (x[position >> 1] >> (UInt32(truncatingIfNeeded: position & 1) << 4)) << 16
+            // r < 2^253, so shifted by 16 bits it has 269: eight words, and the part of `low` that falls out at the top.
+            i = 0
+            while i < 8 {
+                let word = r[i]
+                r[i] = (word << 16) | (low >> 16)
+                low = word
+                i &+= 1
             }
-            r[0] = (r[0] << 16) | bits
-            let q = (top << 4) | (r[7] >> 28)
+            let q = (low >> 16) << 4 | (r[7] >> 28)
             r[7] &= 0x0FFF_FFFF
             subtractThenCorrect(r, q)
         }
     }
 
-    /// r - q (L - 2^252), plus L where that is negative.
+    /// r - q (L - 2^252), plus L where that is negative; q <= 2^16.
     private static func subtractThenCorrect(_ r: ScalarPointer, _ q: UInt32) {
-        withTable(groupOrder) { order in
+        groupOrder.span.withUnsafeBufferPointer { buffer in
+            let order = buffer.baseAddress!
+            var carry: UInt32 = 0
             var borrow: Int64 = 0
-            var carry: UInt64 = 0
             var i = 0
+            while i < 4 {
+                // q c[i] + carry < 2^49, by half words: a 64-bit product is a library call on ARMv6-M.
+                let low = (order[i] & 0xFFFF) &* q
+                let high = (order[i] >> 16) &* q
+                let (sum, overflow) = carry.addingReportingOverflow(low)
+                let (word, again) = sum.addingReportingOverflow(high << 16)
+                carry = (high >> 16) &+ (overflow ? 1 : 0) &+ (again ? 1 : 0)
+                borrow &+= Int64(r[i]) &- Int64(word)
+                r[i] = UInt32(truncatingIfNeeded: borrow)
+                borrow >>= 32
+                i &+= 1
+            }
+            borrow &-= Int64(carry)
             while i < 8 {
-                if i < 4 { carry &+= product(order[i], q) }
-                borrow &+= Int64(r[i]) &- Int64(carry & 0xFFFF_FFFF)
-                carry >>= 32
+                borrow &+= Int64(r[i])
                 r[i] = UInt32(truncatingIfNeeded: borrow)
                 borrow >>= 32
                 i &+= 1
@@ -54,12 +71,6 @@ enum Scalar {
                 i &+= 1
             }
         }
-    }
-
-    /// x q for q <= 2^16, by two products of 32 bits: a 64-bit multiply is a library call on ARMv6-M.
-    @inline(__always)
-    private static func product(_ x: UInt32, _ q: UInt32) -> UInt64 {
-        UInt64(x) &* UInt64(q)
     }
 
     /// r = (a b + c) mod L. Uses 16 words at `scratch`; r may be a, b or c.
@@ -90,7 +101,8 @@ enum Scalar {
     /// Whether s < L. Not in constant time: a signature is public.
     static func isReduced(_ s: UnsafePointer<UInt32>) -> Bool {
         var below = false
-        withTable(groupOrder) { order in
+        groupOrder.span.withUnsafeBufferPointer { buffer in
+            let order = buffer.baseAddress!
             var i = 8
             while i > 0 {
                 i &-= 1

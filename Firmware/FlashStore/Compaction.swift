@@ -30,7 +30,8 @@ extension FlashStore where Flash: ~Copyable {
         let page = page(bank: records.bank, 0)
         guard try isBlank(marker: offset) else { return }
         let zeros = InlineArray<16, UInt8>(repeating: 0)
-        do { try flash.program(page: page, offset: offset, zeros.span.bytes.extracting(first: Self.granule)) } catch { throw .flash(error) }
+        let bytes = zeros.span.bytes.extracting(first: Self.granule)
+        do { try flash.program(page: page, offset: offset, bytes) } catch { throw .flash(error) }
     }
 
     /// Moves to the other bank: all live records that `changes` leaves alone, then `changes`. The header of the new bank is written last and
@@ -89,7 +90,10 @@ extension FlashStore where Flash: ~Copyable {
         while let (header, value) = changes.next(&cursor) {
             if header.has(RecordHeader.removed) || changes.change(header.key, from: cursor) { continue }
             guard let place = place(Int(header.length), after: tail) else { return nil }
-            if writing { try write(header, changes.bytes.extracting(value), page: page(bank: target, Int(place.page)), offset: Int(place.offset)) }
+            if writing {
+                let page = page(bank: target, Int(place.page))
+                try write(header, changes.bytes.extracting(value), page: page, offset: Int(place.offset))
+            }
             tail = after(place, header)
         }
         return tail
@@ -215,7 +219,9 @@ extension FlashStore where Flash: ~Copyable {
         records.tailIsDirty = true
         for index in Int(position.page)..<bankPages {
             let start = index == Int(position.page) ? Int(position.offset) + size : 0
-            guard try isBlank(page(bank: records.bank, index), from: start, to: bankPageSize(index)) else { throw .damagedRecords }
+            guard try isBlank(page(bank: records.bank, index), from: start, to: bankPageSize(index)) else {
+                throw .damagedRecords
+            }
         }
     }
 }

@@ -203,7 +203,9 @@ struct Writer {
     }
 
     /// Pads the data so that the 16-bit check ends the area of `length` bytes.
-    mutating func finishShort<Flash: NORFlash & ~Copyable>(length: Int, written: Int, to store: inout FlashStore<Flash>) throws(StoreError) {
+    mutating func finishShort<Flash: NORFlash & ~Copyable>(
+        length: Int, written: Int, to store: inout FlashStore<Flash>
+    ) throws(StoreError) {
         for _ in written..<(length - 2) { try byte(0xFF, to: &store) }
         check.add(partial)
         let short = check.short

@@ -143,7 +143,9 @@ extension FlashStore where Flash: ~Copyable {
         guard summary.count <= Int(layout.summaryBytes) else { throw .wrongLength }
         var highest: UInt32 = 0
         for ring in 0..<ringPages {
-            if let header = try pageHeader(ring) { highest = max(highest, header.first + UInt32(2 * slots(ring, summaryLength: 0))) }
+            if let header = try pageHeader(ring) {
+                highest = max(highest, header.first + UInt32(2 * slots(ring, summaryLength: 0)))
+            }
         }
         journal = JournalState()
         for ring in 0..<ringPages { try erase(ringPage(ring)) }

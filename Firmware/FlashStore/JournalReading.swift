@@ -69,9 +69,13 @@ extension FlashStore where Flash: ~Copyable {
     /// Where entry `index` is: flash page, offset, and first index of its page.
     func locate(_ index: UInt32) throws(StoreError) -> (page: Int, offset: Int, first: UInt32)? {
         guard let newest = journal.page, index < nextJournalIndex else { return nil }
-        if index >= journal.first { return (ringPage(Int(newest)), slotOffset(Int(newest), Int(index - journal.first)), journal.first) }
+        if index >= journal.first {
+            return (ringPage(Int(newest)), slotOffset(Int(newest), Int(index - journal.first)), journal.first)
+        }
         for ring in 0..<ringPages {
-            guard let header = try pageHeader(ring), index >= header.first, index - header.first < UInt32(header.slots) else { continue }
+            guard let header = try pageHeader(ring), index >= header.first, index - header.first < UInt32(header.slots) else {
+                continue
+            }
             return (ringPage(ring), slotOffset(ring, Int(index - header.first)), header.first)
         }
         return nil
@@ -123,7 +127,8 @@ extension FlashStore where Flash: ~Copyable {
         if verdict == .damaged || verdict == .uncommitted { return nil }
         let words = CheckedWords(page: page, offset: 0, length: length, verdict: verdict)
         return PageHeader(
-            first: try words.word(4, of: self), summaryLength: summaryLength, slots: slots(ring, summaryLength: summaryLength), words: words)
+            first: try words.word(4, of: self), summaryLength: summaryLength, slots: slots(ring, summaryLength: summaryLength),
+            words: words)
     }
 
     /// An entry was begun in this page when its first index was `first`.

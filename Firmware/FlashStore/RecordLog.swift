@@ -21,7 +21,9 @@ extension FlashStore where Flash: ~Copyable {
             if room >= Self.footprint(0) {
                 let word = try word(logPage(position), Int(position.offset))
                 if word.nonzeroBitCount < 31 {
-                    guard let header = RecordHeader(word: word), Self.footprint(Int(header.length)) <= room else { return .broken }
+                    guard let header = RecordHeader(word: word), Self.footprint(Int(header.length)) <= room else {
+                        return .broken
+                    }
                     return .record(header)
                 }
             }

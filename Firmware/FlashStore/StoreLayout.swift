@@ -85,7 +85,8 @@ extension FlashStore where Flash: ~Copyable {
     func slotOffset(_ ring: Int, _ slot: Int) -> Int { flash.pageSize(ringPage(ring)) - (slot + 1) * entrySize }
 
     var isUsable: Bool {
-        guard bankPages > 0, ringPages >= 2, layout.intentBytes <= StoreLimits.intent, layout.summaryBytes <= 240, layout.outcomeBytes >= 1,
+        guard bankPages > 0, ringPages >= 2, layout.intentBytes <= StoreLimits.intent, layout.summaryBytes <= 240,
+            layout.outcomeBytes >= 1,
             layout.outcomeBytes <= StoreLimits.outcome, flash.pageCount <= 255
         else { return false }
         for index in 0..<bankPages where bankPageSize(index) < Self.bankHeader + Self.footprint(32) { return false }

@@ -21,6 +21,14 @@ public protocol I2CBus: ~Copyable {
     mutating func transfer(_ address: UInt8, write written: RawSpan, read: inout MutableRawSpan) throws(I2CError)
 }
 
+extension I2CBus where Self: ~Copyable {
+    /// Writes only.
+    public mutating func write(_ address: UInt8, _ bytes: RawSpan) throws(I2CError) {
+        var nothing = MutableRawSpan()
+        try transfer(address, write: bytes, read: &nothing)
+    }
+}
+
 /// An SPI controller, set to mode and speed by the board; chip select is an `OutputPin` of the driver.
 public protocol SPIBus: ~Copyable {
     /// Sends a byte, most significant bit first, and returns the one that came in meanwhile.

@@ -63,7 +63,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
                 memory.noteDamage(.grants)
                 continue
             }
-            if value.epoch == ownership.epoch { grants.load(slot, value) }
+            if value.epoch == ownership.epoch { grants.slots[slot] = value }
         }
     }
 

@@ -1,8 +1,10 @@
 // The claims of one signed message, as slices of the received bytes. Absent strings are empty: `cwt` and `node` tell what was there.
 
+import HAL
 import CBOR
 
-struct Claims: ~Escapable {
+struct Claims: ~Copyable, ~Escapable {
+    private let inMemory = InMemory()
     var cwt: CWTClaims = []
     var node: NodeClaims = []
 
@@ -35,10 +37,19 @@ struct Claims: ~Escapable {
 
     /// Reads the claims map `payload` of a message of `type`: exactly the claims of its shape, nothing else.
     @_lifetime(copy payload)
-    init(_ payload: RawSpan, type: MessageType) throws(CBORError) {
+    init(_ payload: RawSpan, type: MessageType) throws(Refusal) {
         let none = payload.extracting(0..<0)
         (audience, tokenID, confirmation, call, token) = (none, none, none, none, none)
         (nested, recoveryKey, backups, scope, grantID) = (none, none, none, none, none)
+        do throws(CBORError) { try read(payload) } catch { throw .malformed }
+        let shape = type.shape
+        guard cwt.isSuperset(of: shape.cwt), cwt.isSubset(of: shape.cwt.union(shape.cwtOptional)),
+            node.isSuperset(of: shape.node), node.isSubset(of: shape.node.union(shape.nodeOptional))
+        else { throw .malformed }
+    }
+
+    @_lifetime(self: copy self, copy payload)
+    private mutating func read(_ payload: RawSpan) throws(CBORError) {
         var reader = CBORReader(payload)
         var map = try reader.map()
         while let key = try reader.nextKey(&map) {
@@ -50,10 +61,6 @@ struct Claims: ~Escapable {
             }
         }
         try reader.finish()
-        let shape = type.shape
-        guard cwt.isSuperset(of: shape.cwt), cwt.isSubset(of: shape.cwt.union(shape.cwtOptional)),
-            node.isSuperset(of: shape.node), node.isSubset(of: shape.node.union(shape.nodeOptional))
-        else { throw .unexpectedType }
     }
 
     /// The private claim that holds what CWT has no name for.

@@ -3,8 +3,10 @@
 // A grant itself is never stored: its holder sends it along. A slot remembers what the grant cannot say of itself. It is freed only
 // when the time floor in flash has passed the grant's expiry, or by a new epoch, so a used-up or revoked grant cannot come back.
 
+import HAL
+
 /// One grant in use.
-struct GrantSlot {
+struct GrantSlot: ~Copyable {
     /// The grant's id, 0 for a free slot.
     var id: UInt64 = 0
     /// Seconds since 1970, 0 when the grant has no expiry.
@@ -74,10 +76,12 @@ struct GrantSlot {
     }
 }
 
-struct GrantTable {
+struct GrantTable: ~Copyable {
     static var slotCount: Int { 8 }
 
-    private var slots = InlineArray<8, GrantSlot>(repeating: GrantSlot())
+    private let inMemory = InMemory()
+    /// Changed in place; `markDirty` says so.
+    var slots = InlineArray<8, GrantSlot> { _ in GrantSlot() }
     /// Uptime in microseconds at which the running tick of each slot began.
     var tickStart = InlineArray<8, UInt64>(repeating: 0)
     /// Slots whose record must be written before anything is done: bit n for slot n.
@@ -85,13 +89,7 @@ struct GrantTable {
     /// Slots whose record lacks only what the log still tells: written when a page of the log is given up.
     var stale: UInt8 = 0
 
-    subscript(slot: Int) -> GrantSlot {
-        get { slots[slot] }
-        set {
-            slots[slot] = newValue
-            dirty |= 1 << UInt8(truncatingIfNeeded: slot)
-        }
-    }
+    mutating func markDirty(_ slot: Int) { dirty |= 1 << UInt8(truncatingIfNeeded: slot) }
 
     func slot(of id: UInt64) -> Int? {
         for slot in 0..<GrantTable.slotCount where slots[slot].id == id { return slot }
@@ -111,7 +109,8 @@ struct GrantTable {
     }
 
     mutating func clear() {
-        self = GrantTable()
+        for slot in 0..<GrantTable.slotCount { slots[slot] = GrantSlot() }
+        (dirty, stale) = (0, 0)
     }
 
     /// Counts a log entry of a holder, at its making and again at boot, for the grant and those that it was derived from.
@@ -132,8 +131,4 @@ struct GrantTable {
         }
     }
 
-    /// Restores a slot from its record without marking it as changed.
-    mutating func load(_ slot: Int, _ value: GrantSlot) {
-        slots[slot] = value
-    }
 }

@@ -26,7 +26,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func authoriseHolder(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
         var grant = try Message(message.claims.nested, type: .grant)
         var authority = Authority(key: bytes32(grant.claims.confirmation))
-        if entry.kind == .command, let slot = grants.slot(of: id(grant.claims.tokenID)), entry.seq <= grants[slot].seq { throw .replayed }
+        if entry.kind == .command, let slot = grants.slot(of: id(grant.claims.tokenID)), entry.seq <= grants.slots[slot].seq { throw .replayed }
         try verify(message, by: authority.key)
 
         var depth = 0
@@ -53,16 +53,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
         try checkLife(claims, uptime: uptime)
         let slot = grants.slot(of: id(claims.tokenID))
-        if let slot, grants[slot].isRevoked { throw .grantRevoked }
-        let used = slot.map { UInt32(grants[$0].used) } ?? 0
+        if let slot, grants.slots[slot].isRevoked { throw .grantRevoked }
+        let used = slot.map { UInt32(grants.slots[$0].used) } ?? 0
         if claims.uses != 0, used >= claims.uses { throw .grantUsedUp }
         guard claims.node.contains(.meter) else { return }
         guard let slot else { throw .grantUsedUp }
-        if !grants[slot].isRunning, !mayBeginTick(grants[slot], agreed: claims.meterTicks) { throw .grantUsedUp }
+        if !grants.slots[slot].isRunning, !mayBeginTick(slot, agreed: claims.meterTicks) { throw .grantUsedUp }
     }
 
-    private func mayBeginTick(_ slot: GrantSlot, agreed: UInt32) -> Bool {
-        slot.ticksBegun < slot.ticksPaid && UInt32(slot.ticksBegun) < agreed
+    private func mayBeginTick(_ slot: Int, agreed: UInt32) -> Bool {
+        grants.slots[slot].ticksBegun < grants.slots[slot].ticksPaid && UInt32(grants.slots[slot].ticksBegun) < agreed
     }
 
     /// True when `scope` has the device of `call`, with its method or with no method named.
@@ -100,11 +100,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         for depth in stride(from: chain.count &- 1, through: 0, by: -1) {
             let link = chain.links[depth]
             leaf = try claimSlot(link.id)
-            var slot = grants[leaf]
-            if slot.expiry != link.expiry || slot.parent != parent || slot.tick != link.tick {
-                (slot.expiry, slot.parent, slot.tick) = (link.expiry, parent, link.tick)
-                slot.ticksAgreed = UInt16(truncatingIfNeeded: link.ticks)
-                grants[leaf] = slot
+            if grants.slots[leaf].expiry != link.expiry || grants.slots[leaf].parent != parent || grants.slots[leaf].tick != link.tick {
+                grants.slots[leaf].expiry = link.expiry
+                grants.slots[leaf].parent = parent
+                grants.slots[leaf].tick = link.tick
+                grants.slots[leaf].ticksAgreed = UInt16(truncatingIfNeeded: link.ticks)
+                grants.markDirty(leaf)
             }
             parent = UInt8(truncatingIfNeeded: leaf)
         }
@@ -116,11 +117,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         guard id != 0 else { throw .grantInvalid }
         if let slot = grants.slot(of: id) { return slot }
         guard let slot = grants.freeSlot(floor: time.savedFloor) else { throw .grantSlotsFull }
-        var fresh = GrantSlot()
-        fresh.id = id
-        fresh.asOfIndex = memory.nextIndex
-        fresh.epoch = ownership.epoch
-        grants[slot] = fresh
+        grants.slots[slot] = GrantSlot()
+        grants.slots[slot].id = id
+        grants.slots[slot].asOfIndex = memory.nextIndex
+        grants.slots[slot].epoch = ownership.epoch
+        grants.markDirty(slot)
         return slot
     }
 
@@ -130,11 +131,15 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         let mask = UInt16(1) << UInt16(device)
         for depth in 0..<authority.grants.count {
             guard let slot = grants.slot(of: authority.grants.links[depth].id) else { continue }
-            if grants[slot].devices & mask == 0 { grants[slot].devices |= mask }  // only a change is written
-            if grants[slot].tick != 0, !grants[slot].isRunning {
-                grants[slot].isRunning = true
-                grants[slot].ticksBegun &+= 1
+            if grants.slots[slot].devices & mask == 0 {
+                grants.slots[slot].devices |= mask
+                grants.markDirty(slot)
+            }
+            if grants.slots[slot].tick != 0, !grants.slots[slot].isRunning {
+                grants.slots[slot].isRunning = true
+                grants.slots[slot].ticksBegun &+= 1
                 grants.tickStart[slot] = platform.microseconds()
+                grants.markDirty(slot)
             }
         }
         try saveGrants()
@@ -143,7 +148,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes the records of the slots that changed.
     mutating func saveGrants() throws(Refusal) {
         for slot in 0..<GrantTable.slotCount where grants.dirty & 1 << UInt8(truncatingIfNeeded: slot) != 0 {
-            try memory.saveGrant(slot, grants[slot])
+            try memory.saveGrant(slot, grants.slots[slot])
             grants.dirty &= ~(1 << UInt8(truncatingIfNeeded: slot))
         }
     }
@@ -160,11 +165,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         let paid = UInt16(truncatingIfNeeded: message.claims.paid)
         return try recordOwnerMessage(message, reply: reply) { (node: inout Node) throws(Refusal) in
             if revokes {
-                node.grants[slot].isRevoked = true
+                node.grants.slots[slot].isRevoked = true
                 node.end(slot)
             } else {
-                node.grants[slot].ticksPaid = max(node.grants[slot].ticksPaid, paid)
+                node.grants.slots[slot].ticksPaid = max(node.grants.slots[slot].ticksPaid, paid)
             }
+            node.grants.markDirty(slot)
             try node.saveGrants()
         }
     }
@@ -198,22 +204,25 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// Ends the running time of a grant: its devices go to their safe state.
     mutating func end(_ slot: Int) {
-        for device in 0..<UInt8(16) where grants[slot].devices & (1 << UInt16(device)) != 0 {
+        for device in 0..<UInt8(16) where grants.slots[slot].devices & (1 << UInt16(device)) != 0 {
             devices.enterSafeState(device: device)
         }
-        grants[slot].devices = 0
-        grants[slot].isRunning = false
+        grants.slots[slot].devices = 0
+        grants.slots[slot].isRunning = false
+        grants.markDirty(slot)
     }
 
     /// What time demands of grants: begin the next paid tick, or stop; stop what has expired. Call it every few milliseconds.
     mutating func pollGrants(uptime: UInt64) {
         let now = time.earliest(uptime: uptime)
-        for slot in 0..<GrantTable.slotCount where grants[slot].id != 0 {
-            if grants[slot].devices != 0, grants[slot].expiry != 0, grants[slot].expiry <= now { end(slot) }
-            guard grants[slot].isRunning, uptime &- grants.tickStart[slot] >= UInt64(grants[slot].tick) &* 1_000_000 else { continue }
-            if mayBeginTick(grants[slot], agreed: UInt32(grants[slot].ticksAgreed)) {
-                grants[slot].ticksBegun &+= 1
-                grants.tickStart[slot] &+= UInt64(grants[slot].tick) &* 1_000_000
+        for slot in 0..<GrantTable.slotCount where grants.slots[slot].id != 0 {
+            if grants.slots[slot].devices != 0, grants.slots[slot].expiry != 0, grants.slots[slot].expiry <= now { end(slot) }
+            let tick = UInt64(grants.slots[slot].tick) &* 1_000_000
+            guard grants.slots[slot].isRunning, uptime &- grants.tickStart[slot] >= tick else { continue }
+            if mayBeginTick(slot, agreed: UInt32(grants.slots[slot].ticksAgreed)) {
+                grants.slots[slot].ticksBegun &+= 1
+                grants.tickStart[slot] &+= tick
+                grants.markDirty(slot)
             } else {
                 end(slot)
             }

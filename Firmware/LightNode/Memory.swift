@@ -48,6 +48,7 @@ enum Reading: Equatable {
 }
 
 struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
+    private let inMemory = InMemory()
     var store: FlashStore<Flash>
     /// The hash chain over all log entries so far.
     var chain = Bytes32(repeating: 0)
@@ -144,7 +145,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         Ed25519.wipe(&raw)
     }
 
-    mutating func saveOwnership(_ ownership: Ownership) throws(Refusal) {
+    mutating func saveOwnership(_ ownership: borrowing Ownership) throws(Refusal) {
         var bytes = InlineArray<184, UInt8>(repeating: 0)
         let count = ownership.encoded(into: &bytes)
         try put(.ownership, bytes, count: count)
@@ -158,7 +159,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         watermarks.needSaving = false
     }
 
-    mutating func saveGrant(_ slot: Int, _ grant: GrantSlot) throws(Refusal) {
+    mutating func saveGrant(_ slot: Int, _ grant: borrowing GrantSlot) throws(Refusal) {
         try put(.grants, slot: slot, grant.encoded(), count: GrantSlot.recordSize)
     }
 

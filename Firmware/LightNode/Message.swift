@@ -4,7 +4,7 @@ import CBOR
 import COSE
 import Ed25519
 
-struct Message: ~Escapable {
+struct Message: ~Copyable, ~Escapable {
     let type: MessageType
     let sign1: COSESign1
     let claims: Claims
@@ -12,10 +12,17 @@ struct Message: ~Escapable {
 
     @_lifetime(copy bytes)
     init(_ bytes: RawSpan, type: MessageType) throws(Refusal) {
+        let sign1 = try Message.parts(bytes)
+        let claims = try Claims(sign1.payload, type: type)
+        self.sign1 = sign1
+        self.claims = claims
         self.type = type
         whole = bytes
-        do throws(COSEError) { sign1 = try COSESign1(bytes) } catch { throw .malformed }
-        do throws(CBORError) { claims = try Claims(sign1.payload, type: type) } catch { throw .malformed }
+    }
+
+    @_lifetime(copy bytes)
+    private static func parts(_ bytes: RawSpan) throws(Refusal) -> COSESign1 {
+        do throws(COSEError) { return try COSESign1(bytes) } catch { throw .malformed }
     }
 
     /// Strict verification with `key`, in the context of this type and `network`.

@@ -22,6 +22,7 @@ public enum Condition: UInt8, Sendable {
 }
 
 public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
+    private let inMemory = InMemory()
     var memory: Memory<Flash>
     public var devices: Table
     public var platform: Board

@@ -1,9 +1,11 @@
 // Whose device it is: the epoch, the owner's key, and the keys that the owner fixed beside its own.
 
+import HAL
 import Ed25519
 
 /// Kept in one record, so that a change of ownership is one atomic write.
-struct Ownership {
+struct Ownership: ~Copyable {
+    private let inMemory = InMemory()
     /// Rises by one at every change; messages of other epochs are dead.
     var epoch: UInt32 = 0
     /// Number of the first log entry of this epoch. Entries before it say nothing about this epoch's sequence numbers.

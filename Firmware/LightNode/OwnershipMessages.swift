@@ -1,6 +1,7 @@
 // How ownership changes hands (R3, R5, R6). Each change is one atomic record that raises the epoch.
 
 import CBOR
+import Devices
 import Ed25519
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
@@ -10,7 +11,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         try checkLife(message.claims, uptime: platform.microseconds())
         try verify(message, by: key(of: signer))
 
-        var next = ownership
+        var next = ownership.copy()
         try apply(message, signer: signer, to: &next)
         if signer == .owner { noteOwner(message.claims) }
 
@@ -66,23 +67,17 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     private mutating func apply(_ message: borrowing Message, signer: Signer, to next: inout Ownership) throws(Refusal) {
         switch message.type {
         case .bind:
-            let epoch = next.epoch
-            next = Ownership()
-            next.epoch = epoch
+            next.clear()
             next.isOwned = true
             next.owner = bytes32(message.claims.confirmation)
             next.hasRecovery = message.claims.node.contains(.recoveryKey)
             if next.hasRecovery { next.recovery = bytes32(message.claims.recoveryKey) }
             next.forbidsReset = message.claims.flags & 1 != 0
         case .release:
-            let epoch = next.epoch
-            next = Ownership()
-            next.epoch = epoch
+            next.clear()
         case .transfer:
             let key = try acceptedKey(message.claims)
-            let epoch = next.epoch
-            next = Ownership()
-            next.epoch = epoch
+            next.clear()
             next.isOwned = true
             next.owner = key
         case .rotate:
@@ -149,19 +144,36 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Makes a saved ownership the present one.
-    private mutating func adopt(_ next: Ownership) {
+    private mutating func adopt(_ next: consuming Ownership) {
         if next.epoch != ownership.epoch {
             watermarks.clear()
             grants.clear()
             devices.enterSafeState()
         }
         ownership = next
-        condition = next.isOwned ? .owned : .unowned
+        condition = ownership.isOwned ? .owned : .unowned
         ownerHeard = platform.microseconds()
     }
 }
 
 extension Ownership {
+    /// Explicit, because it takes 200 bytes of stack.
+    func copy() -> Ownership {
+        var copy = Ownership()
+        (copy.epoch, copy.sinceIndex) = (epoch, sinceIndex)
+        (copy.isOwned, copy.hasRecovery, copy.forbidsReset) = (isOwned, hasRecovery, forbidsReset)
+        (copy.owner, copy.recovery) = (owner, recovery)
+        for rank in 0..<3 { copy.backups[rank] = backups[rank] }
+        return copy
+    }
+
+    /// Nobody's, in the same epoch.
+    mutating func clear() {
+        let epoch = epoch
+        self = Ownership()
+        self.epoch = epoch
+    }
+
     /// Takes one backup out; those behind it move up.
     mutating func remove(rank: Int) {
         for r in rank..<2 { backups[r] = backups[r &+ 1] }

@@ -3,8 +3,11 @@
 // They are never written by themselves: each log entry carries the sequence number that it accepted, so recording the intent of a command
 // records its mark. When a new page of the log begins, its summary takes the owner's mark and a record all others.
 
+import HAL
+
 /// Marks of one epoch. A change of epoch clears them: what was signed in another epoch is refused for its epoch.
-struct Watermarks {
+struct Watermarks: ~Copyable {
+    private let inMemory = InMemory()
     static var deviceLimit: Int { 16 }
 
     /// Highest accepted message per signer, grant holders excepted: their marks are in their slots.

@@ -13,7 +13,7 @@ public func reportFault(_ frame: UnsafePointer<FaultFrame>) {
     beginLog()
     write("FAULT exception ")
     write(hex: fault.exception)
-    write(fault.sp < UInt32(UInt(bitPattern: startup_stack_limit())) &+ 256 ? " stack overflow" : "")
+    write(fault.sp < startup_stack_limit() &+ 256 ? " stack overflow" : "")
     line(" pc ", fault.pc)
     line(" lr ", fault.lr)
     line(" sp ", fault.sp)

@@ -1,6 +1,8 @@
 // Lines for people, as slipmux diagnostic frames on the same wire as CoAP.
 
+import Board
 import HAL
+import MCU
 import Slipmux
 
 /// Sends one line made of two texts.

@@ -36,11 +36,9 @@ nonisolated(unsafe) private var server = NodeServer(
 
 /// Runs the node for ever.
 public func runNode<App: Application>(_ application: consuming App) -> Never {
-    let boot = hardware.clock.microseconds()
     log("light node: ", bootMessage())
     hardware.watchdog.start(timeoutMilliseconds: 8000)
     application.start()
-    _ = boot
     while true {
         hardware.watchdog.feed()
         receive()

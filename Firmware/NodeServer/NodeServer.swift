@@ -10,6 +10,7 @@ import HAL
 import LightNode
 
 public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
+    private let inMemory = InMemory()
     public var node: Node<Flash, Table, Board>
 
     /// The longest body of an answer, in bytes. Larger ones would need more RAM for the whole, blocks or not.

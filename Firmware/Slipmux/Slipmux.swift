@@ -75,6 +75,9 @@ public enum Slipmux {
 struct FCS: Sendable {
     private var register: UInt16 = 0xffff
 
+    init() {}
+    init(register: UInt16) { self.register = register }
+
     /// What the register holds after data and their FCS, low byte first.
     var isGood: Bool { register == 0xf0b8 }
 

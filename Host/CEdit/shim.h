@@ -9,6 +9,7 @@ typedef char **(*cedit_completer)(const char *text, int start, int end);
 static inline void cedit_configure(const char *name, char *breaks, cedit_completer completer) {
     rl_readline_name = name;
     rl_completer_word_break_characters = breaks;
+    rl_basic_word_break_characters = breaks;  // what libedit looks at
     rl_completion_append_character = 0;
     rl_attempted_completion_function = completer;
 }

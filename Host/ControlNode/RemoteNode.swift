@@ -47,7 +47,7 @@ public struct RemoteNode: Sendable {
         let before = try await probe.attest(identity, network: status.network)
         if let known = try controller.book.device(address), let sent = known.unconfirmedBind {
             if let receipt = try await pastReceipt(of: sent, from: identity, network: status.network) {
-                return try await confirm(receipt, identity: identity, network: status.network)
+                return try await confirm(receipt, identity: identity, network: status.network, name: name)
             }
         }
         let message = SignedMessage.bind(
@@ -59,11 +59,12 @@ public struct RemoteNode: Sendable {
             var device = KnownDevice(
                 address: address, identity: identity, network: status.network, epoch: before.epoch,
                 owner: controller.key.publicKey, name: name)
-            device.unconfirmedBind = .init(message)
+            device.unconfirmedBind = .init(message, logLength: status.nextIndex)
             try controller.book.record(device)
         }
         do {
-            let receipt = try await deliver(message, identity: identity, network: status.network)
+            let receipt = try await deliver(
+                message, identity: identity, network: status.network, logLength: status.nextIndex)
             guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
             return try await confirm(receipt, identity: identity, network: status.network, name: name)
         } catch let error where error is Refusal || error is NotDone {
@@ -116,12 +117,10 @@ public struct RemoteNode: Sendable {
         let device = try await known()
         var token = fresh ? try await self.token() : nil
         while true {
-            let message = SignedMessage.call(
-                call, as: type, to: device.address, epoch: device.epoch, sequence: try controller.sequence.next(),
-                network: device.network, token: token, expires: expires.map { UInt64(max(0, $0.timeIntervalSince1970)) },
-                key: controller.key.signing)
+            let message = try sign(call, as: type, for: device, token: token, expires: expires)
             do {
-                let receipt = try await deliver(message, identity: device.identity, network: device.network)
+                let receipt = try await deliver(
+                    message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
                 try remember(receipt)
                 return receipt
             } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
@@ -131,10 +130,23 @@ public struct RemoteNode: Sendable {
         }
     }
 
-    /// Sends bytes that were signed before, perhaps by somebody else, perhaps long ago. The receipt is verified against the book.
-    public func replay(_ message: SignedMessage) async throws -> Receipt {
+    /// Signs a call for `device` without sending it: the bytes may travel over anything, once.
+    public func sign(
+        _ call: Call, as type: MessageType = .command, for device: KnownDevice, token: [UInt8]? = nil, expires: Date? = nil
+    ) throws -> SignedMessage {
+        SignedMessage.call(
+            call, as: type, to: device.address, epoch: device.epoch, sequence: try controller.sequence.next(),
+            network: device.network, token: token, expires: expires.map { UInt64(max(0, $0.timeIntervalSince1970)) },
+            key: controller.key.signing)
+    }
+
+    /// Sends bytes that were signed before, perhaps by somebody else, perhaps sent already, and verifies the receipt. A refusal is
+    /// thrown as it comes, even if the device has carried the message out before.
+    public func transmit(_ message: SignedMessage) async throws -> Receipt {
         let device = try await known()
-        return try await deliver(message, identity: device.identity, network: device.network)
+        let receipt = try await exchange(message, identity: device.identity, network: device.network)
+        try remember(receipt)
+        return receipt
     }
 
     /// A one-time token of the device: 8 bytes, valid until used, replaced or reset.
@@ -156,7 +168,8 @@ public struct RemoteNode: Sendable {
     private func pastReceipt(of sent: KnownDevice.SentMessage, from identity: PublicKey, network: UInt64) async throws -> Receipt?
     {
         guard let hash = [UInt8](hex: sent.hash) else { return nil }
-        return try await receipts(from: 0, identity: identity, network: network).last {
+        // Older entries cannot be about it, and each costs the device a signature.
+        return try await receipts(from: sent.logLength, identity: identity, network: network).last {
             $0.answers(sequence: sent.sequence, hash: hash)
         }
     }
@@ -186,17 +199,22 @@ public struct RemoteNode: Sendable {
     /// How a device refuses a message that it has taken already.
     private static let reasonsOfRepetition: Set<String> = ["replayed", "wrong-epoch", "wrong-state", "token-invalid"]
 
-    /// Posts a signed message and verifies the receipt that comes back.
-    private func deliver(_ message: SignedMessage, identity: PublicKey, network: UInt64) async throws -> Receipt {
-        let answer: [UInt8]
+    /// Posts a signed message and verifies the receipt that comes back. When the first answer was lost on the way, and the repetition
+    /// is refused, the receipt is fetched from the device's log.
+    private func deliver(
+        _ message: SignedMessage, identity: PublicKey, network: UInt64, logLength: UInt32
+    ) async throws -> Receipt {
         do {
-            answer = try await probe.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+            return try await exchange(message, identity: identity, network: network)
         } catch let refusal as Refusal where Self.reasonsOfRepetition.contains(refusal.reason) {
-            // When the first answer was lost on the way, the repetition is refused: the receipt is in the log.
-            let receipt = try? await pastReceipt(of: .init(message), from: identity, network: network)
-            guard let receipt else { throw refusal }
+            let sent = KnownDevice.SentMessage(message, logLength: logLength)
+            guard let receipt = try? await pastReceipt(of: sent, from: identity, network: network) else { throw refusal }
             return receipt
         }
+    }
+
+    private func exchange(_ message: SignedMessage, identity: PublicKey, network: UInt64) async throws -> Receipt {
+        let answer = try await probe.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
         let receipt = try Receipt(verifying: answer, identity: identity, network: network)
         guard receipt.answers(message) else {
             throw Failure(

@@ -13,6 +13,15 @@ public actor CoAPClient {
         public var separateResponse = Duration.seconds(30)
 
         public init() {}
+
+        /// For a direct line: three tries, given up after about `total`. On a line of one's own there is nobody else to make room for,
+        /// and a person waits.
+        public init(total: Duration) {
+            retransmissions = 2
+            // Waits of 1, 2 and 4 parts, each stretched by 1.25 on average.
+            acknowledgement = total / 8.75
+            separateResponse = max(total, .seconds(1))
+        }
     }
 
     /// What the device is called in messages.

@@ -26,7 +26,7 @@ public enum SerialLine {
         guard tcgetattr(descriptor, &settings) == 0 else { throw refused(path, errno) }
         cfmakeraw(&settings)
         settings.c_cflag |= tcflag_t(CLOCAL | CREAD)
-        settings.c_cflag &= ~tcflag_t(CSTOPB | PARENB | Int32(bitPattern: 0x8000_0000))  // CRTSCTS
+        settings.c_cflag &= ~(tcflag_t(CSTOPB | PARENB) | 0x8000_0000)  // CRTSCTS
         guard let speed = speeds[baud], cfsetspeed(&settings, speed) == 0 else {
             throw Failure(.usage, "\(baud) baud is not a speed of serial lines", advice: "Use one of \(speeds.keys.sorted())")
         }

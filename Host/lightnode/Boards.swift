@@ -38,7 +38,8 @@ struct Boards: ParsableCommand, JSONCapable {
         }
 
         var description: String {
-            name.padding(toLength: 16, withPad: " ", startingAt: 0) + title + (emulated == "yes" ? "  [emulated]" : "  [\(emulated)]")
+            name.padding(toLength: 16, withPad: " ", startingAt: 0) + title
+                + (emulated == "yes" ? "  [emulated]" : "  [\(emulated)]")
         }
     }
 

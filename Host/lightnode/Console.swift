@@ -4,7 +4,7 @@ import ControlNode
 import Foundation
 import Transport
 
-struct Console: AsyncParsableCommand {
+struct Console: AsyncParsableCommand, JSONCapable {
     static let configuration = CommandConfiguration(
         abstract: "Talk to an owned device: type calls, get verified receipts.",
         discussion: """
@@ -18,6 +18,7 @@ struct Console: AsyncParsableCommand {
 
     @OptionGroup var device: DeviceOptions
     @OptionGroup var key: KeyOptions
+    @OptionGroup var output: Output
 
     func run() async throws {
         let home = try Home.standard()
@@ -38,7 +39,8 @@ struct Console: AsyncParsableCommand {
                 if line == "exit" || line == "quit" { break }
                 do { try await execute(line, node) } catch {
                     guard isInteractive else { throw error }
-                    print(ErrorReport(error))
+                    let report = ErrorReport(error)
+                    print(output.json ? Output.encoded(report) : report.description)
                 }
             }
             editor.close()
@@ -48,13 +50,12 @@ struct Console: AsyncParsableCommand {
     private func execute(_ line: String, _ node: RemoteNode) async throws {
         switch line {
         case "help": print(Self.help)
-        case "status": print(try await node.status())
-        case "devices": for device in try await node.devices() { print(device) }
-        case "history": for receipt in try await node.history() { print(receipt) }
+        case "status": output.show(try await node.status())
+        case "devices": output.show(list: try await node.devices(), empty: "no devices")
+        case "history": output.show(list: try await node.history(), empty: "no entries")
         default:
-            let receipt = try await node.send(try Call(parsing: line))
-            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-            print(ReceiptReport(receipt))
+            let receipt = try await node.perform(try Call(parsing: line))
+            output.show(ReceiptReport(receipt))
         }
     }
 
@@ -67,7 +68,7 @@ struct Console: AsyncParsableCommand {
 
     /// All that Tab can complete to: whole calls, without the arguments.
     static func completions(_ devices: [DeviceDescription]) -> [String] {
-        devices.flatMap { device in device.methods.map { "$('\(device.name)').\($0)(" } } + [
+        devices.flatMap { device in device.methods.map { "$('\(device.name)').\($0.name)(" } } + [
             "devices", "status", "history", "help", "exit",
         ]
     }

@@ -15,15 +15,22 @@ struct DeviceOptions: ParsableArguments {
     @Flag(help: "Show the device's log lines on standard error.")
     var logs = false
 
+    @Option(help: "Seconds after which a device that does not answer is given up.")
+    var timeout = 15.0
+
+    func validate() throws {
+        guard timeout > 0, timeout <= 3600 else { throw ValidationError("--timeout takes seconds from above 0 to 3600.") }
+    }
+
     /// Every way to reach a device that this program has.
-    static let finder = DeviceFinder([SerialSource()])
+    static let finder = DeviceFinder([EmulatedSource(), SerialSource()])
 
     /// Runs `body` with a connection to the device that is meant, and hangs up afterwards.
     func withClient<R>(_ body: (CoAPClient) async throws -> R) async throws -> R {
         let locator = try Self.finder.choose(device)
         let pipe = try await Self.finder.open(locator)
         let logs = logs
-        let client = CoAPClient(pipe, name: locator.description) { line in
+        let client = CoAPClient(pipe, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
             if logs { Output.standardError("[\(locator)] \(line)") }
         }
         do {

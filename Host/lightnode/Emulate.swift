@@ -47,7 +47,9 @@ struct Emulate: ParsableCommand, JSONCapable {
     func run() throws {
         let boards = EmulatedBoards()
         if list {
-            output.show(list: try boards.names.map { Line(try boards.record($0), isOn: boards.isRunning($0)) }, empty: "no emulated boards")
+            output.show(
+                list: try boards.names.map { Line(try boards.record($0), isOn: boards.isRunning($0)) },
+                empty: "no emulated boards")
         } else if let stop {
             try boards.stop(stop)
             output.show(Done(name: stop, did: "stopped; its flash is saved"))
@@ -69,7 +71,8 @@ struct Emulate: ParsableCommand, JSONCapable {
 
     private func start(_ boards: EmulatedBoards) throws {
         guard let kind = board ?? name.flatMap({ try? boards.record($0).board.name }) else {
-            throw EmulationError("no board is named. Name one: --board \(try BoardCatalogue().names.joined(separator: " or --board ")).")
+            throw EmulationError(
+                "no board is named. Name one: --board \(try BoardCatalogue().names.joined(separator: " or --board ")).")
         }
         let name = name ?? kind
         if detach {

@@ -69,7 +69,7 @@ struct ErrorReport: Encodable, CustomStringConvertible {
             self.init("the device refused (\(refusal.reason))\(detail)", advice: refusal.advice, reason: refusal.reason, .refused)
         case let notDone as NotDone:
             self.init(
-                "the device took the command, but: \(notDone.receipt)", advice: notDone.receipt.outcome.explanation,
+                "the device took the command, but: \(notDone.receipt)", advice: notDone.advice,
                 reason: notDone.receipt.outcome.description, .notDone)
         case let syntax as CallSyntaxError:
             self.init(

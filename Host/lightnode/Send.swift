@@ -34,9 +34,8 @@ struct Send: AsyncParsableCommand, JSONCapable {
         let call = try Call(parsing: call)
         let controller = try key.controller()
         try await device.withClient { client in
-            let receipt = try await RemoteNode(client, controller: controller).send(
+            let receipt = try await RemoteNode(client, controller: controller).perform(
                 call, as: state ? .state : .command, fresh: fresh, expires: expires.map { Date(timeIntervalSinceNow: $0) })
-            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
             output.show(ReceiptReport(receipt))
         }
     }

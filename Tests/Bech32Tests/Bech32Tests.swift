@@ -3,26 +3,32 @@ import Bech32
 import CodecSupport
 import Testing
 
-@Test("Valid strings of BIP 350 are accepted", arguments: [
-    ("A1LQFN3A", 1), ("a1lqfn3a", 1), ("an83characterlonghumanreadablepartthatcontainsthetheexcludedcharactersbioandnumber11sg7hg6", 83),
-    ("abcdef1l7aum6echk45nj3s0wdvt2fg8x9yrzpqzd3ryx", 6),
-    ("11llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllludsr8", 1),
-    ("split1checkupstagehandshakeupstreamerranterredcaperredlc445v", 5), ("?1v759aa", 1),
-    ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", 2),
-])
+@Test(
+    "Valid strings of BIP 350 are accepted",
+    arguments: [
+        ("A1LQFN3A", 1), ("a1lqfn3a", 1),
+        ("an83characterlonghumanreadablepartthatcontainsthetheexcludedcharactersbioandnumber11sg7hg6", 83),
+        ("abcdef1l7aum6echk45nj3s0wdvt2fg8x9yrzpqzd3ryx", 6),
+        ("11llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllludsr8", 1),
+        ("split1checkupstagehandshakeupstreamerranterredcaperredlc445v", 5), ("?1v759aa", 1),
+        ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", 2),
+    ])
 func valid(text: String, prefixLength: Int) throws {
     #expect(try Bech32.verify(Array(text.utf8).span.bytes) == prefixLength)
 }
 
-@Test("Invalid strings of BIP 350 are refused, and so are those of BIP 173 (the older checksum)", arguments: [
-    (" 1xj0phk", Bech32Error.invalidCharacter), ("\u{7f}1g6xzxy", .invalidCharacter),
-    ("an84characterslonghumanreadablepartthatcontainsthetheexcludedcharactersbioandnumber11d6pts4", .length),
-    ("qyrz8wqd2c9m", .noSeparator), ("1qyrz8wqd2c9m", .noSeparator), ("y1b0jsk6g", .invalidCharacter), ("lt1igcx5c0", .invalidCharacter),
-    ("in1muywd", .noSeparator), ("mm1crxm3i", .invalidCharacter), ("au1s5cgom", .invalidCharacter), ("M1VUXWEZ", .checksum),
-    ("16plkw9", .length), ("1p2gdwpf", .noSeparator), ("a12uel5l", .checksum), ("?1ezyfcl", .checksum),
-    ("abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw", .checksum), ("a1lQfn3a", .mixedCase), ("", .length), ("1", .length),
-    ("é1lqfn3a", .invalidCharacter),
-])
+@Test(
+    "Invalid strings of BIP 350 are refused, and so are those of BIP 173 (the older checksum)",
+    arguments: [
+        (" 1xj0phk", Bech32Error.invalidCharacter), ("\u{7f}1g6xzxy", .invalidCharacter),
+        ("an84characterslonghumanreadablepartthatcontainsthetheexcludedcharactersbioandnumber11d6pts4", .length),
+        ("qyrz8wqd2c9m", .noSeparator), ("1qyrz8wqd2c9m", .noSeparator), ("y1b0jsk6g", .invalidCharacter),
+        ("lt1igcx5c0", .invalidCharacter),
+        ("in1muywd", .noSeparator), ("mm1crxm3i", .invalidCharacter), ("au1s5cgom", .invalidCharacter), ("M1VUXWEZ", .checksum),
+        ("16plkw9", .length), ("1p2gdwpf", .noSeparator), ("a12uel5l", .checksum), ("?1ezyfcl", .checksum),
+        ("abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw", .checksum), ("a1lQfn3a", .mixedCase), ("", .length), ("1", .length),
+        ("é1lqfn3a", .invalidCharacter),
+    ])
 func invalid(text: String, reason: Bech32Error) {
     #expect(throws: reason) { try Bech32.verify(Array(text.utf8).span.bytes) }
 }

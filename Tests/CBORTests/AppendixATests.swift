@@ -16,15 +16,19 @@ let deterministicExamples = """
 
 /// Encodings of appendix A of the same values in longer forms, or of indefinite length.
 let otherExamples: [(String, CBORError)] = [
-    ("fa7f800000", .notShortest), ("fa7fc00000", .notShortest), ("faff800000", .notShortest), ("fb7ff0000000000000", .notShortest),
+    ("fa7f800000", .notShortest), ("fa7fc00000", .notShortest), ("faff800000", .notShortest),
+    ("fb7ff0000000000000", .notShortest),
     ("fb7ff8000000000000", .notShortest), ("fbfff0000000000000", .notShortest), ("5f42010243030405ff", .indefiniteLength),
     ("7f657374726561646d696e67ff", .indefiniteLength), ("9fff", .indefiniteLength), ("9f018202039f0405ffff", .indefiniteLength),
-    ("9f01820203820405ff", .indefiniteLength), ("83018202039f0405ff", .indefiniteLength), ("83019f0203ff820405", .indefiniteLength),
-    ("9f0102030405060708090a0b0c0d0e0f101112131415161718181819ff", .indefiniteLength), ("bf61610161629f0203ffff", .indefiniteLength),
+    ("9f01820203820405ff", .indefiniteLength), ("83018202039f0405ff", .indefiniteLength),
+    ("83019f0203ff820405", .indefiniteLength),
+    ("9f0102030405060708090a0b0c0d0e0f101112131415161718181819ff", .indefiniteLength),
+    ("bf61610161629f0203ffff", .indefiniteLength),
     ("826161bf61626163ff", .indefiniteLength), ("bf6346756ef563416d7421ff", .indefiniteLength),
 ]
 
-@Test("Every deterministic example of RFC 8949 appendix A is read and written back byte for byte", arguments: deterministicExamples)
+@Test(
+    "Every deterministic example of RFC 8949 appendix A is read and written back byte for byte", arguments: deterministicExamples)
 func appendixARoundTrip(example: String) throws {
     let bytes = hex(example)
     #expect(try transcode(bytes) == bytes)

@@ -15,27 +15,36 @@ func isText(_ bytes: [UInt8]) -> Bool { isUTF8(bytes.span.bytes) }
 
 @Suite("The CBOR reader refuses")
 struct ReaderRefusals {
-    @Test("integers and lengths in longer than shortest form", arguments: [
-        "1800", "1817", "190000", "1900ff", "1a00000000", "1a0000ffff", "1b0000000000000000", "1b00000000ffffffff", "3800", "3900ff",
-        "580100", "780161", "980100", "b8010000", "d80100", "5900010a", "d9001700",
-    ])
+    @Test(
+        "integers and lengths in longer than shortest form",
+        arguments: [
+            "1800", "1817", "190000", "1900ff", "1a00000000", "1a0000ffff", "1b0000000000000000", "1b00000000ffffffff", "3800",
+            "3900ff",
+            "580100", "780161", "980100", "b8010000", "d80100", "5900010a", "d9001700",
+        ])
     func notShortest(example: String) {
         #expect(throws: CBORError.notShortest) { try validate(example) }
     }
 
-    @Test("map keys out of order or twice, at any depth and of any type", arguments: [
-        "a201000100", "a202000100", "a220000100", "a2616200616100", "a261610061610a", "a2616100600a", "a2610100200a", "8181a202000100",
-        "a201a20000000000", "c1a201000100", "a2f50001f4", "a1a2020001000a",
-    ])
+    @Test(
+        "map keys out of order or twice, at any depth and of any type",
+        arguments: [
+            "a201000100", "a202000100", "a220000100", "a2616200616100", "a261610061610a", "a2616100600a", "a2610100200a",
+            "8181a202000100",
+            "a201a20000000000", "c1a201000100", "a2f50001f4", "a1a2020001000a",
+        ])
     func keyOrder(example: String) {
         #expect(throws: CBORError.keyOrder) { try validate(example) }
         #expect(throws: CBORError.keyOrder) { _ = try transcode(hex(example)) }
     }
 
-    @Test("text that is not UTF-8", arguments: [
-        "6180", "61c3", "62c328", "62c080", "62c1bf", "63e08080", "63e09fbf", "63eda080", "63edbfbf", "64f0808080", "64f08fbfbf",
-        "64f4908080", "64f5808080", "61ff", "63e282", "62e282", "64f09f98", "63f09f98",
-    ])
+    @Test(
+        "text that is not UTF-8",
+        arguments: [
+            "6180", "61c3", "62c328", "62c080", "62c1bf", "63e08080", "63e09fbf", "63eda080", "63edbfbf", "64f0808080",
+            "64f08fbfbf",
+            "64f4908080", "64f5808080", "61ff", "63e282", "62e282", "64f09f98", "63f09f98",
+        ])
     func invalidText(example: String) {
         #expect(throws: CBORError.self) { try validate(example) }
     }
@@ -137,9 +146,10 @@ func mapReading() throws {
         }
     }
     try reader.finish()
-    #expect(seen == [
-        "audience a", "int 300", "int -1", "node 7", "other 3affffffff", "other 4101", "other 656f74686572", "refusal 5",
-    ])
+    #expect(
+        seen == [
+            "audience a", "int 300", "int -1", "node 7", "other 3affffffff", "other 4101", "other 656f74686572", "refusal 5",
+        ])
 }
 
 @Test("A sequence of items is read one by one until the end")

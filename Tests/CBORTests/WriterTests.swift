@@ -35,7 +35,11 @@ func wrappedBytes() throws {
             $0.endBytes(mark)
             $0.uint(2)
         }
-        #expect(wrapped == CBOR.encode { $0.uint(1); $0.bytes(content); $0.uint(2) })
+        #expect(
+            wrapped
+                == CBOR.encode {
+                    $0.uint(1); $0.bytes(content); $0.uint(2)
+                })
     }
 }
 

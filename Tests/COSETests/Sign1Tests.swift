@@ -54,7 +54,8 @@ func sigStructure() throws {
 func domainSeparation() throws {
     let message = sign1(payload: hex("a10102"))
     let contexts = [
-        COSEContext(network: 1, type: "command"), COSEContext(network: 1, type: "state"), COSEContext(network: 2, type: "command"),
+        COSEContext(network: 1, type: "command"), COSEContext(network: 1, type: "state"),
+        COSEContext(network: 2, type: "command"),
         COSEContext(network: .max, type: "12345678901234567890123"),
     ]
     let all = try contexts.map { try signedBytes(message, $0) }
@@ -62,22 +63,30 @@ func domainSeparation() throws {
     for bytes in all { try CBOR.validate(bytes.span.bytes) }
 }
 
-@Test("Other shapes of COSE_Sign1 are refused, each for its reason", arguments: [
-    ("the example of RFC 9052 appendix C.2.1 (ES256, kid)", COSEError.headers, """
-        d28443a10126a10442313154546869732069732074686520636f6e74656e742e58408eb33e4ca31d1c465ab05aac34cc6b23d58fef5c083106c4d25a91
-        aef0b0117e2af9a291aa32e14ab834dc56ed2a223444547e01f11d3b0916e5a4c345cacb36
-        """),
-    ("no tag", .notSign1, "8443a10127a0 40 5840"), ("CWT tag", .notSign1, "d83d d2 84 43a10127a0 40 5840"),
-    ("COSE_Mac0", .notSign1, "d18443a10127a0 40 5840"), ("array of 3", .notSign1, "d28343a10127a0 40 5840"),
-    ("alg in longer form", .headers, "d28444a1013807a0 40 5840"), ("ES256", .headers, "d28443a10126a0 40 5840"),
-    ("empty protected header", .headers, "d28440a0 40 5840"), ("unprotected alg", .headers, "d28443a10127a10127 40 5840"),
-    ("indefinite array", .notSign1, "d29f43a10127a0 40 5840"), ("detached payload", .payload, "d28443a10127a0 f6 5840"),
-    ("payload not a byte string", .payload, "d28443a10127a0 a0 5840"), ("payload length in longer form", .payload, "d28443a10127a0 5800 5840"),
-    ("payload in chunks", .payload, "d28443a10127a0 5f40ff 5840"), ("payload longer than the message", .payload, "d28443a10127a0 5b7fffffffffffffff 5840"),
-    ("signature of 63", .signature, "d28443a10127a0 40 583f"), ("signature of 65", .signature, "d28443a10127a0 40 5841 00"),
-    ("signature length in longer form", .signature, "d28443a10127a0 40 590040"), ("signature a text", .signature, "d28443a10127a0 40 7840"),
-    ("a byte too many", .trailingBytes, "d28443a10127a0 40 5840 00"), ("nothing", .notSign1, ""),
-])
+@Test(
+    "Other shapes of COSE_Sign1 are refused, each for its reason",
+    arguments: [
+        (
+            "the example of RFC 9052 appendix C.2.1 (ES256, kid)", COSEError.headers,
+            """
+            d28443a10126a10442313154546869732069732074686520636f6e74656e742e58408eb33e4ca31d1c465ab05aac34cc6b23d58fef5c083106c4d25a91
+            aef0b0117e2af9a291aa32e14ab834dc56ed2a223444547e01f11d3b0916e5a4c345cacb36
+            """
+        ),
+        ("no tag", .notSign1, "8443a10127a0 40 5840"), ("CWT tag", .notSign1, "d83d d2 84 43a10127a0 40 5840"),
+        ("COSE_Mac0", .notSign1, "d18443a10127a0 40 5840"), ("array of 3", .notSign1, "d28343a10127a0 40 5840"),
+        ("alg in longer form", .headers, "d28444a1013807a0 40 5840"), ("ES256", .headers, "d28443a10126a0 40 5840"),
+        ("empty protected header", .headers, "d28440a0 40 5840"), ("unprotected alg", .headers, "d28443a10127a10127 40 5840"),
+        ("indefinite array", .notSign1, "d29f43a10127a0 40 5840"), ("detached payload", .payload, "d28443a10127a0 f6 5840"),
+        ("payload not a byte string", .payload, "d28443a10127a0 a0 5840"),
+        ("payload length in longer form", .payload, "d28443a10127a0 5800 5840"),
+        ("payload in chunks", .payload, "d28443a10127a0 5f40ff 5840"),
+        ("payload longer than the message", .payload, "d28443a10127a0 5b7fffffffffffffff 5840"),
+        ("signature of 63", .signature, "d28443a10127a0 40 583f"), ("signature of 65", .signature, "d28443a10127a0 40 5841 00"),
+        ("signature length in longer form", .signature, "d28443a10127a0 40 590040"),
+        ("signature a text", .signature, "d28443a10127a0 40 7840"),
+        ("a byte too many", .trailingBytes, "d28443a10127a0 40 5840 00"), ("nothing", .notSign1, ""),
+    ])
 func otherShapes(name: String, reason: COSEError, start: String) {
     let isExample = start.hasPrefix("d28443a10126a1")
     let bytes = hex(start) + (isExample ? [] : signature)
@@ -129,12 +138,15 @@ func keys() throws {
     try reader.finish()
 }
 
-@Test("Other keys are refused", arguments: [
-    ("X25519", "a3 01 01 20 04 21 5820"), ("EC2", "a3 01 02 20 06 21 5820"), ("with a kid", "a4 01 01 02 41aa 20 06 21 5820"),
-    ("with the private key", "a4 01 01 20 06 21 5820"), ("31 bytes", "a3 01 01 20 06 21 581f"), ("33 bytes", "a3 01 01 20 06 21 5821 00"),
-    ("unsorted", "a3 20 06 01 01 21 5820"), ("no curve", "a2 01 01 21 5820"), ("y instead of x", "a3 01 01 20 06 22 5820"),
-    ("longer form", "a3 01 1801 20 06 21 5820"), ("as text", "a3 01 01 20 06 21 7820"), ("no map", "83 01 06 5820"),
-])
+@Test(
+    "Other keys are refused",
+    arguments: [
+        ("X25519", "a3 01 01 20 04 21 5820"), ("EC2", "a3 01 02 20 06 21 5820"), ("with a kid", "a4 01 01 02 41aa 20 06 21 5820"),
+        ("with the private key", "a4 01 01 20 06 21 5820"), ("31 bytes", "a3 01 01 20 06 21 581f"),
+        ("33 bytes", "a3 01 01 20 06 21 5821 00"),
+        ("unsorted", "a3 20 06 01 01 21 5820"), ("no curve", "a2 01 01 21 5820"), ("y instead of x", "a3 01 01 20 06 22 5820"),
+        ("longer form", "a3 01 1801 20 06 21 5820"), ("as text", "a3 01 01 20 06 21 7820"), ("no map", "83 01 06 5820"),
+    ])
 func otherKeys(name: String, start: String) {
     let bytes = hex(start) + [UInt8](0..<32)
     var reader = CBORReader(bytes.span.bytes)

@@ -12,7 +12,9 @@ func optionList(_ message: borrowing CoAPMessage) -> [String] {
     return list
 }
 
-func write(_ body: (inout CoAPWriter) -> Void, type: CoAPType, code: CoAPCode, id: UInt16, token: CoAPToken = CoAPToken()) throws -> [UInt8] {
+func write(_ body: (inout CoAPWriter) -> Void, type: CoAPType, code: CoAPCode, id: UInt16, token: CoAPToken = CoAPToken()) throws
+    -> [UInt8]
+{
     var buffer = [UInt8](repeating: 0, count: 2048)
     var writer = CoAPWriter(buffer.mutableSpan, type: type, code: code, id: id, token: token)
     body(&writer)
@@ -41,7 +43,9 @@ func appendixA() throws {
     // Figure 17: the same with token 0x20.
     let withToken = hex("41 01 7d35 20 bb") + Array("temperature".utf8)
     #expect(try CoAPMessage(withToken.span.bytes).token == CoAPToken(0x20, count: 1))
-    #expect(try write({ $0.path("temperature") }, type: .confirmable, code: .get, id: 0x7d35, token: CoAPToken(0x20, count: 1)) == withToken)
+    #expect(
+        try write({ $0.path("temperature") }, type: .confirmable, code: .get, id: 0x7d35, token: CoAPToken(0x20, count: 1))
+            == withToken)
     // Figure 19: the empty acknowledgement; a ping; its reset.
     #expect(try write({ _ in }, type: .acknowledgement, code: .empty, id: 0x7d38) == hex("60 00 7d38"))
     let ping = try CoAPMessage(hex("40 00 1234").span.bytes)
@@ -63,21 +67,26 @@ func optionForms() throws {
     }
 }
 
-@Test("What does not follow the message format is refused", arguments: [
-    ("nothing", CoAPError.truncated, ""), ("three bytes", .truncated, "400112"), ("version 0", .version, "00011234"),
-    ("version 2", .version, "80011234"), ("version 3", .version, "c0011234"), ("token of 9", .tokenLength, "49011234010203040506070809"),
-    ("token length 15", .tokenLength, "4f011234"), ("token cut off", .truncated, "4401123401020"+"3"),
-    ("class 1", .reservedCode, "40201234"), ("class 3", .reservedCode, "40601234"), ("class 6", .reservedCode, "40c01234"),
-    ("class 7", .reservedCode, "40e11234"), ("empty with a token", .emptyNotEmpty, "4100123420"),
-    ("empty with an option", .emptyNotEmpty, "400012346000"), ("empty with a payload", .emptyNotEmpty, "40001234ff01"),
-    ("marker without payload", .emptyPayload, "40011234ff"), ("marker after an option, without payload", .emptyPayload, "40011234b161ff"),
-    ("option delta 15", .option, "40011234f0"), ("option length 15", .option, "400112340f"), ("option number above 65535", .option, "40011234e0ffff"),
-    ("option numbers that add up to above 65535", .option, "40011234e0fef120"),
-    ("option value cut off", .truncated, "40011234b361"), ("one-byte delta cut off", .truncated, "40011234d0"),
-    ("two-byte delta cut off", .truncated, "40011234e000"), ("two-byte length cut off", .truncated, "400112340e00"),
-    ("option length beyond the end", .truncated, "400112340effff"), ("request in an acknowledgement", .typeCode, "60011234"),
-    ("request in a reset", .typeCode, "70011234"), ("response in a reset", .typeCode, "70451234"),
-])
+@Test(
+    "What does not follow the message format is refused",
+    arguments: [
+        ("nothing", CoAPError.truncated, ""), ("three bytes", .truncated, "400112"), ("version 0", .version, "00011234"),
+        ("version 2", .version, "80011234"), ("version 3", .version, "c0011234"),
+        ("token of 9", .tokenLength, "49011234010203040506070809"),
+        ("token length 15", .tokenLength, "4f011234"), ("token cut off", .truncated, "4401123401020" + "3"),
+        ("class 1", .reservedCode, "40201234"), ("class 3", .reservedCode, "40601234"), ("class 6", .reservedCode, "40c01234"),
+        ("class 7", .reservedCode, "40e11234"), ("empty with a token", .emptyNotEmpty, "4100123420"),
+        ("empty with an option", .emptyNotEmpty, "400012346000"), ("empty with a payload", .emptyNotEmpty, "40001234ff01"),
+        ("marker without payload", .emptyPayload, "40011234ff"),
+        ("marker after an option, without payload", .emptyPayload, "40011234b161ff"),
+        ("option delta 15", .option, "40011234f0"), ("option length 15", .option, "400112340f"),
+        ("option number above 65535", .option, "40011234e0ffff"),
+        ("option numbers that add up to above 65535", .option, "40011234e0fef120"),
+        ("option value cut off", .truncated, "40011234b361"), ("one-byte delta cut off", .truncated, "40011234d0"),
+        ("two-byte delta cut off", .truncated, "40011234e000"), ("two-byte length cut off", .truncated, "400112340e00"),
+        ("option length beyond the end", .truncated, "400112340effff"), ("request in an acknowledgement", .typeCode, "60011234"),
+        ("request in a reset", .typeCode, "70011234"), ("response in a reset", .typeCode, "70451234"),
+    ])
 func refused(name: String, reason: CoAPError, text: String) {
     #expect(throws: reason, "\(name)") { _ = try CoAPMessage(hex(text).span.bytes) }
 }
@@ -146,10 +155,16 @@ func overflow() throws {
 @Test("Options out of order are a fault of the caller that shows")
 func optionOrder() {
     #expect(throws: CoAPError.optionOrder) {
-        try write({ $0.contentFormat(60); $0.path("a") }, type: .confirmable, code: .get, id: 1)
+        try write(
+            {
+                $0.contentFormat(60); $0.path("a")
+            }, type: .confirmable, code: .get, id: 1)
     }
     #expect(throws: CoAPError.optionOrder) {
-        try write({ $0.payload([UInt8(1)].span.bytes); $0.option(60, uint: 1) }, type: .confirmable, code: .get, id: 1)
+        try write(
+            {
+                $0.payload([UInt8(1)].span.bytes); $0.option(60, uint: 1)
+            }, type: .confirmable, code: .get, id: 1)
     }
 }
 
@@ -173,6 +188,18 @@ func payloadInPlace() throws {
             $0.endPayload(count)
         }, type: .acknowledgement, code: .content, id: 2)
     #expect(empty == hex("60 45 0002 c13c"))
+}
+
+@Test("Only a malformed confirmable message gets a reset")
+func resets() {
+    let cases: [(String, UInt16?)] = [
+        ("4f01123400", 0x1234), ("40201234", 0x1234), ("400112", nil), ("", nil), ("50011234ff", nil), ("60011234", nil),
+        ("70011234", nil), ("00011234", nil), ("c0011234", nil),
+    ]
+    for (text, id) in cases {
+        let bytes = hex(text)
+        #expect(CoAPMessage.idToReset(bytes.span.bytes) == id, "\(text)")
+    }
 }
 
 @Test("Tokens compare by length and bytes")

@@ -22,9 +22,12 @@ func options(_ body: (inout CoAPWriter) -> Void) throws -> CoAPRequest {
 @Test("A path matches segment by segment")
 func paths() throws {
     let cases: [(StaticString, StaticString, Bool)] = [
-        ("status", "status", true), ("status", "statu", false), ("status", "statuses", false), (".well-known/core", ".well-known/core", true),
-        (".well-known/core", ".well-known", false), (".well-known", ".well-known/core", false), ("", "", true), ("a", "", false), ("", "a", false),
-        ("devices/led/on", "devices/led/on", true), ("devices/led/on", "devices/led", false), ("devices//on", "devices/led/on", false),
+        ("status", "status", true), ("status", "statu", false), ("status", "statuses", false),
+        (".well-known/core", ".well-known/core", true),
+        (".well-known/core", ".well-known", false), (".well-known", ".well-known/core", false), ("", "", true), ("a", "", false),
+        ("", "a", false),
+        ("devices/led/on", "devices/led/on", true), ("devices/led/on", "devices/led", false),
+        ("devices//on", "devices/led/on", false),
     ]
     for (sent, wanted, expected) in cases {
         let bytes = try request { $0.path(sent) }
@@ -34,20 +37,26 @@ func paths() throws {
     let slash = try request { $0.option(11, Array(".well-known/core".utf8).span.bytes) }
     #expect(try !hasPath(slash, ".well-known/core"))
     // Nor is an empty last segment nothing.
-    let trailing = try request { $0.path("status"); $0.option(11, [UInt8]().span.bytes) }
+    let trailing = try request {
+        $0.path("status"); $0.option(11, [UInt8]().span.bytes)
+    }
     #expect(try !hasPath(trailing, "status"))
 }
 
 @Test("Query parameters are found by name; numbers are decimal and fit 32 bits")
 func queries() throws {
     func number(_ query: String) throws -> UInt32? {
-        let bytes = try request { $0.option(15, Array("x=1".utf8).span.bytes); $0.option(15, Array(query.utf8).span.bytes) }
+        let bytes = try request {
+            $0.option(15, Array("x=1".utf8).span.bytes); $0.option(15, Array(query.utf8).span.bytes)
+        }
         return try CoAPMessage(bytes.span.bytes).queryNumber("from")
     }
     #expect(try number("from=0") == 0)
     #expect(try number("from=70000") == 70000)
     #expect(try number("from=4294967295") == .max)
-    for query in ["from=4294967296", "from=99999999999", "from=", "from", "from=-1", "from= 1", "from=1a", "fron=1", "from2=1", "FROM=1"] {
+    for query in [
+        "from=4294967296", "from=99999999999", "from=", "from", "from=-1", "from= 1", "from=1a", "fron=1", "from2=1", "FROM=1",
+    ] {
         #expect(try number(query) == nil, "\(query)")
     }
     for value: UInt32 in [0, 9, 10, 99, 100, 70000, .max] {
@@ -83,9 +92,14 @@ func gathering() throws {
     #expect(try options { $0.option(2052, uint: 0) }.badOption == nil)
     #expect(try options { $0.option(CoAPOptionNumber.ifMatch, uint: 0) }.badOption == 1)
     #expect(try options { $0.option(CoAPOptionNumber.proxyURI, [UInt8]("coap://x".utf8).span.bytes) }.badOption == 35)
-    #expect(try options { $0.option(17, uint: 60); $0.option(17, uint: 60) }.badOption == 17)
+    #expect(
+        try options {
+            $0.option(17, uint: 60); $0.option(17, uint: 60)
+        }.badOption == 17)
     #expect(try options { $0.option(17, uint: 65536) }.badOption == 17)
-    let elective = try options { $0.contentFormat(60); $0.contentFormat(18) }
+    let elective = try options {
+        $0.contentFormat(60); $0.contentFormat(18)
+    }
     #expect(elective.badOption == nil && elective.contentFormat == 60)
     #expect(try options { $0.option(6, uint: 1 << 24) }.observe == nil)
     #expect(try options { $0.option(23, uint: 7) }.badOption == 23)
@@ -159,8 +173,9 @@ func links() throws {
 func problems() throws {
     let problem = CoAPProblem(title: "wrong-epoch", detail: "bind again", code: 12, expected: 3)
     let bytes = CBOR.encode { problem.write(to: &$0) }
-    #expect(bytes == hex("a3 20") + [0x6b] + Array("wrong-epoch".utf8) + hex("21 6a") + Array("bind again".utf8)
-        + hex("78 1a") + Array("tag:lightnode,2026:refusal".utf8) + hex("a2 00 0c 01 03"))
+    #expect(
+        bytes == hex("a3 20") + [0x6b] + Array("wrong-epoch".utf8) + hex("21 6a") + Array("bind again".utf8)
+            + hex("78 1a") + Array("tag:lightnode,2026:refusal".utf8) + hex("a2 00 0c 01 03"))
     try CBOR.validate(bytes.span.bytes)
     let view = try CoAPProblemView(bytes.span.bytes)
     #expect(String(decoding: view.title.array, as: UTF8.self) == "wrong-epoch")
@@ -172,7 +187,8 @@ func problems() throws {
         $0.map(4)
         $0.key(-1); $0.text("t" as StaticString)
         $0.key(-4); $0.uint(132)
-        $0.text("tag:lightnode,2026:refusal" as StaticString); $0.map(2); $0.key(0); $0.uint(1); $0.key(1); $0.text("x" as StaticString)
+        $0.text("tag:lightnode,2026:refusal" as StaticString); $0.map(2); $0.key(0); $0.uint(1); $0.key(1);
+        $0.text("x" as StaticString)
         $0.text("tag:example.org,2026:something" as StaticString); $0.map(0)
     }
     let other = try CoAPProblemView(foreign.span.bytes)

@@ -15,7 +15,9 @@ extension FlashStore where Flash: ~Copyable {
         guard let count = try read(key, into: &span) else { return nil }
         return Array(bytes[0..<count])
     }
-    mutating func put(_ key: UInt8, _ value: [UInt8], secret: Bool = false) throws(StoreError) { try put(key, value.span, secret: secret) }
+    mutating func put(_ key: UInt8, _ value: [UInt8], secret: Bool = false) throws(StoreError) {
+        try put(key, value.span, secret: secret)
+    }
 
     /// Begins an entry, in a new page when that is needed.
     mutating func log(_ sequence: UInt64, signer: UInt8 = 0, summary: [UInt8] = []) throws(StoreError) -> UInt32 {
@@ -120,7 +122,9 @@ struct BasicTests {
         var last: UInt32 = 0
         for number in 1...2000 as ClosedRange<UInt64> {
             last = try store.log(number << 40, signer: 7, summary: [UInt8(truncatingIfNeeded: number), 1, 2])
-            if number % 2 == 0 { try store.complete(last, outcome: ([1, 2, 3, 4, 5, UInt8(truncatingIfNeeded: number)] as [UInt8]).span) }
+            if number % 2 == 0 {
+                try store.complete(last, outcome: ([1, 2, 3, 4, 5, UInt8(truncatingIfNeeded: number)] as [UInt8]).span)
+            }
         }
         store = FlashStore(flash, layout: microbitLayout)
         try store.mount()

@@ -3,9 +3,12 @@ import Foundation
 import FuzzProperties
 import Testing
 
-private let corpus = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fuzz/Corpus")
+private let corpus = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
+    path: "Fuzz/Corpus")
 
-@Test("Every input of the corpus, each prefix of it and each single bit changed holds the decoder's property", arguments: FuzzProperty.all)
+@Test(
+    "Every input of the corpus, each prefix of it and each single bit changed holds the decoder's property",
+    arguments: FuzzProperty.all)
 func replay(property: FuzzProperty) throws {
     let folder = corpus.appending(path: property.name)
     let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)

@@ -140,7 +140,9 @@ public final class SimulatedNOR<let unit: Int>: NORFlash {
             violations.append("unaligned program of page \(page) at \(offset), \(count) bytes")
             throw .unaligned
         }
-        for start in stride(from: 0, to: count, by: unit) { try program(unitAt: starts[page] + offset + start, page, bytes, start) }
+        for start in stride(from: 0, to: count, by: unit) {
+            try program(unitAt: starts[page] + offset + start, page, bytes, start)
+        }
     }
 
     private func program(unitAt at: Int, _ page: Int, _ data: RawSpan, _ start: Int) throws(FlashError) {

@@ -1,7 +1,8 @@
 // Slipmux: frames survive whatever the wire does to their neighbours.
 import CodecSupport
-@testable import Slipmux
 import Testing
+
+@testable import Slipmux
 
 func frame(_ message: [UInt8]) -> [UInt8] {
     var wire: [UInt8] = []
@@ -77,15 +78,20 @@ func roundTrips() {
     #expect(receive(wire) == sent)
 }
 
-@Test("Each kind of bad frame is dropped, counted once, and does not touch its neighbours", arguments: [
-    ("garbage before the first END", "414243 c0", \SlipmuxDrops.unknownType), ("an IPv6 packet", "c0 60000000 c0", \.unknownType),
-    ("an IPv4 packet", "c0 45000000 c0", \.unknownType), ("an unknown type", "c0 01020304 c0", \.unknownType),
-    ("a wrong FCS", "c0 a9 48656c6c6f20576f726c6421 49fe c0", \.badCheck), ("the FCS swapped", "c0 a9 48656c6c6f20576f726c6421 ff49 c0", \.badCheck),
-    ("a lost byte", "c0 a9 48656c6c6f20576f726c64 49ff c0", \.badCheck), ("no FCS", "c0 a9 c0", \.badCheck), ("half an FCS", "c0 a9 48 c0", \.badCheck),
-    ("a wrong escape", "c0 a9 db00 c0", \.malformed), ("a doubled escape", "c0 a9 dbdb c0", \.malformed),
-    ("an abort", "c0 a9 48656c6c6f dbc0", \.malformed), ("an abort in a text", "c0 0a 48656c6c6f dbc0", \.malformed),
-    ("a lone escape", "c0 dbc0", \.malformed),
-] as [(String, String, KeyPath<SlipmuxDrops, UInt32> & Sendable)])
+@Test(
+    "Each kind of bad frame is dropped, counted once, and does not touch its neighbours",
+    arguments: [
+        ("garbage before the first END", "414243 c0", \SlipmuxDrops.unknownType),
+        ("an IPv6 packet", "c0 60000000 c0", \.unknownType),
+        ("an IPv4 packet", "c0 45000000 c0", \.unknownType), ("an unknown type", "c0 01020304 c0", \.unknownType),
+        ("a wrong FCS", "c0 a9 48656c6c6f20576f726c6421 49fe c0", \.badCheck),
+        ("the FCS swapped", "c0 a9 48656c6c6f20576f726c6421 ff49 c0", \.badCheck),
+        ("a lost byte", "c0 a9 48656c6c6f20576f726c64 49ff c0", \.badCheck), ("no FCS", "c0 a9 c0", \.badCheck),
+        ("half an FCS", "c0 a9 48 c0", \.badCheck),
+        ("a wrong escape", "c0 a9 db00 c0", \.malformed), ("a doubled escape", "c0 a9 dbdb c0", \.malformed),
+        ("an abort", "c0 a9 48656c6c6f dbc0", \.malformed), ("an abort in a text", "c0 0a 48656c6c6f dbc0", \.malformed),
+        ("a lone escape", "c0 dbc0", \.malformed),
+    ] as [(String, String, KeyPath<SlipmuxDrops, UInt32> & Sendable)])
 func badFrames(name: String, wire: String, counter: KeyPath<SlipmuxDrops, UInt32> & Sendable) {
     let good = Array("before and after".utf8)
     // A frame after garbage without END is part of the garbage; so the garbage comes first.

@@ -39,6 +39,7 @@ uint32_t startup_stack_high_water(void);
 uint32_t startup_stack_size(void);
 
 static inline uint32_t startup_store_address(void) { return (uint32_t)(uintptr_t)__store_start; }
+static inline uint32_t startup_stack_limit(void) { return (uint32_t)(uintptr_t)__stack_limit; }
 static inline uint32_t startup_stack_top(void) { return (uint32_t)(uintptr_t)__stack_top; }
 static inline uint32_t startup_image_end(void) { return (uint32_t)(uintptr_t)__image_end; }
 static inline void startup_wait_for_interrupt(void) { __asm volatile("wfi" ::: "memory"); }

@@ -25,8 +25,11 @@ public struct KnownDevice: Hashable, Codable, Sendable {
         public let sequence: UInt64
         /// `SignedMessage.hash`, hexadecimal.
         public let hash: String
+        /// Entries in the device's log before it was sent.
+        public let logLength: UInt32
 
-        public init(_ message: SignedMessage) {
+        public init(_ message: SignedMessage, logLength: UInt32) {
+            self.logLength = logLength
             sequence = message.sequence
             hash = message.hash.hex
         }

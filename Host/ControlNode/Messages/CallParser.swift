@@ -52,6 +52,7 @@ private struct CallParser {
         let method = try name()
         try expect("(", "“(” after the method “\(method)”")
         let arguments = try arguments()
+        skipSpace()
         if peek() == ";" { position += 1 }
         skipSpace()
         guard position == characters.count else { throw error(at: position, "the end of the call") }

@@ -1,4 +1,4 @@
-// What a device tells about itself: `GET /status` and `GET /devices`. Unsigned, so nothing here is to be relied on for rights.
+// What a node tells about itself: `GET /status`. Unsigned, so nothing here is to be relied on for rights.
 import Reporting
 
 /// The state of ownership.
@@ -93,7 +93,8 @@ public struct DeviceStatus: Hashable, Codable, Sendable {
         network = item[11]?.uint ?? 0
         damaged = item[12]?.array?.compactMap(\.text) ?? []
         isTest = item[13]?.bool ?? false
-        hardwareSerial = item[14]?.bytes?.hex ?? ""
+        let serial = item[14]?.bytes ?? []
+        hardwareSerial = serial.allSatisfy { $0 == 0 } ? "" : serial.hex
         isTimeKnown = item[15]?.bool ?? false
     }
 }
@@ -110,36 +111,5 @@ extension DeviceStatus: CustomStringConvertible {
         if !hardwareSerial.isEmpty { lines.append("serial     \(hardwareSerial)") }
         if !damaged.isEmpty { lines.append("damaged    \(damaged.joined(separator: ", "))") }
         return lines.joined(separator: "\n")
-    }
-}
-
-/// One device of a node: what `$('led')` means there.
-public struct DeviceDescription: Hashable, Codable, Sendable {
-    public let name: String
-    public let kind: String
-    public let methods: [String]
-    /// Nil when it has none or does not know it.
-    public let state: Value?
-
-    static func list(_ body: [UInt8], from name: String) throws -> [DeviceDescription] {
-        let items = try? CBORItem(body).array?.map { item -> DeviceDescription? in
-            guard let fields = item.array, fields.count >= 3, let name = fields[0].text, let kind = fields[1].text,
-                let methods = fields[2].array?.map(\.text), !methods.contains(nil)
-            else { return nil }
-            return DeviceDescription(
-                name: name, kind: kind, methods: methods.compactMap { $0 }, state: fields.count > 3 ? fields[3].value : nil)
-        }
-        guard let items, !items.contains(nil) else {
-            throw Failure(
-                .malformedAnswer, "the list of devices of \(name) cannot be read",
-                advice: "Check that the firmware and lightnode belong to the same release")
-        }
-        return items.compactMap { $0 }
-    }
-}
-
-extension DeviceDescription: CustomStringConvertible {
-    public var description: String {
-        "$(\(CallText.quoted(name)))  \(kind)  \(state.map { "= \($0)  " } ?? "")\(methods.map { ".\($0)()" }.joined(separator: " "))"
     }
 }

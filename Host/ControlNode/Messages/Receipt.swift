@@ -52,6 +52,25 @@ extension Outcome: CustomStringConvertible, Encodable {
     }
 }
 
+/// The argument that a method refused, and what it takes.
+public struct ExpectedArgument: Hashable, Codable, Sendable {
+    /// From 0.
+    public let position: Int
+    public let least: Int64
+    public let most: Int64
+
+    init?(_ items: [CBORItem]) {
+        guard items.count == 3, case .int(let position)? = items[0].value, case .int(let least)? = items[1].value,
+            case .int(let most)? = items[2].value, let position = Int(exactly: position)
+        else { return nil }
+        (self.position, self.least, self.most) = (position, least, most)
+    }
+}
+
+extension ExpectedArgument: CustomStringConvertible {
+    public var description: String { "argument \(position + 1) must be between \(least) and \(most)" }
+}
+
 /// A receipt whose signature was verified: there is no other way to make one.
 public struct Receipt: Hashable, Sendable {
     public let device: DeviceAddress
@@ -64,11 +83,13 @@ public struct Receipt: Hashable, Sendable {
     public let index: UInt32
     /// The chain before this entry: 32 bytes.
     public let previous: [UInt8]
-    /// SHA-512 of the message, cut to 32 bytes; to 4 in a receipt that was exported from the log.
+    /// SHA-512 of the message, cut to 32 bytes; to 2 in a receipt that was exported from the log.
     public let message: [UInt8]
     public let outcome: Outcome
     public let value: Value?
-    /// What the chain hashes: 24 bytes.
+    /// The argument that was refused and its range, in a fresh receipt.
+    public let expected: ExpectedArgument?
+    /// What the chain hashes: 22 bytes.
     public let entry: [UInt8]
     /// The whole COSE_Sign1: the evidence to keep.
     public let bytes: [UInt8]
@@ -89,8 +110,8 @@ public struct Receipt: Hashable, Sendable {
         guard let node = claims[Int64(SignedMessage.nodeClaim)], let epoch = node[0]?.uint.flatMap(UInt32.init(exactly:)),
             let sequence = node[1]?.uint, let subject = node[2]?.array?.map(\.text), !subject.contains(nil),
             let index = node[5]?.uint.flatMap(UInt32.init(exactly:)), let previous = node[6]?.bytes, previous.count == 32,
-            let message = node[7]?.bytes, message.count == 32 || message.count == 4,
-            let outcome = node[8]?.uint.flatMap(UInt8.init(exactly:)), let entry = node[21]?.bytes, entry.count == 24
+            let message = node[7]?.bytes, message.count == 32 || message.count == 2,
+            let outcome = node[8]?.uint.flatMap(UInt8.init(exactly:)), let entry = node[21]?.bytes, entry.count == 22
         else { throw malformed("a claim missing or of a wrong type") }
         self.device = device
         self.epoch = epoch
@@ -108,10 +129,22 @@ public struct Receipt: Hashable, Sendable {
         } else {
             value = nil
         }
+        expected = node[25]?.array.flatMap { ExpectedArgument($0) }
+        guard Self.value(in: entry) == value else { throw malformed("a value that contradicts its log entry") }
         // The chain protects the entry; the claims must say the same.
-        guard Self.little(entry[0..<7]) == sequence, Array(entry[8..<12]) == Array(message.prefix(4)), entry[14] == outcome,
-            Self.little(entry[20..<24]) == UInt64(index)
+        guard Self.little(entry[0..<7]) == sequence, Array(entry[8..<10]) == Array(message.prefix(2)), entry[12] == outcome,
+            Self.little(entry[18..<22]) == UInt64(index)
         else { throw malformed("claims that contradict its log entry") }
+    }
+
+    /// Bytes 13 to 17 of the entry.
+    private static func value(in entry: [UInt8]) -> Value? {
+        let bits = UInt32(truncatingIfNeeded: little(entry[14..<18]))
+        return switch entry[13] {
+        case 1: .bool(bits != 0)
+        case 2: .int(Int64(Int32(bitPattern: bits)))
+        default: nil
+        }
     }
 
     private static func little(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
@@ -134,7 +167,7 @@ extension Receipt: CustomStringConvertible {
 
 extension Receipt: Encodable {
     private enum CodingKeys: String, CodingKey {
-        case device, epoch, sequence, subject, index, previous, message, outcome, value, receipt
+        case device, epoch, sequence, subject, index, previous, message, outcome, value, expected, receipt
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -148,6 +181,7 @@ extension Receipt: Encodable {
         try container.encode(message.hex, forKey: .message)
         try container.encode(outcome, forKey: .outcome)
         try container.encodeIfPresent(value, forKey: .value)
+        try container.encodeIfPresent(expected, forKey: .expected)
         try container.encode(bytes.hex, forKey: .receipt)
     }
 }

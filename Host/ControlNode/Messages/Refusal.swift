@@ -45,6 +45,13 @@ public struct Refusal: Error, Hashable, Codable, Sendable {
         "forbidden": "The owner has switched this off",
         "not-found": "The firmware lacks this: check that it and lightnode belong to the same release",
         "method-not-allowed": "The firmware lacks this: check that it and lightnode belong to the same release",
+        "grant-invalid": "Ask the device's owner for a new grant",
+        "grant-revoked": "Ask the device's owner for a new grant",
+        "grant-used-up": "Ask the device's owner for a new grant, or to renew this one",
+        "grant-slots-full": "The owner can revoke grants, or rotate its key to start afresh",
+        "not-yet-valid": "Wait until it is valid; check this computer's clock",
+        "owner-alive": "Wait until the owner has been silent for the agreed time",
+        "bad-option": "Check that the firmware and lightnode belong to the same release",
         "too-large": "Use shorter names or arguments",
         "superseded": "A newer desired state is in force already; nothing needs to be done",
     ]

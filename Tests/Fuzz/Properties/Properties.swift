@@ -38,7 +38,9 @@ public struct FuzzProperty: Sendable, CustomStringConvertible {
     while !reader.isAtEnd {
         let position = reader.position
         guard let item = try? reader.item() else { break }
-        if reader.position <= position || item.byteCount != reader.position - position { throw Violation("did not advance", input) }
+        if reader.position <= position || item.byteCount != reader.position - position {
+            throw Violation("did not advance", input)
+        }
     }
 }
 
