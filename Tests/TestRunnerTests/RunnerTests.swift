@@ -7,7 +7,9 @@ import Testing
 
 @testable import TestRunner
 
-let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+let root =
+    ProcessInfo.processInfo.environment["LIGHTNODE_ROOT"].map { URL(fileURLWithPath: $0) }
+    ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
 /// Runs the suite Selftest once per board for all tests here.
 final class SelftestRun: Sendable {
