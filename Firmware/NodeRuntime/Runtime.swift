@@ -32,7 +32,7 @@ let requestCapacity = 1024
 
 nonisolated(unsafe) private var decoder = SlipmuxDecoder<1024>()
 nonisolated(unsafe) private var server = NodeServer(
-    Node(flash: BoardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
+    Node(flash: boardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
 
 /// Runs the node for ever.
 public func runNode<App: Application>(_ application: consuming App) -> Never {

@@ -2,7 +2,7 @@
 import Slipmux
 
 /// Cuts a byte stream into frames, and makes frames.
-public struct SlipmuxFrames: Sendable {
+public struct SlipmuxFrames: ~Copyable, Sendable {
     public enum Frame: Hashable, Sendable {
         /// A CoAP message whose check sequence was right.
         case coap([UInt8])

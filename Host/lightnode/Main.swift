@@ -27,6 +27,8 @@ struct Lightnode: AsyncParsableCommand {
     static func main() async {
         // A closed pipe (| head) is no crash.
         signal(SIGPIPE, SIG_IGN)
+        // Nor is a file that may not grow: the write fails, and says so.
+        signal(SIGXFSZ, SIG_IGN)
         var json = false
         do {
             var command = try parseAsRoot()

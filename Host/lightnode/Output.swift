@@ -1,6 +1,7 @@
 // Printing: text for people or JSON for programs, from the same values.
 import ArgumentParser
 import Foundation
+import Reporting
 
 /// `--json`, on every subcommand.
 struct Output: ParsableArguments {
@@ -24,6 +25,15 @@ struct Output: ParsableArguments {
     /// Prints a line that only people want.
     func say(_ text: String) {
         if !json { print(text) }
+    }
+
+    /// Throws unless all that was printed has left this program: for what must not be lost.
+    static func deliver() throws {
+        guard fflush(nil) == 0 else {
+            throw Failure(
+                .environment, "standard output could not be written: \(String(cString: strerror(errno)))",
+                advice: "Print it to a terminal or to a file with enough space")
+        }
     }
 
     static func encoded(_ value: some Encodable) -> String {

@@ -42,6 +42,7 @@ struct Provision: AsyncParsableCommand, JSONCapable {
             if let svg { try PrivateFile(svg).write(Array(try drawing.svg().utf8)) }
             output.say(try drawing.terminalText())
             output.show(Result(record: provisioned.record, label: provisioned.label.text, isResumed: provisioned.isResumed))
+            try Output.deliver()
             try station.finish(provisioned)
         }
     }

@@ -90,6 +90,20 @@ func floats() throws {
     }
 }
 
+@Test("Every power of two, one and a half of it, and its neighbours are written in the shortest form that keeps them")
+func floatExponents() throws {
+    for exponent in -1074...1023 {
+        let power = Double(sign: .plus, exponent: exponent, significand: 1)
+        for value in [power, -power, power * 1.5, power.nextUp, power.nextDown] {
+            let bytes = CBOR.encode { $0.double(value) }
+            #expect(bytes.count == (Double(Float16(value)) == value ? 3 : Double(Float(value)) == value ? 5 : 9), "\(value)")
+            var reader = CBORReader(bytes.span.bytes)
+            let again = try reader.double()
+            #expect(again.bitPattern == value.bitPattern, "\(value)")
+        }
+    }
+}
+
 @Test("A float in a longer form than it needs is refused: every half-precision number as single and as double")
 func floatForms() {
     for pattern in UInt16.min...UInt16.max {

@@ -134,6 +134,47 @@ struct ChainTests {
         #expect(attributes[.posixPermissions] as? Int == 0o600)
     }
 
+    @Test("With no space on the disk nothing is half-done: no key, no provisioning; afterwards both succeed")
+    func fullDisk() throws {
+        try program.withHome { home throws in
+            let line = Line(HostedNode())
+            let device = "--device serial:\(line.path)"
+            func withoutSpace(_ command: String) throws -> CommandLineTests.Result {
+                try program.run(
+                    ["-c", "ulimit -f 0; exec '\(CommandLineTests.program.path)' \(command)"], home: home,
+                    program: URL(fileURLWithPath: "/bin/sh"))
+            }
+            let key = try withoutSpace("keys new")
+            #expect(key.status == 4 && key.error.contains("controller.key"), "\(key.error)")
+            let provisioned = try withoutSpace("provision \(device)")
+            #expect(provisioned.status == 4, "\(provisioned.error)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: home).isEmpty)
+            let status = try json(
+                try program.run(["status", "--json"] + device.split(separator: " ").map(String.init), home: home).output)
+            #expect((status["status"] as? [String: Any])?["state"] as? String == "blank")
+            #expect(try program.run(["keys", "new"], home: home).status == 0)
+            #expect(try program.run(["provision"] + device.split(separator: " ").map(String.init), home: home).status == 0)
+        }
+    }
+
+    @Test("A label that could not be printed is not forgotten: the next attempt prints it")
+    func unprintedLabel() throws {
+        try program.withHome { home throws in
+            let line = Line(HostedNode())
+            let lost = try program.run(
+                ["-c", "exec '\(CommandLineTests.program.path)' provision --device serial:\(line.path) > /dev/full"], home: home,
+                program: URL(fileURLWithPath: "/bin/sh"))
+            #expect(lost.status == 4 && lost.error.contains("standard output"))
+            let again = try program.run(["provision", "--json", "--device", "serial:\(line.path)"], home: home)
+            #expect(again.status == 0)
+            let result = try json(again.output)
+            #expect(result["isResumed"] as? Bool == true)
+            let bound = try program.run(
+                ["bind", "-", "--device", "serial:\(line.path)"], home: home, input: "\(result["label"] ?? "")\n")
+            #expect(bound.status == 0, "\(bound.error)")
+        }
+    }
+
     @Test("A device that answers nothing, and one that is unplugged, exit with 3")
     func dead() throws {
         try program.withHome { home throws in

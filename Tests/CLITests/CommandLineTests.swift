@@ -19,9 +19,11 @@ struct CommandLineTests {
         return folder.appendingPathComponent("lightnode")
     }()
 
-    func run(_ arguments: [String], home: String, input: String = "", environment: [String: String] = [:]) throws -> Result {
+    func run(
+        _ arguments: [String], home: String, input: String = "", environment: [String: String] = [:], program: URL = Self.program
+    ) throws -> Result {
         let process = Process()
-        process.executableURL = Self.program
+        process.executableURL = program
         process.arguments = arguments
         process.environment = ["LIGHTNODE_HOME": home, "PATH": "/usr/bin:/bin"].merging(environment) { $1 }
         let (output, error, standardInput) = (Pipe(), Pipe(), Pipe())

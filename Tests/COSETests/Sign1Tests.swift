@@ -55,7 +55,8 @@ func domainSeparation() throws {
     let message = sign1(payload: hex("a10102"))
     let contexts = [
         COSEContext(network: 1, type: "command"), COSEContext(network: 1, type: "state"),
-        COSEContext(network: 2, type: "command"),
+        COSEContext(network: 2, type: "command"), COSEContext(network: 1 << 16 | 1, type: "command"),
+        COSEContext(network: 1 << 32 | 1, type: "command"), COSEContext(network: 1 << 63 | 1, type: "command"),
         COSEContext(network: .max, type: "12345678901234567890123"),
     ]
     let all = try contexts.map { try signedBytes(message, $0) }

@@ -115,10 +115,15 @@ struct KeyTests {
         }
     }
 
-    @Test("The home folder is refused while others may enter it")
+    @Test("The home folder is closed to others, and refused if a key was in it while it was open")
     func home() throws {
         try withFolder { folder throws in
             #expect(try Home(folder + "/new/deep").path == folder + "/new/deep")
+            // Without a key there is nothing to have been read: the folder is closed and taken.
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+            let home = try Home(folder)
+            #expect(try FileManager.default.attributesOfItem(atPath: folder)[.posixPermissions] as? Int == 0o700)
+            try ControllerKey.generate().save(to: home.controllerKey)
             try FileManager.default.setAttributes([.posixPermissions: 0o750], ofItemAtPath: folder)
             #expect(throws: Failure.self) { try Home(folder) }
         }

@@ -37,7 +37,7 @@ struct OwningTests {
 
         static func connect(_ hosted: HostedNode) -> CoAPClient {
             var timing = CoAPClient.Timing()
-            timing.acknowledgement = .milliseconds(30)
+            timing.acknowledgement = .milliseconds(250)
             timing.retransmissions = 2
             return CoAPClient(hosted, name: "hosted", timing: timing)
         }

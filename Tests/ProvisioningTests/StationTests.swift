@@ -17,7 +17,7 @@ struct StationTests {
 
     private func connect(_ hosted: HostedNode) -> CoAPClient {
         var timing = CoAPClient.Timing()
-        timing.acknowledgement = .milliseconds(30)
+        timing.acknowledgement = .milliseconds(250)
         timing.retransmissions = 1
         return CoAPClient(hosted, name: "hosted", timing: timing)
     }
@@ -100,7 +100,7 @@ struct StationTests {
             let hosted = HostedNode()
             // The status gets through, both answers to /provision do not.
             var timing = CoAPClient.Timing()
-            timing.acknowledgement = .milliseconds(20)
+            timing.acknowledgement = .milliseconds(400)
             timing.retransmissions = 1
             let lossyClient = CoAPClient(LosingAnswers(hosted, after: 1, count: 2), name: "lossy", timing: timing)
             await #expect(throws: Failure.self) { try await station.provision(lossyClient) }

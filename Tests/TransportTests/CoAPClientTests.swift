@@ -25,7 +25,7 @@ struct CoAPClientTests {
         }
         #expect(server.firstLine() == "ready")
         var timing = CoAPClient.Timing()
-        timing.acknowledgement = .milliseconds(200)
+        timing.acknowledgement = .milliseconds(100)
         let client = CoAPClient(
             try UnixSocket.connect(path: path, name: "aiocoap"), name: "aiocoap", timing: timing, onLog: onLog)
         try await body(client)
@@ -74,7 +74,7 @@ struct CoAPClientTests {
         }
     }
 
-    @Test("A lost request is sent again", arguments: ["1", "1,2", "2", "2,3", "1,2,3,4"])
+    @Test("A lost request is sent again", arguments: ["1", "1,2", "2", "2,3"])
     func lost(_ frames: String) async throws {
         try await withServer(["--lose", frames]) { client async throws in
             let answer = try await client.send(.post("echo", Array("x".utf8), contentFormat: 60))

@@ -6,7 +6,8 @@ import Reporting
 public struct Home: Sendable {
     public let path: String
 
-    /// Creates the folder (mode 0700) if need be, and refuses one that others may enter.
+    /// Creates the folder (mode 0700) if need be. One that others may enter is closed to them as long as it holds no key, and refused
+    /// afterwards: they may have read it.
     public init(_ path: String) throws {
         self.path = path
         do {
@@ -21,7 +22,9 @@ public struct Home: Sendable {
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw Failure(.environment, "\(path) is no folder", advice: "Set LIGHTNODE_HOME to a folder")
         }
-        guard status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
+        if status.st_uid == geteuid(), status.st_mode & 0o077 == 0 { return }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? ["?.key"]
+        guard status.st_uid == geteuid(), !names.contains(where: { $0.hasSuffix(".key") }), chmod(path, 0o700) == 0 else {
             throw Failure(
                 .environment, "the folder \(path) holds keys, yet other users may enter it",
                 advice: "Run: chmod 700 '\(path)'")
