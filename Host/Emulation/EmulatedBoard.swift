@@ -75,7 +75,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         } else {
             imageFlash = nil
             guard board.emulator?.flash == .nrf51 else {
-                throw EmulationError("board \(board.name) keeps no image in its flash file: name an image. Build one with `lightnode build`.")
+                throw EmulationError(
+                    "board \(board.name) keeps no image in its flash file: name an image. Build one with `lightnode build`.")
             }
         }
         folder = try RunFolder.make()
@@ -153,7 +154,9 @@ public final class EmulatedBoard: @unchecked Sendable {
     @discardableResult
     public func run(untilInstruction count: UInt64, timeout: Double = 60) throws -> Bool {
         guard isRunning else { throw off }
-        guard let probe else { throw EmulationError("this board does not count instructions: set Configuration.countsInstructions.") }
+        guard let probe else {
+            throw EmulationError("this board does not count instructions: set Configuration.countsInstructions.")
+        }
         return try probe.run(until: count, timeout: timeout) != nil
     }
 
@@ -311,8 +314,10 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     private var off: EmulationError {
         switch process?.exit {
-        case .signal(let signal): EmulationError("the emulator of \(board.name) was killed by signal \(signal). Start the board again.")
-        case .status(let status): EmulationError("the emulator of \(board.name) has ended with status \(status). Start the board again.")
+        case .signal(let signal):
+            EmulationError("the emulator of \(board.name) was killed by signal \(signal). Start the board again.")
+        case .status(let status):
+            EmulationError("the emulator of \(board.name) has ended with status \(status). Start the board again.")
         case nil: EmulationError("the emulated \(board.name) is off. Start it first.")
         }
     }
@@ -337,7 +342,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         arguments += ["-mon", "chardev=qmp,mode=control", "-qtest", "chardev:qtest", "-qtest-log", "/dev/null"]
         switch configuration.uart {
         case .socket:
-            arguments += ["-chardev", "socket,id=uart,path=\(uartSocket.path.qemuEscaped),server=on,wait=off", "-serial", "chardev:uart"]
+            arguments += [
+                "-chardev", "socket,id=uart,path=\(uartSocket.path.qemuEscaped),server=on,wait=off", "-serial", "chardev:uart",
+            ]
         case .file(let url): arguments += ["-chardev", "file,id=uart,path=\(url.path.qemuEscaped)", "-serial", "chardev:uart"]
         case .none: arguments += ["-serial", "null"]
         }

@@ -69,7 +69,8 @@ final class Probe: @unchecked Sendable {
         }
         guard let found = places.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw EmulationError(
-                "the plugin that counts instructions is not at \(places.joined(separator: " or ")). Build it: swift build --product QEMUProbe.")
+                "the plugin that counts instructions is not at \(places.joined(separator: " or ")). Build it: swift build --product QEMUProbe."
+            )
         }
         return found
     }
@@ -81,7 +82,9 @@ final class Probe: @unchecked Sendable {
         for line in maps.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
             let range = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-            if words.count == 6, range.count == 2, range[0] <= here, here < range[1] { return words[5].trimmingCharacters(in: .whitespaces) }
+            if words.count == 6, range.count == 2, range[0] <= here, here < range[1] {
+                return words[5].trimmingCharacters(in: .whitespaces)
+            }
         }
         return nil
     }

@@ -35,7 +35,9 @@ private nonisolated(unsafe) var target: UInt64 = 0
 private nonisolated(unsafe) var channel: Int32 = -1
 
 @c(qemu_plugin_install)
-public func install(_ id: UInt64, _ information: OpaquePointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>) -> Int32 {
+public func install(_ id: UInt64, _ information: OpaquePointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>)
+    -> Int32
+{
     guard count == 1, strncmp(arguments[0], "socket=", 7) == 0 else { return -1 }
     channel = connectTo(arguments[0] + 7)
     guard channel >= 0 else { return -1 }

@@ -29,7 +29,9 @@ extension Runner {
             for jobs in [1, 2] {
                 runner.options.jobs = jobs
                 let report = try runner.run(plan)
-                guard report.failed == 0 else { throw FirmwareError("the trivial tests failed: \(report.summary). Run: lightnode test Trivial") }
+                guard report.failed == 0 else {
+                    throw FirmwareError("the trivial tests failed: \(report.summary). Run: lightnode test Trivial")
+                }
                 note("jobs \(jobs)", report.seconds)
             }
             note("bare", try bareLoop(plan))
@@ -44,7 +46,8 @@ extension Runner {
     private static func bareLoop(_ plan: TestPlan) throws -> Double {
         let path = try QEMU.installed().path, folder = plan.scratch.url
         let lines = plan.items.map { item in
-            let run = TestRun(test: item.test, prepared: item.prepared, seed: 1, hostLimit: 60, scratch: folder, sources: item.sources)
+            let run = TestRun(
+                test: item.test, prepared: item.prepared, seed: 1, hostLimit: 60, scratch: folder, sources: item.sources)
             let words = run.arguments(output: folder.appendingPathComponent("o"), serial: folder.appendingPathComponent("u"))
             return ([path] + words).map { "'\($0)'" }.joined(separator: " ") + " 2>/dev/null || exit 1"
         }

@@ -1,9 +1,9 @@
-// Boards in QEMU: power, flash, registers, names, and what happens when something is missing.
-@testable import FirmwareBuild
 import Foundation
 import Testing
 
 @testable import Emulation
+// Boards in QEMU: power, flash, registers, names, and what happens when something is missing.
+@testable import FirmwareBuild
 
 /// A tiny image for `board` made from machine code, so that these tests need no compiler.
 struct TinyImage {
@@ -18,7 +18,8 @@ struct TinyImage {
             flat[0x240 + 2 * index] = UInt8(half & 0xFF)
             flat[0x240 + 2 * index + 1] = UInt8(half >> 8)
         }
-        var header = try ImageHeader(flash: Data(repeating: 0, count: 0x200) + Data("LNIM".utf8) + [1] + Data(repeating: 0, count: 59))
+        var header = try ImageHeader(
+            flash: Data(repeating: 0, count: 0x200) + Data("LNIM".utf8) + [1] + Data(repeating: 0, count: 59))
         header.board = name ?? board.name
         header.size = size
         flat.replaceSubrange(0x200..<0x240, with: header.bytes)
@@ -69,7 +70,9 @@ let idle: [UInt16] = [0xE7FE]
             .init(board: board, image: image, flashFile: keep ? scratch.url.appendingPathComponent("flash-\(name)") : nil))
     }
 
-    @Test("the store is erased at first, and keeps what is written to it across power cycles and resets", arguments: ["microbit", "mps2-an386"])
+    @Test(
+        "the store is erased at first, and keeps what is written to it across power cycles and resets",
+        arguments: ["microbit", "mps2-an386"])
     func storeSurvives(name: String) throws {
         let emulated = try emulated(name)
         let store = try #require(emulated.board.store)
@@ -129,7 +132,9 @@ let idle: [UInt16] = [0xE7FE]
         try bytes.write(to: image)
         #expect { _ = try EmulatedBoard(.init(board: board, image: image)) } throws: { "\($0)".contains("it is damaged") }
         let large = try TinyImage.write(for: board, code: idle, to: scratch.url, size: 0x3C004)
-        #expect { _ = try EmulatedBoard(.init(board: board, image: large)) } throws: { "\($0)".contains("reaches into the store") }
+        #expect { _ = try EmulatedBoard(.init(board: board, image: large)) } throws: {
+            "\($0)".contains("reaches into the store")
+        }
     }
 
     @Test("one flash file serves one board at a time")

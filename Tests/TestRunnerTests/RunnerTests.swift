@@ -65,8 +65,10 @@ final class SelftestRun: Sendable {
     @Test("a failed expectation shows its source, both values, file and line")
     func expectation() throws {
         let result = try #require(try SelftestRun.on("microbit").report.results.first { $0.test.name.contains("both values") })
-        let source = try String(contentsOf: root.appendingPathComponent("Tests/OnTarget/Selftest/Selftest.swift"), encoding: .utf8)
-        let line = try #require(source.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.contains("answer + 1 == 43") })
+        let source = try String(
+            contentsOf: root.appendingPathComponent("Tests/OnTarget/Selftest/Selftest.swift"), encoding: .utf8)
+        let line = try #require(
+            source.split(separator: "\n", omittingEmptySubsequences: false).firstIndex { $0.contains("answer + 1 == 43") })
         #expect(
             result.inline == """
                 ✘ Selftest/fails an expectation with both values [microbit]: failed
@@ -78,7 +80,8 @@ final class SelftestRun: Sendable {
 
     @Test("a crash names the function and the line, and shows the registers", arguments: ["microbit", "mps2-an386"])
     func crash(board: String) throws {
-        let result = try #require(try SelftestRun.on(board).report.results.first { $0.test.name.contains("address that does not") })
+        let result = try #require(
+            try SelftestRun.on(board).report.results.first { $0.test.name.contains("address that does not") })
         #expect(result.registers.first?.hasPrefix("exception 3  pc 0000") == true)
         #expect(result.backtrace.first?.contains("`crashes on an address that does not exist`") == true)
         #expect(result.backtrace.first?.contains("Tests/OnTarget/Selftest/Selftest.swift:") == true)
@@ -164,8 +167,11 @@ final class SelftestRun: Sendable {
 
     @Test("a test's name is the sentence in backquotes of its own module")
     func names() {
-        #expect(TestSuite.testName("static Storage.Storage.`a record survives`() -> ()", module: "Storage") == "a record survives")
-        #expect(TestSuite.testName("static (extension in Storage):Storage.Storage.`a record survives`() -> ()", module: "Storage") != "x")
+        #expect(
+            TestSuite.testName("static Storage.Storage.`a record survives`() -> ()", module: "Storage") == "a record survives")
+        #expect(
+            TestSuite.testName("static (extension in Storage):Storage.Storage.`a record survives`() -> ()", module: "Storage")
+                != "x")
         #expect(TestSuite.testName("static Other.Storage.`a record survives`() -> ()", module: "Storage") == nil)
         #expect(TestSuite.testName("static Storage.Storage.helper() -> ()", module: "Storage") == nil)
         #expect(TestSuite.testName("static Storage.Storage.`two words`(Swift.Int) -> ()", module: "Storage") == nil)
