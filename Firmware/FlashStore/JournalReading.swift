@@ -54,6 +54,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The first entry at or after `index`, or nil when there is none. Slots that a power cut has spoilt have an index and no entry.
+    @inline(never)
     public func nextEntry(from index: UInt32) throws(StoreError) -> JournalEntry? {
         guard journal.page != nil else { return nil }
         var index = index
@@ -68,6 +69,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Where entry `index` is: flash page, offset, and first index of its page.
+    @inline(never)
     func locate(_ index: UInt32) throws(StoreError) -> (page: Int, offset: Int, first: UInt32)? {
         guard let newest = journal.page, index < nextJournalIndex else { return nil }
         if index >= journal.first {
@@ -82,6 +84,7 @@ extension FlashStore where Flash: ~Copyable {
         return nil
     }
 
+    @inline(never)
     private func entry(_ index: UInt32, page: Int, offset: Int, first: UInt32) throws(StoreError) -> JournalEntry? {
         let verdict = try verdict(page, offset, length: intentFields, seed: Self.intentSeed(first))
         if verdict == .uncommitted { return nil }
