@@ -1,3 +1,5 @@
+// The microbit in QEMU: display, lock, buttons.
+
 import Emulation
 import Foundation
 import Testing

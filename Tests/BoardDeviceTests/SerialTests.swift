@@ -1,3 +1,5 @@
+// Serial port and clock of every board in QEMU.
+
 import Foundation
 import Testing
 

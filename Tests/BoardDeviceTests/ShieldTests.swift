@@ -1,3 +1,5 @@
+// The MPS2 in QEMU: LEDs, and QEMU's own parts on its I2C bus.
+
 import Emulation
 import Foundation
 import Testing

@@ -1,3 +1,5 @@
+// I2C by software, against a part that follows the two wires edge by edge.
+
 import Devices
 import HAL
 import Synchronization
