@@ -284,6 +284,38 @@ let idle: [UInt16] = [0xE7FE]
         #expect(try emulated.readRegister(0x3C000 + 4 * 127) == 127)
     }
 
+    /// Toggles pin 13 for ever: 3 instructions high, 2 low. GPIO: OUTSET, OUTCLR (nRF51 Series Reference Manual v3.0, 14.2).
+    static let toggler: [UInt16] = [
+        0x4A05,  // ldr r2, port
+        0x2103, 0x4B05, 0x6019,  // PIN_CNF[13] = output, input disconnected
+        0x2101, 0x0349,  // r1 = 1 << 13
+        0x6091,  // loop: str r1, [r2, #8]
+        0xBF00, 0xBF00,  // nop, nop
+        0x60D1,  // str r1, [r2, #12]
+        0xE7FA, 0xBF00,  // b loop
+        0x0500, 0x5000, 0x0734, 0x5000,
+    ]
+
+    @Test("pin changes are traced with their virtual time, and written for a waveform viewer")
+    func trace() throws {
+        let board = try loadBoard("microbit")
+        let image = try TinyImage.write(for: board, code: Self.toggler, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        configuration.clock = .instructions(shift: 6)
+        configuration.countsInstructions = true
+        let emulated = try EmulatedBoard(configuration)
+        try emulated.start()
+        let trace = try emulated.tracePins(until: 40, step: 1)
+        let pin = trace.changes.filter { $0.change.pin == 13 }
+        let highs = pin.filter(\.change.level).map(\.instruction)
+        let lows = pin.filter { !$0.change.level }.map(\.instruction)
+        #expect(highs.prefix(4) == [7, 12, 17, 22])
+        #expect(lows.suffix(4) == [25, 30, 35, 40])
+        #expect(trace.vcd.contains("$var wire 1 p13 pin13 $end"))
+        #expect(trace.vcd.contains("#448\n1p13"))
+        #expect(trace.description.contains("0.000448 ms  pin 13 high"))
+    }
+
     @Test("QEMU that is too old is refused with the version that is needed")
     func tooOld() throws {
         var board = try loadBoard("microbit")
