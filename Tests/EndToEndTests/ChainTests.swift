@@ -1,4 +1,5 @@
 // The whole chain on both boards: factory, owner, command, power cut, and those who must not command.
+import CBOR
 import Emulation
 import FirmwareBuild
 import Foundation
@@ -155,8 +156,8 @@ struct ChainTests {
 
     /// The claims in a signed message: the byte string after the protected and unprotected headers.
     private func payload(of message: SignedMessage) throws -> [UInt8] {
-        let item = try CBORItem(message.bytes)
-        return try #require(item.array?[2].bytes)
+        guard case .tag(18, let sign1) = try CBORItem(message.bytes) else { throw CBORError.unexpectedType }
+        return try #require(sign1.array?[2].bytes)
     }
 
     @Test("A device and a method that do not exist are refused with the list of those that do", arguments: emulatedBoards)
