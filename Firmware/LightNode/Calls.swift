@@ -114,14 +114,14 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         entry.signer = authority.signer
         let previous = memory.chain
         try recordIntent(&entry)
-        try beginMeter(authority, device: entry.device)
+        do throws(Refusal) { try beginMeter(authority, device: entry.device) } catch { throw failed(error) }
         var expected: ExpectedArgument?
         if authority.isInScope {
             expected = perform(message.claims.call, &entry)
         } else {
             entry.outcome = .notInScope
         }
-        try memory.complete(entry)
+        memory.complete(&entry)
         return try writeReceipt(entry, epoch: ownership.epoch, previous: previous, digest: digest, expected: expected, reply: reply)
     }
 
@@ -171,24 +171,28 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             // Slots that a power cut has spoilt may have been the last ones of the page.
             while !(try memory.begin(&entry)) { try openPage() }
         } catch {
-            // Whether the entry is there, only the next boot can tell. Until then nothing is executed.
-            condition = .damaged
-            throw error
+            throw failed(error)
         }
         note(entry)
+    }
+
+    /// The flash failed between intent and outcome: what is in force, only the next boot can tell. Until then nothing is executed.
+    mutating func failed(_ error: Refusal) -> Refusal {
+        condition = .damaged
+        return error
     }
 
     /// Counts an entry of the present epoch into the high-water marks.
     mutating func note(_ entry: LogEntry) {
         if let slot = entry.signer.grantSlot {
-            grants.note(seq: entry.seq, slot: slot, index: entry.index)
-            if entry.kind == .command { return }
+            // A holder's numbers never bind the owner, or a high one would lock the owner out.
+            return grants.note(seq: entry.seq, slot: slot, index: entry.index)
         }
         watermarks.note(seq: entry.seq, signer: entry.signer, kind: entry.kind, device: entry.device)
     }
 
     /// Saves what the entries of older pages stand for, then begins a new page.
-    private mutating func openPage() throws(Refusal) {
+    mutating func openPage() throws(Refusal) {
         try memory.saveWatermarks(&watermarks, epoch: ownership.epoch)
         grants.dirty |= grants.stale
         try saveGrants()

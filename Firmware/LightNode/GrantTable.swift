@@ -15,6 +15,8 @@ struct GrantSlot: ~Copyable {
     var seq: UInt64 = 0
     /// Log entries from this index on are not yet counted in `seq` and `used`.
     var asOfIndex: UInt32 = 0
+    /// Log entries before this index are not of this grant.
+    var sinceIndex: UInt32 = 0
     /// Seconds in one tick, 0 when not metered.
     var tick: UInt32 = 0
     var used: UInt16 = 0
@@ -35,15 +37,15 @@ struct GrantSlot: ~Copyable {
     /// The epoch in which the grant was given; a slot of another epoch is free.
     var epoch: UInt32 = 0
 
-    // Record: id (8), expiry (8), seq (8), asOfIndex (4), tick (4), used, ticksPaid, ticksBegun, ticksAgreed, devices (2 each),
+    // Record: id (8), expiry (5), sinceIndex's lower bytes (3), seq (7), its highest byte (1), asOfIndex (4), tick (4), used, ticksPaid, ticksBegun, ticksAgreed, devices (2 each),
     // flags (1: revoked, 2: running), parent (1), epoch (4).
     static var recordSize: Int { 48 }
 
     func encoded() -> InlineArray<48, UInt8> {
         var bytes = InlineArray<48, UInt8>(repeating: 0)
         bytes.storeLittleEndian64(id, at: 0)
-        bytes.storeLittleEndian64(expiry, at: 8)
-        bytes.storeLittleEndian64(seq, at: 16)
+        bytes.storeLittleEndian64(expiry | UInt64(sinceIndex) << 40, at: 8)
+        bytes.storeLittleEndian64(seq | UInt64(sinceIndex >> 24) << 56, at: 16)
         bytes.storeLittleEndian(asOfIndex, at: 24)
         bytes.storeLittleEndian(tick, at: 28)
         bytes.storeLittleEndian(UInt32(used) | UInt32(ticksPaid) << 16, at: 32)
@@ -58,8 +60,10 @@ struct GrantSlot: ~Copyable {
     /// nil if the record is not well-formed.
     init?(_ bytes: InlineArray<48, UInt8>) {
         id = bytes.loadLittleEndian64(at: 0)
-        expiry = bytes.loadLittleEndian64(at: 8)
-        seq = bytes.loadLittleEndian64(at: 16)
+        let (low, high) = (bytes.loadLittleEndian64(at: 8), bytes.loadLittleEndian64(at: 16))
+        expiry = low & Claims.maximumTime
+        seq = high & Claims.maximumSeq
+        sinceIndex = UInt32(truncatingIfNeeded: low >> 40) | UInt32(truncatingIfNeeded: high >> 56) << 24
         asOfIndex = bytes.loadLittleEndian(at: 24)
         tick = bytes.loadLittleEndian(at: 28)
         let uses = bytes.loadLittleEndian(at: 32)
@@ -78,6 +82,8 @@ struct GrantSlot: ~Copyable {
 
 struct GrantTable: ~Copyable {
     static var slotCount: Int { 8 }
+    /// Slots that grants passed on by their holders may take.
+    static var derivedLimit: Int { 4 }
 
     private let inMemory = InMemory()
     /// Changed in place; `markDirty` says so.
@@ -101,6 +107,12 @@ struct GrantTable: ~Copyable {
         for slot in 0..<GrantTable.slotCount where slots[slot].id == 0 { return slot }
         for slot in 0..<GrantTable.slotCount where slots[slot].expiry != 0 && slots[slot].expiry <= floor && !isParent(slot) { return slot }
         return nil
+    }
+
+    var derivedCount: Int {
+        var count = 0
+        for slot in 0..<GrantTable.slotCount where slots[slot].id != 0 && slots[slot].parent != GrantSlot.noParent { count &+= 1 }
+        return count
     }
 
     private func isParent(_ slot: Int) -> Bool {

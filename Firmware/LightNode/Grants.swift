@@ -26,14 +26,15 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func authoriseHolder(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
         var grant = try Message(message.claims.nested, type: .grant)
         var authority = Authority(key: bytes32(grant.claims.confirmation))
-        if entry.kind == .command, let slot = grants.slot(of: id(grant.claims.tokenID)), entry.seq <= grants.slots[slot].seq { throw .replayed }
+        if let slot = grants.slot(of: slotID(grant)), entry.seq <= grants.slots[slot].seq { throw .replayed }
         try verify(message, by: authority.key)
 
         var depth = 0
         while true {
-            try checkLink(grant.claims, depth: depth, uptime: uptime)
+            let id = slotID(grant)
+            try checkLink(grant.claims, id: id, uptime: uptime)
             if !covers(grant.claims.scope, message.claims.call) { authority.isInScope = false }
-            authority.grants.links[depth] = link(grant.claims)
+            authority.grants.links[depth] = link(grant.claims, id: id)
             authority.grants.count = depth &+ 1
             guard grant.claims.node.contains(.nested) else { break }
             let parent = try Message(grant.claims.nested, type: .grant)
@@ -48,11 +49,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// One grant's own limits.
-    private func checkLink(_ claims: borrowing Claims, depth: Int, uptime: UInt64) throws(Refusal) {
+    private func checkLink(_ claims: borrowing Claims, id: UInt64, uptime: UInt64) throws(Refusal) {
         guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
         guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
         try checkLife(claims, uptime: uptime)
-        let slot = grants.slot(of: id(claims.tokenID))
+        let slot = grants.slot(of: id)
         if let slot, grants.slots[slot].isRevoked { throw .grantRevoked }
         let used = slot.map { UInt32(grants.slots[$0].used) } ?? 0
         if claims.uses != 0, used >= claims.uses { throw .grantUsedUp }
@@ -82,9 +83,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
-    private func link(_ claims: borrowing Claims) -> GrantChain.Link {
+    private func link(_ claims: borrowing Claims, id: UInt64) -> GrantChain.Link {
         GrantChain.Link(
-            id: id(claims.tokenID), expiry: claims.expiry, uses: claims.uses, tick: claims.meterTick, ticks: claims.meterTicks)
+            id: id, expiry: claims.expiry, uses: claims.uses, tick: claims.meterTick, ticks: claims.meterTicks)
+    }
+
+    /// What a grant's slot is known by: the id that the owner gave it; of one passed on, whose signer could write any id, its hash.
+    private func slotID(_ grant: borrowing Message) -> UInt64 {
+        guard grant.claims.node.contains(.nested) else { return id(grant.claims.tokenID) }
+        let digest = grant.digest()
+        return id(digest.span.bytes)
     }
 
     private func id(_ bytes: RawSpan) -> UInt64 {
@@ -99,7 +107,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var leaf = 0
         for depth in stride(from: chain.count &- 1, through: 0, by: -1) {
             let link = chain.links[depth]
-            leaf = try claimSlot(link.id)
+            leaf = try claimSlot(link.id, isDerived: parent != GrantSlot.noParent)
             if grants.slots[leaf].expiry != link.expiry || grants.slots[leaf].parent != parent || grants.slots[leaf].tick != link.tick {
                 grants.slots[leaf].expiry = link.expiry
                 grants.slots[leaf].parent = parent
@@ -113,13 +121,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return leaf
     }
 
-    private mutating func claimSlot(_ id: UInt64) throws(Refusal) -> Int {
+    private mutating func claimSlot(_ id: UInt64, isDerived: Bool = false) throws(Refusal) -> Int {
         guard id != 0 else { throw .grantInvalid }
         if let slot = grants.slot(of: id) { return slot }
+        // Whoever passes grants on must not use up the slots of the owner's own.
+        if isDerived, grants.derivedCount >= GrantTable.derivedLimit { throw .grantSlotsFull }
         guard let slot = grants.freeSlot(floor: time.savedFloor) else { throw .grantSlotsFull }
         grants.slots[slot] = GrantSlot()
         grants.slots[slot].id = id
         grants.slots[slot].asOfIndex = memory.nextIndex
+        grants.slots[slot].sinceIndex = memory.nextIndex
         grants.slots[slot].epoch = ownership.epoch
         grants.markDirty(slot)
         return slot
@@ -196,9 +207,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         (entry.seq, entry.kind, entry.tag) = (message.claims.seq, message.type, messageTag(digest))
         let previous = memory.chain
         try recordIntent(&entry)
-        try act(&self)
+        do throws(Refusal) { try act(&self) } catch { throw failed(error) }
         entry.outcome = .done
-        try memory.complete(entry)
+        memory.complete(&entry)
         return try writeReceipt(entry, epoch: ownership.epoch, previous: previous, digest: digest, reply: reply)
     }
 

@@ -37,19 +37,17 @@ extension Memory where Flash: ~Copyable {
         }
     }
 
-    /// Records how it ended. The chain moves on over the entry; without a recorded outcome it counts as unknown.
-    mutating func complete(_ entry: LogEntry) throws(Refusal) {
+    /// Records how it ended, and moves the chain on over the entry. If the flash does not take the outcome the log will say unknown, and
+    /// so does `entry` from then on.
+    mutating func complete(_ entry: inout LogEntry) {
         let result = entry.result
         do throws(StoreError) {
             try store.complete(entry.index, outcome: result.span)
-            chain = LightNode.chain(chain, entry)
         } catch {
-            var unknown = entry
-            unknown.outcome = .unknown
-            unknown.value = .none
-            chain = LightNode.chain(chain, unknown)
-            throw .storeFailed
+            entry.outcome = .unknown
+            entry.value = .none
         }
+        chain = LightNode.chain(chain, entry)
     }
 
     /// What the executor knew when the page with entry `index` began; nil when there is no such entry.
@@ -62,12 +60,17 @@ extension Memory where Flash: ~Copyable {
             first: first)
     }
 
-    /// The first entry from `index` on; nil when there is none. Damaged ones are passed over: the chain shows that they are missing.
+    /// The first entry from `index` on; nil when there is none. A damaged one is passed over with the rest of its page: the indexes show the gap.
     func entry(from index: UInt32) throws(StoreError) -> LogEntry? {
         var index = index
         while let found = try store.nextEntry(from: index) {
             index = found.index &+ 1
-            guard found.isReadable else { continue }
+            guard found.isReadable else {
+                // Nobody can tell the chain of what follows on this page; the next one begins with its own.
+                let page = try summary(ofPageWith: found.index)?.first
+                while index < nextIndex, try summary(ofPageWith: index)?.first == page { index &+= 1 }
+                continue
+            }
             var entry = LogEntry()
             let application = found.application
             let intent: InlineArray<4, UInt8> = [application[0], application[1], application[2], application[3]]

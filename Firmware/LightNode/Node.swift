@@ -64,12 +64,14 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
         let message = try Message(bytes, type: type)
         try checkAddressee(message.claims)
         try attempts.check(uptime: platform.microseconds())
-        switch type {
-        case .command, .state: return try call(message, reply: reply)
-        case .time: return try acceptTime(message, reply: reply)
-        case .revoke, .tick: return try administerGrant(message, reply: reply)
-        default: return try changeOwnership(message, reply: reply)
+        let count = switch type {
+        case .command, .state: try call(message, reply: reply)
+        case .time: try acceptTime(message, reply: reply)
+        case .revoke, .tick: try administerGrant(message, reply: reply)
+        default: try changeOwnership(message, reply: reply)
         }
+        attempts.refund()
+        return count
     }
 
     /// State, address and epoch: what costs no signature check.
@@ -88,10 +90,10 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
         if seq <= watermarks[signer] { throw .replayed }
     }
 
-    /// Verifies, and counts a failure against the budget of attempts.
+    /// Verifies, and counts it against the budget of attempts.
     mutating func verify(_ message: borrowing Message, by key: Bytes32) throws(Refusal) {
+        attempts.noteCheck()
         if message.isSigned(by: key, network: identity.network) { return }
-        attempts.noteFailure()
         throw .badSignature
     }
 
