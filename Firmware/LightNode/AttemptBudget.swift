@@ -9,6 +9,7 @@ struct AttemptBudget {
     private var lastRefill: UInt64 = 0
 
     /// Throws when no attempt is left at `uptime` microseconds.
+    @inline(never)
     mutating func check(uptime: UInt64) throws(Refusal) {
         let refills = (uptime &- lastRefill) / AttemptBudget.refillMicroseconds
         if refills > 0 {
@@ -18,6 +19,7 @@ struct AttemptBudget {
         if left == 0 { throw .tooManyAttempts }
     }
 
+    @inline(never)
     mutating func noteFailure() {
         if left > 0 { left &-= 1 }
     }

@@ -48,6 +48,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// One grant's own limits.
+    @inline(never)
     private func checkLink(_ claims: borrowing Claims, depth: Int, uptime: UInt64) throws(Refusal) {
         guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
         guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
@@ -61,11 +62,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         if !grants.slots[slot].isRunning, !mayBeginTick(slot, agreed: claims.meterTicks) { throw .grantUsedUp }
     }
 
+    @inline(never)
     private func mayBeginTick(_ slot: Int, agreed: UInt32) -> Bool {
         grants.slots[slot].ticksBegun < grants.slots[slot].ticksPaid && UInt32(grants.slots[slot].ticksBegun) < agreed
     }
 
     /// True when `scope` has the device of `call`, with its method or with no method named.
+    @inline(never)
     private func covers(_ scope: RawSpan, _ call: RawSpan) -> Bool {
         do throws(CBORError) {
             let call = try Call(call)
@@ -82,11 +85,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
+    @inline(never)
     private func link(_ claims: borrowing Claims) -> GrantChain.Link {
         GrantChain.Link(
             id: id(claims.tokenID), expiry: claims.expiry, uses: claims.uses, tick: claims.meterTick, ticks: claims.meterTicks)
     }
 
+    @inline(never)
     private func id(_ bytes: RawSpan) -> UInt64 {
         var value: UInt64 = 0
         for i in 0..<8 { value |= UInt64(bytes.unsafeLoad(fromByteOffset: i, as: UInt8.self)) << UInt64(8 &* i) }
@@ -94,6 +99,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Makes sure that each grant of a chain has a slot, saved before anybody acts on it. Returns the leaf's.
+    @inline(never)
     private mutating func claimSlots(_ chain: GrantChain) throws(Refusal) -> Int {
         var parent = GrantSlot.noParent
         var leaf = 0
@@ -113,6 +119,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return leaf
     }
 
+    @inline(never)
     private mutating func claimSlot(_ id: UInt64) throws(Refusal) -> Int {
         guard id != 0 else { throw .grantInvalid }
         if let slot = grants.slot(of: id) { return slot }
@@ -203,6 +210,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Ends the running time of a grant: its devices go to their safe state.
+    @inline(never)
     mutating func end(_ slot: Int) {
         for device in 0..<UInt8(16) where grants.slots[slot].devices & (1 << UInt16(device)) != 0 {
             devices.enterSafeState(device: device)
