@@ -138,11 +138,14 @@ final class SelftestRun: Sendable {
         let once = try #require(try runner.run(plan).results.first)
         #expect(once.cuts == [3000])
         #expect(once.log == ["starts before this one 0"], "cut while the stack was being painted")
-        runner.options.control = .cutPower(.every(3000))
-        let every = try #require(try runner.run(plan).results.first)
-        #expect(every.cuts == (1...every.cuts.count).map { UInt64(3000 * $0) })
-        #expect(every.outcome == .passed)
-        #expect(every.log == ["starts before this one 5"])
+        // Elsewhere the start alone takes many such steps.
+        if board == "microbit" {
+            runner.options.control = .cutPower(.every(3000))
+            let every = try #require(try runner.run(plan).results.first)
+            #expect(every.cuts == (1...every.cuts.count).map { UInt64(3000 * $0) })
+            #expect(every.outcome == .passed)
+            #expect(every.log == ["starts before this one 5"])
+        }
         runner.options.control = .cutPower(.random(seed: 5))
         let random = try runner.run(plan), again = try runner.run(plan)
         #expect(random.results.first?.cuts == again.results.first?.cuts)
