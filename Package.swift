@@ -178,6 +178,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("CodecWitnessTests", ["codec-witness"]),
         tests("HALTests", ["HAL"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
+        tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "NRF51", "HAL"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),

@@ -64,7 +64,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
                 memory.noteDamage(.grants)
                 continue
             }
-            if value.epoch == ownership.epoch { grants.slots[slot] = value }
+            guard value.epoch == ownership.epoch else { continue }
+            grants.slots[slot] = value
+            // A tick that the reset interrupted is over, or its user would prolong it by resetting. Devices are in their safe state.
+            grants.slots[slot].isRunning = false
+            grants.slots[slot].devices = 0
         }
     }
 
@@ -85,6 +89,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             }
             memory.chain = summary.chain
             watermarks.needSaving = true
+            // The outcome of a change of ownership was cut short, so this page does not tell that the epoch rose: the next one does.
+            if summary.epoch != ownership.epoch, !memory.isDamaged { try? openPage() }
         } catch {
             memory.noteDamage(.log)
         }

@@ -29,7 +29,6 @@ struct Call: ~Escapable {
         self.arguments = fits ? arguments : nil
     }
 
-    @inline(never)
     @_lifetime(reader: copy reader)
     private static func append(_ reader: inout CBORReader, to arguments: inout Arguments) throws(CBORError) -> Bool {
         switch try reader.peek() {
@@ -83,14 +82,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// A device that demands freshness takes a token, or an expiry, which `checkLife` has held against trusted time.
-    @inline(never)
     private func checkFreshness(_ claims: borrowing Claims, device: UInt8) throws(Refusal) {
         guard let declaration = Table.declaration(device), declaration.flags.contains(.demandsFreshness) else { return }
         guard claims.node.contains(.token) || claims.cwt.contains(.expiry) else { throw .tokenRequired }
     }
 
     /// Sequence number, then signatures: the owner's, or a holder's and those of the grant that it brings along.
-    @inline(never)
     private mutating func authorise(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
         if entry.kind == .state {
             let newest = watermarks.state(of: entry.device)
@@ -117,19 +114,18 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         entry.signer = authority.signer
         let previous = memory.chain
         try recordIntent(&entry)
-        try beginMeter(authority, device: entry.device)
+        do throws(Refusal) { try beginMeter(authority, device: entry.device) } catch { throw failed(error) }
         var expected: ExpectedArgument?
         if authority.isInScope {
             expected = perform(message.claims.call, &entry)
         } else {
             entry.outcome = .notInScope
         }
-        try memory.complete(entry)
+        memory.complete(&entry)
         return try writeReceipt(entry, epoch: ownership.epoch, previous: previous, digest: digest, expected: expected, reply: reply)
     }
 
     /// Moves the device; fills in outcome and value.
-    @inline(never)
     private mutating func perform(_ encoded: RawSpan, _ entry: inout LogEntry) -> ExpectedArgument? {
         guard entry.device != LogEntry.none else {
             entry.outcome = .noSuchDevice
@@ -153,7 +149,6 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
-    @inline(never)
     private func note(_ refusal: Devices.Refusal, _ entry: inout LogEntry, _ arguments: Arguments) -> ExpectedArgument? {
         switch refusal {
         case .unknownDevice: entry.outcome = .noSuchDevice
@@ -170,33 +165,34 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Journals `entry` and takes its sequence number for spent. Nothing may act on a message before this returns.
-    @inline(never)
     mutating func recordIntent(_ entry: inout LogEntry) throws(Refusal) {
         do throws(Refusal) {
             if memory.needsPage { try openPage() }
             // Slots that a power cut has spoilt may have been the last ones of the page.
             while !(try memory.begin(&entry)) { try openPage() }
         } catch {
-            // Whether the entry is there, only the next boot can tell. Until then nothing is executed.
-            condition = .damaged
-            throw error
+            throw failed(error)
         }
         note(entry)
     }
 
+    /// The flash failed between intent and outcome: what is in force, only the next boot can tell. Until then nothing is executed.
+    mutating func failed(_ error: Refusal) -> Refusal {
+        condition = .damaged
+        return error
+    }
+
     /// Counts an entry of the present epoch into the high-water marks.
-    @inline(never)
     mutating func note(_ entry: LogEntry) {
         if let slot = entry.signer.grantSlot {
-            grants.note(seq: entry.seq, slot: slot, index: entry.index)
-            if entry.kind == .command { return }
+            // A holder's numbers never bind the owner, or a high one would lock the owner out.
+            return grants.note(seq: entry.seq, slot: slot, index: entry.index)
         }
         watermarks.note(seq: entry.seq, signer: entry.signer, kind: entry.kind, device: entry.device)
     }
 
     /// Saves what the entries of older pages stand for, then begins a new page.
-    @inline(never)
-    private mutating func openPage() throws(Refusal) {
+    mutating func openPage() throws(Refusal) {
         try memory.saveWatermarks(&watermarks, epoch: ownership.epoch)
         grants.dirty |= grants.stale
         try saveGrants()

@@ -6,7 +6,7 @@
 import HAL
 
 /// One grant in use.
-struct GrantSlot {
+struct GrantSlot: ~Copyable {
     /// The grant's id, 0 for a free slot.
     var id: UInt64 = 0
     /// Seconds since 1970, 0 when the grant has no expiry.
@@ -15,6 +15,8 @@ struct GrantSlot {
     var seq: UInt64 = 0
     /// Log entries from this index on are not yet counted in `seq` and `used`.
     var asOfIndex: UInt32 = 0
+    /// Log entries before this index are not of this grant.
+    var sinceIndex: UInt32 = 0
     /// Seconds in one tick, 0 when not metered.
     var tick: UInt32 = 0
     var used: UInt16 = 0
@@ -35,16 +37,15 @@ struct GrantSlot {
     /// The epoch in which the grant was given; a slot of another epoch is free.
     var epoch: UInt32 = 0
 
-    // Record: id (8), expiry (8), seq (8), asOfIndex (4), tick (4), used, ticksPaid, ticksBegun, ticksAgreed, devices (2 each),
+    // Record: id (8), expiry (5), sinceIndex's lower bytes (3), seq (7), its highest byte (1), asOfIndex (4), tick (4), used, ticksPaid, ticksBegun, ticksAgreed, devices (2 each),
     // flags (1: revoked, 2: running), parent (1), epoch (4).
     static var recordSize: Int { 48 }
 
-    @inline(never)
     func encoded() -> InlineArray<48, UInt8> {
         var bytes = InlineArray<48, UInt8>(repeating: 0)
         bytes.storeLittleEndian64(id, at: 0)
-        bytes.storeLittleEndian64(expiry, at: 8)
-        bytes.storeLittleEndian64(seq, at: 16)
+        bytes.storeLittleEndian64(expiry | UInt64(sinceIndex) << 40, at: 8)
+        bytes.storeLittleEndian64(seq | UInt64(sinceIndex >> 24) << 56, at: 16)
         bytes.storeLittleEndian(asOfIndex, at: 24)
         bytes.storeLittleEndian(tick, at: 28)
         bytes.storeLittleEndian(UInt32(used) | UInt32(ticksPaid) << 16, at: 32)
@@ -59,8 +60,10 @@ struct GrantSlot {
     /// nil if the record is not well-formed.
     init?(_ bytes: InlineArray<48, UInt8>) {
         id = bytes.loadLittleEndian64(at: 0)
-        expiry = bytes.loadLittleEndian64(at: 8)
-        seq = bytes.loadLittleEndian64(at: 16)
+        let (low, high) = (bytes.loadLittleEndian64(at: 8), bytes.loadLittleEndian64(at: 16))
+        expiry = low & Claims.maximumTime
+        seq = high & Claims.maximumSeq
+        sinceIndex = UInt32(truncatingIfNeeded: low >> 40) | UInt32(truncatingIfNeeded: high >> 56) << 24
         asOfIndex = bytes.loadLittleEndian(at: 24)
         tick = bytes.loadLittleEndian(at: 28)
         let uses = bytes.loadLittleEndian(at: 32)
@@ -79,10 +82,12 @@ struct GrantSlot {
 
 struct GrantTable: ~Copyable {
     static var slotCount: Int { 8 }
+    /// Slots that grants passed on by their holders may take.
+    static var derivedLimit: Int { 4 }
 
     private let inMemory = InMemory()
     /// Changed in place; `markDirty` says so.
-    var slots = InlineArray<8, GrantSlot>(repeating: GrantSlot())
+    var slots = InlineArray<8, GrantSlot> { _ in GrantSlot() }
     /// Uptime in microseconds at which the running tick of each slot began.
     var tickStart = InlineArray<8, UInt64>(repeating: 0)
     /// Slots whose record must be written before anything is done: bit n for slot n.
@@ -92,34 +97,35 @@ struct GrantTable: ~Copyable {
 
     mutating func markDirty(_ slot: Int) { dirty |= 1 << UInt8(truncatingIfNeeded: slot) }
 
-    @inline(never)
     func slot(of id: UInt64) -> Int? {
         for slot in 0..<GrantTable.slotCount where slots[slot].id == id { return slot }
         return nil
     }
 
     /// A slot that no grant needs any more, given that the time is at least `floor` for ever.
-    @inline(never)
     func freeSlot(floor: UInt64) -> Int? {
         for slot in 0..<GrantTable.slotCount where slots[slot].id == 0 { return slot }
         for slot in 0..<GrantTable.slotCount where slots[slot].expiry != 0 && slots[slot].expiry <= floor && !isParent(slot) { return slot }
         return nil
     }
 
-    @inline(never)
+    var derivedCount: Int {
+        var count = 0
+        for slot in 0..<GrantTable.slotCount where slots[slot].id != 0 && slots[slot].parent != GrantSlot.noParent { count &+= 1 }
+        return count
+    }
+
     private func isParent(_ slot: Int) -> Bool {
         for other in 0..<GrantTable.slotCount where slots[other].id != 0 && Int(slots[other].parent) == slot { return true }
         return false
     }
 
-    @inline(never)
     mutating func clear() {
         for slot in 0..<GrantTable.slotCount { slots[slot] = GrantSlot() }
         (dirty, stale) = (0, 0)
     }
 
     /// Counts a log entry of a holder, at its making and again at boot, for the grant and those that it was derived from.
-    @inline(never)
     mutating func note(seq: UInt64, slot: Int, index: UInt32) {
         guard slots[slot].id != 0, index >= slots[slot].asOfIndex else { return }
         slots[slot].seq = max(slots[slot].seq, seq)

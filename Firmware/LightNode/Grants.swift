@@ -26,14 +26,15 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func authoriseHolder(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
         var grant = try Message(message.claims.nested, type: .grant)
         var authority = Authority(key: bytes32(grant.claims.confirmation))
-        if entry.kind == .command, let slot = grants.slot(of: id(grant.claims.tokenID)), entry.seq <= grants.slots[slot].seq { throw .replayed }
+        if let slot = grants.slot(of: slotID(grant)), entry.seq <= grants.slots[slot].seq { throw .replayed }
         try verify(message, by: authority.key)
 
         var depth = 0
         while true {
-            try checkLink(grant.claims, depth: depth, uptime: uptime)
+            let id = slotID(grant)
+            try checkLink(grant.claims, id: id, uptime: uptime)
             if !covers(grant.claims.scope, message.claims.call) { authority.isInScope = false }
-            authority.grants.links[depth] = link(grant.claims)
+            authority.grants.links[depth] = link(grant.claims, id: id)
             authority.grants.count = depth &+ 1
             guard grant.claims.node.contains(.nested) else { break }
             let parent = try Message(grant.claims.nested, type: .grant)
@@ -48,12 +49,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// One grant's own limits.
-    @inline(never)
-    private func checkLink(_ claims: borrowing Claims, depth: Int, uptime: UInt64) throws(Refusal) {
+    private func checkLink(_ claims: borrowing Claims, id: UInt64, uptime: UInt64) throws(Refusal) {
         guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
         guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
         try checkLife(claims, uptime: uptime)
-        let slot = grants.slot(of: id(claims.tokenID))
+        let slot = grants.slot(of: id)
         if let slot, grants.slots[slot].isRevoked { throw .grantRevoked }
         let used = slot.map { UInt32(grants.slots[$0].used) } ?? 0
         if claims.uses != 0, used >= claims.uses { throw .grantUsedUp }
@@ -62,13 +62,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         if !grants.slots[slot].isRunning, !mayBeginTick(slot, agreed: claims.meterTicks) { throw .grantUsedUp }
     }
 
-    @inline(never)
     private func mayBeginTick(_ slot: Int, agreed: UInt32) -> Bool {
         grants.slots[slot].ticksBegun < grants.slots[slot].ticksPaid && UInt32(grants.slots[slot].ticksBegun) < agreed
     }
 
     /// True when `scope` has the device of `call`, with its method or with no method named.
-    @inline(never)
     private func covers(_ scope: RawSpan, _ call: RawSpan) -> Bool {
         do throws(CBORError) {
             let call = try Call(call)
@@ -85,13 +83,18 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
-    @inline(never)
-    private func link(_ claims: borrowing Claims) -> GrantChain.Link {
+    private func link(_ claims: borrowing Claims, id: UInt64) -> GrantChain.Link {
         GrantChain.Link(
-            id: id(claims.tokenID), expiry: claims.expiry, uses: claims.uses, tick: claims.meterTick, ticks: claims.meterTicks)
+            id: id, expiry: claims.expiry, uses: claims.uses, tick: claims.meterTick, ticks: claims.meterTicks)
     }
 
-    @inline(never)
+    /// What a grant's slot is known by: the id that the owner gave it; of one passed on, whose signer could write any id, its hash.
+    private func slotID(_ grant: borrowing Message) -> UInt64 {
+        guard grant.claims.node.contains(.nested) else { return id(grant.claims.tokenID) }
+        let digest = grant.digest()
+        return id(digest.span.bytes)
+    }
+
     private func id(_ bytes: RawSpan) -> UInt64 {
         var value: UInt64 = 0
         for i in 0..<8 { value |= UInt64(bytes.unsafeLoad(fromByteOffset: i, as: UInt8.self)) << UInt64(8 &* i) }
@@ -99,13 +102,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Makes sure that each grant of a chain has a slot, saved before anybody acts on it. Returns the leaf's.
-    @inline(never)
     private mutating func claimSlots(_ chain: GrantChain) throws(Refusal) -> Int {
         var parent = GrantSlot.noParent
         var leaf = 0
         for depth in stride(from: chain.count &- 1, through: 0, by: -1) {
             let link = chain.links[depth]
-            leaf = try claimSlot(link.id)
+            leaf = try claimSlot(link.id, isDerived: parent != GrantSlot.noParent)
             if grants.slots[leaf].expiry != link.expiry || grants.slots[leaf].parent != parent || grants.slots[leaf].tick != link.tick {
                 grants.slots[leaf].expiry = link.expiry
                 grants.slots[leaf].parent = parent
@@ -119,14 +121,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return leaf
     }
 
-    @inline(never)
-    private mutating func claimSlot(_ id: UInt64) throws(Refusal) -> Int {
+    private mutating func claimSlot(_ id: UInt64, isDerived: Bool = false) throws(Refusal) -> Int {
         guard id != 0 else { throw .grantInvalid }
         if let slot = grants.slot(of: id) { return slot }
+        // Whoever passes grants on must not use up the slots of the owner's own.
+        if isDerived, grants.derivedCount >= GrantTable.derivedLimit { throw .grantSlotsFull }
         guard let slot = grants.freeSlot(floor: time.savedFloor) else { throw .grantSlotsFull }
         grants.slots[slot] = GrantSlot()
         grants.slots[slot].id = id
         grants.slots[slot].asOfIndex = memory.nextIndex
+        grants.slots[slot].sinceIndex = memory.nextIndex
         grants.slots[slot].epoch = ownership.epoch
         grants.markDirty(slot)
         return slot
@@ -203,14 +207,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         (entry.seq, entry.kind, entry.tag) = (message.claims.seq, message.type, messageTag(digest))
         let previous = memory.chain
         try recordIntent(&entry)
-        try act(&self)
+        do throws(Refusal) { try act(&self) } catch { throw failed(error) }
         entry.outcome = .done
-        try memory.complete(entry)
+        memory.complete(&entry)
         return try writeReceipt(entry, epoch: ownership.epoch, previous: previous, digest: digest, reply: reply)
     }
 
     /// Ends the running time of a grant: its devices go to their safe state.
-    @inline(never)
     mutating func end(_ slot: Int) {
         for device in 0..<UInt8(16) where grants.slots[slot].devices & (1 << UInt16(device)) != 0 {
             devices.enterSafeState(device: device)

@@ -16,7 +16,6 @@ extension Memory where Flash: ~Copyable {
     var needsPage: Bool { store.needsPage }
 
     /// Begins a page of the log, in place of the oldest.
-    @inline(never)
     mutating func openPage(ownerMark: UInt64, epoch: UInt32) throws(Refusal) {
         var summary = InlineArray<44, UInt8>(repeating: 0)
         summary.store(chain.span.bytes, at: 0)
@@ -26,7 +25,6 @@ extension Memory where Flash: ~Copyable {
     }
 
     /// Records that the message of `entry` is about to be executed, and gives the entry its number. False when a page must be opened first.
-    @inline(never)
     mutating func begin(_ entry: inout LogEntry) throws(Refusal) -> Bool {
         let intent = entry.intent
         do throws(StoreError) {
@@ -39,24 +37,20 @@ extension Memory where Flash: ~Copyable {
         }
     }
 
-    /// Records how it ended. The chain moves on over the entry; without a recorded outcome it counts as unknown.
-    @inline(never)
-    mutating func complete(_ entry: LogEntry) throws(Refusal) {
+    /// Records how it ended, and moves the chain on over the entry. If the flash does not take the outcome the log will say unknown, and
+    /// so does `entry` from then on.
+    mutating func complete(_ entry: inout LogEntry) {
         let result = entry.result
         do throws(StoreError) {
             try store.complete(entry.index, outcome: result.span)
-            chain = LightNode.chain(chain, entry)
         } catch {
-            var unknown = entry
-            unknown.outcome = .unknown
-            unknown.value = .none
-            chain = LightNode.chain(chain, unknown)
-            throw .storeFailed
+            entry.outcome = .unknown
+            entry.value = .none
         }
+        chain = LightNode.chain(chain, entry)
     }
 
     /// What the executor knew when the page with entry `index` began; nil when there is no such entry.
-    @inline(never)
     func summary(ofPageWith index: UInt32) throws(StoreError) -> LogSummary? {
         var bytes = InlineArray<44, UInt8>(repeating: 0)
         var span = bytes.mutableSpan
@@ -66,13 +60,17 @@ extension Memory where Flash: ~Copyable {
             first: first)
     }
 
-    /// The first entry from `index` on; nil when there is none. Damaged ones are passed over: the chain shows that they are missing.
-    @inline(never)
+    /// The first entry from `index` on; nil when there is none. A damaged one is passed over with the rest of its page: the indexes show the gap.
     func entry(from index: UInt32) throws(StoreError) -> LogEntry? {
         var index = index
         while let found = try store.nextEntry(from: index) {
             index = found.index &+ 1
-            guard found.isReadable else { continue }
+            guard found.isReadable else {
+                // Nobody can tell the chain of what follows on this page; the next one begins with its own.
+                let page = try summary(ofPageWith: found.index)?.first
+                while index < nextIndex, try summary(ofPageWith: index)?.first == page { index &+= 1 }
+                continue
+            }
             var entry = LogEntry()
             let application = found.application
             let intent: InlineArray<4, UInt8> = [application[0], application[1], application[2], application[3]]
@@ -96,7 +94,6 @@ struct LogSummary {
     var first: UInt32
 
     /// Moves on over an entry.
-    @inline(never)
     mutating func pass(_ entry: LogEntry) {
         chain = LightNode.chain(chain, entry)
         if entry.kind.raisesEpoch && entry.outcome == .done { epoch &+= 1 }

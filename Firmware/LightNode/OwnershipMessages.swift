@@ -29,10 +29,10 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             next.epoch &+= 1
             next.sinceIndex = entry.index &+ 1
         }
-        try memory.saveOwnership(next)
-        entry.outcome = .done
-        try memory.complete(entry)
+        do throws(Refusal) { try memory.saveOwnership(next) } catch { throw failed(error) }
         adopt(next)
+        entry.outcome = .done
+        memory.complete(&entry)
         return try writeReceipt(entry, epoch: epoch, previous: previous, digest: digest, reply: reply)
     }
 
@@ -135,15 +135,15 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var entry = LogEntry()
         entry.kind = .release
         entry.signer = .claim
-        entry.seq = watermarks[.claim] &+ 1
+        entry.seq = min(watermarks[.claim] &+ 1, Claims.maximumSeq)
         var next = Ownership()
         next.epoch = ownership.epoch &+ 1
         try recordIntent(&entry)
         next.sinceIndex = entry.index &+ 1
-        try memory.saveOwnership(next)
-        entry.outcome = .done
-        try memory.complete(entry)
+        do throws(Refusal) { try memory.saveOwnership(next) } catch { throw failed(error) }
         adopt(next)
+        entry.outcome = .done
+        memory.complete(&entry)
     }
 
     /// Makes a saved ownership the present one.

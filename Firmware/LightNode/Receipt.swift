@@ -90,7 +90,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         _ context: borrowing ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
         let entry = context.entry
-        let grant = entry.signer.grantSlot.map { grants.slots[$0].id } ?? 0
+        let grant = entry.signer.grantSlot.map { entry.index >= grants.slots[$0].sinceIndex ? grants.slots[$0].id : 0 } ?? 0
         var writer = COSESign1Writer(reply)
         let optional = (entry.value == .none ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1)
         writer.payload.beginDeviceClaims(issuer: identity.address, epoch: context.epoch, count: 8 + optional)

@@ -56,9 +56,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
-    /// Issues a one-time token, which replaces the one before.
+    /// Issues a one-time token, which replaces the one before; the same one again for half a minute unless it was used.
     public mutating func issueToken() throws(Refusal) -> InlineArray<8, UInt8> {
         var token = InlineArray<8, UInt8>(repeating: 0)
+        if let young = freshness.young(uptime: platform.microseconds()) {
+            for i in 0..<8 { token[i] = UInt8(truncatingIfNeeded: young >> UInt64(56 &- 8 &* i)) }
+            return token
+        }
         if platform.isTrueRandom {
             var span = token.mutableSpan
             var bytes = span.mutableBytes
@@ -116,6 +120,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             var index = summary.first
             while let entry = try memory.entry(from: index) {
                 index = entry.index &+ 1
+                if let page = try memory.summary(ofPageWith: entry.index), page.first != summary.first { summary = page }
                 if entry.index >= found.index {
                     let count = try writeReceipt(entry, summary, reply: reply.extracting(written...))
                     if count == 0 { return written }

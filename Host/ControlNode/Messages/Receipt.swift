@@ -89,6 +89,8 @@ public struct Receipt: Hashable, Sendable {
     public let value: Value?
     /// The argument that was refused and its range, in a fresh receipt.
     public let expected: ExpectedArgument?
+    /// `Grant.slotID` of the grant that it was done under; nil for the owner's own, and when the log no longer knows.
+    public let grant: [UInt8]?
     /// What the chain hashes: 22 bytes.
     public let entry: [UInt8]
     /// The whole COSE_Sign1: the evidence to keep.
@@ -129,6 +131,7 @@ public struct Receipt: Hashable, Sendable {
         } else {
             value = nil
         }
+        grant = node[19]?.bytes
         expected = node[25]?.array.flatMap { ExpectedArgument($0) }
         guard Self.value(in: entry) == value else { throw malformed("a value that contradicts its log entry") }
         // The chain protects the entry; the claims must say the same.
@@ -167,7 +170,7 @@ extension Receipt: CustomStringConvertible {
 
 extension Receipt: Encodable {
     private enum CodingKeys: String, CodingKey {
-        case device, epoch, sequence, subject, index, previous, message, outcome, value, expected, receipt
+        case device, epoch, sequence, subject, index, previous, message, outcome, value, grant, expected, receipt
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -181,6 +184,7 @@ extension Receipt: Encodable {
         try container.encode(message.hex, forKey: .message)
         try container.encode(outcome, forKey: .outcome)
         try container.encodeIfPresent(value, forKey: .value)
+        try container.encodeIfPresent(grant?.hex, forKey: .grant)
         try container.encodeIfPresent(expected, forKey: .expected)
         try container.encode(bytes.hex, forKey: .receipt)
     }

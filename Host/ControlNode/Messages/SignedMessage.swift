@@ -19,83 +19,80 @@ public struct SignedMessage: Hashable, Sendable {
 
     /// The private claim for what CWT has no name for.
     static let nodeClaim: Int32 = -65537
+
+    /// What every message is bound to: one device, one ownership of it, one place in its signer's order, one network.
+    public struct Heading: Hashable, Sendable {
+        public var device: DeviceAddress
+        public var epoch: UInt32
+        public var sequence: UInt64
+        public var network: UInt64
+
+        public init(_ device: DeviceAddress, epoch: UInt32, sequence: UInt64, network: UInt64) {
+            (self.device, self.epoch, self.sequence, self.network) = (device, epoch, sequence, network)
+        }
+    }
 }
 
 extension SignedMessage {
     /// *Bind*: makes `owner` the key that the device obeys. Signed with the claim key of the label.
+    /// - Parameters:
+    ///   - recovery: the key that may later name a new owner.
+    ///   - forbidsReset: true if holding the device's button is not to make it ownerless.
     public static func bind(
-        _ device: DeviceAddress, owner: PublicKey, epoch: UInt32, sequence: UInt64, network: UInt64, claim: SigningKey
+        _ device: DeviceAddress, owner: PublicKey, epoch: UInt32, sequence: UInt64, network: UInt64, recovery: PublicKey? = nil,
+        forbidsReset: Bool = false, claim: SigningKey
     ) -> SignedMessage {
-        make(.bind, device, epoch: epoch, sequence: sequence, network: network, key: claim) { writer in
-            writer.map(3)
-            writer.key(CWT.audience)
-            writer.text(device.description)
-            writer.key(CWT.confirmation)
-            writer.map(1)
-            writer.key(CWT.confirmationKey)
-            COSE.writeKey(owner.bytes.span.bytes, to: &writer)
-            writer.key(nodeClaim)
-            writer.map(2)
-            writer.key(0)
-            writer.uint(UInt64(epoch))
-            writer.key(1)
-            writer.uint(sequence)
-        }
+        make(
+            .bind, Heading(device, epoch: epoch, sequence: sequence, network: network), claims: [8: confirmation(owner)],
+            node: [11: recovery.map { .bytes($0.bytes) }, 12: forbidsReset ? .uint(1) : nil], key: claim)
     }
 
     /// *Command* (executed exactly once) or *state* (an idempotent desired state).
     /// - Parameters:
     ///   - token: the device's one-time token, which proves that the message is fresh.
     ///   - expires: seconds since 1970; the device refuses the message later, and when it does not know the time.
+    ///   - grant: the right that `key`, its holder's, uses; without one `key` is the owner's.
     public static func call(
         _ call: Call, as type: MessageType = .command, to device: DeviceAddress, epoch: UInt32, sequence: UInt64,
-        network: UInt64, token: [UInt8]? = nil, expires: UInt64? = nil, key: SigningKey
+        network: UInt64, token: [UInt8]? = nil, expires: UInt64? = nil, grant: Grant? = nil, key: SigningKey
     ) -> SignedMessage {
         precondition(type == .command || type == .state)
-        return make(type, device, epoch: epoch, sequence: sequence, network: network, key: key) { writer in
-            writer.map(expires == nil ? 2 : 3)
-            writer.key(CWT.audience)
-            writer.text(device.description)
-            if let expires {
-                writer.key(CWT.expiration)
-                writer.uint(expires)
-            }
-            writer.key(nodeClaim)
-            writer.map(token == nil ? 3 : 4)
-            writer.key(0)
-            writer.uint(UInt64(epoch))
-            writer.key(1)
-            writer.uint(sequence)
-            writer.key(2)
-            write(call, to: &writer)
-            if let token {
-                writer.key(3)
-                writer.bytes(token)
-            }
-        }
+        return make(
+            type, Heading(device, epoch: epoch, sequence: sequence, network: network), claims: [4: expires.map { .uint($0) }],
+            node: [
+                2: .array([.text(call.device), .text(call.method)] + call.arguments.map { CBORItem($0) }),
+                3: token.map { .bytes($0) }, 4: grant.map { .bytes($0.bytes) },
+            ],
+            key: key)
     }
 
-    @_lifetime(writer: copy writer)
-    private static func write(_ call: Call, to writer: inout CBORWriter) {
-        writer.array(2 + call.arguments.count)
-        writer.text(call.device)
-        writer.text(call.method)
-        for argument in call.arguments {
-            switch argument {
-            case .int(let value): writer.int(value)
-            case .bool(let value): writer.bool(value)
-            case .text(let value): writer.text(value)
-            }
-        }
+    /// `cnf`: the key that a message is about (RFC 8747, section 3.1).
+    static func confirmation(_ key: PublicKey) -> CBORItem {
+        .map([1: .map([1: .uint(1), -1: .uint(6), -2: .bytes(key.bytes)])])
     }
 
-    private static func make(
-        _ type: MessageType, _ device: DeviceAddress, epoch: UInt32, sequence: UInt64, network: UInt64, key: SigningKey,
-        claims: (inout CBORWriter) -> Void
+    /// Signs the claims that all messages have, and those given.
+    static func make(
+        _ type: MessageType, _ heading: Heading, claims: KeyValuePairs<Int64, CBORItem?> = [:],
+        node: KeyValuePairs<Int64, CBORItem?> = [:], key: SigningKey
     ) -> SignedMessage {
-        let payload = CBOR.encode(claims)
+        let payload = payload(heading.device, claims, epoch: heading.epoch, sequence: heading.sequence, node)
         return SignedMessage(
-            type: type, audience: device, epoch: epoch, sequence: sequence,
-            bytes: SignedObject.sign(payload, type: type, network: network, key: key))
+            type: type, audience: heading.device, epoch: heading.epoch, sequence: heading.sequence,
+            bytes: SignedObject.sign(payload.encoded, type: type, network: heading.network, key: key))
+    }
+
+    /// The claims map; `sequence` is nil in what travels inside other messages.
+    static func payload(
+        _ device: DeviceAddress, _ claims: KeyValuePairs<Int64, CBORItem?>, epoch: UInt32, sequence: UInt64?,
+        _ node: KeyValuePairs<Int64, CBORItem?>
+    ) -> CBORItem {
+        var outer: [CBORItem: CBORItem] = [.uint(3): .text(device.description)]
+        var inner: [CBORItem: CBORItem] = [.uint(0): .uint(UInt64(epoch))]
+        if let sequence { inner[.uint(1)] = .uint(sequence) }
+        for (key, value) in claims { if let value { outer[CBORItem(key)] = value } }
+        for (key, value) in node { if let value { inner[CBORItem(key)] = value } }
+        outer[.negative(Int64(nodeClaim))] = .map(inner)
+        return .map(outer)
     }
 }

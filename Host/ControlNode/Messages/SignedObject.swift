@@ -42,6 +42,11 @@ enum SignedObject {
         return claims
     }
 
+    /// The claims of a COSE_Sign1, unverified.
+    static func claims(_ bytes: [UInt8]) throws -> CBORItem {
+        try CBORItem(try COSESign1(bytes.span.bytes).payload.array)
+    }
+
     /// The encoded Sig_structure of RFC 9052, section 4.4.
     private static func signedBytes(_ payload: [UInt8], type: MessageType, network: UInt64) -> [UInt8] {
         var bytes: [UInt8] = []
