@@ -1,8 +1,7 @@
-// Times in executed instructions, seen from outside an unchanged image: from reset to its first word, from a command to the pin.
+// Times in executed instructions, seen from outside an unchanged image: from reset to its first line, from a command to the pin.
 //
-// At `-icount shift=0` an instruction takes a nanosecond of QEMU's virtual time. A timer of the chip that the firmware does not use shows
-// that time (board.json, "probes"), and the debugger's watchpoints on UART and output registers say when to read it. Sleep would count
-// as well, but between a command and its effect nobody sleeps.
+// A plugin holds QEMU's processor at exact counts of executed instructions; between two holds the wire and the pins are looked at. A
+// figure is therefore exact but for one step. What a sleeping processor does not execute does not count.
 import ControlNode
 import Emulation
 import FirmwareBuild
@@ -12,24 +11,25 @@ import Transport
 
 /// What was measured on one board, in executed instructions.
 public struct LatencyMeasurement: Codable, Sendable {
-    /// From reset to the first byte of the line that says that the node is ready, with an erased store.
+    /// Instructions between two looks: how much too high a figure may be.
+    public static let step: UInt64 = 250
+
+    /// From reset to the end of the line that says that the node is ready, with an erased store.
     public var bootBlank: Int
     /// The same with an owner, a label and a log in the store.
     public var bootOwned: Int
-    /// From the reading of the last byte of the owner's command to the writing of the pin.
+    /// From the arrival of the last byte of the owner's command to the change of the pin.
     public var command: Int
 
-    /// Measures on `board`, which must tell its `probes`.
+    /// Measures on `board`.
+    /// - Throws: `EmulationError` when the plugin QEMUProbe is not built, or the board has no lights.
     public init(board: Board, image: URL) async throws {
-        guard let probes = board.probes else {
-            throw EmulationError("Boards/\(board.name)/board.json tells no \"probes\". Add the registers to watch there.")
-        }
         let bench = try Bench(board: board, image: image)
         defer { bench.clear() }
-        bootBlank = try bench.boot(flash: nil, probes)
+        bootBlank = try bench.boot(flash: nil)
         let owned = try await bench.makeOwned()
-        bootOwned = try bench.boot(flash: owned, probes)
-        command = try await bench.command(flash: owned, probes)
+        bootOwned = try bench.boot(flash: owned)
+        command = try await bench.command(flash: owned)
     }
 }
 
@@ -62,45 +62,56 @@ private struct Bench {
         return try node.emulated.flashContents()
     }
 
-    private var debugger: String { folder.path + "/gdb" }
-
     private func node(flash: Data?, wrap: @escaping @Sendable (any BytePipe) -> any BytePipe = { $0 }) throws -> EmulatedNode {
-        unlink(debugger)
         let file = folder.appendingPathComponent("flash-\(UInt32.random(in: 0 ... .max))")
         try flash?.write(to: file)
         return try EmulatedNode(
-            board: board, image: image, flashFile: file, clock: .instructions(shift: 0),
-            arguments: ["-gdb", "unix:\(debugger),server=on,wait=off"], wrap: wrap)
+            board: board, image: image, flashFile: file, clock: .instructions(shift: 0), countsInstructions: true, wrap: wrap)
     }
 
-    func boot(flash: Data?, _ probes: Board.Probes) throws -> Int {
+    func boot(flash: Data?) throws -> Int {
         let node = try node(flash: flash)
         try node.emulated.start(paused: true)
         defer { node.emulated.powerOff() }
-        let clock = try VirtualClock(probes.clock, node.emulated)
-        let stub = try DebugStub(path: debugger)
-        let start = try clock.instructions()
-        try stub.run(until: .writes, probes.transmitted.value, count: 4)
-        return try clock.instructions() - start
+        let wire = try node.emulated.connectUART()
+        try node.emulated.resume()
+        var said = Data()
+        var count: UInt64 = 0
+        // A line is a slipmux frame: it ends with a newline and END.
+        while !said.starts(with: [0xC0, 0x0A]) || said.dropFirst(2).range(of: Data([0x0A, 0xC0])) == nil {
+            count += LatencyMeasurement.step
+            guard count < 100_000_000, try node.emulated.run(untilInstruction: count) else {
+                throw EmulationError(
+                    "\(board.name) said nothing within 100 million instructions: \(String(decoding: said, as: UTF8.self))")
+            }
+            said += try wire.receive(timeout: 0)
+        }
+        return Int(count)
     }
 
-    func command(flash: Data, _ probes: Board.Probes) async throws -> Int {
+    func command(flash: Data) async throws -> Int {
+        guard let lights = board.display?.output.value else { throw EmulationError("\(board.name) has no lights to look at.") }
         let gate = Gate()
         let node = try node(flash: flash) { HeldPipe($0, gate) }
         try await node.powerOn(timeout: 120)
         defer { node.emulated.powerOff() }
+        let processor = SteppedProcessor(node.emulated)
+        defer { processor.stop() }
         let owner = try node.seen(from: try home("owner"))
         let message = try owner.sign(Call(device: "led", method: "on"), for: try await owner.known())
         nonisolated(unsafe) var measured: Int?
-        let path = debugger
         gate.whenHeld = { release in
-            let stub = try DebugStub(path: path)
-            let clock = try VirtualClock(probes.clock, node.emulated)
-            try stub.run(until: .reads, probes.received.value, count: 4, started: release)
-            let start = try clock.instructions()
-            try stub.run(until: .writes, probes.outputs.value, count: probes.outputBytes)
-            measured = try clock.instructions() - start
-            try stub.detach()
+            let start = processor.hold()
+            defer { processor.goOn() }
+            let dark = try node.emulated.readRegister(lights)
+            try release()
+            // The main loop of QEMU takes the byte while the processor stands.
+            usleep(100_000)
+            while try node.emulated.readRegister(lights) == dark {
+                try processor.advance(LatencyMeasurement.step)
+                guard processor.count - start < 1_000_000_000 else { return }
+            }
+            measured = Int(processor.count - start)
         }
         let receipt = try await owner.transmit(message)
         guard receipt.outcome == .done, let measured else {
@@ -110,23 +121,45 @@ private struct Bench {
     }
 }
 
-/// A timer of the chip, read by QEMU's test interface while the processor is halted.
-private struct VirtualClock {
-    let facts: Board.Probes.Clock
-    let emulated: EmulatedBoard
+/// Lets the processor run in known steps on a thread of its own, until it is held.
+private final class SteppedProcessor: @unchecked Sendable {
+    private let emulated: EmulatedBoard
+    private let turn = NSLock()
+    private var isStopped = false
+    /// Instructions since reset. Valid while held.
+    private(set) var count: UInt64 = 0
+    /// What kept the processor from going on.
+    private var failure: (any Error)?
 
-    init(_ facts: Board.Probes.Clock, _ emulated: EmulatedBoard) throws {
-        self.facts = facts
+    init(_ emulated: EmulatedBoard) {
         self.emulated = emulated
-        for step in facts.setup ?? [] where step.count == 2 {
-            try emulated.writeRegister(step[0].value, UInt32(truncatingIfNeeded: step[1].value))
+        Thread.detachNewThread { [self] in
+            while turn.withLock({ oneMore() }) { usleep(1) }
         }
     }
 
-    func instructions() throws -> Int {
-        if let capture = facts.capture { try emulated.writeRegister(capture.value, 1) }
-        return Int((Double(try emulated.readRegister(facts.value.value)) * facts.nanoseconds).rounded())
+    private func oneMore() -> Bool {
+        guard !isStopped else { return false }
+        do { try advance(20_000) } catch { failure = error }
+        return failure == nil
     }
+
+    /// Only while held, or by the thread.
+    func advance(_ instructions: UInt64) throws {
+        guard try emulated.run(untilInstruction: count + instructions) else {
+            throw EmulationError("the processor did not execute \(instructions) instructions within a minute.")
+        }
+        count += instructions
+    }
+
+    /// Returns the count at which it stands from now on.
+    func hold() -> UInt64 {
+        turn.lock()
+        return count
+    }
+
+    func goOn() { turn.unlock() }
+    func stop() { turn.withLock { isStopped = true } }
 }
 
 /// Holds back the last byte of the one frame that is long enough to be a signed command.
@@ -152,7 +185,7 @@ private struct HeldPipe: BytePipe {
         gate.whenHeld = nil
         try await pipe.send(bytes.dropLast())
         // The firmware takes what has come and sleeps.
-        try await Task.sleep(for: .milliseconds(500))
+        try await Task.sleep(for: .milliseconds(1500))
         let pipe = pipe
         try whenHeld {
             let sent = DispatchSemaphore(value: 0)
