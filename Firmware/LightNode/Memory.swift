@@ -1,6 +1,7 @@
 // What the executor keeps in flash, over the flash store: named records, and the log with its hash chain.
 
 import CBOR
+import Devices
 import Ed25519
 import FlashStore
 import HAL
@@ -18,23 +19,9 @@ enum Record: UInt8 {
     /// Slots 0…7 are 16…23.
     case grants = 16
 
-    var name: StaticString {
-        switch self {
-        case .device: "device"
-        case .identity: "identity"
-        case .ownership: "ownership"
-        case .time: "time"
-        case .watermarks: "watermarks"
-        case .boots: "boots"
-        case .log: "log"
-        case .grants: "grants"
-        }
-    }
-
-    /// In the order in which `status` names them.
-    static var count: Int { 8 }
-    init?(number: Int) {
-        self.init(rawValue: number == 7 ? 16 : UInt8(truncatingIfNeeded: number &+ 1))
+    /// In the order in which `status` names them, and of the bits in a set of records.
+    static var names: FlashText {
+        @export(interface) get { FlashText("device identity ownership time watermarks boots log grants") }
     }
     /// Bit in a set of records.
     var bit: UInt8 { self == .grants ? 128 : 1 << (rawValue &- 1) }
@@ -71,9 +58,9 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
 
     func writeDamaged(_ writer: inout CBORWriter) {
         writer.array(damaged.nonzeroBitCount)
-        for number in 0..<Record.count {
-            guard let record = Record(number: number), isDamaged(record) else { continue }
-            writer.text(record.name)
+        for number in 0..<8 where damaged >> UInt8(truncatingIfNeeded: number) & 1 != 0 {
+            guard let name = Record.names.part(number, of: UInt8(ascii: " ")) else { continue }
+            writer.text(name)
         }
     }
 

@@ -2,6 +2,7 @@
 
 import CBOR
 import COSE
+import Devices
 import Ed25519
 
 struct Message: ~Copyable, ~Escapable {
@@ -27,7 +28,7 @@ struct Message: ~Copyable, ~Escapable {
     @inline(never)
     static func isSigned(_ whole: RawSpan, _ type: MessageType, by key: RawSpan, network: UInt32) -> Bool {
         guard let sign1 = try? parts(whole) else { return false }
-        let context = COSEContext(network: UInt64(network), type: type.name)
+        let context = COSEContext(network: UInt64(network), constant: type.name.bytes)
         return Ed25519.verify(signature: sign1.signature, publicKey: key) { hash in
             sign1.signedPieces(in: context) { hash.update($0) }
         }

@@ -126,7 +126,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
                     guard try memory.read(&summary, ofPageWith: entry.index) else { return written }
                 }
                 if entry.index >= wanted {
-                    let count = writeReceipt(entry, summary, reply: reply.extracting(written...))
+                    let count = writeReceipt(entry, summary, reply: reply._mutatingExtracting(written...))
                     if count == 0 { return written }
                     written &+= count
                 }
