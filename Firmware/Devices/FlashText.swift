@@ -43,7 +43,8 @@ public struct FlashText: Sendable {
     }
 
     /// Part number `index` of a list; nil past the last, and for an empty list.
-    func part(_ index: Int, of separator: UInt8) -> FlashText? {
+    @inline(never)
+    public func part(_ index: Int, of separator: UInt8) -> FlashText? {
         var rest = self
         for _ in 0..<index {
             guard let next = rest.after(separator) else { return nil }

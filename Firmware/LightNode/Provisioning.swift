@@ -3,6 +3,7 @@
 import Bech32
 import CBOR
 import COSE
+import Devices
 import Ed25519
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
@@ -59,6 +60,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return try sign(&writer, type: .attest)
     }
 
+    @inline(never)
     private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Bytes32) throws(CBORError) {
         var reader = CBORReader(request)
         var map = try reader.map()
@@ -86,7 +88,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var seed = Bytes32(repeating: 0)
         defer { Ed25519.wipe(&seed) }
         try memory.loadSeed(&seed)
-        let context = COSEContext(network: UInt64(identity.network), type: type.name)
+        let context = COSEContext(network: UInt64(identity.network), constant: type.name.bytes)
         let signature = Ed25519.sign(seed: seed, publicKey: identity.publicKey) { hash in
             writer.signedPieces(in: context) { hash.update($0) }
         }

@@ -60,7 +60,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func issueToken() throws(Refusal) -> InlineArray<8, UInt8> {
         var token = InlineArray<8, UInt8>(repeating: 0)
         if let young = freshness.young(uptime: platform.microseconds()) {
-            for i in 0..<8 { token[i] = UInt8(truncatingIfNeeded: young >> UInt64(56 &- 8 &* i)) }
+            token.storeLittleEndian64(young, at: 0)
             return token
         }
         if platform.isTrueRandom {
@@ -70,9 +70,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         } else {
             token = try deriveToken()
         }
-        var value: UInt64 = 0
-        for i in 0..<8 { value = value << 8 | UInt64(token[i]) }
-        freshness.issue(value, uptime: platform.microseconds())
+        freshness.issue(token.loadLittleEndian64(at: 0), uptime: platform.microseconds())
         return token
     }
 
@@ -115,14 +113,20 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func writeHistory(from first: UInt32, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         guard condition == .unowned || condition == .owned else { throw condition == .damaged ? .damaged : .wrongState }
         var written = 0
+        var summary = LogSummary()
+        var entry = LogEntry()
         do throws(StoreError) {
-            guard let found = try memory.entry(from: first), var summary = try memory.summary(ofPageWith: found.index) else { return 0 }
-            var index = summary.first
-            while let entry = try memory.entry(from: index) {
-                index = entry.index &+ 1
-                if let page = try memory.summary(ofPageWith: entry.index), page.first != summary.first { summary = page }
-                if entry.index >= found.index {
-                    let count = try writeReceipt(entry, summary, reply: reply.extracting(written...))
+            var index = first
+            guard try memory.readNext(&entry, from: &index) else { return 0 }
+            let wanted = entry.index
+            guard try memory.read(&summary, ofPageWith: wanted) else { return 0 }
+            index = summary.first
+            while try memory.readNext(&entry, from: &index) {
+                if try memory.firstIndex(ofPageWith: entry.index) != summary.first {
+                    guard try memory.read(&summary, ofPageWith: entry.index) else { return written }
+                }
+                if entry.index >= wanted {
+                    let count = writeReceipt(entry, summary, reply: reply._mutatingExtracting(written...))
                     if count == 0 { return written }
                     written &+= count
                 }
@@ -134,9 +138,10 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// The receipt of a log entry made again; 0 when it does not fit.
     @inline(never)
-    private func writeReceipt(_ entry: LogEntry, _ before: LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
-        let tag: InlineArray<2, UInt8> = [UInt8(truncatingIfNeeded: entry.tag), UInt8(truncatingIfNeeded: entry.tag >> 8)]
-        let context = ReceiptContext(entry: entry, epoch: before.epoch, previous: before.chain, message: tag.span.bytes)
+    private func writeReceipt(_ entry: borrowing LogEntry, _ before: borrowing LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
+        var context = ReceiptContext(entry: copy entry, epoch: before.epoch, previous: before.chain)
+        context.message.store(entry.encoded.bytes.extracting(8..<10), at: 0)
+        context.messageCount = 2
         return (try? writeReceipt(context, expected: nil, reply: reply)) ?? 0
     }
 }

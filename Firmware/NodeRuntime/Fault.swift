@@ -29,6 +29,7 @@ public func reportFault(_ frame: UnsafePointer<FaultFrame>) {
     while true {}
 }
 
+@inline(never)
 private func line(_ name: StaticString, _ value: UInt32) {
     write(name)
     write(hex: value)
