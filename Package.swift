@@ -36,10 +36,12 @@ let embeddedFeatures: [SwiftSetting] = [
 ]
 
 func firmware(
-    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], settings: [SwiftSetting] = []
+    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+    settings: [SwiftSetting] = []
 ) -> Target {
     .target(
-        name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude, swiftSettings: embeddedFeatures + settings)
+        name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude,
+        swiftSettings: embeddedFeatures + settings)
 }
 
 // Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
@@ -81,7 +83,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .systemLibrary(name: name, path: "Host/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
     }
     func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-        .target(name: name, dependencies: dependencies, path: "Host/\(name)", swiftSettings: [.enableExperimentalFeature("Lifetimes")])
+        .target(
+            name: name, dependencies: dependencies, path: "Host/\(name)", swiftSettings: [.enableExperimentalFeature("Lifetimes")]
+        )
     }
     package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
     package.targets += [
@@ -91,6 +95,17 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("Emulation", ["FirmwareBuild", "Reporting"]),
+        // Loaded into QEMU by Emulation.
+        .target(
+            name: "QEMUProbe", path: "Host/QEMUProbe",
+            // Called for every instruction, so always optimised.
+            swiftSettings: [
+                .enableExperimentalFeature("Extern"), .enableExperimentalFeature("SymbolLinkageMarkers"),
+                .unsafeFlags(["-O", "-enforce-exclusivity=unchecked"]),
+            ],
+            linkerSettings: [
+                .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
+            ]),
         host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
@@ -103,14 +118,18 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ],
             path: "Host/lightnode"),
     ]
-    package.products.append(.executable(name: "lightnode", targets: ["lightnode"]))
+    package.products += [
+        .executable(name: "lightnode", targets: ["lightnode"]),
+        .library(name: "QEMUProbe", type: .dynamic, targets: ["QEMUProbe"]),
+    ]
 }
 
 @MainActor func addTests() {
     func support(_ name: String, path: String, _ dependencies: [Target.Dependency]) -> Target {
         .target(name: name, dependencies: dependencies, path: path, swiftSettings: embeddedFeatures)
     }
-    func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target {
+    func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target
+    {
         .testTarget(
             name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, resources: resources,
             swiftSettings: embeddedFeatures)
@@ -135,7 +154,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
 
-        tests("Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"], resources: [.copy("vectors.json")]),
+        tests(
+            "Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
+            resources: [.copy("vectors.json")]),
         tests("CBORTests", ["CBOR", "CodecSupport"]),
         tests("COSETests", ["CBOR", "COSE", "CodecSupport"]),
         tests("CoAPTests", ["CBOR", "CoAP", "CodecSupport"]),
@@ -153,30 +174,39 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
         tests("CLITests", ["lightnode", "HostedNode"]),
+        tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
+        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
     ]
 }
 
 @MainActor func addFirmware(board: String, mcu: String) {
     let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
-    let modules = portable + [
-        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: volatile),
-        firmware(
-            "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"], exclude: ["board.json", "toolset.json", "README.md"]),
-        firmware("NodeRuntime", ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
-        .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
-        .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
-        firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
-        firmware("FirmwareTesting", ["Startup"], settings: volatile + [.define("MCU_\(mcu)")]),
-    ]
+    let modules =
+        portable + [
+            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: volatile),
+            firmware(
+                "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"],
+                exclude: ["board.json", "toolset.json", "README.md"]),
+            firmware(
+                "NodeRuntime",
+                ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
+            .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
+            .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
+            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+            firmware("FirmwareTesting", ["Startup"], settings: volatile + [.define("MCU_\(mcu)")]),
+        ]
     package.targets = modules
     package.targets.append(
         .target(name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]))
-    let images = folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") } + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }
+    let images =
+        folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") }
+        + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }
     for (app, path) in images {
         package.targets.append(
             .executableTarget(
-                name: app, dependencies: imports(path, of: package.targets), path: path, exclude: suiteFacts(path), swiftSettings: embeddedFeatures))
+                name: app, dependencies: imports(path, of: package.targets), path: path, exclude: suiteFacts(path),
+                swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }
 }

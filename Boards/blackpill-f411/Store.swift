@@ -1,4 +1,4 @@
-// Where the node keeps its records, and what the board is called.
+// Name of the board, and where it keeps what must survive: sectors 6 and 7 of the chip's flash (LinkerScripts/stm32f411.ld).
 
 import MCU
 
@@ -6,7 +6,7 @@ public var boardName: StaticString { "blackpill-f411" }
 
 public typealias BoardFlash = SectorFlash<Peripheral, Peripheral>
 
-/// Sectors 6 and 7 of the chip's flash, 128 KB each (LinkerScripts/stm32f411.ld).
+/// The store's pages, 128 KB each.
 public func boardFlash() -> BoardFlash {
     BoardFlash(registers: Peripheral(Base.flash), memory: Peripheral(0x0800_0000), firstSector: 6, count: 2)
 }

@@ -83,6 +83,7 @@ public struct COSESign1: ~Escapable {
     }
 
     /// Passes what the signature is computed over (RFC 9052 section 4.4), in order and in pieces, to `sink`.
+    @inline(never)
     public func signedPieces(in context: COSEContext, _ sink: (RawSpan) -> Void) {
         COSE.signedPieces(payload: payload, in: context, sink)
     }
@@ -91,6 +92,7 @@ public struct COSESign1: ~Escapable {
 extension COSE {
     /// Passes the encoded `Sig_structure` of RFC 9052 section 4.4 to `sink`, in order and in pieces, without a copy of the payload:
     /// `["Signature1", h'a10127', external_aad, payload]`. May be called as often as a signature scheme needs to hash it.
+    @inline(never)
     public static func signedPieces(payload: RawSpan, in context: COSEContext, _ sink: (RawSpan) -> Void) {
         var head = InlineArray<80, UInt8>(repeating: 0)
         let count = writeSignedHead(payloadCount: payload.byteCount, in: context, to: head.mutableSpan)
@@ -117,6 +119,7 @@ extension COSE {
     }
 
     /// Writes the COSE_Key (RFC 9052 section 7, RFC 9053 section 7.2) of an Ed25519 public key of 32 bytes.
+    @inline(never)
     public static func writeKey(_ publicKey: RawSpan, to writer: inout CBORWriter) {
         precondition(publicKey.byteCount == keySize)
         writer.raw(keyPrefix.span.bytes)
@@ -124,6 +127,7 @@ extension COSE {
     }
 
     /// The public key in a COSE_Key that is the next item: 32 bytes. Any other kind of key is `unexpectedType` or `outOfRange`.
+    @inline(never)
     @_lifetime(copy reader)
     public static func readKey(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {
         var map = try reader.map()

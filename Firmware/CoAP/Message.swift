@@ -135,6 +135,7 @@ public struct CoAPOptions: ~Escapable {
     }
 
     /// Goes to the next option, the first one to begin with; false after the last.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func next() -> Bool {
         // The message's initialiser has walked here before, so nothing is left to fail.
@@ -180,6 +181,7 @@ public struct CoAPOptions: ~Escapable {
     }
 
     /// A delta or length from its four bits, and one or two bytes more if they are 13 or 14.
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func extended(_ nibble: UInt8) throws(CoAPError) -> Int {
         if nibble < 13 { return Int(nibble) }

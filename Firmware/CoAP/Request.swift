@@ -30,6 +30,7 @@ public struct CoAPRequest: Sendable {
     }
 
     /// False if the option is not understood.
+    @inline(never)
     private mutating func take(_ option: borrowing CoAPOptions) -> Bool {
         let count = option.value.byteCount
         switch option.number {
@@ -43,6 +44,7 @@ public struct CoAPRequest: Sendable {
         }
     }
 
+    @inline(never)
     private mutating func take(_ number: UInt16, _ value: UInt32, size: Int) -> Bool {
         let short = UInt16(truncatingIfNeeded: value)
         switch number {
@@ -108,6 +110,7 @@ public struct CoAPBlock: Equatable, Sendable {
 
 extension CoAPMessage {
     /// True if the Uri-Path options are exactly the segments of `path`: "status", ".well-known/core"; "" is the root.
+    @inline(never)
     public func hasPath(_ path: StaticString) -> Bool {
         var options = options
         var offset = 0
@@ -130,6 +133,7 @@ extension CoAPMessage {
     }
 
     /// The value of the first Uri-Query option `name=value`; nil if there is none.
+    @inline(never)
     @_lifetime(copy self)
     public func query(_ name: StaticString) -> RawSpan? {
         var options = options
@@ -144,6 +148,7 @@ extension CoAPMessage {
     }
 
     /// The value of the first Uri-Query option `name=value` as a decimal number; nil if there is none, or it is no number of 32 bits.
+    @inline(never)
     public func queryNumber(_ name: StaticString) -> UInt32? {
         guard let digits = query(name), digits.byteCount > 0 else { return nil }
         var value: UInt32 = 0

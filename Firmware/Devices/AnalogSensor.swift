@@ -41,15 +41,15 @@ public struct AnalogSensor<Input: AnalogInput & BitwiseCopyable>: Device {
         self.calibration = calibration
     }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         if method == 1 {
-            if arguments[0] > arguments[1] { return .refused(.fault(.implausible)) }
+            if arguments[0] > arguments[1] { throw .implausible }
             (low, high, side) = (arguments[0], arguments[1], 0)
-            return .done(.none)
+            return .none
         }
-        guard let reading = input.read() else { return .refused(.fault(.notResponding)) }
+        guard let reading = input.read() else { throw .notResponding }
         state = .integer(calibration.value(of: reading))
-        return .done(state)
+        return state
     }
 
     public mutating func poll(_ now: Instant) -> UInt8? {

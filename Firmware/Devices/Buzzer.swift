@@ -13,7 +13,7 @@ public struct Buzzer<Channel: PWMChannel & BitwiseCopyable>: Device {
 
     @inline(__always) public init(_ channel: Channel) { self.channel = channel }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         enterSafeState()
         if method == 0 {
             hertz = arguments[0]
@@ -21,7 +21,7 @@ public struct Buzzer<Channel: PWMChannel & BitwiseCopyable>: Device {
             channel.setDuty(0x8000)
             timer.start(.milliseconds(arguments[1]))
         }
-        return .done(.none)
+        return .none
     }
 
     public var state: Value { .integer(hertz) }

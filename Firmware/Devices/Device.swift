@@ -17,9 +17,10 @@ public protocol Device {
     /// Unless the board says otherwise.
     static var flags: DeviceFlags { get }
 
-    /// Obeys method number `method` of the interface. The arguments are checked and complete.
-    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome
-    /// The state as last set or measured. Cheap: it is asked for before and after each call and poll, to notice a change.
+    /// Obeys method number `method` of the interface, which has it. The arguments are checked and complete.
+    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value
+    /// The state as last set or measured. Cheap: it is asked for before and after each call
+    /// and poll, to notice a change.
     var state: Value { get }
     /// Goes to the state that harms nobody: at boot, when a right expires, on a fault. Called with interrupts off after a fault.
     mutating func enterSafeState()
@@ -37,8 +38,9 @@ extension Device {
     @inline(__always) public mutating func enterSafeState() {}
     @inline(__always) public var retained: Int32? { nil }
     @inline(__always) public mutating func restore(_ retained: Int32) {}
-    @inline(__always) public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
-        .refused(.unknownMethod)
+    @inline(__always) public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value
+    {
+        .none
     }
 }
 

@@ -22,32 +22,36 @@ public struct DeviceRequest: ~Copyable {
         case readRetained
         case restore
     }
-    let operation: Operation
+    var operation: Operation
     var method: UInt8 = 0
-    var arguments = Arguments()
+    /// Raw value of a `DeviceFault`; 0 for none.
+    var fault: UInt8 = 0
+    /// An event's number; `DeviceEvent.changed` for none.
+    var event = DeviceEvent.changed
     var now = Instant(ticks: 0)
-    var outcome = Outcome.done(.none)
-    var event: UInt8?
-    var state = Value.none
-    var hasChanged = false
+    /// A result or a state.
+    var value = Value.none
     var retained: Int32?
+    var arguments = Arguments()
 
     init(_ operation: Operation) { self.operation = operation }
 
     /// Does what is asked to `device`: the one place where a driver's code is reached.
     @inline(never)
     public mutating func reach<D: Device>(_ device: inout D) {
-        let before = device.state
         switch operation {
-        case .invoke: outcome = device.invoke(method, arguments)
-        case .poll: event = device.poll(now)
+        case .invoke:
+            do throws(DeviceFault) {
+                value = try device.invoke(method, arguments)
+            } catch {
+                fault = error.rawValue
+            }
+        case .poll: if let number = device.poll(now) { event = number }
         case .enterSafeState: device.enterSafeState()
-        case .readState: break
+        case .readState: value = device.state
         case .readRetained: retained = device.retained
         case .restore: if let retained { device.restore(retained) }
         }
-        state = device.state
-        hasChanged = state != before
     }
 }
 
@@ -98,7 +102,8 @@ extension DeviceTable {
         if let refusal = Self.check(&request.arguments, device: device, method: method) { return .refused(refusal) }
         request.method = method
         perform(device, &request)
-        return request.outcome
+        if let fault = DeviceFault(rawValue: request.fault) { return .refused(.fault(fault)) }
+        return .done(request.value)
     }
 
     /// The same with names from a wire (UTF-8).
@@ -112,7 +117,7 @@ extension DeviceTable {
     public mutating func state(of device: UInt8) -> Value {
         var request = DeviceRequest(.readState)
         reach(device, &request)
-        return request.state
+        return request.value
     }
 
     /// What a device wants to have back after a reboot; nil when it wants nothing.
@@ -154,10 +159,13 @@ extension DeviceTable {
     /// The oldest event not yet fetched.
     public mutating func nextEvent() -> DeviceEvent? { events.next() }
 
-    /// Reaches the device and queues what happened there.
+    /// Reaches the device and queues what happened there, a change of its state last.
+    @inline(never)
     private mutating func perform(_ device: UInt8, _ request: inout DeviceRequest) {
+        let before = state(of: device)
         reach(device, &request)
-        if let kind = request.event { events.append(DeviceEvent(device: device, kind: kind, value: request.state)) }
-        if request.hasChanged { events.append(DeviceEvent(device: device, kind: DeviceEvent.changed, value: request.state)) }
+        let after = state(of: device)
+        if request.event != DeviceEvent.changed { events.append(DeviceEvent(device: device, kind: request.event, value: after)) }
+        if after != before { events.append(DeviceEvent(device: device, kind: DeviceEvent.changed, value: after)) }
     }
 }

@@ -18,7 +18,7 @@ public struct Dimmer<Channel: PWMChannel & BitwiseCopyable>: Device {
 
     @inline(__always) public init(_ channel: Channel) { self.channel = channel }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         switch method {
         case 0: go(to: lastOn, in: 0)
         case 1: go(to: 0, in: 0)
@@ -26,7 +26,7 @@ public struct Dimmer<Channel: PWMChannel & BitwiseCopyable>: Device {
         case 3: go(to: arguments[0], in: 0)
         default: go(to: arguments[0], in: arguments[1])
         }
-        return .done(.none)
+        return .none
     }
 
     private mutating func go(to percent: Int32, in milliseconds: Int32) {

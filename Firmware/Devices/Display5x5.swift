@@ -18,14 +18,14 @@ public struct Display5x5<Screen: Bitmap5x5 & BitwiseCopyable>: Device {
 
     @inline(__always) public init(_ screen: Screen) { self.screen = screen }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         timer.stop()
         switch method {
         case 0: screen.show(0)
         case 1: screen.show(UInt32(bitPattern: arguments[0]))
         default: begin(arguments)
         }
-        return .done(.none)
+        return .none
     }
 
     private mutating func begin(_ arguments: borrowing Arguments) {

@@ -22,20 +22,27 @@ public struct EEPROM<Bus: I2CBus & BitwiseCopyable>: Device {
 
     public var state: Value { .none }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
-        if arguments[0] >= size { return .refused(.fault(.implausible)) }
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
+        if arguments[0] >= size { throw .implausible }
         let at = UInt16(truncatingIfNeeded: arguments[0])
-        var byte: InlineArray<1, UInt8> = [UInt8(truncatingIfNeeded: arguments[1])]
+        let wanted = UInt8(truncatingIfNeeded: arguments[1])
+        guard let found = access(at, write: method == 1 ? wanted : nil) else { throw .notResponding }
+        if method == 0 { return .integer(Int32(found)) }
+        if found != wanted { throw .notStored }
+        return .none
+    }
+
+    /// Writes a byte if there is one, and reads it back; nil when the part does not answer.
+    private mutating func access(_ at: UInt16, write value: UInt8?) -> UInt8? {
+        var byte: InlineArray<1, UInt8> = [value ?? 0]
         do throws(I2CError) {
-            if method == 1 { try write(byte.span.bytes, at: at) }
-            let written = byte[0]
+            if value != nil { try write(byte.span.bytes, at: at) }
             var span = byte.mutableSpan
             var bytes = span.mutableBytes
             try read(into: &bytes, at: at)
-            if method == 1 { return byte[0] == written ? .done(.none) : .refused(.fault(.notStored)) }
-            return .done(.integer(Int32(byte[0])))
+            return byte[0]
         } catch {
-            return .refused(.fault(.notResponding))
+            return nil
         }
     }
 

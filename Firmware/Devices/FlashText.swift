@@ -70,10 +70,3 @@ public struct FlashText: Sendable {
         return (isNegative ? 0 &- value : value, FlashText(start: start + at, count: count - at))
     }
 }
-
-#if !hasFeature(Embedded)
-extension FlashText: CustomStringConvertible, Equatable {
-    public var description: String { String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self) }
-    public static func == (a: FlashText, b: FlashText) -> Bool { a.description == b.description }
-}
-#endif

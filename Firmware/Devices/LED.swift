@@ -9,9 +9,9 @@ public struct LED<Pin: OutputPin>: Device {
 
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         if method == 0 || method == 2 && !pin.isSetHigh { pin.setHigh() } else { pin.setLow() }
-        return .done(.none)
+        return .none
     }
 
     public var state: Value { .boolean(pin.isSetHigh) }

@@ -13,14 +13,14 @@ public struct Lock<Pin: OutputPin>: Device {
 
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         if method == 0 {
             timer.start(.milliseconds(arguments[0]))
             pin.setHigh()
         } else {
             enterSafeState()
         }
-        return .done(.none)
+        return .none
     }
 
     public var state: Value { .boolean(pin.isSetHigh) }

@@ -11,7 +11,7 @@ public struct PulseMeter<Counter: EdgeCounter & BitwiseCopyable>: Device {
 
     @inline(__always) public init(_ counter: Counter) { self.counter = counter }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome { .done(state) }
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value { state }
     public var state: Value { .integer(Int32(bitPattern: (before &+ counter.count) & 0x7FFF_FFFF)) }
     public var retained: Int32? { state.integer }
     public mutating func restore(_ retained: Int32) { before = UInt32(bitPattern: retained) &- counter.count }

@@ -20,14 +20,14 @@ public struct RGBLED<Channel: PWMChannel & BitwiseCopyable>: Device {
         self.blue = blue
     }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         switch method {
         case 0: show(last)
         case 1: show(0)
         case 2: show(shown == 0 ? last : 0)
         default: show(UInt32(bitPattern: arguments[0] << 16 | arguments[1] << 8 | arguments[2]))
         }
-        return .done(.none)
+        return .none
     }
 
     private mutating func show(_ color: UInt32) {

@@ -13,11 +13,11 @@ public struct Relay<Pin: OutputPin>: Device {
 
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         timer.stop()
         if method == 3 { timer.start(.milliseconds(arguments[0])) }
         if method == 0 || method == 3 || method == 2 && !pin.isSetHigh { pin.setHigh() } else { pin.setLow() }
-        return .done(.none)
+        return .none
     }
 
     public var state: Value { .boolean(pin.isSetHigh) }

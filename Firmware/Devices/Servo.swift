@@ -11,16 +11,16 @@ public struct Servo<Channel: PWMChannel & BitwiseCopyable>: Device {
 
     @inline(__always) public init(_ channel: Channel) { self.channel = channel }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
         if method == 1 {
             enterSafeState()
-            return .done(.none)
+            return .none
         }
         angle = arguments[0]
         channel.setFrequency(hertz: 50)
         // 1 ms of 20 ms is 65536 / 20 = 3276.8; a degree is 3276.8 / 180 = 18.204 = 4660 / 256.
         channel.setDuty(UInt16(truncatingIfNeeded: 3277 + (angle &* 4660) >> 8))
-        return .done(.none)
+        return .none
     }
 
     public var state: Value { .integer(angle) }

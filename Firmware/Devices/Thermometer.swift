@@ -12,10 +12,10 @@ public struct Thermometer<Sensor: TemperatureSensor>: Device {
 
     @inline(__always) public init(_ sensor: Sensor) { self.sensor = sensor }
 
-    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Outcome {
-        guard let reading = sensor.readMillidegrees() else { return .refused(.fault(.notResponding)) }
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
+        guard let reading = sensor.readMillidegrees() else { throw .notResponding }
         state = .integer(reading)
-        return .done(state)
+        return state
     }
 
     public mutating func poll(_ now: Instant) -> UInt8? {

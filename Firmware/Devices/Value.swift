@@ -106,7 +106,7 @@ public enum Refusal: Sendable {
 }
 
 /// What went wrong in a device.
-public enum DeviceFault: UInt8, Sendable {
+public enum DeviceFault: UInt8, Error, Sendable {
     /// The part does not answer: check its wiring and supply.
     case notResponding = 1
     /// It answers with something impossible: the part is broken or another one.

@@ -31,9 +31,9 @@ enum BaseScalar {
             var sum: UInt64 = 0
             var i = 0
             while i < 8 {
-                sum &+= UInt64(k[i]) &+ UInt64(order[i] & mask)
-                signs[i] = UInt32(truncatingIfNeeded: sum)
-                sum >>= 32
+                sum &+= wide(k[i]) &+ wide(order[i] & mask)
+                signs[i] = halves(sum).low
+                sum = upper(sum)
                 i &+= 1
             }
         }
@@ -112,9 +112,9 @@ enum BaseScalar {
         var difference: Int64 = Int64(bitPattern: UInt64(mask & 37)) &* -1
         i = 16
         while i < 24 {
-            difference &+= Int64(entry[i] ^ mask)
-            entry[i] = UInt32(truncatingIfNeeded: difference)
-            difference >>= 32
+            difference &+= signed(entry[i] ^ mask)
+            entry[i] = halves(difference).low
+            difference = upper(difference)
             i &+= 1
         }
     }

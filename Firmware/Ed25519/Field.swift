@@ -43,23 +43,23 @@ enum Field {
         var probe: UInt64 = 19
         var i = 0
         while i < 8 {
-            probe &+= UInt64(a[i])
-            if i < 7 { probe >>= 32 }
+            probe &+= wide(a[i])
+            if i < 7 { probe = upper(probe) }
             i &+= 1
         }
-        let reaches = UInt32(truncatingIfNeeded: probe >> 31) & 1
+        let reaches = halves(probe).low >> 31
         addSmall(a, reaches &* 19)
         a[7] &= 0x7FFF_FFFF
     }
 
     /// a += value, which must not exceed 2^256 - 1 - a.
     private static func addSmall(_ a: Element, _ value: UInt32) {
-        var sum = UInt64(value)
+        var sum = wide(value)
         var i = 0
         while i < 8 {
-            sum &+= UInt64(a[i])
-            a[i] = UInt32(truncatingIfNeeded: sum)
-            sum >>= 32
+            sum &+= wide(a[i])
+            a[i] = halves(sum).low
+            sum = upper(sum)
             i &+= 1
         }
     }

@@ -12,6 +12,7 @@ public struct SHA512 {
     }
 
     /// Appends `bytes` to the message.
+    @export(interface)
     public mutating func update(_ bytes: RawSpan) {
         bytes.withUnsafeBytes { source in
             if let base = source.baseAddress { append(base, count: source.count) }
@@ -24,6 +25,7 @@ public struct SHA512 {
     }
 
     /// Pads the message and returns its digest; `self` is wiped and must not be used again.
+    @export(interface)
     public mutating func finalize() -> InlineArray<64, UInt8> {
         var digest = InlineArray<64, UInt8>(repeating: 0)
         withUnsafeMutableBytes(of: &digest) { finalize(into: $0.baseAddress!) }
@@ -31,6 +33,7 @@ public struct SHA512 {
     }
 
     /// The digest of `bytes`.
+    @export(interface)
     public static func hash(_ bytes: RawSpan) -> InlineArray<64, UInt8> {
         var hash = SHA512()
         hash.update(bytes)
@@ -83,43 +86,34 @@ public struct SHA512 {
     }
 }
 
-/// The halves of a 64-bit word. The shifts below are spelled in halves because 64-bit shifts are library calls where size counts.
-@inline(__always)
-private func halves(_ x: UInt64) -> (low: UInt32, high: UInt32) {
-    (UInt32(truncatingIfNeeded: x), UInt32(truncatingIfNeeded: x >> 32))
-}
-
-@inline(__always)
-private func whole(_ low: UInt32, _ high: UInt32) -> UInt64 { UInt64(high) << 32 | UInt64(low) }
-
 /// Σ0: the word rotated right by 28, 34 and 39 bits (FIPS 180-4, section 4.1.3).
-@inline(__always)
+@_transparent
 private func sum0(_ x: UInt64) -> UInt64 {
-    let (l, h) = halves(x)
+    let l = halves(x).low, h = halves(x).high
     return whole((l >> 28) ^ (h << 4) ^ (h >> 2) ^ (l << 30) ^ (h >> 7) ^ (l << 25),
                  (h >> 28) ^ (l << 4) ^ (l >> 2) ^ (h << 30) ^ (l >> 7) ^ (h << 25))
 }
 
 /// Σ1: rotated by 14, 18 and 41 bits.
-@inline(__always)
+@_transparent
 private func sum1(_ x: UInt64) -> UInt64 {
-    let (l, h) = halves(x)
+    let l = halves(x).low, h = halves(x).high
     return whole((l >> 14) ^ (h << 18) ^ (l >> 18) ^ (h << 14) ^ (h >> 9) ^ (l << 23),
                  (h >> 14) ^ (l << 18) ^ (h >> 18) ^ (l << 14) ^ (l >> 9) ^ (h << 23))
 }
 
 /// σ0: rotated by 1 and 8 bits, shifted by 7.
-@inline(__always)
+@_transparent
 private func schedule0(_ x: UInt64) -> UInt64 {
-    let (l, h) = halves(x)
+    let l = halves(x).low, h = halves(x).high
     return whole((l >> 1) ^ (h << 31) ^ (l >> 8) ^ (h << 24) ^ (l >> 7) ^ (h << 25),
                  (h >> 1) ^ (l << 31) ^ (h >> 8) ^ (l << 24) ^ (h >> 7))
 }
 
 /// σ1: rotated by 19 and 61 bits, shifted by 6.
-@inline(__always)
+@_transparent
 private func schedule1(_ x: UInt64) -> UInt64 {
-    let (l, h) = halves(x)
+    let l = halves(x).low, h = halves(x).high
     return whole((l >> 19) ^ (h << 13) ^ (h >> 29) ^ (l << 3) ^ (l >> 6) ^ (h << 26),
                  (h >> 19) ^ (l << 13) ^ (l >> 29) ^ (h << 3) ^ (h >> 6))
 }
@@ -165,7 +159,7 @@ private func copy(_ to: UnsafeMutablePointer<UInt64>, _ from: UnsafePointer<UInt
 }
 
 /// The window starts at `top` and ends 16 words below.
-@inline(__always)
+@_transparent
 private func sixteenRounds(_ top: UnsafeMutablePointer<UInt64>, _ schedule: UnsafePointer<UInt64>, _ constants: UnsafePointer<UInt64>) {
     var v = top
     var w = schedule

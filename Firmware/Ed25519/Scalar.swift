@@ -49,25 +49,25 @@ enum Scalar {
                 let (sum, overflow) = carry.addingReportingOverflow(low)
                 let (word, again) = sum.addingReportingOverflow(high << 16)
                 carry = (high >> 16) &+ (overflow ? 1 : 0) &+ (again ? 1 : 0)
-                borrow &+= Int64(r[i]) &- Int64(word)
-                r[i] = UInt32(truncatingIfNeeded: borrow)
-                borrow >>= 32
+                borrow &+= signed(r[i]) &- signed(word)
+                r[i] = halves(borrow).low
+                borrow = upper(borrow)
                 i &+= 1
             }
-            borrow &-= Int64(carry)
+            borrow &-= signed(carry)
             while i < 8 {
-                borrow &+= Int64(r[i])
-                r[i] = UInt32(truncatingIfNeeded: borrow)
-                borrow >>= 32
+                borrow &+= signed(r[i])
+                r[i] = halves(borrow).low
+                borrow = upper(borrow)
                 i &+= 1
             }
-            let mask = UInt32(truncatingIfNeeded: borrow)
+            let mask = halves(borrow).low
             var sum: UInt64 = 0
             i = 0
             while i < 8 {
-                sum &+= UInt64(r[i]) &+ UInt64(order[i] & mask)
-                r[i] = UInt32(truncatingIfNeeded: sum)
-                sum >>= 32
+                sum &+= wide(r[i]) &+ wide(order[i] & mask)
+                r[i] = halves(sum).low
+                sum = upper(sum)
                 i &+= 1
             }
         }
@@ -87,9 +87,9 @@ enum Scalar {
             var carry: UInt32 = 0
             var j = 0
             while j < 8 {
-                let sum = UInt64(a[i]) &* UInt64(b[j]) &+ UInt64(scratch[i &+ j]) &+ UInt64(carry)
-                scratch[i &+ j] = UInt32(truncatingIfNeeded: sum)
-                carry = UInt32(truncatingIfNeeded: sum >> 32)
+                let sum = wide(a[i]) &* wide(b[j]) &+ wide(scratch[i &+ j]) &+ wide(carry)
+                scratch[i &+ j] = halves(sum).low
+                carry = halves(sum).high
                 j &+= 1
             }
             scratch[i &+ 8] = carry

@@ -26,9 +26,12 @@ extension FlashStore where Flash: ~Copyable {
         try word(page(bank: records.bank, 0), Self.wipedMarker).nonzeroBitCount < 31
     }
 
-    private mutating func set(marker offset: Int) throws(StoreError) {
-        let page = page(bank: records.bank, 0)
-        guard try isBlank(marker: offset) else { return }
+    private mutating func set(marker offset: Int) throws(StoreError) { try setMarker(page(bank: records.bank, 0), offset) }
+
+    /// Clears a granule unless it was begun before.
+    @inline(never)
+    mutating func setMarker(_ page: Int, _ offset: Int) throws(StoreError) {
+        guard try isBlank(page, from: offset, to: offset + Self.granule) else { return }
         let zeros = InlineArray<16, UInt8>(repeating: 0)
         let bytes = zeros.span.bytes.extracting(first: Self.granule)
         do { try flash.program(page: page, offset: offset, bytes) } catch { throw .flash(error) }
@@ -63,6 +66,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The header goes first: a bank half erased is not taken for a whole one.
+    @inline(never)
     private mutating func erase(bank: UInt8) throws(StoreError) {
         for index in 0..<bankPages { try erase(page(bank: bank, index)) }
     }
@@ -77,7 +81,7 @@ extension FlashStore where Flash: ~Copyable {
             let isReplaced = header.has(RecordHeader.removed) || changes.change(header.key, from: 0)
             if !isReplaced, try newest(header.key, from: next) == nil {
                 let verdict = try verdict(of: header, at: position)
-                let isLost = header.has(RecordHeader.unreadable) || verdict == .damaged || verdict == .uncommitted
+                let isLost = header.has(RecordHeader.unreadable) || !verdict.isWhole
                 header.flags &= ~RecordHeader.continues
                 if isLost { header = RecordHeader(key: header.key, flags: header.flags | RecordHeader.unreadable, length: 0) }
                 guard let place = place(Int(header.length), after: tail) else { return nil }
@@ -140,11 +144,12 @@ extension FlashStore where Flash: ~Copyable {
     private mutating func generation(bank: UInt8) throws(StoreError) -> UInt32? {
         let page = page(bank: bank, 0)
         let verdict = try verdict(page, 0, length: Self.bankFields, seed: Self.bankSeed)
-        if verdict == .damaged || verdict == .uncommitted { return nil }
+        if !verdict.isWhole { return nil }
         let words = CheckedWords(page: page, offset: 0, length: Self.bankFields, verdict: verdict)
-        guard try words.word(0, of: self) == Self.bankMagic, try words.word(4, of: self) == layout.word,
-            try words.word(12, of: self) == geometryWord
-        else { throw .layoutMismatch }
+        guard try words.word(0, of: self) == Self.bankMagic else { return nil }
+        guard try words.word(4, of: self) == layout.word, try words.word(12, of: self) == geometryWord else {
+            throw .layoutMismatch
+        }
         return try words.word(8, of: self)
     }
 
@@ -175,13 +180,14 @@ extension FlashStore where Flash: ~Copyable {
             var first = logStart
             if case .record(let header) = try item(at: &first) {
                 let verdict = try verdict(of: header, at: first)
-                guard verdict == .uncommitted || verdict == .damaged else { throw .damagedRecords }
+                if verdict.isWhole { throw .damagedRecords }
             }
             try erase(bank: 0)
         }
         try program(bankHeader: firstTried && !secondTried ? 1 : 0, generation: 1)
     }
 
+    @inline(never)
     private func isBlank(bank: UInt8, from offset: Int) throws(StoreError) -> Bool {
         for index in 0..<bankPages {
             let page = page(bank: bank, index)
@@ -206,6 +212,7 @@ extension FlashStore where Flash: ~Copyable {
                     try requireBlank(after: position, Self.footprint(Int(header.length)))
                     return
                 }
+                if verdict == .damaged && header.isCorrected { throw .damagedRecords }
                 if case .flipped = verdict { records.corrected &+= 1 }
                 position = after(position, header)
                 records.tailIsDirty = header.has(RecordHeader.continues)

@@ -1,4 +1,50 @@
-// (documentation is added in its own commit)
+// The flash store: records and a journal on a NOR flash part, such that a power cut at any moment loses nothing that was promised.
+//
+// PART. Pages are erased as a whole to ones; a write unit of 1, 4, 8 or 16 bytes is programmed at most once between two erases, and only
+// when it reads as ones. A cut leaves a unit with any of its bits programmed and a page that was being erased with any contents, other units and
+// pages untouched. What has been read once reads the same later, but for single flipped bits. Units in one area are programmed in order.
+//
+// CHECKED AREA. A granule is the write unit, but four bytes at least. All that is stored is an area of whole granules (padded with ones) and
+// after it a granule of its own that begins with a check word: CRC-24 << 8 | number of zero bits modulo 255 (Check.swift). The check is written
+// last and commits the area. It is read as: whole; whole but for one flipped bit, which is put right; never completed (no check, or a right
+// one with bits still to clear); or damaged. All integers are little-endian.
+//
+// SHARE. StoreLayout: pages 0 ..< n are record bank 0, the next n bank 1, the others the ring of the journal. Of a bank no more is used than
+// of the other, and 8 KB at most.
+//
+// RECORD BANK. One bank is in use. Its first page begins with: "LNS" and version 1; recordPages, intentBytes, outcomeBytes, summaryBytes;
+// generation (u32); write unit, page count, 0, 0; check; marker "the other bank is wiped"; marker "the other bank is being written". A marker is
+// a granule of zeros or ones. Then records follow one another; one that does not fit the rest of a page goes to the next page.
+//   Record: flags (1 secret, 2 removed, 4 unreadable, 8 more of this batch follow), key, length, CRC-8 of these; value; check.
+// The newest record of a key counts. Records of a batch count once the last of them is committed.
+//   Change: records are appended. When there is no room, or a secret is replaced, or something torn follows the log, the bank is changed:
+// mark "being written"; copy the newest record of each key and the new ones to the other bank; write its header with the next generation,
+// which commits; erase the old bank; mark "wiped". So no byte of an old secret is left when the operation returns.
+//   Mount: the whole header with the higher generation counts. Without the mark "wiped" the other bank is erased (again). The log is
+// followed to its last committed batch; something torn after it, and only blank behind, makes the bank be changed; something else behind it
+// means that the log is damaged.
+//   Blank: when no header is whole, the store is formatted only if all is blank, or torn just as formatting cut short leaves it. So a device
+// that has an identity never becomes a new one.
+//
+// JOURNAL. A page of the ring: "J" with version and length of the summary (like a record header); index of its first slot (u32); summary;
+// check; marker "the next page of the ring is no history any more". Then, counted from the end of the page, slots of one size:
+//   sequence bits 48-55, 40-47, 32-39; signer; sequence bits 0-31; application's bytes; check, seeded with the page's first index;
+//   outcome: number of zeros, CRC-8, outcome's bytes.
+// The page with the highest first index is in use. Its summary and its entries are all that the application needs: the highest sequence number of
+// each signer never goes below one whose `begin` returned. A slot that a cut spoilt keeps its index and is passed over.
+//   Page turn: mark "next is no history" in the page in use, erase the next page (the oldest), write its header; a page that cannot be erased
+// is passed over. A page after the newest with an unreadable header is what a turn left, unless it holds an entry bound to the first index that
+// comes next: then the journal is damaged. So it is when an entry of the newest page is.
+//
+// PROMISE. After a cut each operation is entirely there or entirely not, as is a batch; an outcome cut short reads as unreadable. Every single
+// flipped bit is put right or harmless. Of two or three in one area of at most 132 bytes none passes for other data; two flips or more in
+// the last record or entry, in just the bits that a torn check would have, may make it count as never written.
+//
+// COST. g = granule, up() rounds to it. Record: up(4 + length) + g. Entry: up(8 + intentBytes) + g + up(2 + outcomeBytes). Page header: up(8 + summary)
+// + 2g. Entries per page e = (page - header) / entry. The journal lasts ring pages * e * rated erases commands: 14 * 40 * 20,000 = 11.2 million
+// on 16 KB of an nRF51 (1 KB pages; 4, 6 and 44 bytes), 6.4 words each. A bank is erased once for two changes of bank; with L bytes live and
+// records of s bytes, (bank - header - L) / s records are written between changes. Capacity: L up to a bank less its header.
+// A mount reads all page headers, the newest page of the journal, and the log. No allocation, no buffer above 16 bytes.
 import HAL
 
 /// A power-fail-safe store of keyed records and a journal of commands on a NOR flash part.
@@ -69,10 +115,12 @@ extension FlashStore where Flash: ~Copyable {
     /// The part could not be erased where old secrets may be left: it is worn out. Replace the device.
     public var wipeFailed: Bool { records.wipeFailed }
 
+    @inline(never)
     mutating func erase(_ page: Int) throws(StoreError) {
         do { try flash.erase(page: page) } catch { throw .flash(error) }
     }
 
+    @inline(never)
     func word(_ page: Int, _ offset: Int) throws(StoreError) -> UInt32 {
         var word: InlineArray<1, UInt32> = [0]
         var words = word.mutableSpan
@@ -82,6 +130,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Checks `length` bytes at `offset` against the check word after them.
+    @inline(never)
     func verdict(_ page: Int, _ offset: Int, length: Int, seed: UInt32) throws(StoreError) -> Check.Verdict {
         var check = Check(seed: seed)
         var at = offset
@@ -93,6 +142,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Every bit of `offset ..< end` is one.
+    @inline(never)
     func isBlank(_ page: Int, from offset: Int, to end: Int) throws(StoreError) -> Bool {
         var at = offset
         while at < end {
@@ -100,116 +150,5 @@ extension FlashStore where Flash: ~Copyable {
             at &+= 4
         }
         return true
-    }
-}
-
-/// Checked bytes as they were written: words of a page with the one flipped bit put right.
-struct CheckedWords {
-    let page: Int
-    let offset: Int
-    /// Offset of the word with the flipped bit, or -1.
-    private let flippedWord: Int
-    private let mask: UInt32
-
-    init(page: Int, offset: Int, length: Int, verdict: Check.Verdict) {
-        self.page = page
-        self.offset = offset
-        if case .flipped(let bit) = verdict {
-            flippedWord = length &- 4 &- 4 &* (bit >> 5)
-            mask = 1 &<< UInt32(truncatingIfNeeded: bit & 31)
-        } else {
-            flippedWord = -1
-            mask = 0
-        }
-    }
-
-    /// The word `at` bytes after the start; `at` is a multiple of four.
-    func word<Flash: NORFlash & ~Copyable>(_ at: Int, of store: borrowing FlashStore<Flash>) throws(StoreError) -> UInt32 {
-        let word = try store.word(page, offset &+ at)
-        return at == flippedWord ? word ^ mask : word
-    }
-
-    /// Copies bytes from `start` into `bytes[into ..< into + count]`.
-    func copy<Flash: NORFlash & ~Copyable>(
-        from start: Int, count: Int, of store: borrowing FlashStore<Flash>, into bytes: inout MutableSpan<UInt8>
-    ) throws(StoreError) {
-        var word: UInt32 = 0
-        for index in 0..<count {
-            let at = start &+ index
-            if index == 0 || at & 3 == 0 { word = try self.word(at & ~3, of: store) }
-            bytes[index] = UInt8(truncatingIfNeeded: word >> UInt32(truncatingIfNeeded: at & 3 &* 8))
-        }
-    }
-}
-
-/// Writes a checked area from its first byte to its check, granule by granule.
-struct Writer {
-    let page: Int
-    private(set) var offset: Int
-    private var check: Check
-    private var granule = InlineArray<4, UInt32>(repeating: .max)
-    private var filled = 0
-    private var partial: UInt32 = 0
-
-    init(page: Int, offset: Int, seed: UInt32) {
-        self.page = page
-        self.offset = offset
-        check = Check(seed: seed)
-    }
-
-    mutating func byte<Flash: NORFlash & ~Copyable>(_ byte: UInt8, to store: inout FlashStore<Flash>) throws(StoreError) {
-        partial |= UInt32(byte) &<< UInt32(truncatingIfNeeded: filled & 3 &* 8)
-        filled &+= 1
-        if filled & 3 == 0 { try flush(to: &store) }
-    }
-
-    /// Only at a multiple of four bytes.
-    mutating func word<Flash: NORFlash & ~Copyable>(_ word: UInt32, to store: inout FlashStore<Flash>) throws(StoreError) {
-        partial = word
-        filled &+= 4
-        try flush(to: &store)
-    }
-
-    /// Moves the whole word in `partial` on.
-    private mutating func flush<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
-        check.add(partial)
-        granule[(filled &>> 2) &- 1] = partial.littleEndian
-        partial = 0
-        if filled == FlashStore<Flash>.granule { try programGranule(to: &store) }
-    }
-
-    private mutating func programGranule<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
-        let words = granule
-        let bytes = words.span.bytes.extracting(first: FlashStore<Flash>.granule)
-        do { try store.flash.program(page: page, offset: offset, bytes) } catch { throw .flash(error) }
-        offset &+= FlashStore<Flash>.granule
-        granule = InlineArray(repeating: .max)
-        filled = 0
-    }
-
-    mutating func bytes<Flash: NORFlash & ~Copyable>(_ bytes: Span<UInt8>, to store: inout FlashStore<Flash>) throws(StoreError) {
-        for index in bytes.indices { try byte(bytes[index], to: &store) }
-    }
-
-    private mutating func pad<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
-        while filled != 0 { try byte(0xFF, to: &store) }
-    }
-
-    /// Pads the data and commits it: the check has a granule of its own, so a check that has begun means that the data is whole.
-    mutating func finish<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
-        try pad(to: &store)
-        granule[0] = check.word.littleEndian
-        try programGranule(to: &store)
-    }
-
-    /// Pads the data so that the 16-bit check ends the area of `length` bytes.
-    mutating func finishShort<Flash: NORFlash & ~Copyable>(
-        length: Int, written: Int, to store: inout FlashStore<Flash>
-    ) throws(StoreError) {
-        for _ in written..<(length - 2) { try byte(0xFF, to: &store) }
-        check.add(partial)
-        let short = check.short
-        granule[(filled &>> 2)] = (partial | short << 16).littleEndian
-        try programGranule(to: &store)
     }
 }

@@ -13,6 +13,8 @@ struct JournalState {
     var slot = 0
     /// Slots of the page in use.
     var slots = 0
+    /// The page after it in the ring is no history any more: it has been erased, or an erase was begun.
+    var nextIsGone = false
 }
 
 extension FlashStore where Flash: ~Copyable {
@@ -20,7 +22,6 @@ extension FlashStore where Flash: ~Copyable {
     /// A page begins like a record: this key, the version in the place of flags, the length of the summary.
     static var pageKey: UInt8 { 0x4A }
     static var pageVersion: UInt8 { 1 }
-    static var outcomeSeed: UInt32 { 0x454D_4F43 }
 
     /// Entries are bound to the page that they were written in: one left by an erase cut short is no entry of a later page.
     static func intentSeed(_ first: UInt32) -> UInt32 { first ^ 0x4E54_4E49 }
@@ -35,22 +36,23 @@ extension FlashStore where Flash: ~Copyable {
     /// this returns, every later `mount` finds `sequence` in the newest page or in a summary that came after.
     ///
     /// - Parameters:
-    ///   - sequence: below 2^56.
+    ///   - sequence: below 2^56 − 2^48.
     ///   - signer: whatever the application numbers its signers by.
     ///   - application: exactly `layout.intentBytes` bytes.
     /// - Throws: `pageFull` (nothing is written; open a page and begin again), `damagedJournal`, `sequenceTooLarge`, `wrongLength`, `notMounted`,
     ///   `flash` (the entry may be there after the next mount).
     public mutating func begin(sequence: UInt64, signer: UInt8, application: Span<UInt8>) throws(StoreError) -> UInt32 {
         guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
-        guard sequence >> 56 == 0 else { throw .sequenceTooLarge }
+        guard sequence < 0xFF << 48 else { throw .sequenceTooLarge }
         guard application.count == Int(layout.intentBytes) else { throw .wrongLength }
         guard let ring = journal.page, try skipSpoilt(Int(ring)) else { throw .pageFull }
         let index = nextJournalIndex
         let offset = slotOffset(Int(ring), journal.slot)
         var writer = Writer(page: ringPage(Int(ring)), offset: offset, seed: Self.intentSeed(journal.first))
         journal.slot += 1
+        let high = UInt32(truncatingIfNeeded: sequence >> 32).byteSwapped >> 8
+        try writer.word(high | UInt32(signer) << 24, to: &self)
         try writer.word(UInt32(truncatingIfNeeded: sequence), to: &self)
-        try writer.word(UInt32(truncatingIfNeeded: sequence >> 32) | UInt32(signer) << 24, to: &self)
         try writer.bytes(application, to: &self)
         try writer.finish(to: &self)
         return index
@@ -65,9 +67,18 @@ extension FlashStore where Flash: ~Copyable {
         let start = offset + intentFields + Self.granule
         guard try !isBlank(page, from: offset, to: start) else { throw .noSuchEntry }
         guard try isBlank(page, from: start, to: start + outcomeFields) else { throw .alreadyCompleted }
-        var writer = Writer(page: page, offset: start, seed: Self.outcomeSeed)
+        try write(outcome: outcome, page, start)
+    }
+
+    /// Its check is in the first two bytes, and never all ones there.
+    private mutating func write(outcome: Span<UInt8>, _ page: Int, _ offset: Int) throws(StoreError) {
+        var check = ShortCheck()
+        for index in outcome.indices { check.add(outcome[index]) }
+        var writer = Writer(page: page, offset: offset, seed: 0)
+        try writer.byte(UInt8(truncatingIfNeeded: check.value), to: &self)
+        try writer.byte(UInt8(truncatingIfNeeded: check.value >> 8), to: &self)
         try writer.bytes(outcome, to: &self)
-        try writer.finishShort(length: outcomeFields, written: outcome.count, to: &self)
+        try writer.pad(to: &self)
     }
 
     /// Moves to a slot that is blank; false when the page has none.
@@ -100,12 +111,13 @@ extension FlashStore where Flash: ~Copyable {
             let isPrepared = journal.prepared == UInt8(ring)
             journal.prepared = nil
             do {
-                if !isPrepared { try erase(ringPage(ring)) }
+                if !isPrepared { try eraseNext(ring) }
                 try write(pageHeader: ring, first: first, summary)
                 journal.page = UInt8(ring)
                 journal.first = first
                 journal.slot = 0
                 journal.slots = slots(ring, summaryLength: summary.count)
+                journal.nextIsGone = false
                 return
             } catch {
                 failure = error
@@ -115,6 +127,19 @@ extension FlashStore where Flash: ~Copyable {
         }
         throw failure
     }
+
+    /// Erases a page after noting in the page in use that it is no history any more: an erase cut short may leave the header of a page and only
+    /// some of its entries.
+    private mutating func eraseNext(_ ring: Int) throws(StoreError) {
+        if let newest = journal.page, !journal.nextIsGone {
+            try setMarker(ringPage(Int(newest)), pageMarker)
+            journal.nextIsGone = true
+        }
+        try erase(ringPage(ring))
+    }
+
+    /// Offset of the marker in the header of the page in use.
+    var pageMarker: Int { flash.pageSize(ringPage(Int(journal.page ?? 0))) - journal.slots * entrySize - Self.granule }
 
     private mutating func write(pageHeader ring: Int, first: UInt32, _ summary: Span<UInt8>) throws(StoreError) {
         var writer = Writer(page: ringPage(ring), offset: 0, seed: Self.pageSeed)
@@ -132,7 +157,7 @@ extension FlashStore where Flash: ~Copyable {
         guard journal.isMounted, let page = journal.page, journal.prepared == nil else { return }
         guard journal.slot * 4 >= journal.slots * 3 else { return }
         let next = (Int(page) + 1) % ringPages
-        try erase(ringPage(next))
+        try eraseNext(next)
         journal.prepared = UInt8(next)
     }
 

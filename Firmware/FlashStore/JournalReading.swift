@@ -21,7 +21,7 @@ public struct JournalEntry {
     /// The first `layout.intentBytes` bytes are the application's.
     public fileprivate(set) var application = InlineArray<40, UInt8>(repeating: 0)
     public fileprivate(set) var outcome = Outcome.none
-    /// The first `layout.outcomeBytes` bytes are the outcome.
+    /// The first `layout.outcomeBytes` bytes are the outcome, if it is recorded.
     public fileprivate(set) var outcomeBytes = InlineArray<14, UInt8>(repeating: 0)
 }
 
@@ -48,15 +48,17 @@ extension FlashStore where Flash: ~Copyable {
         var ring = Int(newest)
         for _ in 1..<ringPages {
             ring = ring == 0 ? ringPages - 1 : ring - 1
-            if let header = try pageHeader(ring), header.first + UInt32(header.slots) == oldest { oldest = header.first }
+            if let header = try history(ring), header.first + UInt32(header.slots) == oldest { oldest = header.first }
         }
         return oldest
     }
 
     /// The first entry at or after `index`, or nil when there is none. Slots that a power cut has spoilt have an index and no entry.
+    @inline(never)
     public func nextEntry(from index: UInt32) throws(StoreError) -> JournalEntry? {
         guard journal.page != nil else { return nil }
-        var index = max(index, try oldestJournalIndex())
+        var index = index
+        if try locate(index) == nil { index = max(index, try oldestJournalIndex()) }
         while index < nextJournalIndex {
             if let (page, offset, first) = try locate(index) {
                 if let entry = try entry(index, page: page, offset: offset, first: first) { return entry }
@@ -67,13 +69,14 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Where entry `index` is: flash page, offset, and first index of its page.
+    @inline(never)
     func locate(_ index: UInt32) throws(StoreError) -> (page: Int, offset: Int, first: UInt32)? {
         guard let newest = journal.page, index < nextJournalIndex else { return nil }
         if index >= journal.first {
             return (ringPage(Int(newest)), slotOffset(Int(newest), Int(index - journal.first)), journal.first)
         }
         for ring in 0..<ringPages {
-            guard let header = try pageHeader(ring), index >= header.first, index - header.first < UInt32(header.slots) else {
+            guard let header = try history(ring), index >= header.first, index - header.first < UInt32(header.slots) else {
                 continue
             }
             return (ringPage(ring), slotOffset(ring, Int(index - header.first)), header.first)
@@ -81,6 +84,7 @@ extension FlashStore where Flash: ~Copyable {
         return nil
     }
 
+    @inline(never)
     private func entry(_ index: UInt32, page: Int, offset: Int, first: UInt32) throws(StoreError) -> JournalEntry? {
         let verdict = try verdict(page, offset, length: intentFields, seed: Self.intentSeed(first))
         if verdict == .uncommitted { return nil }
@@ -88,34 +92,34 @@ extension FlashStore where Flash: ~Copyable {
         if verdict == .damaged { return entry }
         entry.isReadable = true
         let words = CheckedWords(page: page, offset: offset, length: intentFields, verdict: verdict)
-        let high = try words.word(4, of: self)
-        entry.sequence = UInt64(high & 0xFF_FFFF) << 32 | UInt64(try words.word(0, of: self))
+        let high = try words.word(0, of: self)
+        entry.sequence = UInt64((high << 8).byteSwapped) << 32 | UInt64(try words.word(4, of: self))
         entry.signer = UInt8(truncatingIfNeeded: high >> 24)
         var application = entry.application.mutableSpan
         try words.copy(from: 8, count: Int(layout.intentBytes), of: self, into: &application)
         let start = offset + intentFields + Self.granule
         if try isBlank(page, from: start, to: start + outcomeFields) { return entry }
         entry.outcome = .unreadable
-        var check = Check(seed: Self.outcomeSeed)
-        let last = start + outcomeFields - 4
-        var at = start
-        while at < last {
-            check.add(try word(page, at))
-            at += 4
-        }
-        let ending = try word(page, last)
-        check.add(ending & 0xFFFF)
-        guard check.short == ending >> 16 else { return entry }
-        entry.outcome = .recorded
-        var bytes = entry.outcomeBytes.mutableSpan
         let raw = CheckedWords(page: page, offset: start, length: outcomeFields, verdict: .intact)
-        try raw.copy(from: 0, count: Int(layout.outcomeBytes), of: self, into: &bytes)
+        var bytes = entry.outcomeBytes.mutableSpan
+        try raw.copy(from: 2, count: Int(layout.outcomeBytes), of: self, into: &bytes)
+        var check = ShortCheck()
+        for index in 0..<Int(layout.outcomeBytes) { check.add(entry.outcomeBytes[index]) }
+        if try word(page, start) & 0xFFFF == check.value { entry.outcome = .recorded }
         return entry
+    }
+
+    /// The header of a page of the ring when its entries can be relied upon.
+    @inline(never)
+    func history(_ ring: Int) throws(StoreError) -> PageHeader? {
+        if journal.nextIsGone, let newest = journal.page, ring == (Int(newest) + 1) % ringPages { return nil }
+        return try pageHeader(ring)
     }
 
     // Mounting.
 
     /// The header of a page of the ring, when it is whole.
+    @inline(never)
     func pageHeader(_ ring: Int) throws(StoreError) -> PageHeader? {
         let page = ringPage(ring)
         guard let header = RecordHeader(word: try word(page, 0)), header.key == Self.pageKey, header.flags == Self.pageVersion,
@@ -124,7 +128,7 @@ extension FlashStore where Flash: ~Copyable {
         let summaryLength = Int(header.length)
         let length = Self.pageFields(summaryLength)
         let verdict = try verdict(page, 0, length: length, seed: Self.pageSeed)
-        if verdict == .damaged || verdict == .uncommitted { return nil }
+        if !verdict.isWhole { return nil }
         let words = CheckedWords(page: page, offset: 0, length: length, verdict: verdict)
         return PageHeader(
             first: try words.word(4, of: self), summaryLength: summaryLength, slots: slots(ring, summaryLength: summaryLength),
@@ -137,7 +141,7 @@ extension FlashStore where Flash: ~Copyable {
             let offset = slotOffset(ring, slot)
             if try word(ringPage(ring), offset + intentFields) == .max { continue }
             let verdict = try verdict(ringPage(ring), offset, length: intentFields, seed: Self.intentSeed(first))
-            if verdict != .damaged && verdict != .uncommitted { return true }
+            if verdict.isWhole { return true }
         }
         return false
     }
@@ -153,7 +157,10 @@ extension FlashStore where Flash: ~Copyable {
             }
         }
         try requireNewest()
-        if let ring = journal.page { try findHead(Int(ring)) }
+        if let ring = journal.page {
+            journal.nextIsGone = try word(ringPage(Int(ring)), pageMarker).nonzeroBitCount < 31
+            try findHead(Int(ring))
+        }
         journal.isMounted = true
     }
 

@@ -8,7 +8,7 @@ extension FlashStore where Flash: ~Copyable {
     public func readSummary(ofPageWith index: UInt32, into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> UInt32? {
         guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
         for ring in 0..<ringPages {
-            guard let header = try pageHeader(ring), index >= header.first, index - header.first < UInt32(header.slots) else {
+            guard let header = try history(ring), index >= header.first, index - header.first < UInt32(header.slots) else {
                 continue
             }
             guard bytes.count >= header.summaryLength else { throw .wrongLength }

@@ -17,6 +17,7 @@ public struct RecordBatch<let capacity: Int>: ~Copyable {
     /// Adds a change: `key` gets a value of at most 240 bytes. The last change of a key counts.
     ///
     /// - Throws: `wrongLength` for a longer value, `full` when the batch has no room for it.
+    @inline(never)
     public mutating func put(_ key: UInt8, _ value: Span<UInt8>, secret: Bool = false) throws(StoreError) {
         guard value.count <= StoreLimits.value else { throw .wrongLength }
         guard count + 3 + value.count <= capacity else { throw .full }
@@ -55,6 +56,7 @@ struct RecordChanges: ~Escapable {
     }
 
     /// The change at `cursor`, which moves on, and where its value is in `bytes`.
+    @inline(never)
     func next(_ cursor: inout Int) -> (RecordHeader, Range<Int>)? {
         if let single {
             guard cursor == 0 else { return nil }
@@ -71,6 +73,7 @@ struct RecordChanges: ~Escapable {
     func isAtEnd(_ cursor: Int) -> Bool { single != nil ? cursor > 0 : cursor >= bytes.count }
 
     /// A change of `key` comes at or after `start`.
+    @inline(never)
     func change(_ key: UInt8, from start: Int) -> Bool {
         var cursor = start
         while let (header, _) = next(&cursor) {

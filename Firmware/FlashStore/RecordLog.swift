@@ -10,11 +10,13 @@ extension FlashStore where Flash: ~Copyable {
         case broken
     }
 
+    @inline(never)
     func logPage(_ position: Position) -> Int { page(bank: records.bank, Int(position.page)) }
 
     static var recordSeed: UInt32 { 0x4443_4552 }
 
     /// What is at `position`, which first moves on to the next page when the rest of its page is unused.
+    @inline(never)
     func item(at position: inout Position) throws(StoreError) -> LogItem {
         while true {
             let room = bankPageSize(Int(position.page)) - Int(position.offset)
@@ -32,11 +34,13 @@ extension FlashStore where Flash: ~Copyable {
         }
     }
 
+    @inline(never)
     func after(_ position: Position, _ header: RecordHeader) -> Position {
         Position(page: position.page, offset: position.offset + UInt32(Self.footprint(Int(header.length))))
     }
 
     /// Checks the record at `position`.
+    @inline(never)
     func verdict(of header: RecordHeader, at position: Position) throws(StoreError) -> Check.Verdict {
         let length = Self.roundUp(4 + Int(header.length))
         return try verdict(logPage(position), Int(position.offset), length: length, seed: Self.recordSeed)
@@ -49,6 +53,7 @@ extension FlashStore where Flash: ~Copyable {
     var logStart: Position { Position(page: 0, offset: UInt32(Self.bankHeader)) }
 
     /// The next record of the log at or after `position`, which moves to it; nil at the tail. Only after `mountRecords`.
+    @inline(never)
     func nextRecord(_ position: inout Position) throws(StoreError) -> RecordHeader? {
         guard isBefore(position, records.tail) else { return nil }
         switch try item(at: &position) {
@@ -59,6 +64,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The newest record of `key` at or after `start`.
+    @inline(never)
     func newest(_ key: UInt8, from start: Position) throws(StoreError) -> (header: RecordHeader, position: Position)? {
         var found: (header: RecordHeader, position: Position)?
         var position = start
@@ -70,6 +76,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The newest record of `key` unless that says that the key was removed.
+    @inline(never)
     func live(_ key: UInt8) throws(StoreError) -> (header: RecordHeader, position: Position)? {
         guard records.isMounted else { throw .notMounted }
         guard let found = try newest(key, from: logStart), !found.header.has(RecordHeader.removed) else { return nil }

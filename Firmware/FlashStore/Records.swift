@@ -5,10 +5,11 @@ extension FlashStore where Flash: ~Copyable {
     /// Copies the value of `key` to the beginning of `bytes` and returns its length, or nil when the key has no value.
     ///
     /// - Throws: `unreadable` when the value is damaged, `wrongLength` when `bytes` is too short, `notMounted`, `flash`.
+    @inline(never)
     public func read(_ key: UInt8, into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> Int? {
         guard let (header, position) = try live(key) else { return nil }
         let verdict = try verdict(of: header, at: position)
-        guard !header.has(RecordHeader.unreadable), verdict != .damaged, verdict != .uncommitted else {
+        guard !header.has(RecordHeader.unreadable), verdict.isWhole else {
             throw .unreadable(key: key)
         }
         guard bytes.count >= Int(header.length) else { throw .wrongLength }
@@ -21,6 +22,7 @@ extension FlashStore where Flash: ~Copyable {
     /// The value of `key`, which is exactly `length` bytes long, or nil when the key has no value.
     ///
     /// - Throws: as `read(_:into:)`; `wrongLength` also when the value is shorter.
+    @inline(never)
     public func value<let length: Int>(_ key: UInt8) throws(StoreError) -> InlineArray<length, UInt8>? {
         var value = InlineArray<length, UInt8>(repeating: 0)
         var bytes = value.mutableSpan
@@ -30,6 +32,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// True when `key` has a value, readable or not.
+    @inline(never)
     public func has(_ key: UInt8) throws(StoreError) -> Bool { try live(key) != nil }
 
     /// Calls `body` with each key whose value is damaged beyond correction.
@@ -40,7 +43,7 @@ extension FlashStore where Flash: ~Copyable {
             let next = after(position, header)
             if !header.has(RecordHeader.removed), try newest(header.key, from: next) == nil {
                 let verdict = try verdict(of: header, at: position)
-                if header.has(RecordHeader.unreadable) || verdict == .damaged || verdict == .uncommitted { body(header.key) }
+                if header.has(RecordHeader.unreadable) || !verdict.isWhole { body(header.key) }
             }
             position = next
         }
@@ -92,6 +95,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Appends the changes to the log when they fit and no secret is to be wiped; writes the log afresh otherwise.
+    @inline(never)
     mutating func commit(_ changes: RecordChanges) throws(StoreError) {
         guard records.isMounted else { throw .notMounted }
         if records.tailIsDirty { return try rewrite(changes) }
@@ -99,6 +103,7 @@ extension FlashStore where Flash: ~Copyable {
         if try hasRoom(changes) { try append(changes) } else { try rewrite(changes) }
     }
 
+    @inline(never)
     private func replacesSecret(_ changes: RecordChanges) throws(StoreError) -> Bool {
         var cursor = 0
         while let (header, _) = changes.next(&cursor) {
@@ -108,6 +113,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Where a record of `length` bytes goes when the log ends at `tail`.
+    @inline(never)
     func place(_ length: Int, after tail: Position) -> Position? {
         let size = UInt32(Self.footprint(length))
         var place = tail
@@ -119,6 +125,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The changes fit behind the tail, and what is there is blank.
+    @inline(never)
     private func hasRoom(_ changes: RecordChanges) throws(StoreError) -> Bool {
         var tail = records.tail
         var cursor = 0
@@ -131,6 +138,7 @@ extension FlashStore where Flash: ~Copyable {
         return true
     }
 
+    @inline(never)
     private mutating func append(_ changes: RecordChanges) throws(StoreError) {
         records.tailIsDirty = true
         var tail = records.tail
@@ -146,6 +154,7 @@ extension FlashStore where Flash: ~Copyable {
         records.tailIsDirty = false
     }
 
+    @inline(never)
     mutating func write(_ header: RecordHeader, _ value: Span<UInt8>, page: Int, offset: Int) throws(StoreError) {
         var writer = Writer(page: page, offset: offset, seed: Self.recordSeed)
         try writer.word(header.word, to: &self)

@@ -24,7 +24,7 @@ public enum StoreError: Error, Equatable, Sendable {
     case wrongLength
     /// The journal's page is full: `openPage`, then begin again.
     case pageFull
-    /// The sequence number is 2^56 or more (microseconds since 1970 stay below until the year 4253): refuse the command.
+    /// The sequence number is 2^56 − 2^48 or more (microseconds since 1970 stay below until the year 4244): refuse the command.
     case sequenceTooLarge
     /// No entry of the journal has this index any more, or none ever had.
     case noSuchEntry

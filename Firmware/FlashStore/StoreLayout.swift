@@ -49,6 +49,7 @@ extension FlashStore where Flash: ~Copyable {
     func page(bank: UInt8, _ index: Int) -> Int { Int(bank) * bankPages + index }
 
     /// Bytes used of page `index` of either bank: the banks are made equal, so what fits one fits the other.
+    @inline(never)
     func bankPageSize(_ index: Int) -> Int {
         let size = min(flash.pageSize(index), flash.pageSize(bankPages + index))
         return min(size, StoreLimits.bank / bankPages & ~(Self.granule - 1))
@@ -60,6 +61,7 @@ extension FlashStore where Flash: ~Copyable {
     static var bankHeader: Int { bankFields + 3 * granule }
 
     /// Bytes of a record in flash: header and value, padded, and the check granule.
+    @inline(never)
     static func footprint(_ valueLength: Int) -> Int { roundUp(4 + valueLength) + granule }
 
     // Journal ring.
@@ -67,9 +69,9 @@ extension FlashStore where Flash: ~Copyable {
     var ringPages: Int { flash.pageCount - 2 * bankPages }
     func ringPage(_ index: Int) -> Int { 2 * bankPages + index }
 
-    /// Bytes of a page header with a summary of that length, and of its data before the check.
+    /// Bytes of the data of a page header with a summary of that length, and of all of it: data, check, marker.
     static func pageFields(_ summaryLength: Int) -> Int { roundUp(8 + summaryLength) }
-    static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + granule }
+    static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + 2 * granule }
     var intentFields: Int { Self.roundUp(8 + Int(layout.intentBytes)) }
     var outcomeFields: Int { Self.roundUp(Int(layout.outcomeBytes) + 2) }
 
@@ -77,11 +79,13 @@ extension FlashStore where Flash: ~Copyable {
     public var entrySize: Int { intentFields + Self.granule + outcomeFields }
 
     /// Entries that ring page `index` holds behind a summary of that length.
+    @inline(never)
     func slots(_ index: Int, summaryLength: Int) -> Int {
         (flash.pageSize(ringPage(index)) - Self.pageHeader(summaryLength)) / entrySize
     }
 
     /// Slots are counted from the end of the page, so that they can be found without its header.
+    @inline(never)
     func slotOffset(_ ring: Int, _ slot: Int) -> Int { flash.pageSize(ringPage(ring)) - (slot + 1) * entrySize }
 
     var isUsable: Bool {

@@ -6,6 +6,7 @@ import HAL
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Reads everything. Fails closed: whatever cannot be read makes the node `damaged`, never blank and never ownerless.
+    @inline(never)
     mutating func boot() {
         condition = .damaged
         do throws(StoreError) {

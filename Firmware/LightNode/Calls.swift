@@ -29,6 +29,7 @@ struct Call: ~Escapable {
         self.arguments = fits ? arguments : nil
     }
 
+    @inline(never)
     @_lifetime(reader: copy reader)
     private static func append(_ reader: inout CBORReader, to arguments: inout Arguments) throws(CBORError) -> Bool {
         switch try reader.peek() {
@@ -82,12 +83,14 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// A device that demands freshness takes a token, or an expiry, which `checkLife` has held against trusted time.
+    @inline(never)
     private func checkFreshness(_ claims: borrowing Claims, device: UInt8) throws(Refusal) {
         guard let declaration = Table.declaration(device), declaration.flags.contains(.demandsFreshness) else { return }
         guard claims.node.contains(.token) || claims.cwt.contains(.expiry) else { throw .tokenRequired }
     }
 
     /// Sequence number, then signatures: the owner's, or a holder's and those of the grant that it brings along.
+    @inline(never)
     private mutating func authorise(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
         if entry.kind == .state {
             let newest = watermarks.state(of: entry.device)
@@ -126,6 +129,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Moves the device; fills in outcome and value.
+    @inline(never)
     private mutating func perform(_ encoded: RawSpan, _ entry: inout LogEntry) -> ExpectedArgument? {
         guard entry.device != LogEntry.none else {
             entry.outcome = .noSuchDevice
@@ -149,6 +153,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
+    @inline(never)
     private func note(_ refusal: Devices.Refusal, _ entry: inout LogEntry, _ arguments: Arguments) -> ExpectedArgument? {
         switch refusal {
         case .unknownDevice: entry.outcome = .noSuchDevice
@@ -165,6 +170,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Journals `entry` and takes its sequence number for spent. Nothing may act on a message before this returns.
+    @inline(never)
     mutating func recordIntent(_ entry: inout LogEntry) throws(Refusal) {
         do throws(Refusal) {
             if memory.needsPage { try openPage() }
@@ -183,6 +189,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Counts an entry of the present epoch into the high-water marks.
+    @inline(never)
     mutating func note(_ entry: LogEntry) {
         if let slot = entry.signer.grantSlot {
             // A holder's numbers never bind the owner, or a high one would lock the owner out.
@@ -192,6 +199,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Saves what the entries of older pages stand for, then begins a new page.
+    @inline(never)
     mutating func openPage() throws(Refusal) {
         try memory.saveWatermarks(&watermarks, epoch: ownership.epoch)
         grants.dirty |= grants.stale

@@ -48,6 +48,7 @@ struct Claims: ~Copyable, ~Escapable {
         else { throw .malformed }
     }
 
+    @inline(never)
     @_lifetime(self: copy self, copy payload)
     private mutating func read(_ payload: RawSpan) throws(CBORError) {
         var reader = CBORReader(payload)
@@ -65,11 +66,12 @@ struct Claims: ~Copyable, ~Escapable {
 
     /// The private claim that holds what CWT has no name for.
     static var nodeLabel: Int32 { -65537 }
-    /// Sequence numbers have 56 bits.
-    static var maximumSeq: UInt64 { 1 << 56 - 1 }
+    /// Sequence numbers have 56 bits, and the highest byte is never 0xFF: the store could not tell that from erased flash.
+    static var maximumSeq: UInt64 { 0xFF << 48 - 1 }
     /// Times have 40 bits: until the year 36812.
     static var maximumTime: UInt64 { 1 << 40 - 1 }
 
+    @inline(never)
     @_lifetime(self: copy self, copy reader)
     @_lifetime(reader: copy reader)
     private mutating func readClaim(_ label: Int32, _ reader: inout CBORReader) throws(CBORError) {
@@ -119,6 +121,7 @@ struct Claims: ~Copyable, ~Escapable {
         }
     }
 
+    @inline(never)
     @_lifetime(reader: copy reader)
     private static func time(_ reader: inout CBORReader) throws(CBORError) -> UInt64 {
         let value = try reader.uint()
@@ -126,6 +129,7 @@ struct Claims: ~Copyable, ~Escapable {
         return value
     }
 
+    @inline(never)
     @_lifetime(reader: copy reader)
     private static func positive(_ reader: inout CBORReader, atMost limit: UInt32) throws(CBORError) -> UInt32 {
         let value = try reader.uint32(atMost: limit)
@@ -133,6 +137,7 @@ struct Claims: ~Copyable, ~Escapable {
         return value
     }
 
+    @inline(never)
     @_lifetime(copy reader)
     @_lifetime(reader: copy reader)
     private static func arrayItem(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {
@@ -141,6 +146,7 @@ struct Claims: ~Copyable, ~Escapable {
     }
 
     /// The contract that a grant refers to: block height and transaction hash. The device only passes it on.
+    @inline(never)
     @_lifetime(reader: copy reader)
     private static func skipContract(_ reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 2)
@@ -149,6 +155,7 @@ struct Claims: ~Copyable, ~Escapable {
     }
 
     /// `cnf`: {1: COSE_Key {1: 1 (OKP), -1: 6 (Ed25519), -2: x}} (RFC 8747, section 3.2; RFC 9053, section 7.2).
+    @inline(never)
     @_lifetime(copy reader)
     @_lifetime(reader: copy reader)
     private static func confirmationKey(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {

@@ -6,7 +6,7 @@
 import HAL
 
 /// One grant in use.
-struct GrantSlot: ~Copyable {
+struct GrantSlot {
     /// The grant's id, 0 for a free slot.
     var id: UInt64 = 0
     /// Seconds since 1970, 0 when the grant has no expiry.
@@ -41,6 +41,7 @@ struct GrantSlot: ~Copyable {
     // flags (1: revoked, 2: running), parent (1), epoch (4).
     static var recordSize: Int { 48 }
 
+    @inline(never)
     func encoded() -> InlineArray<48, UInt8> {
         var bytes = InlineArray<48, UInt8>(repeating: 0)
         bytes.storeLittleEndian64(id, at: 0)
@@ -62,7 +63,7 @@ struct GrantSlot: ~Copyable {
         id = bytes.loadLittleEndian64(at: 0)
         let (low, high) = (bytes.loadLittleEndian64(at: 8), bytes.loadLittleEndian64(at: 16))
         expiry = low & Claims.maximumTime
-        seq = high & Claims.maximumSeq
+        seq = high & (1 << 56 - 1)
         sinceIndex = UInt32(truncatingIfNeeded: low >> 40) | UInt32(truncatingIfNeeded: high >> 56) << 24
         asOfIndex = bytes.loadLittleEndian(at: 24)
         tick = bytes.loadLittleEndian(at: 28)
@@ -87,7 +88,7 @@ struct GrantTable: ~Copyable {
 
     private let inMemory = InMemory()
     /// Changed in place; `markDirty` says so.
-    var slots = InlineArray<8, GrantSlot> { _ in GrantSlot() }
+    var slots = InlineArray<8, GrantSlot>(repeating: GrantSlot())
     /// Uptime in microseconds at which the running tick of each slot began.
     var tickStart = InlineArray<8, UInt64>(repeating: 0)
     /// Slots whose record must be written before anything is done: bit n for slot n.
@@ -97,12 +98,14 @@ struct GrantTable: ~Copyable {
 
     mutating func markDirty(_ slot: Int) { dirty |= 1 << UInt8(truncatingIfNeeded: slot) }
 
+    @inline(never)
     func slot(of id: UInt64) -> Int? {
         for slot in 0..<GrantTable.slotCount where slots[slot].id == id { return slot }
         return nil
     }
 
     /// A slot that no grant needs any more, given that the time is at least `floor` for ever.
+    @inline(never)
     func freeSlot(floor: UInt64) -> Int? {
         for slot in 0..<GrantTable.slotCount where slots[slot].id == 0 { return slot }
         for slot in 0..<GrantTable.slotCount where slots[slot].expiry != 0 && slots[slot].expiry <= floor && !isParent(slot) { return slot }
@@ -115,17 +118,20 @@ struct GrantTable: ~Copyable {
         return count
     }
 
+    @inline(never)
     private func isParent(_ slot: Int) -> Bool {
         for other in 0..<GrantTable.slotCount where slots[other].id != 0 && Int(slots[other].parent) == slot { return true }
         return false
     }
 
+    @inline(never)
     mutating func clear() {
         for slot in 0..<GrantTable.slotCount { slots[slot] = GrantSlot() }
         (dirty, stale) = (0, 0)
     }
 
     /// Counts a log entry of a holder, at its making and again at boot, for the grant and those that it was derived from.
+    @inline(never)
     mutating func note(seq: UInt64, slot: Int, index: UInt32) {
         guard slots[slot].id != 0, index >= slots[slot].asOfIndex else { return }
         slots[slot].seq = max(slots[slot].seq, seq)

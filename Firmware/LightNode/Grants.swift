@@ -49,6 +49,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// One grant's own limits.
+    @inline(never)
     private func checkLink(_ claims: borrowing Claims, id: UInt64, uptime: UInt64) throws(Refusal) {
         guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
         guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
@@ -62,11 +63,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         if !grants.slots[slot].isRunning, !mayBeginTick(slot, agreed: claims.meterTicks) { throw .grantUsedUp }
     }
 
+    @inline(never)
     private func mayBeginTick(_ slot: Int, agreed: UInt32) -> Bool {
         grants.slots[slot].ticksBegun < grants.slots[slot].ticksPaid && UInt32(grants.slots[slot].ticksBegun) < agreed
     }
 
     /// True when `scope` has the device of `call`, with its method or with no method named.
+    @inline(never)
     private func covers(_ scope: RawSpan, _ call: RawSpan) -> Bool {
         do throws(CBORError) {
             let call = try Call(call)
@@ -83,6 +86,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
+    @inline(never)
     private func link(_ claims: borrowing Claims, id: UInt64) -> GrantChain.Link {
         GrantChain.Link(
             id: id, expiry: claims.expiry, uses: claims.uses, tick: claims.meterTick, ticks: claims.meterTicks)
@@ -95,6 +99,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return id(digest.span.bytes)
     }
 
+    @inline(never)
     private func id(_ bytes: RawSpan) -> UInt64 {
         var value: UInt64 = 0
         for i in 0..<8 { value |= UInt64(bytes.unsafeLoad(fromByteOffset: i, as: UInt8.self)) << UInt64(8 &* i) }
@@ -102,6 +107,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Makes sure that each grant of a chain has a slot, saved before anybody acts on it. Returns the leaf's.
+    @inline(never)
     private mutating func claimSlots(_ chain: GrantChain) throws(Refusal) -> Int {
         var parent = GrantSlot.noParent
         var leaf = 0
@@ -121,6 +127,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return leaf
     }
 
+    @inline(never)
     private mutating func claimSlot(_ id: UInt64, isDerived: Bool = false) throws(Refusal) -> Int {
         guard id != 0 else { throw .grantInvalid }
         if let slot = grants.slot(of: id) { return slot }
@@ -214,6 +221,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Ends the running time of a grant: its devices go to their safe state.
+    @inline(never)
     mutating func end(_ slot: Int) {
         for device in 0..<UInt8(16) where grants.slots[slot].devices & (1 << UInt16(device)) != 0 {
             devices.enterSafeState(device: device)

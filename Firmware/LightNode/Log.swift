@@ -16,6 +16,7 @@ extension Memory where Flash: ~Copyable {
     var needsPage: Bool { store.needsPage }
 
     /// Begins a page of the log, in place of the oldest.
+    @inline(never)
     mutating func openPage(ownerMark: UInt64, epoch: UInt32) throws(Refusal) {
         var summary = InlineArray<44, UInt8>(repeating: 0)
         summary.store(chain.span.bytes, at: 0)
@@ -25,6 +26,7 @@ extension Memory where Flash: ~Copyable {
     }
 
     /// Records that the message of `entry` is about to be executed, and gives the entry its number. False when a page must be opened first.
+    @inline(never)
     mutating func begin(_ entry: inout LogEntry) throws(Refusal) -> Bool {
         let intent = entry.intent
         do throws(StoreError) {
@@ -39,6 +41,7 @@ extension Memory where Flash: ~Copyable {
 
     /// Records how it ended, and moves the chain on over the entry. If the flash does not take the outcome the log will say unknown, and
     /// so does `entry` from then on.
+    @inline(never)
     mutating func complete(_ entry: inout LogEntry) {
         let result = entry.result
         do throws(StoreError) {
@@ -51,6 +54,7 @@ extension Memory where Flash: ~Copyable {
     }
 
     /// What the executor knew when the page with entry `index` began; nil when there is no such entry.
+    @inline(never)
     func summary(ofPageWith index: UInt32) throws(StoreError) -> LogSummary? {
         var bytes = InlineArray<44, UInt8>(repeating: 0)
         var span = bytes.mutableSpan
@@ -61,6 +65,7 @@ extension Memory where Flash: ~Copyable {
     }
 
     /// The first entry from `index` on; nil when there is none. A damaged one is passed over with the rest of its page: the indexes show the gap.
+    @inline(never)
     func entry(from index: UInt32) throws(StoreError) -> LogEntry? {
         var index = index
         while let found = try store.nextEntry(from: index) {
@@ -94,6 +99,7 @@ struct LogSummary {
     var first: UInt32
 
     /// Moves on over an entry.
+    @inline(never)
     mutating func pass(_ entry: LogEntry) {
         chain = LightNode.chain(chain, entry)
         if entry.kind.raisesEpoch && entry.outcome == .done { epoch &+= 1 }

@@ -97,6 +97,7 @@ public struct LogEntry: Sendable {
     }
 
     /// The 22 bytes that the chain hashes.
+    @inline(never)
     public func encoded() -> InlineArray<22, UInt8> {
         var bytes = InlineArray<22, UInt8>(repeating: 0)
         for i in 0..<7 { bytes[i] = UInt8(truncatingIfNeeded: seq >> UInt64(8 &* i)) }
@@ -110,6 +111,7 @@ public struct LogEntry: Sendable {
     }
 
     /// Takes over what the journal kept of the intent. False when a byte is no signer or kind of this version.
+    @inline(never)
     mutating func load(seq: UInt64, origin: UInt8, intent: InlineArray<4, UInt8>, index: UInt32) -> Bool {
         guard let kind = MessageType(rawValue: origin & 15) else { return false }
         (self.seq, self.kind, self.index) = (seq, kind, index)
@@ -120,6 +122,7 @@ public struct LogEntry: Sendable {
     }
 
     /// Takes over what the journal kept of the outcome.
+    @inline(never)
     mutating func load(result: InlineArray<6, UInt8>) {
         outcome = Outcome(rawValue: result[0]) ?? .unknown
         let bits = UInt32(result[2]) | UInt32(result[3]) << 8 | UInt32(result[4]) << 16 | UInt32(result[5]) << 24

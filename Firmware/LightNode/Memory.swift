@@ -64,6 +64,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
 
     // MARK: Damage
 
+    @inline(never)
     mutating func noteDamage(_ record: Record) { damaged |= record.bit }
     func isDamaged(_ record: Record) -> Bool { damaged & record.bit != 0 }
     var isDamaged: Bool { damaged != 0 }
@@ -79,6 +80,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     // MARK: Records
 
     /// Reads a record into `bytes`. Damage is noted and reported, never taken for absence.
+    @inline(never)
     mutating func read<let n: Int>(_ record: Record, slot: Int = 0, into bytes: inout InlineArray<n, UInt8>) -> Reading {
         var span = bytes.mutableSpan
         do throws(StoreError) {
@@ -90,6 +92,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         }
     }
 
+    @inline(never)
     private mutating func put<let n: Int>(_ record: Record, slot: Int = 0, _ bytes: InlineArray<n, UInt8>, count: Int) throws(Refusal) {
         let bytes = bytes
         do throws(StoreError) {
@@ -98,6 +101,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     }
 
     /// Identity, claim key and the first ownership, all or none.
+    @inline(never)
     mutating func saveIdentity(_ identity: Identity, seed: borrowing Bytes32) throws(Refusal) {
         var device = InlineArray<38, UInt8>(repeating: 0)
         device.store(identity.claimKey.span.bytes, at: 0)
@@ -120,6 +124,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     }
 
     /// Reads the identity's secret seed. The caller wipes it.
+    @inline(never)
     func loadSeed(_ seed: inout Bytes32) throws(Refusal) {
         var keys = InlineArray<64, UInt8>(repeating: 0)
         defer { wipe(&keys) }
@@ -139,12 +144,14 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         return reading
     }
 
+    @inline(never)
     private func wipe(_ bytes: inout InlineArray<64, UInt8>) {
         var span = bytes.mutableSpan
         var raw = span.mutableBytes
         Ed25519.wipe(&raw)
     }
 
+    @inline(never)
     mutating func saveOwnership(_ ownership: borrowing Ownership) throws(Refusal) {
         var bytes = InlineArray<184, UInt8>(repeating: 0)
         let count = ownership.encoded(into: &bytes)
@@ -159,10 +166,12 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         watermarks.needSaving = false
     }
 
+    @inline(never)
     mutating func saveGrant(_ slot: Int, _ grant: borrowing GrantSlot) throws(Refusal) {
         try put(.grants, slot: slot, grant.encoded(), count: GrantSlot.recordSize)
     }
 
+    @inline(never)
     mutating func saveTime(_ time: inout TrustedTime) throws(Refusal) {
         guard time.floor > time.savedFloor else { return }
         var bytes = InlineArray<8, UInt8>(repeating: 0)

@@ -26,6 +26,7 @@ struct Message: ~Copyable, ~Escapable {
     }
 
     /// Strict verification with `key`, in the context of this type and `network`.
+    @inline(never)
     func isSigned(by key: Bytes32, network: UInt32) -> Bool {
         let context = COSEContext(network: UInt64(network), type: type.name)
         return Ed25519.verify(signature: sign1.signature, publicKey: key.span.bytes) { hash in
@@ -34,6 +35,7 @@ struct Message: ~Copyable, ~Escapable {
     }
 
     /// SHA-512 of the whole message; receipts carry its first 32 bytes, the log its first 4.
+    @inline(never)
     func digest() -> Bytes64 {
         SHA512.hash(whole)
     }

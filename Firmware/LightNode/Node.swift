@@ -75,6 +75,7 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     }
 
     /// State, address and epoch: what costs no signature check.
+    @inline(never)
     private func checkAddressee(_ claims: borrowing Claims) throws(Refusal) {
         switch condition {
         case .blank: throw .wrongState
@@ -86,11 +87,13 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     }
 
     /// Throws unless `seq` is above everything accepted from `signer`.
+    @inline(never)
     func checkSequence(_ seq: UInt64, of signer: Signer) throws(Refusal) {
         if seq <= watermarks[signer] { throw .replayed }
     }
 
     /// Verifies, and counts it against the budget of attempts.
+    @inline(never)
     mutating func verify(_ message: borrowing Message, by key: Bytes32) throws(Refusal) {
         attempts.noteCheck()
         if message.isSigned(by: key, network: identity.network) { return }
@@ -98,12 +101,14 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     }
 
     /// Throws unless the limits that a message sets to its own life still hold.
+    @inline(never)
     func checkLife(_ claims: borrowing Claims, uptime: UInt64) throws(Refusal) {
         if claims.cwt.contains(.expiry) { try time.checkExpiry(claims.expiry, uptime: uptime) }
         if claims.cwt.contains(.notBefore) { try time.checkStart(claims.notBefore, uptime: uptime) }
         if claims.node.contains(.token), !freshness.matches(token(claims)) { throw .tokenInvalid }
     }
 
+    @inline(never)
     func token(_ claims: borrowing Claims) -> UInt64 {
         var value: UInt64 = 0
         for i in 0..<8 { value = value << 8 | UInt64(claims.token.unsafeLoad(fromByteOffset: i, as: UInt8.self)) }
@@ -111,6 +116,7 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     }
 
     /// What a verified message of the owner proves besides its purpose: that the owner lives, and perhaps the time.
+    @inline(never)
     mutating func noteOwner(_ claims: borrowing Claims) {
         let uptime = platform.microseconds()
         ownerHeard = uptime

@@ -29,6 +29,7 @@ struct Ownership: ~Copyable {
     // owner (32), recovery (32), then per backup silence (4) and key (32). Length 76 + 36 per backup.
     static var recordCapacity: Int { 184 }
 
+    @inline(never)
     func encoded(into bytes: inout InlineArray<184, UInt8>) -> Int {
         bytes.storeLittleEndian(epoch, at: 0)
         bytes.storeLittleEndian(sinceIndex, at: 4)
@@ -65,6 +66,7 @@ struct Ownership: ~Copyable {
     }
 
     /// The rank of the backup controller that holds `key`.
+    @inline(never)
     func rank(of key: Bytes32) -> Int? {
         for rank in 0..<3 where backups[rank].silence != 0 && same(backups[rank].key, key) { return rank }
         return nil
@@ -72,6 +74,7 @@ struct Ownership: ~Copyable {
 }
 
 /// Compares public values. Not for secrets.
+@inline(never)
 func same(_ a: Bytes32, _ b: Bytes32) -> Bool {
     for i in 0..<32 where a[i] != b[i] { return false }
     return true

@@ -55,6 +55,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
+    @inline(never)
     func key(of signer: Signer) -> Bytes32 {
         switch signer {
         case .claim: identity.claimKey
@@ -98,6 +99,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// The new owner's key, which has signed its acceptance: nobody can be made the owner of a device unasked.
+    @inline(never)
     private mutating func acceptedKey(_ claims: borrowing Claims) throws(Refusal) -> Bytes32 {
         let acceptance = try Message(claims.nested, type: .accept)
         guard equal(acceptance.claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
@@ -109,6 +111,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// `[ * [key, silence] ]` by rank, at most three; an empty array names none.
+    @inline(never)
     private func readBackups(_ encoded: RawSpan, into next: inout Ownership) throws(Refusal) {
         next.backups = InlineArray(repeating: Ownership.Backup())
         do throws(CBORError) {
@@ -158,6 +161,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
 extension Ownership {
     /// Explicit, because it takes 200 bytes of stack.
+    @inline(never)
     func copy() -> Ownership {
         var copy = Ownership()
         (copy.epoch, copy.sinceIndex) = (epoch, sinceIndex)
@@ -168,6 +172,7 @@ extension Ownership {
     }
 
     /// Nobody's, in the same epoch.
+    @inline(never)
     mutating func clear() {
         let epoch = epoch
         self = Ownership()
@@ -182,6 +187,7 @@ extension Ownership {
 }
 
 /// What the log keeps of a message: the first 2 bytes of its SHA-512.
+@inline(never)
 func messageTag(_ digest: Bytes64) -> UInt16 {
     UInt16(digest[0]) | UInt16(digest[1]) << 8
 }

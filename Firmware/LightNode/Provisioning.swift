@@ -79,6 +79,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Signs the closed claims with the identity key, which is in RAM only meanwhile.
+    @inline(never)
     func sign(_ writer: inout COSESign1Writer, type: MessageType) throws(Refusal) -> Int {
         writer.endPayload()
         guard !writer.payload.overflowed else { throw .tooLarge }
@@ -92,6 +93,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         do throws(CBORError) { return try writer.finish(signature: signature.span.bytes) } catch { throw .tooLarge }
     }
 
+    @inline(never)
     func finished(_ writer: borrowing CBORWriter) throws(Refusal) -> Int {
         do throws(CBORError) { return try writer.finish() } catch { throw .tooLarge }
     }
@@ -99,6 +101,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
 extension Identity {
     /// Derives the address from the public key.
+    @inline(never)
     mutating func deriveAddress() {
         let digest = SHA512.hash(publicKey.span.bytes)
         var text = address.text.mutableSpan

@@ -38,6 +38,7 @@ enum NodeKey {
 
 extension CBORWriter {
     /// The claims that receipts and attestations begin with; the private claim's map of `count` pairs is open afterwards.
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func beginDeviceClaims(issuer: Address, epoch: UInt32, count: Int) {
         map(2)
@@ -49,6 +50,7 @@ extension CBORWriter {
         uint(UInt64(epoch))
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func value(_ value: LogValue) {
         switch value {
@@ -60,6 +62,7 @@ extension CBORWriter {
 }
 
 /// The chain after an entry: SHA-512 over the chain before it and its 22 bytes, cut to 32.
+@inline(never)
 func chain(_ previous: Bytes32, _ entry: LogEntry) -> Bytes32 {
     var hash = SHA512()
     hash.update(previous.span.bytes)
@@ -71,6 +74,7 @@ func chain(_ previous: Bytes32, _ entry: LogEntry) -> Bytes32 {
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Signs the receipt of an entry just completed.
+    @inline(never)
     mutating func writeReceipt(
         _ entry: LogEntry, epoch: UInt32, previous: Bytes32, digest: Bytes64, expected: ExpectedArgument? = nil,
         reply: consuming MutableSpan<UInt8>
@@ -81,6 +85,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// Signs a receipt: a fresh one, or one made again from the log.
+    @inline(never)
     func writeReceipt(
         _ context: borrowing ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
@@ -139,6 +144,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
 extension CBORWriter {
     /// A version as text, "1.2.3".
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func text(_ version: Version) {
         var text = InlineArray<11, UInt8>(repeating: UInt8(ascii: "."))
@@ -159,6 +165,7 @@ extension CBORWriter {
         self.text(text.span.bytes.extracting(0..<(count &- 1)))
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func text(_ text: FlashText) {
         self.text(text.bytes)

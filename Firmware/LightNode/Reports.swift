@@ -133,6 +133,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// The receipt of a log entry made again; 0 when it does not fit.
+    @inline(never)
     private func writeReceipt(_ entry: LogEntry, _ before: LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
         let tag: InlineArray<2, UInt8> = [UInt8(truncatingIfNeeded: entry.tag), UInt8(truncatingIfNeeded: entry.tag >> 8)]
         let context = ReceiptContext(entry: entry, epoch: before.epoch, previous: before.chain, message: tag.span.bytes)

@@ -25,6 +25,7 @@ struct Watermarks: ~Copyable {
     }
 
     /// Raises the mark that an entry with these fields stands for; never lowers one.
+    @inline(never)
     mutating func note(seq: UInt64, signer: Signer, kind: MessageType, device: UInt8) {
         if kind == .state {
             guard Int(device) < Watermarks.deviceLimit else { return }
@@ -36,6 +37,7 @@ struct Watermarks: ~Copyable {
         }
     }
 
+    @inline(never)
     mutating func clear() {
         self = Watermarks()
     }
@@ -43,6 +45,7 @@ struct Watermarks: ~Copyable {
     // Record: epoch (4 bytes), then for each mark that is not zero: number (1; states from 8 on) and sequence number (7).
     static var recordCapacity: Int { 4 + 24 * 8 }
 
+    @inline(never)
     func encoded(epoch: UInt32, into bytes: inout InlineArray<196, UInt8>) -> Int {
         bytes.storeLittleEndian(epoch, at: 0)
         var count = 4
@@ -57,6 +60,7 @@ struct Watermarks: ~Copyable {
     }
 
     /// Takes over the marks of a record of `epoch`; false if the record is not well-formed. A record of another epoch says nothing.
+    @inline(never)
     mutating func load(_ bytes: InlineArray<196, UInt8>, count: Int, epoch: UInt32) -> Bool {
         guard count >= 4, (count &- 4) & 7 == 0, count <= Watermarks.recordCapacity else { return false }
         guard bytes.loadLittleEndian(at: 0) == epoch else { return true }

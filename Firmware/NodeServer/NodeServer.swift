@@ -67,6 +67,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         replyEmpty(.reset, id: UInt16(high) << 8 | UInt16(low))
     }
 
+    @inline(never)
     private mutating func replyEmpty(_ type: CoAPType, id: UInt16) {
         let writer = CoAPWriter(reply.mutableSpan, type: type, code: .empty, id: id)
         replyCount = (try? writer.finish()) ?? 0
@@ -110,6 +111,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         }
     }
 
+    @inline(never)
     private static func finished(_ writer: borrowing CBORWriter) throws(Refusal) -> Int {
         do throws(CBORError) { return try writer.finish() } catch { throw .tooLarge }
     }
@@ -139,6 +141,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     /// Sends the body, or the block of it that was asked for (RFC 7959).
+    @inline(never)
     private mutating func send(
         _ resource: Resource, _ message: borrowing CoAPMessage, _ request: CoAPRequest, count: Int
     ) throws(Refusal) {
@@ -158,6 +161,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         replyCount = (try? writer.finish()) ?? 0
     }
 
+    @inline(never)
     private mutating func send(_ refusal: Refusal, _ message: borrowing CoAPMessage) {
         let id = answerID(message)
         var writer = Self.begin(reply.mutableSpan, message, refusal.code, id: id)
@@ -169,6 +173,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     /// The id of the answer: the request's own in an acknowledgement, else a new one.
+    @inline(never)
     private mutating func answerID(_ message: borrowing CoAPMessage) -> UInt16 {
         if message.type == .confirmable { return message.id }
         nextID &+= 1
@@ -176,6 +181,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     /// A piggybacked answer to a confirmable request, a message of its own to any other.
+    @inline(never)
     @_lifetime(copy reply)
     private static func begin(
         _ reply: consuming MutableSpan<UInt8>, _ message: borrowing CoAPMessage, _ code: CoAPCode, id: UInt16

@@ -125,7 +125,7 @@ private final class Spawner: @unchecked Sendable {
         let group = detached ? setSession : POSIX_SPAWN_SETPGROUP
         posix_spawnattr_setflags(&attributes, Int16(Int32(group) | Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF)))
         let arguments = command.map { strdup($0) } + [nil]
-        defer { arguments.forEach { free($0) } }
+        defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0
         let code = posix_spawn(&pid, command[0], &actions, &attributes, arguments, environ)
         return (pid, code)

@@ -51,7 +51,8 @@ public struct EmulatedBoards: Sendable {
     /// What is known of a board that need not run.
     public func record(_ name: String) throws -> EmulatedBoardRecord {
         let file = stateFolder(name).appendingPathComponent("record.json")
-        guard let data = try? Data(contentsOf: file), let record = try? JSONDecoder().decode(EmulatedBoardRecord.self, from: data) else {
+        guard let data = try? Data(contentsOf: file), let record = try? JSONDecoder().decode(EmulatedBoardRecord.self, from: data)
+        else {
             throw EmulationError("no emulated board \"\(name)\". \(advice)")
         }
         return record
@@ -63,7 +64,8 @@ public struct EmulatedBoards: Sendable {
         let record = try record(name)
         guard isRunning(name) else {
             throw EmulationError(
-                "emulated board \"\(name)\" is off. Start it: lightnode emulate --board \(record.board.name) --name \(name) --detach")
+                "emulated board \"\(name)\" is off. Start it: lightnode emulate --board \(record.board.name) --name \(name) --detach"
+            )
         }
         return record
     }
@@ -78,7 +80,9 @@ public struct EmulatedBoards: Sendable {
     /// Removes a stopped board's state, its flash too.
     public func remove(_ name: String) throws {
         _ = try record(name)
-        guard !isRunning(name) else { throw EmulationError("emulated board \"\(name)\" runs. Stop it first: lightnode emulate --stop \(name)") }
+        guard !isRunning(name) else {
+            throw EmulationError("emulated board \"\(name)\" runs. Stop it first: lightnode emulate --stop \(name)")
+        }
         try FileManager.default.removeItem(at: stateFolder(name))
     }
 
@@ -98,7 +102,9 @@ public struct EmulatedBoards: Sendable {
     public func stop(_ name: String) throws {
         _ = try request(name, .stop)
         for _ in 0..<1000 where isRunning(name) { usleep(10_000) }
-        guard !isRunning(name) else { throw EmulationError("emulated board \"\(name)\" saved its flash but its supervisor still runs.") }
+        guard !isRunning(name) else {
+            throw EmulationError("emulated board \"\(name)\" saved its flash but its supervisor still runs.")
+        }
     }
 
     /// A name that is a folder, a device address and a shell word at once.

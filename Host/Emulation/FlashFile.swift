@@ -17,7 +17,8 @@ public final class FlashFile: @unchecked Sendable {
         size = Self.size(for: board)
         let lockPath = url.path + ".lock"
         guard let lock = try FileLock(lockPath) else {
-            throw EmulationError("the flash file \(url.path) is in use by another emulated board. Stop that one, or use another file.")
+            throw EmulationError(
+                "the flash file \(url.path) is in use by another emulated board. Stop that one, or use another file.")
         }
         self.lock = lock
         guard FileManager.default.fileExists(atPath: url.path) else {
@@ -53,14 +54,17 @@ public final class FlashFile: @unchecked Sendable {
     /// Replaces the contents, whole or not at all.
     public func replace(with data: Data) throws {
         guard data.count == size else {
-            throw EmulationError("\(data.count) bytes are no contents for a flash of \(size) bytes; \(url.path) is left as it was.")
+            throw EmulationError(
+                "\(data.count) bytes are no contents for a flash of \(size) bytes; \(url.path) is left as it was.")
         }
         let temporary = url.path + ".new"
         do {
             try data.write(to: URL(fileURLWithPath: temporary))
         } catch {
             unlink(temporary)
-            throw EmulationError("the flash cannot be saved to \(url.path), which is left as it was: \(error.localizedDescription) Free some space.")
+            throw EmulationError(
+                "the flash cannot be saved to \(url.path), which is left as it was: \(error.localizedDescription) Free some space."
+            )
         }
         try adopt(temporary)
     }
@@ -71,9 +75,12 @@ public final class FlashFile: @unchecked Sendable {
         guard found == size else {
             unlink(path)
             throw EmulationError(
-                "the flash cannot be saved: \(max(found, 0)) of \(size) bytes were written; \(url.path) is left as it was. Is the disk full?")
+                "the flash cannot be saved: \(max(found, 0)) of \(size) bytes were written; \(url.path) is left as it was. Is the disk full?"
+            )
         }
-        guard rename(path, url.path) == 0 else { throw EmulationError("the flash cannot be saved to \(url.path): \(systemError()).") }
+        guard rename(path, url.path) == 0 else {
+            throw EmulationError("the flash cannot be saved to \(url.path): \(systemError()).")
+        }
     }
 }
 

@@ -24,7 +24,9 @@ public struct QEMU: Sendable {
             }
             path = named
         } else {
-            do { path = try Tool("qemu-system-arm", package: "qemu-system-arm").path() } catch { throw EmulationError("\(error)") }
+            do { path = try Tool("qemu-system-arm", package: "qemu-system-arm").path() } catch {
+                throw EmulationError("\(error)")
+            }
         }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
@@ -37,7 +39,8 @@ public struct QEMU: Sendable {
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         guard let match = text.firstMatch(of: /version (\d+)\.(\d+)/), let major = Int(match.1), let minor = Int(match.2) else {
-            throw EmulationError("\(path) tells no version: it does not seem to be QEMU. Install it: apt-get install qemu-system-arm.")
+            throw EmulationError(
+                "\(path) tells no version: it does not seem to be QEMU. Install it: apt-get install qemu-system-arm.")
         }
         version = [major, minor]
     }
@@ -53,7 +56,8 @@ public struct QEMU: Sendable {
     /// - Throws: `EmulationError` when this QEMU cannot run `board`.
     public func require(_ board: Board) throws {
         if let obstacle = obstacle(to: board) {
-            throw EmulationError("\(obstacle). Install a newer one (Debian: from backports) and name it in LIGHTNODE_QEMU, or use another board.")
+            throw EmulationError(
+                "\(obstacle). Install a newer one (Debian: from backports) and name it in LIGHTNODE_QEMU, or use another board.")
         }
     }
 

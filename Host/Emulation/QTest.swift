@@ -26,7 +26,8 @@ final class QTest: @unchecked Sendable {
             if answer.hasPrefix("FAIL") { throw EmulationError("the emulator refused \"\(line.prefix(60))\": \(answer)") }
             note(answer)
         }
-        throw EmulationError("the emulator did not answer \"\(line.prefix(60))\" within \(timeout) s. Stop the board and start it again.")
+        throw EmulationError(
+            "the emulator did not answer \"\(line.prefix(60))\" within \(timeout) s. Stop the board and start it again.")
     }
 
     private func note(_ line: String) {

@@ -18,11 +18,15 @@ public final class Supervisor: @unchecked Sendable {
     /// Registers the board under `name` and powers it on.
     /// - Parameter image: nil starts a board that exists with the image it has.
     /// - Throws: `EmulationError` when the name is taken or belongs to another kind of board, or the board does not start.
-    public init(name: String, board: Board, image: URL?, boards: EmulatedBoards = EmulatedBoards(), clock: EmulatedBoard.Clock = .host) throws {
+    public init(
+        name: String, board: Board, image: URL?, boards: EmulatedBoards = EmulatedBoards(), clock: EmulatedBoard.Clock = .host
+    ) throws {
         try EmulatedBoards.check(name: name)
         let state = boards.stateFolder(name)
         do { try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true) } catch {
-            throw EmulationError("the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place.")
+            throw EmulationError(
+                "the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place."
+            )
         }
         guard let lock = try FileLock(state.path + "/lock") else {
             throw EmulationError(
@@ -43,7 +47,8 @@ public final class Supervisor: @unchecked Sendable {
                 throw EmulationError("the image cannot be kept in \(state.path): \(error.localizedDescription)")
             }
         } else if !FileManager.default.fileExists(atPath: kept.path) {
-            throw EmulationError("emulated board \"\(name)\" has no image yet. Name one, or build it: lightnode build --board \(board.name)")
+            throw EmulationError(
+                "emulated board \"\(name)\" has no image yet. Name one, or build it: lightnode build --board \(board.name)")
         }
         var configuration = EmulatedBoard.Configuration(
             board: board, image: kept, flashFile: state.appendingPathComponent("flash.bin"))
@@ -94,7 +99,8 @@ public final class Supervisor: @unchecked Sendable {
     private func tick() {
         guard !stopping else { return }
         guard emulated.isRunning else {
-            failure = EmulationError("the emulator of \"\(record.name)\" ended by itself; its flash is as saved within the last second.")
+            failure = EmulationError(
+                "the emulator of \"\(record.name)\" ended by itself; its flash is as saved within the last second.")
             stopping = true
             finished.signal()
             return
@@ -108,7 +114,9 @@ public final class Supervisor: @unchecked Sendable {
             guard client >= 0 else { return }
             let handle = FileHandle(fileDescriptor: client, closeOnDealloc: true)
             var line = Data()
-            while !line.contains(0x0A), line.count < 65536, case let data = handle.availableData, !data.isEmpty { line.append(data) }
+            while !line.contains(0x0A), line.count < 65536, case let data = handle.availableData, !data.isEmpty {
+                line.append(data)
+            }
             let answer: EmulatedBoardAnswer
             if let request = try? JSONDecoder().decode(EmulatedBoardRequest.self, from: line) {
                 answer = work.sync { self.answer(request) }
@@ -166,11 +174,14 @@ extension Supervisor {
         try EmulatedBoards.check(name: name)
         guard !boards.isRunning(name) else {
             throw EmulationError(
-                "an emulated board \"\(name)\" runs already. Use it as --device emulated:\(name), or stop it: lightnode emulate --stop \(name)")
+                "an emulated board \"\(name)\" runs already. Use it as --device emulated:\(name), or stop it: lightnode emulate --stop \(name)"
+            )
         }
         let state = boards.stateFolder(name)
         do { try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true) } catch {
-            throw EmulationError("the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place.")
+            throw EmulationError(
+                "the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place."
+            )
         }
         let log = state.path + "/supervisor.log"
         let child = try ChildProcess(executable, arguments, output: log, detached: true)
@@ -183,8 +194,10 @@ extension Supervisor {
             }
             var status: Int32 = 0
             if waitpid(child.pid, &status, WNOHANG) == child.pid {
-                let said = (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
-                throw EmulationError(said.isEmpty ? "the emulated board \"\(name)\" did not start; see \(log)." : said.withoutErrorPrefix)
+                let said =
+                    (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+                throw EmulationError(
+                    said.isEmpty ? "the emulated board \"\(name)\" did not start; see \(log)." : said.withoutErrorPrefix)
             }
             usleep(5000)
         }

@@ -119,7 +119,8 @@ public struct ELFImage: Sendable {
     public func flat(in memory: Range<UInt64>) throws -> Data {
         let loaded = segments.filter { $0.fileSize > 0 && memory.contains($0.address) }
         guard let end = loaded.map({ $0.address + UInt64($0.fileSize) }).max() else {
-            throw FirmwareError("\(url.path) holds nothing for the flash at \(Word(memory.lowerBound)). Is it built for another board?")
+            throw FirmwareError(
+                "\(url.path) holds nothing for the flash at \(Word(memory.lowerBound)). Is it built for another board?")
         }
         guard end <= memory.upperBound else {
             throw FirmwareError(

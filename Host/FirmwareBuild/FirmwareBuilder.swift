@@ -92,7 +92,8 @@ public struct FirmwareBuilder: Sendable {
 
     private func folders(_ path: String) -> [String] {
         let root = catalogue.root.appendingPathComponent(path)
-        let entries = (try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: [.isDirectoryKey])) ?? []
+        let entries =
+            (try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: [.isDirectoryKey])) ?? []
         return entries.filter { (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true }
             .map(\.lastPathComponent).sorted()
     }

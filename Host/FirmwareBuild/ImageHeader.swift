@@ -78,12 +78,15 @@ public struct ImageHeader: Equatable, Sendable {
                     + "Build it for this one: lightnode build --board \(board.name).")
         }
         guard header.size >= offset + length, header.size <= flash.count else {
-            throw FirmwareError("the image says \(header.size) bytes, \(flash.count) are there: it is not stamped or cut short. Build it again.")
+            throw FirmwareError(
+                "the image says \(header.size) bytes, \(flash.count) are there: it is not stamped or cut short. Build it again.")
         }
         guard hash(of: flash.prefix(header.size)) == header.hash else {
             throw FirmwareError("the image's bytes do not match the hash in its header: it is damaged. Build it again.")
         }
-        if let store = board.store?.range, store.overlaps(board.flash.address.value..<board.flash.address.value + UInt64(header.size)) {
+        if let store = board.store?.range,
+            store.overlaps(board.flash.address.value..<board.flash.address.value + UInt64(header.size))
+        {
             throw FirmwareError(
                 "the image of \(header.size) bytes reaches into the store at \(board.store!.address), where keys and records are kept. "
                     + "Make it smaller.")
@@ -105,7 +108,8 @@ extension ELFImage {
     mutating func stampHeader(board: Board, buildIdentifier: UInt32) throws {
         let address = board.flash.address.value + UInt64(ImageHeader.offset)
         guard let at = fileOffset(of: address) else {
-            throw FirmwareError("\(url.lastPathComponent) is linked without an image header at \(Word(address)). Let it depend on Startup.")
+            throw FirmwareError(
+                "\(url.lastPathComponent) is linked without an image header at \(Word(address)). Let it depend on Startup.")
         }
         var flat = try flat(in: board.flash.range)
         var header = try ImageHeader(flash: flat)

@@ -74,7 +74,8 @@ public struct Coverage: Sendable, Codable, CustomStringConvertible {
                 names[index]?.folder = Int(match.1)!
             } else if line.hasPrefix("0x") {
                 let words = line.split(separator: " ")
-                guard words.count >= 4, let address = UInt64(words[0].dropFirst(2), radix: 16), let number = Int(words[1]), let file = Int(words[3])
+                guard words.count >= 4, let address = UInt64(words[0].dropFirst(2), radix: 16), let number = Int(words[1]),
+                    let file = Int(words[3])
                 else { continue }
                 if let before = pending, before.line > 0, address > before.address, let path = path(before.file) {
                     rows.append(Row(path: path, line: before.line, start: before.address, end: address))

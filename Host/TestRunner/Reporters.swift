@@ -13,9 +13,11 @@ extension TestReport {
             let failures = group.filter { $0.outcome.isFailure }.count, skips = group.filter { $0.outcome == .skipped }.count
             let time = text(group.map(\.seconds).reduce(0, +))
             lines.append(
-                "  <testsuite name=\"\(xml(name))\" tests=\"\(group.count)\" failures=\"\(failures)\" skipped=\"\(skips)\" time=\"\(time)\">")
+                "  <testsuite name=\"\(xml(name))\" tests=\"\(group.count)\" failures=\"\(failures)\" skipped=\"\(skips)\" time=\"\(time)\">"
+            )
             for result in group {
-                let open = "    <testcase classname=\"\(xml(name))\" name=\"\(xml(result.test.name))\" time=\"\(text(result.seconds))\""
+                let open =
+                    "    <testcase classname=\"\(xml(name))\" name=\"\(xml(result.test.name))\" time=\"\(text(result.seconds))\""
                 if result.outcome.isFailure {
                     lines.append(open + ">")
                     lines.append("      <failure message=\"\(xml(result.outcome.rawValue))\">\(xml(result.inline))</failure>")

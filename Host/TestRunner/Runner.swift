@@ -72,7 +72,8 @@ public struct Runner: Sendable {
                     ? "no test failed in the last run. Run all: lightnode test"
                     : suites.isEmpty || names.isEmpty
                         ? "there are no test suites. Write one in Tests/OnTarget/<Suite>/; docs/testing.md shows how."
-                        : "no test fits \(options.filters.joined(separator: ", ")). There are the suites \(names); list tests with --list.")
+                        : "no test fits \(options.filters.joined(separator: ", ")). There are the suites \(names); list tests with --list."
+            )
         }
         return plan
     }
@@ -132,7 +133,8 @@ public struct Runner: Sendable {
     private var lastFile: URL { builder.catalogue.root.appendingPathComponent("build/last-test.json") }
 
     private func lastFailures() -> [String] {
-        guard let data = try? Data(contentsOf: lastFile), let report = try? JSONDecoder().decode(TestReport.self, from: data) else { return [] }
+        guard let data = try? Data(contentsOf: lastFile), let report = try? JSONDecoder().decode(TestReport.self, from: data)
+        else { return [] }
         return report.results.filter { $0.outcome.isFailure }.map { $0.test.path + $0.test.board }
     }
 
@@ -171,7 +173,8 @@ final class ScratchFolder: Sendable {
         let base = FileManager.default.temporaryDirectory
         url = base.appendingPathComponent("lightnode-test-\(getpid())-\(UInt32.random(in: 0 ... .max))")
         do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch {
-            throw FirmwareError("no scratch folder can be made in \(base.path): \(error.localizedDescription) Set TMPDIR to another place.")
+            throw FirmwareError(
+                "no scratch folder can be made in \(base.path): \(error.localizedDescription) Set TMPDIR to another place.")
         }
     }
 

@@ -11,7 +11,9 @@ struct Symbolizer: Sendable {
     func names(_ addresses: [UInt32]) -> [String] {
         guard !addresses.isEmpty else { return [] }
         let words = addresses.map { "0x" + String($0, radix: 16) }
-        guard let result = try? Tool("arm-none-eabi-addr2line", package: "binutils-arm-none-eabi").run(["-f", "-e", image.url.path] + words),
+        guard
+            let result = try? Tool("arm-none-eabi-addr2line", package: "binutils-arm-none-eabi").run(
+                ["-f", "-e", image.url.path] + words),
             result.status == 0
         else { return words }
         let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

@@ -23,11 +23,16 @@ struct TestOutput {
             if start > line.startIndex { append(log: line[..<start]) }
             let fields = line[line.index(after: start)...].split(separator: 0x1F, omittingEmptySubsequences: false)
                 .map { String(decoding: $0, as: UTF8.self) }
-            guard let kind = fields.first, let count = Self.fieldCounts[kind], fields.count > count, Self.isSound(kind, fields) else {
+            guard let kind = fields.first, let count = Self.fieldCounts[kind], fields.count > count, Self.isSound(kind, fields)
+            else {
                 append(log: line[start...])
                 continue
             }
-            if kind == "log" { log.append(fields[1]) } else { records.append(Record(kind: kind, fields: Array(fields.dropFirst()))) }
+            if kind == "log" {
+                log.append(fields[1])
+            } else {
+                records.append(Record(kind: kind, fields: Array(fields.dropFirst())))
+            }
         }
     }
 
@@ -43,7 +48,9 @@ struct TestOutput {
 
     private mutating func append(log line: Data) {
         let text = String(decoding: line, as: UTF8.self)
-        let visible = text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined()
+        let visible = text.unicodeScalars.map {
+            $0.value < 0x20 || $0.value == 0x7F ? "\\u{\(String($0.value, radix: 16))}" : String($0)
+        }.joined()
         if !visible.isEmpty { log.append(visible) }
     }
 

@@ -77,7 +77,10 @@ public struct TestReport: Sendable, Codable, CustomStringConvertible {
         lines += notices.map { "note: \($0)" }
         let slow = results.filter { $0.seconds > 1 }.sorted { $0.seconds > $1.seconds }.prefix(3)
         if !slow.isEmpty {
-            lines.append("slowest: " + slow.map { String(format: "%@ [%@] %.1f s", $0.test.path, $0.test.board, $0.seconds) }.joined(separator: ", "))
+            lines.append(
+                "slowest: "
+                    + slow.map { String(format: "%@ [%@] %.1f s", $0.test.path, $0.test.board, $0.seconds) }.joined(
+                        separator: ", "))
         }
         lines.append(String(format: "%.1f s, seed %u", seconds, seed))
         lines.append(summary)

@@ -94,7 +94,9 @@ struct TestRun {
     }
 
     private func judge(_ result: inout TestResult, _ exit: EmulatorRun.End, _ said: TestOutput, messages: String) {
-        let complaints = messages.split(separator: "\n").filter { !$0.contains("warning:") && !$0.contains("terminating on signal") }
+        let complaints = messages.split(separator: "\n").filter {
+            !$0.contains("warning:") && !$0.contains("terminating on signal")
+        }
         if let failure = said.last("fail") { result.failure = describe(failure) }
         describeFault(&result, said)
         let end = said.last("end")
@@ -135,7 +137,8 @@ struct TestRun {
         case 5: result.outcome = .stackOverflow
         case 6:
             result.outcome = .overLimit
-            result.detail = "\(measures[1]) instructions of \(limit(measures[3])), \(measures[2]) bytes of stack of \(limit(measures[4]))"
+            result.detail =
+                "\(measures[1]) instructions of \(limit(measures[3])), \(measures[2]) bytes of stack of \(limit(measures[4]))"
         default:
             result.outcome = .endedEarly
             result.detail = "the image found no test to run (status \(code)). Build it again"

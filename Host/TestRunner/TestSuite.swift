@@ -38,7 +38,8 @@ public struct TestSuite: Sendable {
             var facts = SuiteFacts()
             if let data = try? Data(contentsOf: folder.appendingPathComponent("suite.json")) {
                 do { facts = try JSONDecoder().decode(SuiteFacts.self, from: data) } catch {
-                    throw FirmwareError("Tests/OnTarget/\(name)/suite.json cannot be read. Correct it: {\"boards\": [\"microbit\"]}.")
+                    throw FirmwareError(
+                        "Tests/OnTarget/\(name)/suite.json cannot be read. Correct it: {\"boards\": [\"microbit\"]}.")
                 }
             }
             return TestSuite(name: name, folder: folder, boards: facts.boards, isHidden: facts.hidden ?? false)
@@ -49,7 +50,8 @@ public struct TestSuite: Sendable {
     /// - Throws: `FirmwareError` when a function of the sources that is named like a test is not in the image.
     public func tests(in image: ELFImage, board: Board) throws -> [FirmwareTest] {
         let listed = image.symbols.compactMap { symbol -> FirmwareTest? in
-            guard symbol.isFunction, symbol.name.hasPrefix("$e"), let name = Self.testName(demangle(symbol.name), module: name) else {
+            guard symbol.isFunction, symbol.name.hasPrefix("$e"), let name = Self.testName(demangle(symbol.name), module: name)
+            else {
                 return nil
             }
             return FirmwareTest(suite: self.name, board: board.name, name: name, address: UInt32(symbol.value & ~1))
@@ -65,7 +67,8 @@ public struct TestSuite: Sendable {
 
     /// "static Storage.Storage.`a record survives a reset`() -> ()" is a test of the module Storage.
     static func testName(_ text: String, module: String) -> String? {
-        guard let match = text.wholeMatch(of: /static (?:\(extension in \w+\):)?(\w+)\.\w+\.`([^`]+)`\(\) -> \(\)/), match.1 == module
+        guard let match = text.wholeMatch(of: /static (?:\(extension in \w+\):)?(\w+)\.\w+\.`([^`]+)`\(\) -> \(\)/),
+            match.1 == module
         else { return nil }
         return match.2.contains(" ") ? String(match.2) : nil
     }
@@ -85,7 +88,8 @@ public struct TestSuite: Sendable {
 
 @_silgen_name("swift_demangle")
 private func swiftDemangle(
-    _ name: UnsafePointer<CChar>?, _ length: Int, _ buffer: UnsafeMutablePointer<CChar>?, _ size: UnsafeMutablePointer<Int>?, _ flags: UInt32
+    _ name: UnsafePointer<CChar>?, _ length: Int, _ buffer: UnsafeMutablePointer<CChar>?, _ size: UnsafeMutablePointer<Int>?,
+    _ flags: UInt32
 ) -> UnsafeMutablePointer<CChar>?
 
 /// A symbol as it is written in Swift, or as it is.

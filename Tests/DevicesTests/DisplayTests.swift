@@ -1,3 +1,5 @@
+// The 5×5 display: letters, words, icons.
+
 import Devices
 import SimulatedPins
 import Testing

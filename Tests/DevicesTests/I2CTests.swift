@@ -1,3 +1,5 @@
+// Thermometer and EEPROM on a simulated bus.
+
 import Devices
 import HAL
 import SimulatedPins

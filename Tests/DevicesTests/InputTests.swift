@@ -1,3 +1,5 @@
+// Button, contact, meter and analog sensor: what they make of their pins.
+
 import Devices
 import SimulatedPins
 import Testing

@@ -1,3 +1,5 @@
+// The line of text that tells what a driver can do.
+
 import Devices
 import SimulatedPins
 import Testing

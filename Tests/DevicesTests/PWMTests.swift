@@ -1,3 +1,5 @@
+// Dimmer, RGB LED, buzzer and servo: duty and frequency over time.
+
 import Devices
 import Foundation
 import SimulatedPins

@@ -1,3 +1,5 @@
+// LED, relay and lock: what their pins do over time.
+
 import Devices
 import SimulatedPins
 import Testing

@@ -1,3 +1,5 @@
+// The table of devices: names, indices, arguments, safe states, events.
+
 import Devices
 import SimulatedPins
 import Testing

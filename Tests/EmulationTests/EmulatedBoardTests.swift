@@ -1,9 +1,9 @@
-// Boards in QEMU: power, flash, registers, names, and what happens when something is missing.
-@testable import FirmwareBuild
 import Foundation
 import Testing
 
 @testable import Emulation
+// Boards in QEMU: power, flash, registers, names, and what happens when something is missing.
+@testable import FirmwareBuild
 
 /// A tiny image for `board` made from machine code, so that these tests need no compiler.
 struct TinyImage {
@@ -18,7 +18,8 @@ struct TinyImage {
             flat[0x240 + 2 * index] = UInt8(half & 0xFF)
             flat[0x240 + 2 * index + 1] = UInt8(half >> 8)
         }
-        var header = try ImageHeader(flash: Data(repeating: 0, count: 0x200) + Data("LNIM".utf8) + [1] + Data(repeating: 0, count: 59))
+        var header = try ImageHeader(
+            flash: Data(repeating: 0, count: 0x200) + Data("LNIM".utf8) + [1] + Data(repeating: 0, count: 59))
         header.board = name ?? board.name
         header.size = size
         flat.replaceSubrange(0x200..<0x240, with: header.bytes)
@@ -69,7 +70,9 @@ let idle: [UInt16] = [0xE7FE]
             .init(board: board, image: image, flashFile: keep ? scratch.url.appendingPathComponent("flash-\(name)") : nil))
     }
 
-    @Test("the store is erased at first, and keeps what is written to it across power cycles and resets", arguments: ["microbit", "mps2-an386"])
+    @Test(
+        "the store is erased at first, and keeps what is written to it across power cycles and resets",
+        arguments: ["microbit", "mps2-an386"])
     func storeSurvives(name: String) throws {
         let emulated = try emulated(name)
         let store = try #require(emulated.board.store)
@@ -129,7 +132,9 @@ let idle: [UInt16] = [0xE7FE]
         try bytes.write(to: image)
         #expect { _ = try EmulatedBoard(.init(board: board, image: image)) } throws: { "\($0)".contains("it is damaged") }
         let large = try TinyImage.write(for: board, code: idle, to: scratch.url, size: 0x3C004)
-        #expect { _ = try EmulatedBoard(.init(board: board, image: large)) } throws: { "\($0)".contains("reaches into the store") }
+        #expect { _ = try EmulatedBoard(.init(board: board, image: large)) } throws: {
+            "\($0)".contains("reaches into the store")
+        }
     }
 
     @Test("one flash file serves one board at a time")
@@ -225,6 +230,90 @@ let idle: [UInt16] = [0xE7FE]
         let emulated = try EmulatedBoard(configuration)
         try emulated.start()
         #expect(emulated.waitForExit(timeout: 10) == .status(7))
+    }
+
+    /// Writes 0, 1, 2… to the words of the store, for ever: r2 = store, r3 = NVMC, r1 = count.
+    static let writer: [UInt16] = [
+        0x4A05,  // ldr r2, store
+        0x4B06,  // ldr r3, controller
+        0x2101, 0x6019,  // CONFIG = write enable
+        0x2100,  // r1 = 0
+        0x6011,  // loop: str r1, [r2]
+        0x3204,  // adds r2, #4
+        0x3101,  // adds r1, #1
+        0x2980,  // cmp r1, #128
+        0xD1FA,  // bne loop
+        0xE7FE, 0xBF00,  // b .
+        0xC000, 0x0003, 0xE504, 0x4001,
+    ]
+
+    @Test("power can be cut after any number of instructions, and the flash is as it was then")
+    func cutAtInstruction() throws {
+        let board = try loadBoard("microbit")
+        let image = try TinyImage.write(for: board, code: Self.writer, to: scratch.url)
+        for (cut, words) in [(6, 1), (5, 0), (11, 2), (100, 19)] {
+            let file = scratch.url.appendingPathComponent("cut-\(cut)")
+            var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: file)
+            configuration.clock = .instructions(shift: 6)
+            configuration.countsInstructions = true
+            let emulated = try EmulatedBoard(configuration)
+            try emulated.start()
+            #expect(try emulated.run(untilInstruction: UInt64(cut)))
+            try emulated.cutPower()
+            let store = try Data(contentsOf: file)[0x3C000...]
+            let written = stride(from: store.startIndex, to: store.endIndex, by: 4).prefix { store[$0 + 3] == 0 }.count
+            #expect(written == words, "after \(cut) instructions")
+        }
+    }
+
+    @Test("one run can be stopped at many counts, and goes on")
+    func manyCuts() throws {
+        let board = try loadBoard("microbit")
+        let image = try TinyImage.write(for: board, code: Self.writer, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        configuration.countsInstructions = true
+        let emulated = try EmulatedBoard(configuration)
+        try emulated.start()
+        for word in 1...40 {
+            #expect(try emulated.run(untilInstruction: UInt64(5 * word + 1)))
+            let store = try emulated.flashContents()[0x3C000...]
+            #expect(stride(from: store.startIndex, to: store.endIndex, by: 4).prefix { store[$0 + 3] == 0 }.count == word)
+        }
+        try emulated.runFreely()
+        usleep(50_000)
+        #expect(try emulated.readRegister(0x3C000 + 4 * 127) == 127)
+    }
+
+    /// Toggles pin 13 for ever: 3 instructions high, 2 low. GPIO: OUTSET, OUTCLR (nRF51 Series Reference Manual v3.0, 14.2).
+    static let toggler: [UInt16] = [
+        0x4A05,  // ldr r2, port
+        0x2103, 0x4B05, 0x6019,  // PIN_CNF[13] = output, input disconnected
+        0x2101, 0x0349,  // r1 = 1 << 13
+        0x6091,  // loop: str r1, [r2, #8]
+        0xBF00, 0xBF00,  // nop, nop
+        0x60D1,  // str r1, [r2, #12]
+        0xE7FA, 0xBF00,  // b loop
+        0x0500, 0x5000, 0x0734, 0x5000,
+    ]
+
+    @Test("pin changes are traced with their virtual time, and written for a waveform viewer")
+    func trace() throws {
+        let board = try loadBoard("microbit")
+        let image = try TinyImage.write(for: board, code: Self.toggler, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        configuration.clock = .instructions(shift: 6)
+        configuration.countsInstructions = true
+        let emulated = try EmulatedBoard(configuration)
+        try emulated.start()
+        let trace = try emulated.tracePins(until: 40, step: 1)
+        let pin = trace.changes.filter { $0.change.pin == 13 }
+        let highs = pin.filter(\.change.level).map(\.instruction)
+        let lows = pin.filter { !$0.change.level }.map(\.instruction)
+        #expect(highs.prefix(4) == [7, 12, 17, 22])
+        #expect(lows.suffix(4) == [25, 30, 35, 40])
+        #expect(trace.vcd.contains("$var wire 1 p13 pin13 $end"))
+        #expect(trace.vcd.contains("#448\n1p13"))
+        #expect(trace.description.contains("0.000448 ms  pin 13 high"))
     }
 
     @Test("QEMU that is too old is refused with the version that is needed")

@@ -11,6 +11,8 @@ struct Explorer<let unit: Int> {
     let pages: [Int]
     /// Ways in which the operation at a cut is left, besides not begun.
     var tears: [UInt64] = [1, 2, 3]
+    /// Of the operations of a recovery every how manyth is cut.
+    var recoveryStride = 1
     private(set) var cutPoints = 0
     private(set) var failures: [String] = []
 
@@ -84,7 +86,7 @@ struct Explorer<let unit: Int> {
         flash.powerUp()
         let operations = expectEither(flash, before, after, limit: limit, story)
         guard depth > 0 else { return }
-        for cut in 0..<operations {
+        for cut in stride(from: cutPoints % recoveryStride, to: operations, by: recoveryStride) {
             for tear in [nil, 7 + UInt64(cut)] as [UInt64?] {
                 flash.restore(torn, faults: .cut(at: cut, torn: tear))
                 var bench = Bench(flash, layout)
@@ -199,6 +201,7 @@ struct PowerCutTests {
     func unit1() throws {
         var explorer = Explorer<1>(layout: small, pages: Array(repeating: 256, count: 5))
         explorer.tears = [1]
+        explorer.recoveryStride = 5
         try explore(explorer, "unit 1", entries: 10)
     }
 

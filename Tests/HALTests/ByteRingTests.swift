@@ -1,3 +1,5 @@
+// The queue between an interrupt handler and the main loop.
+
 import HAL
 import Testing
 

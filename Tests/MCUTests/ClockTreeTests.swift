@@ -1,3 +1,5 @@
+// STM32F411: the clock tree with whole and broken oscillators, reset reasons, time.
+
 import STM32F4
 import Testing
 

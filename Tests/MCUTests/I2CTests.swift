@@ -1,3 +1,5 @@
+// STM32F411: the I2C controller.
+
 import HAL
 import STM32F4
 import Testing

@@ -1,3 +1,5 @@
+// nRF51: two-wire interface, SPI, converter, PWM, edges.
+
 import HAL
 import NRF51
 import Testing

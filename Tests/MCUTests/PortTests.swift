@@ -1,3 +1,5 @@
+// STM32F411: pins, serial port, converter, watchdog, edges, PWM.
+
 import HAL
 import STM32F4
 import Testing

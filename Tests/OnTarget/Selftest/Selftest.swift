@@ -71,7 +71,9 @@ import Startup
 
 /// A value that the optimiser cannot know.
 @inline(never) func opaque(_ value: Int) -> Int {
-    withUnsafePointer(to: value) { UnsafePointer<Int>(bitPattern: UInt(bitPattern: $0) | UInt(startup_stack_size() & 1))!.pointee }
+    withUnsafePointer(to: value) {
+        UnsafePointer<Int>(bitPattern: UInt(bitPattern: $0) | UInt(startup_stack_size() & 1))!.pointee
+    }
 }
 
 @inline(never) func recurse(_ depth: Int) -> Int {
