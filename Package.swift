@@ -14,16 +14,34 @@ func folders(_ path: String) -> [String] {
     }.sorted()
 }
 
+/// The modules that the Swift files of a folder import, of those given: an image is built of what it uses.
+func imports(_ path: String, of targets: [Target]) -> [Target.Dependency] {
+    let root = Context.packageDirectory + "/" + path
+    let files = (FileManager.default.enumerator(atPath: root)?.allObjects as? [String]) ?? []
+    let lines = files.filter { $0.hasSuffix(".swift") }
+        .flatMap { ((try? String(contentsOfFile: root + "/" + $0, encoding: .utf8)) ?? "").split(separator: "\n") }
+        .filter { $0.hasPrefix("import ") }
+    return targets.filter { lines.contains("import \($0.name)") }.map { .byName(name: $0.name) }
+}
+
+/// What a test suite's folder holds for the runner (docs/testing.md).
+func suiteFacts(_ path: String) -> [String] {
+    FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(path)/suite.json") ? ["suite.json"] : []
+}
+
 let embeddedFeatures: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
     .enableExperimentalFeature("Extern"),
     .enableExperimentalFeature("SymbolLinkageMarkers"),
 ]
 
-func firmware(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
-              settings: [SwiftSetting] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude,
-            swiftSettings: embeddedFeatures + settings)
+func firmware(
+    _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], exclude: [String] = [],
+    settings: [SwiftSetting] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: path ?? "Firmware/\(name)", exclude: exclude,
+        swiftSettings: embeddedFeatures + settings)
 }
 
 // Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
@@ -35,6 +53,7 @@ let ed25519Settings: [SwiftSetting] =
     + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
 
 // Lower modules never import higher ones; this list is in that order.
+let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
     firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
     firmware("CBOR"),
@@ -45,34 +64,170 @@ let portable: [Target] = [
     firmware("HAL"),
     firmware("FlashStore", ["HAL"]),
     firmware("Devices", ["HAL"]),
-    firmware("LightNode", ["Ed25519", "CBOR", "COSE", "Bech32", "HAL", "FlashStore", "Devices"]),
+    firmware("LightNode", ["Ed25519", "Bech32", "CBOR", "COSE", "HAL", "FlashStore", "Devices"]),
+    firmware("NodeServer", ["LightNode", "CoAP", "CBOR", "HAL", "Devices"]),
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
-if Context.environment["LIGHTNODE_BOARD"] == nil {
+if let board = Context.environment["LIGHTNODE_BOARD"] {
+    addFirmware(board: board, mcu: Context.environment["LIGHTNODE_MCU"] ?? "")
+} else {
+    addHost()
+    addTests()
+    Context.environment["LIGHTNODE_TESTS"].map(keepTests)
+}
+
+/// System libraries, then modules in the order of who may import whom.
+@MainActor func addHost() {
+    func system(_ name: String, pkgConfig: String, debian: String) -> Target {
+        .systemLibrary(name: name, path: "Host/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
+    }
+    func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .target(
+            name: name, dependencies: dependencies, path: "Host/\(name)", swiftSettings: [.enableExperimentalFeature("Lifetimes")]
+        )
+    }
+    package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
     package.targets += [
-        .systemLibrary(name: "CSodium", path: "Host/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-        .testTarget(name: "Ed25519Tests", dependencies: ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
-                    resources: [.copy("vectors.json")], swiftSettings: [.enableExperimentalFeature("Lifetimes")]),
+        system("CSodium", pkgConfig: "libsodium", debian: "libsodium-dev"),
+        system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
+        system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
+        host("Reporting", []),
+        host("FirmwareBuild", ["Reporting", "CSodium"]),
+        host("Emulation", ["FirmwareBuild", "Reporting"]),
+        // Loaded into QEMU by Emulation.
+        .target(
+            name: "QEMUProbe", path: "Host/QEMUProbe",
+            // Called for every instruction, so always optimised.
+            swiftSettings: [
+                .enableExperimentalFeature("Extern"), .enableExperimentalFeature("SymbolLinkageMarkers"),
+                .unsafeFlags(["-O", "-enforce-exclusivity=unchecked"]),
+            ],
+            linkerSettings: [
+                .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
+            ]),
+        host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
+        host("Transport", ["CoAP", "Slipmux", "Reporting"]),
+        host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
+        host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
+        host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Provisioning"]),
+        .executableTarget(
+            name: "first-light",
+            dependencies: [
+                "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Host/FirstLight"),
+        .executableTarget(
+            name: "lightnode",
+            dependencies: [
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation", "TestRunner",
+                "CEdit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Host/lightnode"),
+    ]
+    package.products += [
+        .executable(name: "lightnode", targets: ["lightnode"]), .executable(name: "first-light", targets: ["first-light"]),
+        .library(name: "QEMUProbe", type: .dynamic, targets: ["QEMUProbe"]),
     ]
 }
 
-if let board = Context.environment["LIGHTNODE_BOARD"] {
-    let mcu = Context.environment["LIGHTNODE_MCU"] ?? ""
-    let modules: [Target.Dependency] = portable.map { .byName(name: $0.name) }
+@MainActor func addTests() {
+    func support(_ name: String, path: String, _ dependencies: [Target.Dependency]) -> Target {
+        .target(name: name, dependencies: dependencies, path: path, swiftSettings: embeddedFeatures)
+    }
+    func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target
+    {
+        .testTarget(
+            name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, resources: resources,
+            swiftSettings: embeddedFeatures)
+    }
     package.targets += [
-        .target(name: "Startup", path: "Firmware/Startup"),
-        .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
-        .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
-        firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Startup"], settings: [.enableExperimentalFeature("Volatile")]),
-        firmware("Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "FlashStore"], exclude: ["board.json", "toolset.json", "README.md"]),
+        // Shared by tests; each says in its first lines what it stands in for.
+        support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
+        support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+        support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        firmware(
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
+        .executableTarget(
+            name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
+            swiftSettings: embeddedFeatures),
+        .target(
+            name: "NRF51", dependencies: ["HAL"], path: "Firmware/MCU/nRF51",
+            sources: ["ADC.swift", "GPIOTE.swift", "PWM.swift", "Peripheral.swift", "SPI.swift", "TWI.swift"],
+            swiftSettings: embeddedFeatures + [.enableExperimentalFeature("Volatile")]),
+        support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
+        support(
+            "HostedNode", path: "Tests/HostedNode",
+            ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
+        support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
+
+        tests(
+            "Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
+            resources: [.copy("vectors.json")]),
+        tests("CBORTests", ["CBOR", "CodecSupport"]),
+        tests("COSETests", ["CBOR", "COSE", "CodecSupport"]),
+        tests("CoAPTests", ["CBOR", "CoAP", "CodecSupport"]),
+        tests("SlipmuxTests", ["Slipmux", "CodecSupport"]),
+        tests("Bech32Tests", ["Bech32", "CodecSupport"]),
+        tests("FuzzReplayTests", ["FuzzProperties"]),
+        tests("CodecWorkoutTests", ["CodecWorkout"]),
+        tests("CodecWitnessTests", ["codec-witness"]),
+        tests("HALTests", ["HAL"]),
+        tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
+        tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
+        tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+        tests("MCUTests", ["STM32F4", "NRF51", "HAL"]),
+        tests("TransportTests", ["Transport"], exclude: ["Witness"]),
+        tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
+        tests("CLITests", ["lightnode", "HostedNode"]),
+        tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
+        tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
+        tests(
+            "EndToEndTests",
+            [
+                "CBOR", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport", "lightnode",
+                "first-light",
+            ]),
+        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
     ]
-    for app in folders("Firmware/Apps") {
-        // The images that measure and test Ed25519 alone need neither a board nor the modules above it.
-        let needs: [Target.Dependency] = app.contains("ed25519") ? ["Ed25519", "Startup", "InstructionCounter"] : modules + ["Board", "MCU", "Startup"]
-        package.targets.append(.executableTarget(
-            name: app, dependencies: needs, path: "Firmware/Apps/\(app)", swiftSettings: embeddedFeatures))
+}
+
+/// `LIGHTNODE_TESTS="CBORTests COSETests" swift test …` builds these suites alone.
+@MainActor func keepTests(_ names: String) {
+    package.targets.removeAll { $0.type == .test && !names.split(separator: " ").contains(Substring($0.name)) }
+}
+
+@MainActor func addFirmware(board: String, mcu: String) {
+    let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
+    let modules =
+        portable + [
+            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: volatile),
+            firmware(
+                "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"],
+                exclude: ["board.json", "toolset.json", "README.md"]),
+            firmware(
+                "NodeRuntime",
+                ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
+            .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
+            .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
+            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+            firmware("FirmwareTesting", ["Startup"], settings: volatile + [.define("MCU_\(mcu)")]),
+        ]
+    package.targets = modules
+    package.targets.append(
+        .target(name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]))
+    let images =
+        folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") }
+        + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }
+    for (app, path) in images {
+        package.targets.append(
+            .executableTarget(
+                name: app, dependencies: imports(path, of: package.targets), path: path, exclude: suiteFacts(path),
+                swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }
 }

@@ -15,7 +15,8 @@ public enum Bech32 {
 
     /// Characters of text that `byteCount` bytes take behind a prefix of `prefixLength` characters.
     public static func encodedLength(prefixLength: Int, byteCount: Int) -> Int {
-        prefixLength + 1 + (byteCount * 8 + 4) / 5 + checksumLength
+        // Unsigned: a Cortex-M0 divides in software, and the signed routine would come on top.
+        prefixLength + 1 + Int(UInt(byteCount * 8 + 4) / 5) + checksumLength
     }
 
     /// Encodes `data` behind `prefix` and returns the number of characters written to `text`.
@@ -135,12 +136,14 @@ public enum Bech32 {
         var count = 0
         var checksum = Checksum()
 
+        @inline(never)
         mutating func append(_ character: UInt8, to text: inout MutableSpan<UInt8>) {
             let isLetter = character >= UInt8(ascii: "a") && character <= UInt8(ascii: "z")
             text[count] = isLetter ? character & ~upperBit : character
             count &+= 1
         }
 
+        @inline(never)
         mutating func append(value: UInt8, to text: inout MutableSpan<UInt8>) {
             checksum.update(value)
             append(Bech32.alphabet.utf8Start[Int(value & 31)], to: &text)
@@ -170,6 +173,7 @@ public enum Bech32Error: UInt8, Error, Sendable {
 struct Checksum {
     private(set) var remainder: UInt32 = 1
 
+    @inline(never)
     mutating func update(_ value: UInt8) {
         let top = remainder >> 25
         remainder = (remainder & 0x1ff_ffff) << 5 ^ UInt32(value)

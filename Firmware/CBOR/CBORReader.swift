@@ -31,11 +31,13 @@ public struct CBORReader: ~Escapable {
     public var isAtEnd: Bool { remaining == 0 }
 
     /// Throws `trailingBytes` unless all input has been read.
+    @inline(never)
     public func finish() throws(CBORError) {
         if !isAtEnd { throw .trailingBytes }
     }
 
     /// The type of the next item, which stays unread.
+    @inline(never)
     public func peek() throws(CBORError) -> CBORType {
         if isAtEnd { throw .truncated }
         let initial = byte(at: position)
@@ -46,12 +48,14 @@ public struct CBORReader: ~Escapable {
     // MARK: Scalars
 
     /// An unsigned integer of up to 64 bits.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func uint() throws(CBORError) -> UInt64 {
         try argument(of: .unsigned)
     }
 
     /// An unsigned integer no greater than `limit`; `outOfRange` if it is.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func uint32(atMost limit: UInt32 = .max) throws(CBORError) -> UInt32 {
         let value = try argument(of: .unsigned)
@@ -60,6 +64,7 @@ public struct CBORReader: ~Escapable {
     }
 
     /// A signed integer within the range of `Int64`; `outOfRange` beyond it.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func int() throws(CBORError) -> Int64 {
         let negative = try peek() == .negative
@@ -69,6 +74,7 @@ public struct CBORReader: ~Escapable {
         return negative ? ~magnitude : magnitude
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func bool() throws(CBORError) -> Bool {
         let value = try simple()
@@ -82,6 +88,7 @@ public struct CBORReader: ~Escapable {
     }
 
     /// A simple value: 20 false, 21 true, 22 null, 23 undefined, others as registered.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func simple() throws(CBORError) -> UInt8 {
         if try peek() == .float { throw .floatRefused }
@@ -97,6 +104,7 @@ public struct CBORReader: ~Escapable {
     // MARK: Strings
 
     /// The content of a byte string.
+    @inline(never)
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func bytes() throws(CBORError) -> RawSpan {
@@ -104,6 +112,7 @@ public struct CBORReader: ~Escapable {
     }
 
     /// The content of a byte string of exactly `count` bytes; `outOfRange` at any other length.
+    @inline(never)
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func bytes(count: Int) throws(CBORError) -> RawSpan {
@@ -113,6 +122,7 @@ public struct CBORReader: ~Escapable {
     }
 
     /// The UTF-8 content of a text string, checked to be UTF-8.
+    @inline(never)
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func text() throws(CBORError) -> RawSpan {
@@ -124,18 +134,21 @@ public struct CBORReader: ~Escapable {
     // MARK: Containers
 
     /// The number of items in an array; read that many next. Never more than there are bytes left.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func array() throws(CBORError) -> Int {
         try count(of: .array, itemsPerEntry: 1)
     }
 
     /// The head of an array of exactly `count` items; `outOfRange` at any other count.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func array(count: Int) throws(CBORError) {
         if try array() != count { throw .outOfRange }
     }
 
     /// The head of a map, to be passed to `nextKey`.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func map() throws(CBORError) -> CBORMap {
         CBORMap(remaining: try count(of: .map, itemsPerEntry: 2))
@@ -144,6 +157,7 @@ public struct CBORReader: ~Escapable {
     /// The next key of `map`, or nil after the last. The value must be read or skipped before the next call.
     ///
     /// Throws `keyOrder` unless the encoding of each key is bytewise greater than the one before.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func nextKey(_ map: inout CBORMap) throws(CBORError) -> CBORKey? {
         if map.remaining == 0 { return nil }
@@ -170,6 +184,7 @@ public struct CBORReader: ~Escapable {
     }
 
     /// True if the key that `nextKey` returned last is the text string `text`.
+    @inline(never)
     public func keyIsText(_ map: CBORMap, _ text: StaticString) -> Bool {
         var key = CBORReader(keyBytes(map))
         guard let content = try? key.text() else { return false }
@@ -179,12 +194,14 @@ public struct CBORReader: ~Escapable {
     // MARK: Whole items
 
     /// Passes over the next item, whatever it is, checking it as strictly as if it were read. Floats are refused.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func skip() throws(CBORError) {
         try skip(depth: 0)
     }
 
     /// The encoding of the next item, whatever it is, checked like `skip` does.
+    @inline(never)
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     public mutating func item() throws(CBORError) -> RawSpan {
@@ -193,6 +210,7 @@ public struct CBORReader: ~Escapable {
         return input.extracting(start..<position)
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func skip(depth: Int) throws(CBORError) {
         let type = try peek()
@@ -239,6 +257,7 @@ public struct CBORReader: ~Escapable {
     }
 
     /// Reads a head: major type and argument (RFC 8949 section 3), in shortest form except for floats.
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func head() throws(CBORError) -> Head {
         if isAtEnd { throw .truncated }
@@ -268,6 +287,7 @@ public struct CBORReader: ~Escapable {
         return Head(major: major, width: width, value: value)
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func argument(of type: CBORType) throws(CBORError) -> UInt64 {
         if isAtEnd { throw .truncated }
@@ -275,6 +295,7 @@ public struct CBORReader: ~Escapable {
         return try head().value
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func count(of type: CBORType, itemsPerEntry: UInt64) throws(CBORError) -> Int {
         let count = try argument(of: type)
@@ -284,6 +305,7 @@ public struct CBORReader: ~Escapable {
         return Int(truncatingIfNeeded: count)
     }
 
+    @inline(never)
     @_lifetime(copy self)
     @_lifetime(self: copy self)
     private mutating func content(of type: CBORType) throws(CBORError) -> RawSpan {

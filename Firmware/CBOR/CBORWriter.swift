@@ -25,6 +25,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     }
 
     /// The number of bytes written; throws `overflow` if something did not fit.
+    @inline(never)
     public func finish() throws(CBORError) -> Int {
         if overflowed { throw .overflow }
         return count
@@ -38,11 +39,13 @@ public struct CBORWriter: ~Copyable, ~Escapable {
 
     // MARK: Scalars
 
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func uint(_ value: UInt64) {
         head(0x00, value)
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func int(_ value: Int64) {
         head(value < 0 ? 0x20 : 0x00, UInt64(bitPattern: value < 0 ? ~value : value))
@@ -55,16 +58,19 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     }
 
     /// An integer map key.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func key(_ label: Int32) {
         int(Int64(label))
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func bool(_ value: Bool) {
         append(value ? 0xf5 : 0xf4)
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func null() {
         append(0xf6)
@@ -85,12 +91,14 @@ public struct CBORWriter: ~Copyable, ~Escapable {
 
     // MARK: Strings
 
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func bytes(_ content: RawSpan) {
         head(0x40, UInt64(content.byteCount))
         raw(content)
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func text(_ text: StaticString) {
         head(0x60, UInt64(text.utf8CodeUnitCount))
@@ -98,6 +106,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     }
 
     /// A text string from its UTF-8, which is not checked.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func text(_ utf8: RawSpan) {
         head(0x60, UInt64(utf8.byteCount))
@@ -117,6 +126,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     }
 
     /// Closes a byte string: moves its content up to make room for the head.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func endBytes(_ mark: CBORMark) {
         let end = count
@@ -138,18 +148,21 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     // MARK: Containers
 
     /// The head of an array: `count` items are to follow.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func array(_ count: Int) {
         head(0x80, UInt64(count))
     }
 
     /// The head of a map: `count` pairs of key and value are to follow, keys in ascending order.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func map(_ count: Int) {
         head(0xa0, UInt64(count))
     }
 
     /// Bytes that are CBOR already, one item or several, copied as they are.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func raw(_ encoded: RawSpan) {
         for index in 0..<encoded.byteCount { append(load(encoded, index)) }
@@ -158,6 +171,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     // MARK: Bytes
 
     /// A head with its argument in shortest form (RFC 8949 section 4.2.1).
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func head(_ major: UInt8, _ argument: UInt64) {
         if argument < 24 { return append(major | UInt8(truncatingIfNeeded: argument)) }
@@ -171,6 +185,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
         appendBigEndian(argument, bits: bits)
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func appendBigEndian(_ value: UInt64, bits: UInt64) {
         var shift = bits
@@ -180,6 +195,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
         }
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func append(_ byte: UInt8) {
         guard count < buffer.count else {

@@ -2,7 +2,7 @@
 //
 //     18([ h'a10127', {}, payload: bstr, signature: bstr .size 64 ])      protected header: { 1 (alg): -8 (EdDSA) }
 //
-// One shape means one encoding: the eight bytes before the payload and the two before the signature are constants. Whatever differs
+// One shape means one encoding: the seven bytes before the payload and the two before the signature are constants. What differs
 // is refused before any signature check. Nothing here knows a hash or a key: what is signed is handed out piece by piece.
 
 import CBOR
@@ -15,14 +15,12 @@ public enum COSE {
     /// Bytes that a COSE_Sign1 adds to a payload of 256 to 65535 bytes; one or two fewer below.
     public static let sign1Overhead = 7 + 3 + 2 + signatureSize
     /// Bytes of an encoded COSE_Key.
-    public static let encodedKeySize = 7 + keySize
+    public static let encodedKeySize = 8 + keySize
 
     /// Tag 18, array of 4, protected header h'a10127', unprotected header {}.
     static let sign1Prefix: InlineArray<7, UInt8> = [0xd2, 0x84, 0x43, 0xa1, 0x01, 0x27, 0xa0]
-    /// Byte string of 64.
-    static let signatureHead: InlineArray<2, UInt8> = [0x58, 0x40]
-    /// { 1 (kty): 1 (OKP), -1 (crv): 6 (Ed25519), -2 (x): byte string of 32 }; the key follows.
-    static let keyPrefix: InlineArray<7, UInt8> = [0xa3, 0x01, 0x01, 0x20, 0x06, 0x21, 0x58]
+    /// { 1 (kty): 1 (OKP), -1 (crv): 6 (Ed25519), -2 (x): …; the key follows as a byte string.
+    static let keyPrefix: InlineArray<6, UInt8> = [0xa3, 0x01, 0x01, 0x20, 0x06, 0x21]
 }
 
 /// Why bytes are not a COSE object of this protocol.
@@ -45,12 +43,23 @@ public enum COSEError: UInt8, Error, Sendable {
 public struct COSEContext: Sendable {
     /// The network's number: a message signed for one is worthless in another.
     public var network: UInt64
-    /// The type of message, such as "command": at most 23 bytes.
-    public var type: StaticString
+    nonisolated(unsafe) private let type: UnsafePointer<UInt8>
+    private let typeCount: Int
 
+    /// `type` is the type of message, such as "command": at most 23 bytes.
+    @inline(__always)
     public init(network: UInt64, type: StaticString) {
         self.network = network
-        self.type = type
+        self.type = type.utf8Start
+        typeCount = type.utf8CodeUnitCount
+    }
+
+    /// The same with a type that is part of some text in the image, which is there for ever.
+    @inline(__always)
+    public init(network: UInt64, constant type: RawSpan) {
+        self.network = network
+        self.type = type.withUnsafeBytes { $0.assumingMemoryBound(to: UInt8.self).baseAddress! }
+        typeCount = type.byteCount
     }
 
     /// Writes the `external_aad` array: at most 46 bytes.
@@ -59,7 +68,7 @@ public struct COSEContext: Sendable {
         writer.text("lightnode" as StaticString)
         writer.uint(1)
         writer.uint(network)
-        writer.text(type)
+        writer.text(RawSpan(_unsafeStart: type, byteCount: typeCount))
     }
 }
 
@@ -85,6 +94,7 @@ public struct COSESign1: ~Escapable {
     }
 
     /// Passes what the signature is computed over (RFC 9052 section 4.4), in order and in pieces, to `sink`.
+    @inline(never)
     public func signedPieces(in context: COSEContext, _ sink: (RawSpan) -> Void) {
         COSE.signedPieces(payload: payload, in: context, sink)
     }
@@ -93,30 +103,42 @@ public struct COSESign1: ~Escapable {
 extension COSE {
     /// Passes the encoded `Sig_structure` of RFC 9052 section 4.4 to `sink`, in order and in pieces, without a copy of the payload:
     /// `["Signature1", h'a10127', external_aad, payload]`. May be called as often as a signature scheme needs to hash it.
+    @inline(never)
     public static func signedPieces(payload: RawSpan, in context: COSEContext, _ sink: (RawSpan) -> Void) {
-        // 1 array, 11 "Signature1", 4 protected, 2 + 46 external_aad, 9 payload head.
-        var buffer = InlineArray<80, UInt8>(repeating: 0)
-        var writer = CBORWriter(buffer.mutableSpan)
+        var head = InlineArray<80, UInt8>(repeating: 0)
+        let count = writeSignedHead(payloadCount: payload.byteCount, in: context, to: head.mutableSpan)
+        sink(head.span.bytes.extracting(0..<count))
+        sink(payload)
+    }
+
+    /// Writes the `Sig_structure` up to the payload's content: at most 1 + 11 + 4 + (2 + 46) + 9 bytes. Apart from `signedPieces`, which is
+    /// compiled anew for each sink.
+    @inline(never)
+    private static func writeSignedHead(
+        payloadCount: Int, in context: COSEContext, to buffer: consuming MutableSpan<UInt8>
+    ) -> Int {
+        var writer = CBORWriter(buffer)
         writer.array(4)
         writer.text("Signature1" as StaticString)
         writer.bytes(sign1Prefix.span.bytes.extracting(3..<6))
         let mark = writer.beginBytes()
         context.write(to: &writer)
         writer.endBytes(mark)
-        writer.bytesHead(payload.byteCount)
+        writer.bytesHead(payloadCount)
         precondition(!writer.overflowed)
-        sink(writer.written())
-        sink(payload)
+        return writer.count
     }
 
     /// Writes the COSE_Key (RFC 9052 section 7, RFC 9053 section 7.2) of an Ed25519 public key of 32 bytes.
+    @inline(never)
     public static func writeKey(_ publicKey: RawSpan, to writer: inout CBORWriter) {
         precondition(publicKey.byteCount == keySize)
-        writer.raw(keyPrefix.span.bytes.extracting(0..<6))
+        writer.raw(keyPrefix.span.bytes)
         writer.bytes(publicKey)
     }
 
     /// The public key in a COSE_Key that is the next item: 32 bytes. Any other kind of key is `unexpectedType` or `outOfRange`.
+    @inline(never)
     @_lifetime(copy reader)
     public static func readKey(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {
         var map = try reader.map()

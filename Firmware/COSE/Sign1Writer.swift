@@ -23,6 +23,7 @@ public struct COSESign1Writer: ~Copyable, ~Escapable {
     }
 
     /// Closes the payload. Write no more to it.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func endPayload() {
         let length = payload.count
@@ -31,6 +32,7 @@ public struct COSESign1Writer: ~Copyable, ~Escapable {
     }
 
     /// Passes what is to be signed to `sink`, in order and in pieces, as often as it is called. Nothing if the payload did not fit.
+    @inline(never)
     public func signedPieces(in context: COSEContext, _ sink: (RawSpan) -> Void) {
         precondition(payloadStart > 0)
         if payload.overflowed { return }
@@ -38,6 +40,7 @@ public struct COSESign1Writer: ~Copyable, ~Escapable {
     }
 
     /// Appends the signature of 64 bytes; returns the length of the whole, or throws `overflow` if it did not fit.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func finish(signature: RawSpan) throws(CBORError) -> Int {
         precondition(payloadStart > 0 && signature.byteCount == COSE.signatureSize)

@@ -22,6 +22,7 @@ public struct CoAPLinkWriter: ~Copyable, ~Escapable {
     }
 
     /// Starts a link to `path`, which begins with a slash.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func link(_ path: StaticString) {
         if count > 0 { append(UInt8(ascii: ",")) }
@@ -31,6 +32,7 @@ public struct CoAPLinkWriter: ~Copyable, ~Escapable {
     }
 
     /// Starts a link to `prefix` with `name` behind it, which must be made of characters that a URI path takes unescaped.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func link(_ prefix: StaticString, name: RawSpan) {
         if count > 0 { append(UInt8(ascii: ",")) }
@@ -41,6 +43,7 @@ public struct CoAPLinkWriter: ~Copyable, ~Escapable {
     }
 
     /// An attribute without a value, such as `obs`.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func attribute(_ name: StaticString) {
         append(UInt8(ascii: ";"))
@@ -48,6 +51,7 @@ public struct CoAPLinkWriter: ~Copyable, ~Escapable {
     }
 
     /// An attribute with a number, such as `ct`.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func attribute(_ name: StaticString, _ value: UInt16) {
         attribute(name)
@@ -61,6 +65,7 @@ public struct CoAPLinkWriter: ~Copyable, ~Escapable {
     }
 
     /// An attribute with a quoted value, such as `rt`; the value holds neither quotation mark nor backslash.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func attribute(_ name: StaticString, _ value: StaticString) {
         attribute(name)
@@ -70,11 +75,13 @@ public struct CoAPLinkWriter: ~Copyable, ~Escapable {
         append(UInt8(ascii: "\""))
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func append(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { append(text.utf8Start[index]) }
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func append(_ byte: UInt8) {
         guard count < buffer.count else {

@@ -60,7 +60,7 @@ public struct CoAPToken: Equatable, Sendable {
 
 /// A message taken apart; options and payload are slices of the input. All options have been checked for form.
 ///
-/// On an error answer a confirmable message with a reset (`CoAP.messageID` finds its id) and ignore any other (RFC 7252 section 4.2).
+/// What is refused gets a reset if `idToReset` finds an id in it, and silence otherwise.
 public struct CoAPMessage: ~Escapable {
     public let type: CoAPType
     public let code: CoAPCode
@@ -97,6 +97,14 @@ public struct CoAPMessage: ~Escapable {
         payload = bytes.extracting((tokenEnd &+ options.offset)...)
     }
 
+    /// The id with which to send a reset for a datagram that is no message: only something that claims to be a confirmable message of
+    /// version 1 gets one (RFC 7252 section 4.2). Nil for anything else, so that two peers cannot bounce resets.
+    @inline(never)
+    public static func idToReset(_ datagram: RawSpan) -> UInt16? {
+        guard datagram.byteCount >= 4, byte(datagram, 0) & 0xf0 == 0x40 else { return nil }
+        return UInt16(byte(datagram, 2)) << 8 | UInt16(byte(datagram, 3))
+    }
+
     /// The options, in order.
     public var options: CoAPOptions {
         @_lifetime(copy self) get { CoAPOptions(encodedOptions) }
@@ -128,6 +136,7 @@ public struct CoAPOptions: ~Escapable {
     }
 
     /// Goes to the next option, the first one to begin with; false after the last.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func next() -> Bool {
         // The message's initialiser has walked here before, so nothing is left to fail.
@@ -148,6 +157,8 @@ public struct CoAPOptions: ~Escapable {
         return result
     }
 
+    /// `next` with the reason for a failure. Out of line: every loop over options would get its own copy.
+    @inline(never)
     @_lifetime(self: copy self)
     fileprivate mutating func advance() throws(CoAPError) -> Bool {
         if offset == bytes.byteCount { return false }
@@ -171,6 +182,7 @@ public struct CoAPOptions: ~Escapable {
     }
 
     /// A delta or length from its four bits, and one or two bytes more if they are 13 or 14.
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func extended(_ nibble: UInt8) throws(CoAPError) -> Int {
         if nibble < 13 { return Int(nibble) }

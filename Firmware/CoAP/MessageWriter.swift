@@ -31,6 +31,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     }
 
     /// The length of the message in bytes; throws `overflow` or `optionOrder` if it could not be written.
+    @inline(never)
     public func finish() throws(CoAPError) -> Int {
         if let failure { throw failure }
         return count
@@ -39,6 +40,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     // MARK: Options
 
     /// An option with the bytes of `value`. Its number must not be below the last one.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func option(_ number: UInt16, _ value: RawSpan) {
         optionHead(number, length: value.byteCount)
@@ -46,6 +48,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     }
 
     /// An option with an unsigned integer in as few bytes as it needs, none for 0 (RFC 7252 section 3.2).
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func option(_ number: UInt16, uint value: UInt32) {
         var length = 0
@@ -58,12 +61,14 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     }
 
     /// Content-Format.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func contentFormat(_ format: UInt16) {
         option(CoAPOptionNumber.contentFormat, uint: UInt32(format))
     }
 
     /// Block1 or Block2.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func option(_ number: UInt16, block: CoAPBlock) {
         option(number, uint: block.optionValue)
@@ -104,6 +109,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     // MARK: Payload
 
     /// The payload; may be empty. No option can follow.
+    @inline(never)
     @_lifetime(self: copy self)
     public mutating func payload(_ bytes: RawSpan) {
         beginPayload()
@@ -112,6 +118,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     }
 
     /// The rest of the buffer, to write the payload in place; `endPayload` is to say how much of it was used.
+    @inline(never)
     @_lifetime(&self)
     public mutating func payload() -> MutableSpan<UInt8> {
         beginPayload()
@@ -135,6 +142,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
 
     // MARK: Bytes
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func optionHead(_ number: UInt16, length: Int) {
         guard payloadStart == 0, number >= lastOption, length <= 0xffff else {
@@ -152,6 +160,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
         value < 13 ? UInt8(truncatingIfNeeded: value) : value < 269 ? 13 : 14
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func appendExtension(_ value: Int) {
         if value < 13 { return }
@@ -160,6 +169,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
         append(UInt8(truncatingIfNeeded: value &- 269))
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     private mutating func append(_ byte: UInt8) {
         guard count < buffer.count else {

@@ -1,5 +1,7 @@
 // What a server wants to know of a request's options, gathered in one pass.
 
+import CBOR
+
 /// The options of a request that a server here understands.
 ///
 /// An option of a wrong length, or one that comes twice but may not, counts as not understood (RFC 7252 sections 5.4.3 and 5.4.5): if it
@@ -30,6 +32,7 @@ public struct CoAPRequest: Sendable {
     }
 
     /// False if the option is not understood.
+    @inline(never)
     private mutating func take(_ option: borrowing CoAPOptions) -> Bool {
         let count = option.value.byteCount
         switch option.number {
@@ -43,6 +46,7 @@ public struct CoAPRequest: Sendable {
         }
     }
 
+    @inline(never)
     private mutating func take(_ number: UInt16, _ value: UInt32, size: Int) -> Bool {
         let short = UInt16(truncatingIfNeeded: value)
         switch number {
@@ -109,9 +113,15 @@ public struct CoAPBlock: Equatable, Sendable {
 extension CoAPMessage {
     /// True if the Uri-Path options are exactly the segments of `path`: "status", ".well-known/core"; "" is the root.
     public func hasPath(_ path: StaticString) -> Bool {
+        hasPath(RawSpan(_unsafeStart: path.utf8Start, byteCount: path.utf8CodeUnitCount))
+    }
+
+    /// The same for a path that is no literal.
+    @inline(never)
+    public func hasPath(_ path: RawSpan) -> Bool {
         var options = options
         var offset = 0
-        let end = path.utf8CodeUnitCount
+        let end = path.byteCount
         while options.next() {
             guard options.number == CoAPOptionNumber.uriPath else { continue }
             if offset > 0 {
@@ -120,15 +130,15 @@ extension CoAPMessage {
             }
             let segment = options.value
             var segmentEnd = offset
-            while segmentEnd < end && path.utf8Start[segmentEnd] != UInt8(ascii: "/") { segmentEnd &+= 1 }
-            guard segment.byteCount == segmentEnd &- offset, segment.byteCount > 0 else { return false }
-            for index in 0..<segment.byteCount where byte(segment, index) != path.utf8Start[offset &+ index] { return false }
+            while segmentEnd < end && byte(path, segmentEnd) != UInt8(ascii: "/") { segmentEnd &+= 1 }
+            guard segment.byteCount > 0, equal(segment, path.extracting(offset..<segmentEnd)) else { return false }
             offset = segmentEnd
         }
         return offset == end
     }
 
     /// The value of the first Uri-Query option `name=value`; nil if there is none.
+    @inline(never)
     @_lifetime(copy self)
     public func query(_ name: StaticString) -> RawSpan? {
         var options = options
@@ -137,14 +147,13 @@ extension CoAPMessage {
             let query = options.value
             let length = name.utf8CodeUnitCount
             guard query.byteCount > length, byte(query, length) == UInt8(ascii: "=") else { continue }
-            var matches = true
-            for index in 0..<length where byte(query, index) != name.utf8Start[index] { matches = false }
-            if matches { return query.extracting((length &+ 1)...) }
+            if begins(query, with: name.utf8Start, count: length) { return query.extracting((length &+ 1)...) }
         }
         return nil
     }
 
     /// The value of the first Uri-Query option `name=value` as a decimal number; nil if there is none, or it is no number of 32 bits.
+    @inline(never)
     public func queryNumber(_ name: StaticString) -> UInt32? {
         guard let digits = query(name), digits.byteCount > 0 else { return nil }
         var value: UInt32 = 0
@@ -158,4 +167,11 @@ extension CoAPMessage {
         }
         return value
     }
+}
+
+/// True if the first `count` of `bytes`, which has as many, are those at `characters`.
+@inline(never)
+private func begins(_ bytes: RawSpan, with characters: UnsafePointer<UInt8>, count: Int) -> Bool {
+    for index in 0..<count where byte(bytes, index) != characters[index] { return false }
+    return true
 }

@@ -13,6 +13,7 @@ public typealias Bytes64 = InlineArray<64, UInt8>
 /// A message is given as bytes or fed in pieces by a closure, which signing calls twice and which must feed the same bytes each time.
 public enum Ed25519 {
     /// The public key of the 32-byte secret `seed` (RFC 8032, 5.1.5).
+    @export(interface)
     public static func publicKey(seed: borrowing Bytes32) -> Bytes32 {
         var key = Bytes32(repeating: 0)
         let seed = seed.span.bytes
@@ -26,6 +27,7 @@ public enum Ed25519 {
     /// The signature of `message` by the secret `seed`, whose public key is `publicKey`.
     ///
     /// `publicKey` must be that of `seed`: signing with another key would reveal the secret. Keep both together.
+    @export(interface)
     public static func sign(seed: borrowing Bytes32, publicKey: borrowing Bytes32, message: RawSpan) -> Bytes64 {
         sign(seed: seed, publicKey: publicKey) { $0.update(message) }
     }
@@ -33,6 +35,7 @@ public enum Ed25519 {
     /// The signature of the message that `message` feeds to a hash. It is called twice.
     ///
     /// `publicKey` must be that of `seed`: signing with another key would reveal the secret. Keep both together.
+    @export(interface)
     public static func sign(
         seed: borrowing Bytes32, publicKey: borrowing Bytes32, message: (inout SHA512) -> Void
     ) -> Bytes64 {
@@ -51,23 +54,27 @@ public enum Ed25519 {
     }
 
     /// Whether `signature` is the strictly valid signature of `message` by `publicKey`.
+    @export(interface)
     public static func verify(signature: borrowing Bytes64, publicKey: borrowing Bytes32, message: RawSpan) -> Bool {
         verify(signature: signature.span.bytes, publicKey: publicKey.span.bytes) { $0.update(message) }
     }
 
     /// Whether `signature` is the strictly valid signature, by `publicKey`, of the message that `message` feeds to a hash. It is called
     /// once at most: not at all when the signature or the key is malformed.
+    @export(interface)
     public static func verify(signature: borrowing Bytes64, publicKey: borrowing Bytes32, message: (inout SHA512) -> Void) -> Bool {
         verify(signature: signature.span.bytes, publicKey: publicKey.span.bytes, message: message)
     }
 
     /// Whether the bytes of `signature` (64, else invalid) are the strictly valid signature of `message` by `publicKey` (32, else invalid).
+    @export(interface)
     public static func verify(signature: RawSpan, publicKey: RawSpan, message: RawSpan) -> Bool {
         verify(signature: signature, publicKey: publicKey) { $0.update(message) }
     }
 
     /// Whether the bytes of `signature` (64, else invalid) are the strictly valid signature, by `publicKey` (32, else invalid), of the message
     /// that `message` feeds to a hash.
+    @export(interface)
     public static func verify(signature: RawSpan, publicKey: RawSpan, message: (inout SHA512) -> Void) -> Bool {
         guard signature.byteCount == 64, publicKey.byteCount == 32 else { return false }
         return signature.withUnsafeBytes { signature in

@@ -12,6 +12,7 @@ public struct SHA512 {
     }
 
     /// Appends `bytes` to the message.
+    @export(interface)
     public mutating func update(_ bytes: RawSpan) {
         bytes.withUnsafeBytes { source in
             if let base = source.baseAddress { append(base, count: source.count) }
@@ -24,6 +25,7 @@ public struct SHA512 {
     }
 
     /// Pads the message and returns its digest; `self` is wiped and must not be used again.
+    @export(interface)
     public mutating func finalize() -> InlineArray<64, UInt8> {
         var digest = InlineArray<64, UInt8>(repeating: 0)
         withUnsafeMutableBytes(of: &digest) { finalize(into: $0.baseAddress!) }
@@ -31,6 +33,7 @@ public struct SHA512 {
     }
 
     /// The digest of `bytes`.
+    @export(interface)
     public static func hash(_ bytes: RawSpan) -> InlineArray<64, UInt8> {
         var hash = SHA512()
         hash.update(bytes)

@@ -12,3 +12,10 @@ public protocol OutputPin: ~Copyable {
 public protocol InputPin: ~Copyable {
     var isHigh: Bool { get }
 }
+
+/// A display of 5 × 5 dots. Bit 5 × y + x of a bitmap is the dot in column x of row y, both counted from the upper left.
+public protocol Bitmap5x5: ~Copyable {
+    mutating func show(_ bitmap: UInt32)
+    /// What was shown last.
+    var shown: UInt32 { get }
+}

@@ -15,9 +15,3 @@ public enum ResetReason: UInt8, Sendable {
     /// Woken from the off state.
     case wakeUp = 5
 }
-
-/// A thermometer.
-public protocol TemperatureSensor: ~Copyable {
-    /// The temperature in thousandths of a degree Celsius, or nil when the part does not answer.
-    mutating func readMillidegrees() -> Int32?
-}

@@ -1,8 +1,10 @@
 // The claims of one signed message, as slices of the received bytes. Absent strings are empty: `cwt` and `node` tell what was there.
 
+import HAL
 import CBOR
 
-struct Claims: ~Escapable {
+struct Claims: ~Copyable, ~Escapable {
+    private let inMemory = InMemory()
     var cwt: CWTClaims = []
     var node: NodeClaims = []
 
@@ -35,10 +37,20 @@ struct Claims: ~Escapable {
 
     /// Reads the claims map `payload` of a message of `type`: exactly the claims of its shape, nothing else.
     @_lifetime(copy payload)
-    init(_ payload: RawSpan, type: MessageType) throws(CBORError) {
+    init(_ payload: RawSpan, type: MessageType) throws(Refusal) {
         let none = payload.extracting(0..<0)
         (audience, tokenID, confirmation, call, token) = (none, none, none, none, none)
         (nested, recoveryKey, backups, scope, grantID) = (none, none, none, none, none)
+        do throws(CBORError) { try read(payload) } catch { throw .malformed }
+        let shape = type.shape
+        guard cwt.isSuperset(of: shape.cwt), cwt.isSubset(of: shape.cwt.union(shape.cwtOptional)),
+            node.isSuperset(of: shape.node), node.isSubset(of: shape.node.union(shape.nodeOptional))
+        else { throw .malformed }
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self, copy payload)
+    private mutating func read(_ payload: RawSpan) throws(CBORError) {
         var reader = CBORReader(payload)
         var map = try reader.map()
         while let key = try reader.nextKey(&map) {
@@ -50,19 +62,16 @@ struct Claims: ~Escapable {
             }
         }
         try reader.finish()
-        let shape = type.shape
-        guard cwt.isSuperset(of: shape.cwt), cwt.isSubset(of: shape.cwt.union(shape.cwtOptional)),
-            node.isSuperset(of: shape.node), node.isSubset(of: shape.node.union(shape.nodeOptional))
-        else { throw .unexpectedType }
     }
 
     /// The private claim that holds what CWT has no name for.
     static var nodeLabel: Int32 { -65537 }
-    /// Sequence numbers have 56 bits.
-    static var maximumSeq: UInt64 { 1 << 56 - 1 }
+    /// Sequence numbers have 56 bits, and the highest byte is never 0xFF: the store could not tell that from erased flash.
+    static var maximumSeq: UInt64 { 0xFF << 48 - 1 }
     /// Times have 40 bits: until the year 36812.
     static var maximumTime: UInt64 { 1 << 40 - 1 }
 
+    @inline(never)
     @_lifetime(self: copy self, copy reader)
     @_lifetime(reader: copy reader)
     private mutating func readClaim(_ label: Int32, _ reader: inout CBORReader) throws(CBORError) {
@@ -112,6 +121,7 @@ struct Claims: ~Escapable {
         }
     }
 
+    @inline(never)
     @_lifetime(reader: copy reader)
     private static func time(_ reader: inout CBORReader) throws(CBORError) -> UInt64 {
         let value = try reader.uint()
@@ -119,6 +129,7 @@ struct Claims: ~Escapable {
         return value
     }
 
+    @inline(never)
     @_lifetime(reader: copy reader)
     private static func positive(_ reader: inout CBORReader, atMost limit: UInt32) throws(CBORError) -> UInt32 {
         let value = try reader.uint32(atMost: limit)
@@ -126,6 +137,7 @@ struct Claims: ~Escapable {
         return value
     }
 
+    @inline(never)
     @_lifetime(copy reader)
     @_lifetime(reader: copy reader)
     private static func arrayItem(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {
@@ -134,6 +146,7 @@ struct Claims: ~Escapable {
     }
 
     /// The contract that a grant refers to: block height and transaction hash. The device only passes it on.
+    @inline(never)
     @_lifetime(reader: copy reader)
     private static func skipContract(_ reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 2)
@@ -142,6 +155,7 @@ struct Claims: ~Escapable {
     }
 
     /// `cnf`: {1: COSE_Key {1: 1 (OKP), -1: 6 (Ed25519), -2: x}} (RFC 8747, section 3.2; RFC 9053, section 7.2).
+    @inline(never)
     @_lifetime(copy reader)
     @_lifetime(reader: copy reader)
     private static func confirmationKey(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {

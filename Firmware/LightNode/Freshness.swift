@@ -10,6 +10,12 @@ struct Freshness {
         (self.token, issuedAt, isValid) = (token, uptime, true)
     }
 
+    /// The token while it is so young that whoever asks again gets the same one: else anybody could take it from whoever is about to use it.
+    func young(uptime: UInt64) -> UInt64? {
+        isValid && uptime &- issuedAt < Freshness.youthMicroseconds ? token : nil
+    }
+    static var youthMicroseconds: UInt64 { 30_000_000 }
+
     func matches(_ other: UInt64) -> Bool { isValid && other == token }
 
     /// After this the token is worthless. Called once a message that carries it has a valid signature.

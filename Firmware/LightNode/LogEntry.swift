@@ -1,4 +1,6 @@
-// One line of the device's log: 24 bytes, as specified in docs/protocol.md, "Receipts and the log".
+// One line of the device's log: 22 bytes, as specified in docs/protocol.md, "Receipts and the log".
+
+import FlashStore
 
 /// Who signed a message.
 public struct Signer: RawRepresentable, Equatable, Sendable {
@@ -61,55 +63,98 @@ public enum LogValue: Equatable, Sendable {
     }
 }
 
-/// One line of the log.
+/// One line of the log, kept as its 22 bytes.
 public struct LogEntry: Sendable {
-    public var seq: UInt64 = 0
-    public var signer: Signer = .owner
-    public var kind: MessageType = .command
-    /// The first 4 bytes of SHA-512 of the whole message.
-    public var message: UInt32 = 0
-    public var device: UInt8 = LogEntry.none
-    public var method: UInt8 = LogEntry.none
-    public var outcome: Outcome = .unknown
-    public var value: LogValue = .none
-    public var index: UInt32 = 0
+    private var bytes = InlineArray<22, UInt8>(repeating: 0)
 
     /// In place of a device or method number.
     public static var none: UInt8 { 255 }
 
-    public init() {}
-
-    /// Bytes known before the message is executed: 0–13 of the entry.
-    static var intentSize: Int { 14 }
-    /// Bytes known after: 14–19 of the entry.
-    static var outcomeSize: Int { 6 }
-
-    /// The 24 bytes that the chain hashes.
-    public func encoded() -> InlineArray<24, UInt8> {
-        var bytes = InlineArray<24, UInt8>(repeating: 0)
-        for i in 0..<7 { bytes[i] = UInt8(truncatingIfNeeded: seq >> UInt64(8 &* i)) }
-        bytes[7] = signer.rawValue << 4 | kind.rawValue
-        bytes.storeLittleEndian(message, at: 8)
-        bytes[12] = device
-        bytes[13] = method
-        bytes[14] = outcome.rawValue
-        bytes[15] = value.kind
-        bytes.storeLittleEndian(value.bits, at: 16)
-        bytes.storeLittleEndian(index, at: 20)
-        return bytes
+    public init() {
+        (device, method, outcome) = (LogEntry.none, LogEntry.none, .unknown)
     }
 
-    /// Reads an entry back; a byte that is no signer, kind or outcome of this version gives nil.
-    init?(_ bytes: InlineArray<24, UInt8>) {
-        for i in 0..<7 { seq |= UInt64(bytes[i]) << UInt64(8 &* i) }
-        signer = Signer(rawValue: bytes[7] >> 4)
-        guard let kind = MessageType(rawValue: bytes[7] & 15), let outcome = Outcome(rawValue: bytes[14]) else { return nil }
-        self.kind = kind
-        self.outcome = outcome
-        message = bytes.loadLittleEndian(at: 8)
-        device = bytes[12]
-        method = bytes[13]
-        value = LogValue(kind: bytes[15], bits: bytes.loadLittleEndian(at: 16))
-        index = bytes.loadLittleEndian(at: 20)
+    public var seq: UInt64 {
+        @inline(never) get { bytes.loadLittleEndian64(at: 0, count: 7) }
+        @inline(never) set { bytes.storeLittleEndian64(newValue, at: 0, count: 7) }
+    }
+
+    /// Signer and kind.
+    private(set) var origin: UInt8 {
+        get { bytes[7] }
+        set { bytes[7] = newValue }
+    }
+
+    public var signer: Signer {
+        get { Signer(rawValue: origin >> 4) }
+        set { origin = origin & 15 | newValue.rawValue << 4 }
+    }
+
+    public var kind: MessageType {
+        // All 16 numbers are kinds.
+        get { MessageType(rawValue: origin & 15) ?? .command }
+        set { origin = origin & 0xF0 | newValue.rawValue }
+    }
+
+    /// The first 2 bytes of SHA-512 of the whole message: a guard against mix-ups, not a proof. Epoch, signer and seq name the message.
+    public var tag: UInt16 {
+        get { UInt16(bytes[8]) | UInt16(bytes[9]) << 8 }
+        set { (bytes[8], bytes[9]) = (UInt8(truncatingIfNeeded: newValue), UInt8(truncatingIfNeeded: newValue >> 8)) }
+    }
+
+    public var device: UInt8 {
+        get { bytes[10] }
+        set { bytes[10] = newValue }
+    }
+
+    public var method: UInt8 {
+        get { bytes[11] }
+        set { bytes[11] = newValue }
+    }
+
+    public var outcome: Outcome {
+        get { Outcome(rawValue: bytes[12]) ?? .unknown }
+        set { bytes[12] = newValue.rawValue }
+    }
+
+    public var value: LogValue {
+        @inline(never) get { LogValue(kind: bytes[13], bits: bytes.loadLittleEndian(at: 14)) }
+        @inline(never) set {
+            bytes[13] = newValue.kind
+            bytes.storeLittleEndian(newValue.bits, at: 14)
+        }
+    }
+
+    public var index: UInt32 {
+        @inline(never) get { bytes.loadLittleEndian(at: 18) }
+        @inline(never) set { bytes.storeLittleEndian(newValue, at: 18) }
+    }
+
+    /// The 22 bytes that the chain hashes.
+    public var encoded: Span<UInt8> {
+        @_lifetime(borrow self) get { bytes.span }
+    }
+
+    /// Bytes 8–11: known before the message is executed.
+    var intent: Span<UInt8> {
+        @_lifetime(borrow self) get { bytes.span.extracting(8..<12) }
+    }
+
+    /// Bytes 12–17: known after.
+    var result: Span<UInt8> {
+        @_lifetime(borrow self) get { bytes.span.extracting(12..<18) }
+    }
+
+    /// Takes over what the journal kept of an entry. An outcome that is none of this version's counts as unknown.
+    @inline(never)
+    mutating func load(_ found: borrowing JournalEntry) {
+        self = LogEntry()
+        seq = found.sequence
+        origin = found.signer
+        for i in 0..<4 { bytes[8 &+ i] = found.application[i] }
+        index = found.index
+        guard found.outcome == .recorded else { return }
+        for i in 0..<6 { bytes[12 &+ i] = found.outcomeBytes[i] }
+        outcome = outcome
     }
 }

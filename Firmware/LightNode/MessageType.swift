@@ -1,5 +1,7 @@
 // The types of signed messages, and which claims each must and may carry (docs/protocol.cddl).
 
+import Devices
+
 public enum MessageType: UInt8, CaseIterable, Sendable {
     case command = 0
     case state = 1
@@ -20,29 +22,25 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     case attest = 15
 
     /// The type's name in `external_aad`, and the path that takes it.
-    public var name: StaticString {
-        switch self {
-        case .command: "command"
-        case .state: "state"
-        case .bind: "bind"
-        case .release: "release"
-        case .transfer: "transfer"
-        case .rotate: "rotate"
-        case .recover: "recover"
-        case .backups: "backups"
-        case .takeover: "takeover"
-        case .revoke: "revoke"
-        case .tick: "tick"
-        case .time: "time"
-        case .accept: "accept"
-        case .grant: "grant"
-        case .receipt: "receipt"
-        case .attest: "attest"
+    public var name: FlashText { MessageType.names.part(Int(rawValue), of: UInt8(ascii: " ")) ?? MessageType.names }
+
+    private static var names: FlashText {
+        @export(interface) get {
+            FlashText(
+                "command state bind release transfer rotate recover backups takeover revoke tick time accept grant receipt attest")
         }
     }
 
     /// True for those that a device takes as a request.
     public var isRequest: Bool { rawValue <= MessageType.time.rawValue }
+
+    /// True for the changes of ownership.
+    var raisesEpoch: Bool {
+        switch self {
+        case .bind, .release, .transfer, .rotate, .recover, .takeover: true
+        default: false
+        }
+    }
 
     var shape: ClaimShape {
         switch self {
@@ -50,11 +48,11 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
             ClaimShape(cwt: [.audience], cwtOptional: [.expiry, .issuedAt], node: [.epoch, .seq, .call], nodeOptional: [.token, .nested])
         case .bind:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq], nodeOptional: [.recoveryKey, .flags])
-        case .release, .takeover:
+        case .release:
             ClaimShape(cwt: [.audience], node: [.epoch, .seq])
         case .transfer, .rotate:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq, .nested])
-        case .recover:
+        case .recover, .takeover:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq])
         case .backups:
             ClaimShape(cwt: [.audience], node: [.epoch, .seq, .backups])

@@ -4,8 +4,8 @@
 public protocol Platform: ~Copyable {
     /// Board name as in `Boards/`, at most 24 bytes.
     var board: StaticString { get }
-    /// Firmware version, semantic, at most 24 bytes.
-    var version: StaticString { get }
+    /// Firmware version.
+    var version: Version { get }
     /// The chip's own serial number; 0 when it has none.
     var hardwareSerial: UInt64 { get }
     /// Why the chip reset: 0 power-on, 1 reset pin, 2 watchdog, 3 software, 4 lock-up, 255 unknown.
@@ -21,4 +21,15 @@ public protocol Platform: ~Copyable {
     var isTrueRandom: Bool { get }
     /// Overwrites all of `bytes` with random bytes.
     mutating func fillRandom(_ bytes: inout MutableRawSpan)
+}
+
+/// A semantic version; as text "1.2.3".
+public struct Version: Sendable {
+    public var major: UInt8
+    public var minor: UInt8
+    public var patch: UInt8
+
+    public init(_ major: UInt8, _ minor: UInt8, _ patch: UInt8) {
+        (self.major, self.minor, self.patch) = (major, minor, patch)
+    }
 }

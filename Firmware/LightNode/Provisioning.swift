@@ -3,9 +3,10 @@
 import Bech32
 import CBOR
 import COSE
+import Devices
 import Ed25519
 
-extension Node {
+extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Gives a blank device its identity. A second time is refused for ever.
     ///
     /// `request` is a `provision-request`; the answer, a `provision-answer`, is written to `reply` and its length returned.
@@ -59,6 +60,7 @@ extension Node {
         return try sign(&writer, type: .attest)
     }
 
+    @inline(never)
     private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Bytes32) throws(CBORError) {
         var reader = CBORReader(request)
         var map = try reader.map()
@@ -79,19 +81,21 @@ extension Node {
     }
 
     /// Signs the closed claims with the identity key, which is in RAM only meanwhile.
+    @inline(never)
     func sign(_ writer: inout COSESign1Writer, type: MessageType) throws(Refusal) -> Int {
         writer.endPayload()
         guard !writer.payload.overflowed else { throw .tooLarge }
         var seed = Bytes32(repeating: 0)
         defer { Ed25519.wipe(&seed) }
         try memory.loadSeed(&seed)
-        let context = COSEContext(network: UInt64(identity.network), type: type.name)
+        let context = COSEContext(network: UInt64(identity.network), constant: type.name.bytes)
         let signature = Ed25519.sign(seed: seed, publicKey: identity.publicKey) { hash in
             writer.signedPieces(in: context) { hash.update($0) }
         }
         do throws(CBORError) { return try writer.finish(signature: signature.span.bytes) } catch { throw .tooLarge }
     }
 
+    @inline(never)
     func finished(_ writer: borrowing CBORWriter) throws(Refusal) -> Int {
         do throws(CBORError) { return try writer.finish() } catch { throw .tooLarge }
     }
@@ -99,6 +103,7 @@ extension Node {
 
 extension Identity {
     /// Derives the address from the public key.
+    @inline(never)
     mutating func deriveAddress() {
         let digest = SHA512.hash(publicKey.span.bytes)
         var text = address.text.mutableSpan

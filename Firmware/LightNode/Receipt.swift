@@ -2,21 +2,18 @@
 
 import CBOR
 import COSE
+import Devices
 import Ed25519
 
-/// What a receipt says beside its log entry.
-struct ReceiptContext: ~Escapable {
-    var entry: LogEntry
-    var epoch: UInt32
+/// An entry of the log with what its receipt says besides.
+struct ReceiptContext {
+    var entry = LogEntry()
+    var epoch: UInt32 = 0
     /// The chain before the entry.
-    var previous: Bytes32
-    /// 32 bytes of SHA-512 of the message, or the 4 that the log keeps.
-    var message: RawSpan
-
-    @_lifetime(copy message)
-    init(entry: LogEntry, epoch: UInt32, previous: Bytes32, message: RawSpan) {
-        (self.entry, self.epoch, self.previous, self.message) = (entry, epoch, previous, message)
-    }
+    var previous = Bytes32(repeating: 0)
+    /// SHA-512 of the message, of which `messageCount` bytes are known: 32, or the 2 that the log keeps.
+    var message = Bytes32(repeating: 0)
+    var messageCount = 32
 }
 
 /// Keys of the private claim that only the device writes (docs/protocol.cddl).
@@ -27,14 +24,17 @@ enum NodeKey {
     static var outcome: Int32 { 8 }
     static var value: Int32 { 9 }
     static var nonce: Int32 { 10 }
+    static var grant: Int32 { 19 }
     static var entry: Int32 { 21 }
     static var board: Int32 { 22 }
     static var version: Int32 { 23 }
     static var test: Int32 { 24 }
+    static var expected: Int32 { 25 }
 }
 
 extension CBORWriter {
     /// The claims that receipts and attestations begin with; the private claim's map of `count` pairs is open afterwards.
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func beginDeviceClaims(issuer: Address, epoch: UInt32, count: Int) {
         map(2)
@@ -46,6 +46,7 @@ extension CBORWriter {
         uint(UInt64(epoch))
     }
 
+    @inline(never)
     @_lifetime(self: copy self)
     mutating func value(_ value: LogValue) {
         switch value {
@@ -56,12 +57,108 @@ extension CBORWriter {
     }
 }
 
-/// The chain after an entry: SHA-512 over the chain before it and its 24 bytes, cut to 32.
-func chain(_ previous: Bytes32, _ entry: LogEntry) -> Bytes32 {
+/// Moves the chain on over an entry: SHA-512 over the chain before it and its 22 bytes, cut to 32.
+@inline(never)
+func chain(_ chain: inout Bytes32, _ entry: borrowing LogEntry) {
     var hash = SHA512()
-    hash.update(previous.span.bytes)
-    let encoded = entry.encoded()
-    hash.update(encoded.span.bytes)
+    hash.update(chain.span.bytes)
+    hash.update(entry.encoded.bytes)
     let digest = hash.finalize()
-    return bytes32(digest.span.bytes)
+    chain.store(digest.span.bytes.extracting(0..<32), at: 0)
+}
+
+extension Node where Flash: ~Copyable, Board: ~Copyable {
+    /// The id of the grant under which an entry was made; 0 when there is none, or the slot has gone to another grant.
+    @inline(never)
+    private func grantID(_ entry: borrowing LogEntry) -> UInt64 {
+        guard let slot = entry.signer.grantSlot, entry.index >= grants[slot, .sinceIndex] else { return 0 }
+        return grants.id(slot)
+    }
+
+    /// Signs a receipt: a fresh one, or one made again from the log.
+    @inline(never)
+    func writeReceipt(
+        _ context: borrowing ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
+    ) throws(Refusal) -> Int {
+        let grant = grantID(context.entry)
+        let value = context.entry.value
+        var writer = COSESign1Writer(reply)
+        let optional = (value.kind == 0 ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1)
+        writer.payload.beginDeviceClaims(issuer: identity.address, epoch: context.epoch, count: 8 + optional)
+        writer.payload.key(1)
+        writer.payload.uint(context.entry.seq)
+        writer.payload.key(2)
+        writeCallName(context.entry, to: &writer.payload)
+        writer.payload.key(NodeKey.index)
+        writer.payload.uint(UInt64(context.entry.index))
+        writer.payload.key(NodeKey.previous)
+        writer.payload.bytes(context.previous.span.bytes)
+        writer.payload.key(NodeKey.message)
+        writer.payload.bytes(context.message.span.bytes.extracting(0..<context.messageCount))
+        writer.payload.key(NodeKey.outcome)
+        writer.payload.uint(UInt64(context.entry.outcome.rawValue))
+        if value.kind != 0 {
+            writer.payload.key(NodeKey.value)
+            writer.payload.value(value)
+        }
+        if grant != 0 {
+            writer.payload.key(NodeKey.grant)
+            var id = InlineArray<8, UInt8>(repeating: 0)
+            id.storeLittleEndian64(grant, at: 0)
+            writer.payload.bytes(id.span.bytes)
+        }
+        writer.payload.key(NodeKey.entry)
+        writer.payload.bytes(context.entry.encoded.bytes)
+        if let expected {
+            writer.payload.key(NodeKey.expected)
+            writer.payload.array(3)
+            writer.payload.uint(UInt64(expected.position))
+            writer.payload.int(Int64(expected.least))
+            writer.payload.int(Int64(expected.most))
+        }
+        return try sign(&writer, type: .receipt)
+    }
+
+    /// `[device, method]`, or `[type]` when the entry names none.
+    @inline(never)
+    private func writeCallName(_ entry: borrowing LogEntry, to writer: inout CBORWriter) {
+        guard let device = Table.declaration(entry.device), let method = device.interface.method(Int(entry.method)) else {
+            writer.array(1)
+            writer.text(entry.kind.name)
+            return
+        }
+        writer.array(2)
+        writer.text(device.name)
+        writer.text(method.name)
+    }
+}
+
+extension CBORWriter {
+    /// A version as text, "1.2.3".
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func text(_ version: Version) {
+        var text = InlineArray<11, UInt8>(repeating: UInt8(ascii: "."))
+        var count = 0
+        for part in 0..<3 {
+            let number = part == 0 ? version.major : part == 1 ? version.minor : version.patch
+            if number >= 100 {
+                text[count] = UInt8(ascii: "0") &+ number / 100
+                count &+= 1
+            }
+            if number >= 10 {
+                text[count] = UInt8(ascii: "0") &+ number / 10 % 10
+                count &+= 1
+            }
+            text[count] = UInt8(ascii: "0") &+ number % 10
+            count &+= 2
+        }
+        self.text(text.span.bytes.extracting(0..<(count &- 1)))
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func text(_ text: FlashText) {
+        self.text(text.bytes)
+    }
 }

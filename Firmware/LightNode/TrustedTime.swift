@@ -18,12 +18,14 @@ struct TrustedTime {
     /// The floor is written again when it has risen by this much: 15 minutes, at most 96 record writes a day.
     static var floorGranularity: UInt64 { 900 }
 
+    @inline(never)
     mutating func load(floor: UInt64) {
         self.floor = floor
         savedFloor = floor
     }
 
     /// Takes a signed statement. `tokenIssued` is the uptime at which the token in it was issued, nil when it had none.
+    @inline(never)
     mutating func accept(seconds: UInt64, tokenIssued: UInt64?, uptime: UInt64) {
         floor = max(floor, seconds)
         guard let tokenIssued else { return }
@@ -32,16 +34,19 @@ struct TrustedTime {
     }
 
     /// The time is at least this, in seconds since 1970.
+    @inline(never)
     func earliest(uptime: UInt64) -> UInt64 {
         isKnown ? max(floor, statement &+ (uptime &- received) / 1_000_000) : floor
     }
 
     /// The time is at most this; nil while it is not known.
+    @inline(never)
     func latest(uptime: UInt64) -> UInt64? {
         isKnown ? max(floor, statement &+ (uptime &- tokenIssued &+ 999_999) / 1_000_000) : nil
     }
 
     /// Throws unless a right that ends at `expiry` still holds for certain.
+    @inline(never)
     func checkExpiry(_ expiry: UInt64, uptime: UInt64) throws(Refusal) {
         if floor >= expiry { throw .expired }
         guard let latest = latest(uptime: uptime) else { throw .timeUnknown }
@@ -49,6 +54,7 @@ struct TrustedTime {
     }
 
     /// Throws unless a right that begins at `start` has begun for certain.
+    @inline(never)
     func checkStart(_ start: UInt64, uptime: UInt64) throws(Refusal) {
         if earliest(uptime: uptime) < start { throw isKnown ? .notYetValid : .timeUnknown }
     }

@@ -1,5 +1,7 @@
 // Takes frames out of a byte stream, one byte at a time; survives whatever the wire brings.
 
+import Synchronization
+
 /// What a byte completed.
 public enum SlipmuxEvent: Sendable {
     /// Nothing: go on.
@@ -32,7 +34,9 @@ public struct SlipmuxDrops: Equatable, Sendable {
 ///     while let byte = port.readByte() {
 ///         if case .coap = decoder.receive(byte) { handle(decoder.content) }
 ///     }
-public struct SlipmuxDecoder<let capacity: Int>: Sendable {
+///
+/// Not copyable, so that a buffer of a kilobyte is never copied by oversight.
+public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
     private enum State: UInt8, Sendable {
         /// Nothing but ENDs so far: the next byte is a type.
         case idle
@@ -43,13 +47,16 @@ public struct SlipmuxDecoder<let capacity: Int>: Sendable {
         case malformed
     }
 
+    /// Makes the compiler handle the decoder by address (Firmware/HAL/InMemory.swift says why).
+    private let anchor = Atomic<UInt8>(0)
     private var buffer = InlineArray<capacity, UInt8>(repeating: 0)
     /// Bytes of the frame after its type byte, FCS included.
     private var count = 0
     private var contentCount = 0
     private var state = State.idle
     private var escaped = false
-    private var fcs = FCS()
+    /// Zero between frames, so that a decoder is all zero bits to begin with and takes no flash.
+    private var fcs = FCS(register: 0)
 
     /// Frames dropped since the start.
     public private(set) var dropped = SlipmuxDrops()
@@ -62,6 +69,7 @@ public struct SlipmuxDecoder<let capacity: Int>: Sendable {
     }
 
     /// Takes the next byte from the wire.
+    @inline(never)
     public mutating func receive(_ byte: UInt8) -> SlipmuxEvent {
         if byte == Slipmux.end { return endFrame() }
         if escaped {
@@ -79,6 +87,7 @@ public struct SlipmuxDecoder<let capacity: Int>: Sendable {
         return .none
     }
 
+    @inline(never)
     private mutating func take(_ byte: UInt8) {
         switch state {
         case .idle:
@@ -104,6 +113,7 @@ public struct SlipmuxDecoder<let capacity: Int>: Sendable {
         }
     }
 
+    @inline(never)
     private mutating func endFrame() -> SlipmuxEvent {
         if escaped { state = .malformed }
         let finished = state

@@ -32,6 +32,9 @@ __attribute__((used)) static void fault_entry(const uint32_t *stacked) {
     frame.cfsr = frame.address = 0;
 #endif
     frame.sp = (uint32_t)(uintptr_t)stacked;
+    // A stack that ran out of RAM took no registers: reading them would fault again, and lock the processor up.
+    static const uint32_t lost[8];
+    if (stacked < __data_start || (const uint8_t *)(stacked + 8) > __stack_top) stacked = lost;
     frame.r0 = stacked[0], frame.r1 = stacked[1], frame.r2 = stacked[2], frame.r3 = stacked[3];
     frame.r12 = stacked[4], frame.lr = stacked[5], frame.pc = stacked[6], frame.xpsr = stacked[7];
     frame.sp += 32;

@@ -1,13 +1,7 @@
-import Board
-import MCU
-import Startup
+// The light node as it leaves the factory: every device of the board, commanded by the owner, and nothing else.
 
-nonisolated(unsafe) var hardware = BoardHardware()
-while true {
-    if let byte = hardware.serial.readByte() {
-        hardware.serial.writeByte(byte)
-    } else {
-        hardware.clock.wake(inMicroseconds: 1000)
-        startup_wait_for_interrupt()
-    }
-}
+import NodeRuntime
+
+struct LightNode: Application {}
+
+runNode(LightNode())

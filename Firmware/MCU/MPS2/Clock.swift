@@ -38,7 +38,6 @@ public struct Timer0Clock: MonotonicClock {
     public init() {
         Timer.control(Timer.clock).store(0)
         Timer.reload(Timer.clock).store(ticksPerPeriod - 1)
-        Timer.value(Timer.clock).store(ticksPerPeriod - 1)
         Timer.interrupt(Timer.clock).store(1)
         Timer.control(Timer.clock).store(1 << 0 | 1 << 3)
         NVIC.enable(Timer.clockInterrupt)
@@ -63,8 +62,7 @@ public struct Timer0Clock: MonotonicClock {
     /// Wakes the CPU from `wfi` in `microseconds` (at most 171 s) unless another interrupt does so first.
     public mutating func wake(inMicroseconds microseconds: UInt32) {
         Timer.control(Timer.alarm).store(0)
-        Timer.value(Timer.alarm).store(max(min(microseconds, 171_000_000), 10) &* 25)
-        Timer.reload(Timer.alarm).store(.max)
+        Timer.reload(Timer.alarm).store(max(min(microseconds, 171_000_000), 10) &* 25)  // sets VALUE as well
         Timer.control(Timer.alarm).store(1 << 0 | 1 << 3)
     }
 }

@@ -13,8 +13,8 @@ private enum SCC {
 }
 
 /// A bit of a latch that only the main loop writes.
-public struct Output: OutputPin {
-    enum Latch: UInt8 {
+public struct Output: OutputPin, Sendable {
+    enum Latch: UInt8, Sendable {
         case fpgaio
         case scc
     }
@@ -34,7 +34,7 @@ public struct Output: OutputPin {
 }
 
 /// A push button, high while pressed. QEMU does not model them: they are never pressed there.
-public struct Input: InputPin {
+public struct Input: InputPin, Sendable {
     let mask: UInt32
     /// USERPB0 or USERPB1.
     @inline(__always) public static func userButton(_ number: UInt32) -> Input { Input(mask: 1 << number) }

@@ -21,13 +21,14 @@ public enum Pull: UInt32, Sendable {
 }
 
 /// A push-pull output of standard drive strength (0.5 mA), or high drive (5 mA) where said.
-public struct Output: OutputPin {
+public struct Output: OutputPin, Sendable {
     @usableFromInline let mask: UInt32
 
     /// Describes P0.`pin` without touching it, so that a device can be a constant of the image; `configure` drives it.
     @inline(__always) public init(_ pin: UInt32) { mask = 1 << pin }
 
     /// Makes the pin an output that starts at `high`, without a glitch. Call before anything else, with the safe level.
+    @inline(never)
     public func configure(high: Bool, highDrive: Bool = false) {
         (high ? GPIO.outSet : GPIO.outClear).store(mask)
         GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(0x3 | (highDrive ? 3 << 8 : 0))
@@ -39,12 +40,13 @@ public struct Output: OutputPin {
 }
 
 /// An input, its buffer connected.
-public struct Input: InputPin {
+public struct Input: InputPin, Sendable {
     @usableFromInline let mask: UInt32
 
     /// Describes P0.`pin` without touching it; `configure` makes it an input.
     @inline(__always) public init(_ pin: UInt32) { mask = 1 << pin }
 
+    @inline(never)
     public func configure(pull: Pull = .none) {
         GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(pull.rawValue << 2)
     }

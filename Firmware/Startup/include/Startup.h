@@ -18,12 +18,29 @@ typedef struct {
 /// Word the stack is painted with at reset, to find the high-water mark later.
 #define STACK_PAINT 0xC0DEFACEu
 
+/// Version of the firmware: major, minor, patch.
+#define LIGHTNODE_VERSION 0, 1, 0
+
+/// First bytes of what an image says about itself (format: Host/FirmwareBuild/ImageHeader.swift).
+typedef struct {
+    char magic[4];        // "LNIM"
+    uint8_t format;       // 1
+    uint8_t version[3];   // major, minor, patch
+    uint32_t size;        // bytes from the start of flash to the image's end; 0 until stamped
+    uint32_t build;       // first 32 bits of the commit's hash; 0 when unknown
+    char board[16];       // NUL-padded
+    uint8_t hash[32];     // first half of SHA-512 over those bytes, this field as zeros
+} ImageHeader;
+extern const ImageHeader lightnode_image_header;
+
 /// Bytes of stack used at most since reset (multiple of 4).
 uint32_t startup_stack_high_water(void);
 /// Bytes between the end of .bss and the top of RAM.
 uint32_t startup_stack_size(void);
 
 static inline uint32_t startup_store_address(void) { return (uint32_t)(uintptr_t)__store_start; }
+static inline uint32_t startup_stack_limit(void) { return (uint32_t)(uintptr_t)__stack_limit; }
+static inline uint32_t startup_stack_top(void) { return (uint32_t)(uintptr_t)__stack_top; }
 static inline uint32_t startup_image_end(void) { return (uint32_t)(uintptr_t)__image_end; }
 static inline void startup_wait_for_interrupt(void) { __asm volatile("wfi" ::: "memory"); }
 static inline void startup_disable_interrupts(void) { __asm volatile("cpsid i" ::: "memory"); }

@@ -1,0 +1,12 @@
+// Name of the board, and where it keeps what must survive: sectors 6 and 7 of the chip's flash (LinkerScripts/stm32f411.ld).
+
+import MCU
+
+public var boardName: StaticString { "blackpill-f411" }
+
+public typealias BoardFlash = SectorFlash<Peripheral, Peripheral>
+
+/// The store's pages, 128 KB each.
+public func boardFlash() -> BoardFlash {
+    BoardFlash(registers: Peripheral(Base.flash), memory: Peripheral(0x0800_0000), firstSector: 6, count: 2)
+}

@@ -1,0 +1,44 @@
+// The 5×5 display, which is wired as a matrix of 3 rows of 9.
+
+import Devices
+import HAL
+import MCU
+
+/// Where LED y × 5 + x is in the matrix: 9 × row + column (micro:bit v1.5 schematic, sheet "LED matrix").
+private let places: InlineArray<25, UInt8> = [
+    0, 12, 1, 13, 2,
+    21, 22, 23, 24, 25,
+    10, 8, 11, 26, 9,
+    7, 6, 5, 4, 3,
+    20, 15, 18, 14, 19,
+]
+
+/// What the board shows as its `led`.
+let heart: UInt32 = 0b00100_01110_11111_11111_01010
+
+struct Screen: Bitmap5x5 {
+    mutating func show(_ bitmap: UInt32) {
+        var bits: UInt32 = 0
+        for index in 0..<25 where bitmap & (1 << UInt32(index)) != 0 { bits |= 1 << UInt32(places[index]) }
+        shownBitmap = bitmap
+        LEDMatrix.show(bits)
+    }
+    var shown: UInt32 { shownBitmap }
+}
+
+nonisolated(unsafe) private var shownBitmap: UInt32 = 0
+
+/// The board has no LED of its own: its `led` is an icon on the display.
+struct IconOnDisplay: OutputPin {
+    private let icon: UInt32
+    @inline(__always) init(_ icon: UInt32) { self.icon = icon }
+    mutating func setHigh() {
+        var screen = Screen()
+        screen.show(icon)
+    }
+    mutating func setLow() {
+        var screen = Screen()
+        if isSetHigh { screen.show(0) }
+    }
+    var isSetHigh: Bool { shownBitmap == icon }
+}

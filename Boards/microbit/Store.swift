@@ -1,0 +1,13 @@
+// Name of the board, and where it keeps what must survive: the last 16 KB of the chip's flash (LinkerScripts/nrf51822.ld).
+
+import MCU
+import Startup
+
+public var boardName: StaticString { "microbit" }
+
+public typealias BoardFlash = CodeFlash
+
+/// The store's pages.
+public func boardFlash() -> BoardFlash {
+    BoardFlash(address: UInt(startup_store_address()), pageCount: 16)
+}

@@ -1,0 +1,13 @@
+// Name of the board, and where it keeps what must survive: 64 KB of PSRAM that the emulator saves (LinkerScripts/mps2-an386.ld).
+
+import MCU
+import Startup
+
+public var boardName: StaticString { "mps2-an386" }
+
+public typealias BoardFlash = RAMFlash
+
+/// The store's pages.
+public func boardFlash() -> BoardFlash {
+    BoardFlash(address: UInt(startup_store_address()), pageCount: 16)
+}

@@ -1,0 +1,104 @@
+// `` `$`("led").on() ``: devices by name in an application's own source. A name that the board has not, or a method that the device
+// has not, is an error when the image is linked: the check below is decided by the optimiser, and where it fails a call to a
+// function that does not exist remains, whose name says what is wrong and whose place the linker reports.
+
+/// A table that needs no owner: its devices are the image's only ones. Every board's table is.
+public protocol StaticDeviceTable: DeviceTable {
+    init()
+}
+
+/// One device of an application's board. Drivers add their methods to it, as extensions, each in the driver's own file.
+public struct DeviceHandle<Table: StaticDeviceTable>: Sendable {
+    let index: UInt8
+
+    /// The device called `name`, which must be a literal.
+    @inline(__always)
+    public init(_ name: StaticString) {
+        index = BuildTime.index(name, Table.self)
+    }
+
+    /// Calls method `method` of an interface, given as the text that the device's own interface must begin with.
+    @inline(__always)
+    @discardableResult
+    public func call(_ method: UInt8, of interface: StaticString) -> Outcome {
+        BuildTime.require(interface, Table.declaration(index))
+        return DeviceHandle.perform(index, method, nil)
+    }
+
+    @inline(__always)
+    @discardableResult
+    public func call(_ method: UInt8, of interface: StaticString, _ argument: Int32) -> Outcome {
+        BuildTime.require(interface, Table.declaration(index))
+        return DeviceHandle.perform(index, method, argument)
+    }
+
+    /// The state as last set or measured.
+    public var state: Value {
+        var table = Table()
+        return table.state(of: index)
+    }
+
+    @inline(never)
+    static func perform(_ index: UInt8, _ method: UInt8, _ argument: Int32?) -> Outcome {
+        var table = Table()
+        var arguments = Arguments()
+        if let argument { arguments.append(argument) }
+        return table.invoke(device: index, method: method, arguments: arguments)
+    }
+}
+
+/// Checks that leave no code behind when they hold.
+enum BuildTime {
+    @inline(__always)
+    static func index<Table: DeviceTable>(_ name: StaticString, _ table: Table.Type) -> UInt8 {
+        if isName(name, of: 0, table) { return 0 }
+        if isName(name, of: 1, table) { return 1 }
+        if isName(name, of: 2, table) { return 2 }
+        if isName(name, of: 3, table) { return 3 }
+        if isName(name, of: 4, table) { return 4 }
+        if isName(name, of: 5, table) { return 5 }
+        if isName(name, of: 6, table) { return 6 }
+        if isName(name, of: 7, table) { return 7 }
+        if isName(name, of: 8, table) { return 8 }
+        if isName(name, of: 9, table) { return 9 }
+        if isName(name, of: 10, table) { return 10 }
+        if isName(name, of: 11, table) { return 11 }
+        if isName(name, of: 12, table) { return 12 }
+        if isName(name, of: 13, table) { return 13 }
+        if isName(name, of: 14, table) { return 14 }
+        if isName(name, of: 15, table) { return 15 }
+        noSuchDevice()
+        return 0
+    }
+
+    @inline(__always)
+    static func isName<Table: DeviceTable>(_ name: StaticString, of index: UInt8, _ table: Table.Type) -> Bool {
+        guard let device = Table.declaration(index) else { return false }
+        return device.name.count == name.utf8CodeUnitCount
+            && compareMemory(device.name.start, name.utf8Start, UInt(bitPattern: name.utf8CodeUnitCount)) == 0
+    }
+
+    @inline(__always)
+    static func require(_ interface: StaticString, _ declaration: Declaration?) {
+        let count = interface.utf8CodeUnitCount
+        guard let text = declaration?.interface.text, text.count > count,
+            compareMemory(text.start, interface.utf8Start, UInt(bitPattern: count)) == 0
+        else {
+            noSuchMethod()
+            return
+        }
+    }
+}
+
+@_extern(c, "memcmp")
+func compareMemory(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: UInt) -> Int32
+
+#if hasFeature(Embedded)
+@_extern(c, "ERROR_this_board_has_no_device_of_that_name")
+func noSuchDevice()
+@_extern(c, "ERROR_this_device_has_no_such_method")
+func noSuchMethod()
+#else
+func noSuchDevice() { fatalError("this board has no device of that name") }
+func noSuchMethod() { fatalError("this device has no such method") }
+#endif

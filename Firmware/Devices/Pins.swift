@@ -1,0 +1,19 @@
+// Polarity is part of a pin's type: drivers say on and off, and never ask which level that is.
+
+import HAL
+
+/// A pin whose load is on while the pin is low.
+public struct ActiveLow<Pin: OutputPin>: OutputPin {
+    @usableFromInline var pin: Pin
+    @inline(__always) public init(_ pin: Pin) { self.pin = pin }
+    @inline(__always) public mutating func setHigh() { pin.setLow() }
+    @inline(__always) public mutating func setLow() { pin.setHigh() }
+    @inline(__always) public var isSetHigh: Bool { !pin.isSetHigh }
+}
+
+/// An input that is low while the contact is closed, as with a pull-up.
+public struct ActiveLowInput<Pin: InputPin>: InputPin {
+    @usableFromInline let pin: Pin
+    @inline(__always) public init(_ pin: Pin) { self.pin = pin }
+    @inline(__always) public var isHigh: Bool { !pin.isHigh }
+}

@@ -1,0 +1,36 @@
+// Buses that several parts share.
+
+/// Why an I2C transfer failed, and what to do about it.
+public enum I2CError: UInt8, Error, Sendable {
+    /// Nobody acknowledged the address: check the part's supply, its wiring and its address pins.
+    case noAddressAcknowledge = 1
+    /// The part refused a byte: it is busy, or the register does not exist.
+    case noDataAcknowledge = 2
+    /// SDA or SCL stays low: a part hangs, or a pull-up resistor is missing. Power-cycle the board.
+    case busStuck = 3
+    /// Another controller took the bus: try again.
+    case arbitrationLost = 4
+    /// The controller did not finish in time.
+    case timeout = 5
+}
+
+/// An I2C controller (NXP UM10204).
+public protocol I2CBus: ~Copyable {
+    /// Writes `written` to the part at the 7-bit `address`, then, after a repeated start, fills `read`; either may be empty. Two
+    /// empty ones ask whether the part is there.
+    mutating func transfer(_ address: UInt8, write written: RawSpan, read: inout MutableRawSpan) throws(I2CError)
+}
+
+extension I2CBus where Self: ~Copyable {
+    /// Writes only.
+    public mutating func write(_ address: UInt8, _ bytes: RawSpan) throws(I2CError) {
+        var nothing = MutableRawSpan()
+        try transfer(address, write: bytes, read: &nothing)
+    }
+}
+
+/// An SPI controller, set to mode and speed by the board; chip select is an `OutputPin` of the driver.
+public protocol SPIBus: ~Copyable {
+    /// Sends a byte, most significant bit first, and returns the one that came in meanwhile.
+    mutating func exchange(_ byte: UInt8) -> UInt8
+}

@@ -1,0 +1,181 @@
+// What the device remembers of the grants in use: how often each was used, what was paid, which are revoked (R12, R13).
+//
+// A grant itself is never stored: its holder sends it along. A slot remembers what the grant cannot say of itself. It is freed only
+// when the time floor in flash has passed the grant's expiry, or by a new epoch, so a used-up or revoked grant cannot come back.
+//
+// A slot is kept in RAM as the 48 bytes of its record, little-endian:
+//
+//      0  8  id: 0 for a free slot
+//      8  7  seq: the holder's high-water mark
+//     15  1  flags: bit 0 revoked, bit 1 metered time runs; bits 4–7 the slot of the grant that this one was derived from, 15 for none
+//     16  5  expiry: seconds since 1970, 0 when the grant has none
+//     21  1  0
+//     22  2  devices commanded under this grant, bit n for device n: they return to their safe state when it ends
+//     24  4  sinceIndex: log entries before this index are not of this grant
+//     28  4  asOfIndex: log entries from this index on are not yet counted in `seq` and `used`
+//     32  4  tick: seconds in one tick, 0 when not metered
+//     36  2  used: commands so far
+//     38  2  ticks paid for
+//     40  2  ticks begun
+//     42  2  ticks agreed on at most
+//     44  4  epoch in which the grant was given; a slot of another epoch is free
+
+import HAL
+
+struct GrantTable: ~Copyable {
+    static var slotCount: Int { 8 }
+    static var slotSize: Int { 48 }
+    /// Slots that grants passed on by their holders may take.
+    static var derivedLimit: Int { 4 }
+    /// In place of a parent's slot.
+    static var noParent: Int { 15 }
+
+    /// A number of up to 32 bits in a slot: where it is, and its length in bytes.
+    struct Field {
+        let offset: Int
+        let count: Int
+        static var flags: Field { Field(offset: 15, count: 1) }
+        static var devices: Field { Field(offset: 22, count: 2) }
+        static var sinceIndex: Field { Field(offset: 24, count: 4) }
+        static var asOfIndex: Field { Field(offset: 28, count: 4) }
+        static var tick: Field { Field(offset: 32, count: 4) }
+        static var used: Field { Field(offset: 36, count: 2) }
+        static var ticksPaid: Field { Field(offset: 38, count: 2) }
+        static var ticksBegun: Field { Field(offset: 40, count: 2) }
+        static var ticksAgreed: Field { Field(offset: 42, count: 2) }
+        static var epoch: Field { Field(offset: 44, count: 4) }
+    }
+
+    private let inMemory = InMemory()
+    private var records = InlineArray<384, UInt8>(repeating: 0)
+    /// Uptime in microseconds at which the running tick of each slot began.
+    var tickStart = InlineArray<8, UInt64>(repeating: 0)
+    /// Slots whose record must be written before anything is done: bit n for slot n.
+    var dirty: UInt8 = 0
+    /// Slots whose record lacks only what the log still tells: written when a page of the log is given up.
+    var stale: UInt8 = 0
+
+    mutating func markDirty(_ slot: Int) { dirty |= 1 << UInt8(truncatingIfNeeded: slot) }
+
+    // MARK: Fields
+
+    subscript(slot: Int, field: Field) -> UInt32 {
+        @inline(never) get { records.loadLittleEndian(at: slot &* GrantTable.slotSize &+ field.offset, count: field.count) }
+        @inline(never) set {
+            records.storeLittleEndian(newValue, at: slot &* GrantTable.slotSize &+ field.offset, count: field.count)
+        }
+    }
+
+    @inline(never) func id(_ slot: Int) -> UInt64 { records.loadLittleEndian64(at: slot &* GrantTable.slotSize) }
+
+    @inline(never) func seq(_ slot: Int) -> UInt64 { records.loadLittleEndian64(at: slot &* GrantTable.slotSize &+ 8, count: 7) }
+
+    @inline(never) func expiry(_ slot: Int) -> UInt64 { records.loadLittleEndian64(at: slot &* GrantTable.slotSize &+ 16, count: 5) }
+
+    @inline(never) mutating func setExpiry(_ slot: Int, _ expiry: UInt64) {
+        records.storeLittleEndian64(expiry, at: slot &* GrantTable.slotSize &+ 16, count: 5)
+    }
+
+    static var revoked: UInt32 { 1 }
+    static var running: UInt32 { 2 }
+
+    func isUsed(_ slot: Int) -> Bool { id(slot) != 0 }
+    func isRevoked(_ slot: Int) -> Bool { self[slot, .flags] & GrantTable.revoked != 0 }
+    func isRunning(_ slot: Int) -> Bool { self[slot, .flags] & GrantTable.running != 0 }
+    func parent(_ slot: Int) -> Int { Int(self[slot, .flags] >> 4) }
+
+    mutating func setParent(_ slot: Int, _ parent: Int) {
+        self[slot, .flags] = self[slot, .flags] & 15 | UInt32(truncatingIfNeeded: parent) << 4
+    }
+
+    // MARK: Records
+
+    /// The record of a slot, to be written.
+    @_lifetime(borrow self)
+    func record(_ slot: Int) -> Span<UInt8> {
+        records.span.extracting(slot &* GrantTable.slotSize..<(slot &+ 1) &* GrantTable.slotSize)
+    }
+
+    /// The record of a slot, to be read; `check` comes next.
+    @_lifetime(&self)
+    mutating func mutableRecord(_ slot: Int) -> MutableSpan<UInt8> {
+        let all = records.mutableSpan
+        return all._consumingExtracting(slot &* GrantTable.slotSize..<(slot &+ 1) &* GrantTable.slotSize)
+    }
+
+    /// Whether a record that was read is well-formed.
+    @inline(never)
+    func isWellFormed(_ slot: Int) -> Bool {
+        let flags = self[slot, .flags]
+        return isUsed(slot) && flags & 12 == 0 && (flags >> 7 == 0 || flags >> 4 == 15) && records[slot &* GrantTable.slotSize &+ 21] == 0
+    }
+
+    @inline(never)
+    mutating func free(_ slot: Int) { LightNode.clear(mutableRecord(slot)) }
+
+    /// Makes a free slot that of a grant.
+    @inline(never)
+    mutating func take(_ slot: Int, id: UInt64, index: UInt32, epoch: UInt32) {
+        free(slot)
+        records.storeLittleEndian64(id, at: slot &* GrantTable.slotSize)
+        self[slot, .flags] = UInt32(GrantTable.noParent) << 4
+        self[slot, .sinceIndex] = index
+        self[slot, .asOfIndex] = index
+        self[slot, .epoch] = epoch
+        markDirty(slot)
+    }
+
+    // MARK: Slots
+
+    @inline(never)
+    func slot(of id: UInt64) -> Int? {
+        for slot in 0..<GrantTable.slotCount where self.id(slot) == id { return slot }
+        return nil
+    }
+
+    /// A slot that no grant needs any more, given that the time is at least `floor` for ever.
+    @inline(never)
+    func freeSlot(floor: UInt64) -> Int? {
+        if let free = slot(of: 0) { return free }
+        for slot in 0..<GrantTable.slotCount where expiry(slot) != 0 && expiry(slot) <= floor && !isParent(slot) { return slot }
+        return nil
+    }
+
+    @inline(never)
+    func derivedCount() -> Int {
+        var count = 0
+        for slot in 0..<GrantTable.slotCount where isUsed(slot) && parent(slot) != GrantTable.noParent { count &+= 1 }
+        return count
+    }
+
+    @inline(never)
+    private func isParent(_ slot: Int) -> Bool {
+        for other in 0..<GrantTable.slotCount where isUsed(other) && parent(other) == slot { return true }
+        return false
+    }
+
+    @inline(never)
+    mutating func clear() {
+        records.clear()
+        (dirty, stale) = (0, 0)
+    }
+
+    /// Counts a log entry of a holder, at its making and again at boot, for the grant and those that it was derived from.
+    @inline(never)
+    mutating func note(seq: UInt64, slot: Int, index: UInt32) {
+        guard isUsed(slot), index >= self[slot, .asOfIndex] else { return }
+        if seq > self.seq(slot) { records.storeLittleEndian64(seq, at: slot &* GrantTable.slotSize &+ 8, count: 7) }
+        var next = slot
+        var hops = 0
+        while next < GrantTable.slotCount, hops < 3 {
+            if index >= self[next, .asOfIndex] {
+                let used = self[next, .used]
+                if used < 0xFFFF { self[next, .used] = used &+ 1 }
+                self[next, .asOfIndex] = index &+ 1
+                stale |= 1 << UInt8(truncatingIfNeeded: next)
+            }
+            next = parent(next)
+            hops &+= 1
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// The chip as boards use it: its peripherals at their addresses, interrupt handlers, reset reason, serial number.
+
+#if hasFeature(Embedded)
+import HAL
+import Synchronization
+
+public typealias Output = PortOutput<Peripheral>
+public typealias Input = PortInput<Peripheral>
+
+/// GPIO port 0 is A, 1 B, 2 C.
+@inline(__always) public func port(_ number: UInt) -> Port<Peripheral> { Port(Peripheral(Base.gpioA + number * 0x400)) }
+
+/// Starts clocks and interrupts. `vectors` is where the image's vector table lies (ARMv7-M ARM B3.2.5, VTOR).
+public func startChip(crystalHertz: UInt32, vectors: UInt32) -> ClockTree {
+    Peripheral(0xE000_ED08).store(0, vectors)
+    let rcc = Peripheral(Base.rcc)
+    let clocks = ClockTree.start(
+        crystalHertz: crystalHertz, rcc: rcc, flash: Peripheral(Base.flash), power: Peripheral(Base.power))
+    for port in UInt32(0)..<3 { ClockGate.ahb1(port, rcc: rcc) }
+    ClockGate.apb1(1, rcc: rcc)  // TIM3
+    ClockGate.apb1(2, rcc: rcc)  // TIM4
+    ClockGate.apb1(3, rcc: rcc)  // TIM5
+    ClockGate.apb1(21, rcc: rcc)  // I2C1
+    ClockGate.apb2(4, rcc: rcc)  // USART1
+    ClockGate.apb2(8, rcc: rcc)  // ADC1
+    ClockGate.apb2(14, rcc: rcc)  // SYSCFG
+    return clocks
+}
+
+private let halfPeriods = Atomic<UInt32>(0)
+
+/// TIM5.
+@c(IRQ50_Handler)
+public func tim5Interrupt() {
+    let timer = Peripheral(Base.tim5)
+    let status = timer.load(TIM5Register.status)
+    timer.store(TIM5Register.status, ~status)
+    if status & 3 != 0 { halfPeriods.store(halfPeriods.load(ordering: .relaxed) &+ 1, ordering: .releasing) }
+}
+
+/// Microseconds since `init`.
+public struct TIM5Clock: MonotonicClock {
+    /// `clock`: the timers' clock in hertz.
+    public init(clock: UInt32) {
+        let timer = Peripheral(Base.tim5)
+        timer.store(TIM5Register.prescaler, clock / 1_000_000 - 1)
+        timer.store(TIM5Register.reload, .max)
+        timer.store(TIM5Register.compare1, 0x8000_0000)
+        timer.store(TIM5Register.generate, 1)
+        timer.store(TIM5Register.status, 0)
+        timer.store(TIM5Register.interruptEnable, 1 << 0 | 1 << 1 | 1 << 2)
+        timer.store(TIM5Register.control1, 1)
+        NVIC.enable(50)
+    }
+
+    @export(interface) public mutating func microseconds() -> UInt64 {
+        while true {
+            let before = halfPeriods.load(ordering: .acquiring)
+            let count = Peripheral(Base.tim5).load(TIM5Register.count)
+            if halfPeriods.load(ordering: .acquiring) == before { return extendedTime(halfPeriods: before, count: count) }
+        }
+    }
+
+    /// Wakes the CPU from `wfi` in `microseconds` (at least 10) unless another interrupt does so first.
+    public mutating func wake(inMicroseconds microseconds: UInt32) {
+        let timer = Peripheral(Base.tim5)
+        timer.store(TIM5Register.compare2, timer.load(TIM5Register.count) &+ max(microseconds, 10))
+    }
+}
+
+nonisolated(unsafe) var received = ByteRing<1024>()
+
+/// USART1.
+@c(IRQ37_Handler)
+public func usart1Interrupt() {
+    let (byte, lostOne) = USART(Peripheral(Base.usart1)).receive()
+    if lostOne { received.countLoss() }
+    if let byte { received.push(byte) }
+}
+
+/// USART1 at 115200 baud, 8N1: PA9 transmits, PA10 receives (alternate function 7).
+public struct SerialUART: SerialPort {
+    /// `clock`: the APB2 clock in hertz.
+    public init(clock: UInt32) {
+        port(0).configureAlternate(9, function: 7)
+        port(0).configureAlternate(10, function: 7, pull: .up)
+        USART(Peripheral(Base.usart1)).configure(clock: clock)
+        NVIC.enable(37)
+    }
+
+    @export(interface) public mutating func readByte() -> UInt8? { received.pop() }
+    public mutating func writeByte(_ byte: UInt8) { USART(Peripheral(Base.usart1)).write(byte) }
+    @export(interface) public var overruns: UInt32 { received.overruns }
+    /// True when there is nothing to read: the main loop may sleep.
+    @export(interface) public var isIdle: Bool { received.isEmpty }
+}
+
+/// Reads the reason once and forgets it (RM 6.3.20, RCC_CSR), so that the next reset tells its own.
+public func takeResetReason() -> ResetReason {
+    let rcc = Peripheral(Base.rcc)
+    let bits = rcc.load(0x74)
+    rcc.modify(0x74, set: 1 << 24)  // RMVF
+    return resetReason(bits)
+}
+
+/// The first 64 of the chip's 96 identity bits (RM 24.1).
+public func hardwareSerialNumber() -> UInt64 {
+    let identity = Peripheral(0x1FFF_7A10)
+    return UInt64(identity.load(4)) << 32 | UInt64(identity.load(0) ^ identity.load(8))
+}
+#endif

@@ -1,0 +1,6 @@
+// The chip's own serial number (RM 8.2.6, FICR DEVICEID[0] and [1]): random, written by the maker. QEMU reads as all ones.
+
+/// 64 bits.
+public func hardwareSerialNumber() -> UInt64 {
+    UInt64(Register(0x1000_0060).load()) | UInt64(Register(0x1000_0064).load()) << 32
+}

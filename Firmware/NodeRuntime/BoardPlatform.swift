@@ -1,0 +1,31 @@
+// The board as the executor sees it: `Platform` over what every board's `BoardHardware` has.
+
+import Board
+import HAL
+import LightNode
+import MCU
+import Startup
+
+/// The board's peripherals. Made first of all, in `runNode`.
+nonisolated(unsafe) var hardware = BoardHardware()
+
+struct BoardPlatform: Platform {
+    var board: StaticString { boardName }
+    var version: Version {
+        let version = lightnode_image_header.version
+        return Version(version.0, version.1, version.2)
+    }
+    var hardwareSerial: UInt64 { hardwareSerialNumber() }
+    var resetReason: UInt8 { hardware.resetReason.rawValue }
+    var stackUsed: UInt32 { startup_stack_high_water() }
+    var stackSize: UInt32 { startup_stack_size() }
+    var isTrueRandom: Bool { hardware.entropy.isTrueRandom }
+
+    mutating func microseconds() -> UInt64 { uptime() }
+    @inline(never)
+    mutating func fillRandom(_ bytes: inout MutableRawSpan) { hardware.entropy.fill(&bytes) }
+}
+
+/// Microseconds since reset. Out of line, because each use of `hardware` asks first whether it has been made.
+@inline(never)
+func uptime() -> UInt64 { hardware.clock.microseconds() }

@@ -1,0 +1,93 @@
+// The node's resources: path, method, format. docs/protocol.md, "Resources".
+
+import CoAP
+import Devices
+import LightNode
+
+/// The node's refusal of a message, not a device's refusal of a call.
+public typealias Refusal = LightNode.Refusal
+
+/// What a request asks for: a number, by which everything about it is looked up.
+struct Resource: Equatable {
+    let number: UInt8
+
+    static var links: Resource { Resource(number: 0) }
+    static var status: Resource { Resource(number: 1) }
+    static var devices: Resource { Resource(number: 2) }
+    static var token: Resource { Resource(number: 3) }
+    static var history: Resource { Resource(number: 4) }
+    static var provision: Resource { Resource(number: 5) }
+    static var attest: Resource { Resource(number: 6) }
+    private static var names: FlashText {
+        @export(interface) get { FlashText(".well-known/core status devices token history provision attest") }
+    }
+    /// From here on a signed message of the type with this number.
+    private static var firstMessage: UInt8 { 7 }
+    static var count: UInt8 { firstMessage + MessageType.time.rawValue + 1 }
+
+    init(number: UInt8) { self.number = number }
+
+    /// The resource that a request's path names.
+    @inline(never)
+    init(_ request: borrowing CoAPMessage) throws(Refusal) {
+        for number in 0..<Resource.count where request.hasPath(Resource(number: number).path.bytes) {
+            self.number = number
+            return
+        }
+        throw .notFound
+    }
+
+    /// The type of the signed message that it takes.
+    var message: MessageType? { number < Resource.firstMessage ? nil : MessageType(rawValue: number &- Resource.firstMessage) }
+
+    var path: FlashText {
+        @inline(never) get {
+            if let message { return message.name }
+            return Resource.names.part(Int(number), of: UInt8(ascii: " ")) ?? Resource.names
+        }
+    }
+
+    var method: CoAPCode { self == .provision || self == .attest || message != nil ? .post : .get }
+
+    /// Content-Format of the answer.
+    var format: UInt16 {
+        @inline(never) get {
+            switch self {
+            case .links: CoAPContentFormat.linkFormat
+            case .status, .devices, .provision: CoAPContentFormat.cbor
+            case .token: CoAPContentFormat.octetStream
+            case .history: CoAPContentFormat.cborSequence
+            default: CoAPContentFormat.coseSign1
+            }
+        }
+    }
+
+    /// Content-Format of the request's payload; nil when it has none.
+    var requestFormat: UInt16? {
+        if method == .get { return nil }
+        return message == nil ? CoAPContentFormat.cbor : CoAPContentFormat.coseSign1
+    }
+
+    /// Code of a good answer.
+    var success: CoAPCode { self == .provision ? .created : message == nil ? .content : .changed }
+}
+
+extension Refusal {
+    /// The response code that says it best to a client that knows only CoAP.
+    var code: CoAPCode {
+        switch self {
+        case .malformed: .badRequest
+        case .badSignature: .unauthorized
+        case .badOption: .badOption
+        case .wrongAddress, .wrongEpoch, .forbidden, .tokenRequired, .tokenInvalid, .expired, .timeUnknown, .notYetValid, .grantInvalid,
+            .grantRevoked, .grantUsedUp, .ownerAlive:
+            .forbidden
+        case .notFound: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .wrongState, .replayed, .superseded: .conflict
+        case .tooLarge: .requestEntityTooLarge
+        case .tooManyAttempts: .tooManyRequests
+        case .damaged, .storeFailed, .noEntropy, .grantSlotsFull: .internalServerError
+        }
+    }
+}

@@ -1,0 +1,14 @@
+// The image header at flash offset 0x200; its layout is specified in Host/FirmwareBuild/ImageHeader.swift.
+// Size, build id and hash are filled after linking.
+#include "Startup.h"
+
+#ifndef LIGHTNODE_BOARD_NAME
+#define LIGHTNODE_BOARD_NAME ""
+#endif
+
+__attribute__((section(".image_header"), used)) const ImageHeader lightnode_image_header = {
+    .magic = {'L', 'N', 'I', 'M'},
+    .format = 1,
+    .version = {LIGHTNODE_VERSION},
+    .board = LIGHTNODE_BOARD_NAME,
+};

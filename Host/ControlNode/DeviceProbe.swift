@@ -1,0 +1,88 @@
+// What can be asked of a device without owning it: its state, its devices, proof of its identity, and, while blank, its keys.
+import CBOR
+import CoAP
+import Reporting
+import Transport
+
+/// The unowned side of a device. It needs no key.
+public struct DeviceProbe: Sendable {
+    public let client: CoAPClient
+    public var name: String { client.name }
+
+    public init(_ client: CoAPClient) { self.client = client }
+
+    public func status() async throws -> DeviceStatus { try DeviceStatus(try await get("status"), from: name) }
+
+    /// The devices of the node and their methods.
+    public func devices() async throws -> [DeviceDescription] { try DeviceDescription.list(try await get("devices"), from: name) }
+
+    /// Challenges the device to prove that it holds `identity`.
+    public func attest(_ identity: PublicKey, network: UInt64) async throws -> Attestation {
+        let nonce = randomBytes(Attestation.nonceSize)
+        let request = CBOR.encode { writer in
+            writer.map(1)
+            writer.key(10)
+            writer.bytes(nonce)
+        }
+        let answer = try await post("attest", request, contentFormat: CoAPContentFormat.cbor)
+        return try Attestation(verifying: answer, nonce: nonce, identity: identity, network: network)
+    }
+
+    /// Gives a blank device its claim key, and its identity too if `identity` is given. Works once in a device's life.
+    /// - Returns: the identity's public half, checked against the address that the device gave itself.
+    public func provision(claim: PublicKey, identity: SigningKey?, network: UInt32, isTest: Bool) async throws -> PublicKey {
+        var seed = identity?.seed.withUnsafeBytes { Array($0) }
+        var request = CBOR.encode { writer in
+            writer.map(2 + (seed == nil ? 0 : 1) + (isTest ? 1 : 0))
+            writer.key(0)
+            writer.bytes(claim.bytes)
+            if let seed {
+                writer.key(1)
+                writer.bytes(seed)
+            }
+            writer.key(2)
+            writer.uint(UInt64(network))
+            if isTest {
+                writer.key(3)
+                writer.bool(true)
+            }
+        }
+        defer {
+            wipe(&request)
+            if seed != nil { wipe(&seed!) }
+        }
+        let body = try await post("provision", request, contentFormat: CoAPContentFormat.cbor)
+        guard let answer = try? CBORItem(body), let key = answer[0]?.bytes.flatMap({ PublicKey($0) }), let text = answer[1]?.text
+        else {
+            throw malformed("answer to /provision", "that cannot be read")
+        }
+        guard try DeviceAddress(parsing: text).matches(key), identity == nil || identity?.publicKey == key else {
+            throw Failure(
+                .notAuthentic, "\(name) gave itself an identity that does not fit its address or the key that was sent",
+                advice: "Do not ship it: erase the chip fully and try again")
+        }
+        return key
+    }
+
+    // MARK: Requests
+
+    func get(_ path: String, query: [String] = []) async throws -> [UInt8] {
+        try answer(try await client.send(.get(path, query: query)), to: path)
+    }
+
+    func post(_ path: String, _ body: [UInt8], contentFormat: UInt16) async throws -> [UInt8] {
+        try answer(try await client.send(.post(path, body, contentFormat: contentFormat)), to: path)
+    }
+
+    private func answer(_ response: Response, to path: String) throws -> [UInt8] {
+        if response.isSuccess { return response.payload }
+        if let refusal = Refusal(problemDetails: response.payload) { throw refusal }
+        throw malformed("answer to /\(path)", "\(response.codeText) without a reason")
+    }
+
+    func malformed(_ what: String, _ how: String) -> Failure {
+        Failure(
+            .malformedAnswer, "\(name) sent a \(what) \(how)",
+            advice: "Check that the firmware and lightnode belong to the same release")
+    }
+}

@@ -1,0 +1,77 @@
+// The remote form of a driver call: `` try await node.`$`("led").on() ``.
+import Foundation
+
+extension RemoteNode {
+    /// The node's device called `name`. Whether it exists, the device itself says.
+    public func `$`(_ name: String) -> RemoteDevice { RemoteDevice(node: self, name: name) }
+}
+
+/// A named device of a light node; its methods are whatever the node's application defines.
+@dynamicMemberLookup
+public struct RemoteDevice: Sendable {
+    public let node: RemoteNode
+    public let name: String
+
+    public subscript(dynamicMember method: String) -> RemoteMethod { RemoteMethod(device: self, name: method) }
+}
+
+/// A method of a named device, to be called.
+public struct RemoteMethod: Sendable {
+    public let device: RemoteDevice
+    public let name: String
+
+    /// Sends the command; returns the verified receipt of an executed one, and throws `NotDone` with the receipt of any other.
+    @discardableResult
+    public func callAsFunction(_ arguments: Value...) async throws -> Receipt {
+        try await device.node.perform(Call(device: device.name, method: name, arguments: arguments))
+    }
+}
+
+/// The device took the command, but it did not end well; the receipt is the device's word for it.
+public struct NotDone: Error, Sendable {
+    public let receipt: Receipt
+    /// What there is instead of a device or method that does not exist.
+    public let available: [String]
+
+    public init(receipt: Receipt, available: [String] = []) {
+        self.receipt = receipt
+        self.available = available
+    }
+
+    /// What to do next.
+    public var advice: String {
+        if let expected = receipt.expected, receipt.outcome == .outOfRange || receipt.outcome == .badArgument {
+            return expected.description.prefix(1).uppercased() + expected.description.dropFirst()
+        }
+        if available.isEmpty { return receipt.outcome.explanation }
+        return "There \(available.count == 1 ? "is" : "are") \(available.joined(separator: ", "))"
+    }
+}
+
+extension NotDone: CustomStringConvertible {
+    public var description: String { "\(receipt)\n  \(advice)" }
+}
+
+extension RemoteNode {
+    /// Why `receipt`, the answer to `call`, is no success, with the names that would have been right.
+    func notDone(_ receipt: Receipt, _ call: Call) async -> NotDone {
+        let devices = (try? await devices()) ?? []
+        let available: [String] =
+            switch receipt.outcome {
+            case .noSuchDevice: devices.map { "$(\(CallText.quoted($0.name)))" }
+            case .noSuchMethod, .badArgument: devices.first { $0.name == call.device }?.methods.map { ".\($0)" } ?? []
+            default: []
+            }
+        return NotDone(receipt: receipt, available: available)
+    }
+
+    /// As `send`, but throws `NotDone` unless the receipt says that it was done.
+    @discardableResult
+    public func perform(
+        _ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil
+    ) async throws -> Receipt {
+        let receipt = try await send(call, as: type, fresh: fresh, expires: expires)
+        guard receipt.outcome == .done else { throw await notDone(receipt, call) }
+        return receipt
+    }
+}

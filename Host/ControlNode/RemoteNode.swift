@@ -1,0 +1,244 @@
+// A light node as its control node sees it: ask, bind, command, and believe only what it signed.
+import CoAP
+import Foundation
+import Reporting
+import Transport
+
+/// A light node at the other end of a connection.
+///
+///     let node = RemoteNode(client, controller: controller)
+///     try await node.bind(label: ClaimLabel(parsing: scanned))
+///     try await node.`$`("led").on()
+public struct RemoteNode: Sendable {
+    public let client: CoAPClient
+    public let controller: Controller
+
+    public init(_ client: CoAPClient, controller: Controller) {
+        self.client = client
+        self.controller = controller
+    }
+
+    // MARK: Asking
+
+    private var probe: DeviceProbe { DeviceProbe(client) }
+
+    public func status() async throws -> DeviceStatus { try await probe.status() }
+
+    /// The devices of the node and their methods.
+    public func devices() async throws -> [DeviceDescription] { try await probe.devices() }
+
+    // MARK: Owning
+
+    /// Makes this control node the device's owner, with the secret of its label, and remembers the device.
+    ///
+    /// Binding again after a lost answer is harmless: the device's log then shows that the earlier bind was ours.
+    @discardableResult
+    public func bind(label: ClaimLabel, name: String? = nil) async throws -> Receipt {
+        let status = try await status()
+        guard let address = status.address else { throw blank }
+        guard address == label.address else {
+            throw Failure(
+                .usage, "the label is for \(label.address), but \(client.name) is \(address)",
+                advice: "Use the label that came with this device, or name the right device with --device")
+        }
+        guard let identity = status.identity else {
+            throw probe.malformed("status", "without its identity key, so that its receipts could not be verified")
+        }
+        let before = try await probe.attest(identity, network: status.network)
+        if let known = try controller.book.device(address), let sent = known.unconfirmedBind {
+            if let receipt = try await pastReceipt(of: sent, from: identity, network: status.network) {
+                return try await confirm(receipt, identity: identity, network: status.network, name: name)
+            }
+        }
+        let message = SignedMessage.bind(
+            address, owner: controller.key.publicKey, epoch: before.epoch, sequence: try controller.sequence.next(),
+            network: status.network, claim: label.claimKey)
+        // On the disk before it is sent: whatever happens now, the next attempt can tell whether this one succeeded.
+        let owned = try controller.book.device(address).flatMap { $0.unconfirmedBind == nil ? $0 : nil }
+        if owned == nil {
+            var device = KnownDevice(
+                address: address, identity: identity, network: status.network, epoch: before.epoch,
+                owner: controller.key.publicKey, name: name)
+            device.unconfirmedBind = .init(message, logLength: status.nextIndex)
+            try controller.book.record(device)
+        }
+        do {
+            let receipt = try await deliver(
+                message, identity: identity, network: status.network, logLength: status.nextIndex)
+            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+            return try await confirm(receipt, identity: identity, network: status.network, name: name)
+        } catch let error where error is Refusal || error is NotDone {
+            if owned == nil { try controller.book.forget(address) }
+            throw error
+        }
+    }
+
+    /// Records the device as owned: its receipt says so.
+    private func confirm(_ receipt: Receipt, identity: PublicKey, network: UInt64, name: String? = nil) async throws -> Receipt {
+        // Asked for again, signed, rather than reckoned: the epoch is what every later message depends on.
+        let after = try await probe.attest(identity, network: network)
+        var device = KnownDevice(
+            address: receipt.device, identity: identity, network: network, epoch: after.epoch, owner: controller.key.publicKey,
+            name: try name ?? controller.book.device(receipt.device)?.name)
+        device.nextIndex = receipt.index + 1
+        device.chain = receipt.chain.hex
+        try controller.book.record(device)
+        return receipt
+    }
+
+    private var blank: Failure {
+        Failure(.usage, "\(client.name) is blank: it has no identity yet", advice: "Provision it first: lightnode provision")
+    }
+
+    /// The entry of the device book for the device at the other end.
+    public func known() async throws -> KnownDevice {
+        let status = try await status()
+        guard let address = status.address else { throw blank }
+        guard let device = try controller.book.device(address), device.unconfirmedBind == nil else {
+            throw Failure(
+                .usage, "\(client.name) is \(address), which this control node does not own",
+                advice: status.state == .unowned
+                    ? "Bind it with its label: lightnode bind --label TEXT" : "Use the key of its owner")
+        }
+        return device
+    }
+
+    // MARK: Commanding
+
+    /// Sends a call and returns the device's verified receipt. The receipt's outcome says how it ended.
+    /// - Parameters:
+    ///   - type: `.command`, executed exactly once, or `.state`, an idempotent desired state.
+    ///   - fresh: fetch a one-time token first, which proves to the device that the message was signed just now.
+    ///   - expires: the device refuses the message from then on.
+    @discardableResult
+    public func send(_ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil) async throws
+        -> Receipt
+    {
+        let device = try await known()
+        var token = fresh ? try await self.token() : nil
+        while true {
+            let message = try sign(call, as: type, for: device, token: token, expires: expires)
+            do {
+                let receipt = try await deliver(
+                    message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
+                try remember(receipt)
+                return receipt
+            } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
+                // The device demands freshness: this is the one thing that a second message puts right.
+                token = try await self.token()
+            }
+        }
+    }
+
+    /// Signs a call for `device` without sending it: the bytes may travel over anything, once.
+    public func sign(
+        _ call: Call, as type: MessageType = .command, for device: KnownDevice, token: [UInt8]? = nil, expires: Date? = nil
+    ) throws -> SignedMessage {
+        SignedMessage.call(
+            call, as: type, to: device.address, epoch: device.epoch, sequence: try controller.sequence.next(),
+            network: device.network, token: token, expires: expires.map { UInt64(max(0, $0.timeIntervalSince1970)) },
+            key: controller.key.signing)
+    }
+
+    /// Sends bytes that were signed before, perhaps by somebody else, perhaps sent already, and verifies the receipt. A refusal is
+    /// thrown as it comes, even if the device has carried the message out before.
+    public func transmit(_ message: SignedMessage) async throws -> Receipt {
+        let device = try await known()
+        let receipt = try await exchange(message, identity: device.identity, network: device.network)
+        try remember(receipt)
+        return receipt
+    }
+
+    /// A one-time token of the device: 8 bytes, valid until used, replaced or reset.
+    public func token() async throws -> [UInt8] {
+        let body = try await probe.get("token")
+        // The body is the token, bare or as a CBOR byte string.
+        let token = body.count == 8 ? body : (try? CBORItem(body))?.bytes ?? []
+        guard token.count == 8 else { throw probe.malformed("token", "of \(token.count) bytes instead of 8") }
+        return token
+    }
+
+    /// The receipts that the device keeps, from number `first` on, each verified, and the chain between them too.
+    public func history(from first: UInt32 = 0) async throws -> [Receipt] {
+        let device = try await known()
+        return try await receipts(from: first, identity: device.identity, network: device.network)
+    }
+
+    /// The receipt of a message sent earlier, if the device's log still has it.
+    private func pastReceipt(of sent: KnownDevice.SentMessage, from identity: PublicKey, network: UInt64) async throws -> Receipt?
+    {
+        guard let hash = [UInt8](hex: sent.hash) else { return nil }
+        // Older entries cannot be about it, and each costs the device a signature.
+        return try await receipts(from: sent.logLength, identity: identity, network: network).last {
+            $0.answers(sequence: sent.sequence, hash: hash)
+        }
+    }
+
+    private func receipts(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
+        var receipts: [Receipt] = []
+        var next = first
+        while true {
+            let body = try await probe.get("history", query: ["from=\(next)"])
+            let items: [[UInt8]]
+            do { items = try CBORItem.sequence(body) } catch { throw probe.malformed("history", "that cannot be read: \(error)") }
+            if items.isEmpty { return receipts }
+            for item in items {
+                let receipt = try Receipt(verifying: item, identity: identity, network: network)
+                guard receipt.index >= next else { throw probe.malformed("history", "that goes back to entry \(receipt.index)") }
+                if let last = receipts.last, last.index + 1 == receipt.index, last.chain != receipt.previous {
+                    throw brokenChain(receipt)
+                }
+                receipts.append(receipt)
+                next = receipt.index + 1
+            }
+        }
+    }
+
+    // MARK: Delivery
+
+    /// How a device refuses a message that it has taken already.
+    private static let reasonsOfRepetition: Set<String> = ["replayed", "wrong-epoch", "wrong-state", "token-invalid"]
+
+    /// Posts a signed message and verifies the receipt that comes back. When the first answer was lost on the way, and the repetition
+    /// is refused, the receipt is fetched from the device's log.
+    private func deliver(
+        _ message: SignedMessage, identity: PublicKey, network: UInt64, logLength: UInt32
+    ) async throws -> Receipt {
+        do {
+            return try await exchange(message, identity: identity, network: network)
+        } catch let refusal as Refusal where Self.reasonsOfRepetition.contains(refusal.reason) {
+            let sent = KnownDevice.SentMessage(message, logLength: logLength)
+            guard let receipt = try? await pastReceipt(of: sent, from: identity, network: network) else { throw refusal }
+            return receipt
+        }
+    }
+
+    private func exchange(_ message: SignedMessage, identity: PublicKey, network: UInt64) async throws -> Receipt {
+        let answer = try await probe.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+        let receipt = try Receipt(verifying: answer, identity: identity, network: network)
+        guard receipt.answers(message) else {
+            throw Failure(
+                .notAuthentic, "the receipt from \(receipt.device) answers another message (sequence \(receipt.sequence))",
+                advice: "Something on the way repeats old receipts: look at “lightnode history” for what was really done")
+        }
+        return receipt
+    }
+
+    /// Records how far the device's log has been seen, and notices when it was cut or rewritten.
+    private func remember(_ receipt: Receipt) throws {
+        try controller.book.update(receipt.device) { device in
+            if let next = device.nextIndex, let chain = device.chain {
+                if receipt.index < next { throw brokenChain(receipt) }
+                if receipt.index == next, receipt.previous.hex != chain { throw brokenChain(receipt) }
+            }
+            device.nextIndex = receipt.index + 1
+            device.chain = receipt.chain.hex
+        }
+    }
+
+    private func brokenChain(_ receipt: Receipt) -> Failure {
+        Failure(
+            .notAuthentic, "the log of \(receipt.device) does not continue the one seen before (at entry \(receipt.index))",
+            advice: "Its flash was exchanged or rolled back: do not trust its history, and look at the device")
+    }
+}

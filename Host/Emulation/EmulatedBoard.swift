@@ -1,0 +1,410 @@
+// One board in QEMU: power, flash, UART, registers and pins.
+import FirmwareBuild
+import Foundation
+
+/// A board whose processor, flash and pins are QEMU's. All calls block, each with a time limit; a board is used by one thread at a time.
+public final class EmulatedBoard: @unchecked Sendable {
+    public enum Clock: Equatable, Sendable {
+        /// The host's time.
+        case host
+        /// Virtual time follows executed instructions, 2^shift nanoseconds each; waiting takes no host time. Same input, same run.
+        case instructions(shift: Int)
+        /// The same, but the processor sleeps in real time while idle: for boards that a person or another program talks to.
+        case pacedInstructions(shift: Int)
+    }
+
+    public enum UART: Equatable, Sendable {
+        /// A Unix socket that one program at a time connects to (`uartSocket`).
+        case socket
+        /// All that the firmware sends goes to a file.
+        case file(URL)
+        case none
+    }
+
+    public struct Configuration: Sendable {
+        public var board: Board
+        /// ELF image. Nil runs what the flash file holds (boards whose whole flash is modelled).
+        public var image: URL?
+        /// Where the flash is kept; nil: in the run folder, gone with the board.
+        public var flashFile: URL?
+        public var clock = Clock.host
+        public var uart = UART.socket
+        /// Semihosting on, with this command line (SYS_GET_CMDLINE). Nil: off, as on the real board.
+        public var semihosting: [String]?
+        /// Loads the plugin QEMUProbe, for `run(untilInstruction:)`. About a fifth of the speed.
+        public var countsInstructions = false
+        /// Seed of QEMU's random number generators.
+        public var seed: UInt64?
+        /// Seconds for QEMU to come up.
+        public var startTimeout = 10.0
+        /// Appended to QEMU's command line.
+        public var extraArguments: [String] = []
+
+        public init(board: Board, image: URL? = nil, flashFile: URL? = nil) {
+            self.board = board
+            self.image = image
+            self.flashFile = flashFile
+        }
+    }
+
+    public enum Exit: Equatable, Sendable {
+        /// QEMU ended: the firmware's semihosting exit code, or QEMU's own.
+        case status(Int32)
+        /// QEMU was killed by a signal.
+        case killed(signal: Int32)
+    }
+
+    public let configuration: Configuration
+    public var board: Board { configuration.board }
+    /// Private folder with the sockets; short, because a socket's path is limited to 107 bytes.
+    public let folder: URL
+    public let flash: FlashFile
+    private let imageFlash: Data?
+    private var process: ChildProcess?
+    private var qmp: QMP?
+    private var qtest: QTest?
+    private var probe: Probe?
+
+    /// Checks that QEMU can run the board and that image and flash file belong to it. Starts nothing.
+    public init(_ configuration: Configuration) throws {
+        self.configuration = configuration
+        let board = configuration.board
+        try QEMU.installed().require(board)
+        if let image = configuration.image {
+            imageFlash = try ELFImage(contentsOf: image).checkedFlash(for: board)
+        } else {
+            imageFlash = nil
+            guard board.emulator?.flash == .nrf51 else {
+                throw EmulationError(
+                    "board \(board.name) keeps no image in its flash file: name an image. Build one with `lightnode build`.")
+            }
+        }
+        folder = try RunFolder.make()
+        do {
+            flash = try FlashFile(configuration.flashFile ?? folder.appendingPathComponent("flash.bin"), board: board)
+            if let imageFlash { try program(imageFlash) }
+        } catch {
+            try? FileManager.default.removeItem(at: folder)
+            throw error
+        }
+    }
+
+    deinit { close() }
+
+    /// Ends QEMU without saving and removes the run folder; the board cannot be used afterwards.
+    public func close() {
+        powerOff()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    public var uartSocket: URL { folder.appendingPathComponent("uart") }
+    public var isRunning: Bool { process != nil && process?.exit == nil }
+    /// Process id of QEMU, nil when off.
+    public var processIdentifier: Int32? { isRunning ? process?.pid : nil }
+
+    // MARK: Power
+
+    /// Powers the board on.
+    /// - Parameter paused: the processor waits for `resume`.
+    public func start(paused: Bool = false) throws {
+        guard !isRunning else { throw EmulationError("the emulated \(board.name) is on already.") }
+        process = nil
+        let qemu = try QEMU.installed()
+        for name in ["uart", "qmp", "qtest"] { unlink(folder.path + "/" + name) }
+        let log = folder.path + "/qemu.log"
+        if board.emulator?.flash == .psram { truncate(flash.url.path, off_t(FlashFile.backingSize)) }
+        if configuration.countsInstructions {
+            unlink(folder.path + "/probe")
+            setenv("LIGHTNODE_QEMU_PLUGIN_VERSION", qemu.version.lexicographicallyPrecedes([9]) ? "1" : "2", 1)
+            probe = try Probe(path: folder.path + "/probe")
+        }
+        let child = try ChildProcess(qemu.path, arguments(), output: log)
+        process = child
+        do {
+            let alive = { child.exit == nil }
+            let timeout = configuration.startTimeout
+            let qtest = QTest(socket: try LineSocket(path: folder.path + "/qtest", timeout: timeout, alive: alive))
+            let qmp = try QMP(socket: try LineSocket(path: folder.path + "/qmp", timeout: timeout, alive: alive))
+            self.qtest = qtest
+            self.qmp = qmp
+            try loadFlash(qtest, qmp)
+            try probe?.accept(timeout: timeout)
+            if !paused { try proceed(qmp) }
+        } catch {
+            powerOff()
+            let said = (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+            throw EmulationError("the emulator did not start \(board.name): \(said.isEmpty ? "\(error)" : said)")
+        }
+    }
+
+    /// Firmware may end the emulator before it has answered.
+    private func proceed(_ qmp: QMP) throws {
+        do { try qmp.execute("cont") } catch {
+            guard case .status = process?.wait(timeout: 1) else { throw error }
+        }
+    }
+
+    /// Lets the processor run after `start(paused: true)` or `pause`.
+    public func resume() throws { try proceed(try monitorProtocol()) }
+
+    /// Lets the processor run until it has executed `count` instructions since power on, and holds it there: for looking at
+    /// registers and flash, for going on, or for `cutPower`. `Configuration.countsInstructions` must be set; the processor then
+    /// stands at instruction 0 after `start`. With the clock `.instructions` the same input gives the same state at the same count.
+    /// - Returns: false when it has not executed so many after `timeout` seconds; it goes on meanwhile.
+    @discardableResult
+    public func run(untilInstruction count: UInt64, timeout: Double = 60) throws -> Bool {
+        guard isRunning else { throw off }
+        guard let probe else {
+            throw EmulationError("this board does not count instructions: set Configuration.countsInstructions.")
+        }
+        return try probe.run(until: count, timeout: timeout) != nil
+    }
+
+    /// Lets the processor run freely after `run(untilInstruction:)`.
+    public func runFreely() throws { _ = try run(untilInstruction: .max, timeout: 0) }
+
+    /// Cuts the power where the processor stands: the flash file keeps what was in the flash at that moment, RAM is lost.
+    public func cutPower() throws {
+        guard isRunning else { throw off }
+        try saveFlash()
+        powerOff()
+    }
+    /// Halts the processor between two instructions.
+    public func pause() throws { try monitorProtocol().execute("stop") }
+    /// Resets the chip; RAM and flash keep their contents.
+    public func reset() throws { try reset(try monitorProtocol()) }
+
+    /// Saves the flash and powers off. When saving fails the board stays on and nothing is lost.
+    public func stop() throws {
+        guard isRunning else { return powerOff() }
+        try pause()
+        do { try saveFlash() } catch {
+            try? resume()
+            throw error
+        }
+        powerOff()
+    }
+
+    /// Power off at once, wherever the processor is, and on again with the flash as it is now.
+    public func powerCycle() throws {
+        try stop()
+        try start()
+    }
+
+    /// Ends QEMU without saving: for a board whose flash file was saved before.
+    public func powerOff() {
+        process?.kill()
+        process = nil
+        qmp = nil
+        qtest = nil
+        probe = nil
+        restoreBackingSize()
+    }
+
+    /// Waits for the firmware's semihosting exit (or QEMU's end). Nil after `timeout` seconds: it still runs.
+    public func waitForExit(timeout: Double) -> Exit? {
+        switch process?.wait(timeout: timeout) {
+        case .status(let status): .status(status)
+        case .signal(let signal): .killed(signal: signal)
+        case nil: nil
+        }
+    }
+
+    // MARK: Flash
+
+    /// Writes the flash as it is now to the flash file, while the board runs. On `psram` boards the file is always current.
+    public func saveFlash() throws {
+        guard board.emulator?.flash != .psram else { return }
+        let temporary = flash.url.path + ".new"
+        let monitor = try monitorProtocol()
+        // By the processor's addresses (memsave): QEMU's nRF51 keeps its flash out of the system's address space, which pmemsave reads.
+        do {
+            try monitor.execute("memsave", ["val": board.flash.address.int, "size": flash.size, "filename": temporary])
+        } catch {
+            unlink(temporary)
+            throw EmulationError("the flash cannot be saved; \(flash.url.path) is left as it was. \(error)")
+        }
+        try flash.adopt(temporary)
+    }
+
+    /// The flash as it is now.
+    public func flashContents() throws -> Data {
+        if isRunning { try saveFlash() }
+        return try flash.contents()
+    }
+
+    /// Erases the pages of the image and programs it, as a programmer does: the store stays.
+    private func program(_ image: Data) throws {
+        guard board.emulator?.flash != .psram else { return }
+        var contents = try flash.contents()
+        let end = board.store.map { $0.address.int - board.flash.address.int } ?? contents.count
+        contents.replaceSubrange(0..<end, with: image + Data(repeating: 0xFF, count: end - image.count))
+        try flash.replace(with: contents)
+    }
+
+    /// Puts the flash file's contents into QEMU's flash, then resets so that the processor fetches its vectors from there.
+    private func loadFlash(_ qtest: QTest, _ qmp: QMP) throws {
+        guard board.emulator?.flash == .nrf51 else { return }
+        try NRF51Flash.load(try flash.contents(), through: qtest)
+        try reset(qmp)
+    }
+
+    /// QEMU answers before it has reset the machine; its event says that it is done.
+    private func reset(_ qmp: QMP) throws {
+        qmp.forgetEvents()
+        try qmp.execute("system_reset")
+        guard try qmp.waitForEvent("RESET", timeout: 5) else {
+            throw EmulationError("the emulator did not reset \(board.name) within 5 s. Stop the board and start it again.")
+        }
+    }
+
+    private func restoreBackingSize() {
+        if board.emulator?.flash == .psram { truncate(flash.url.path, off_t(flash.size)) }
+    }
+
+    // MARK: From outside
+
+    /// Reads a 32-bit register or memory word as the processor would, through qtest.
+    public func readRegister(_ address: UInt64) throws -> UInt32 { try testInterface().readWord(address) }
+    public func writeRegister(_ address: UInt64, _ value: UInt32) throws { try testInterface().writeWord(address, value) }
+    public func readMemory(_ address: UInt64, count: Int) throws -> Data { try testInterface().read(address, count: count) }
+    public func writeMemory(_ address: UInt64, _ data: Data) throws { try testInterface().write(address, data) }
+
+    /// Text answer of QEMU's human monitor, such as `info registers` or `xp /1wx 0x50000504`.
+    public func monitor(_ command: String) throws -> String { try monitorProtocol().monitor(command) }
+
+    /// Runs a QMP command: `qom-set` to change a sensor, for instance.
+    public func execute(_ command: String, _ arguments: [String: any Sendable] = [:]) throws {
+        try monitorProtocol().execute(command, arguments)
+    }
+
+    /// From now on output pin changes are recorded for `pinChanges`.
+    public func tracePins() throws {
+        guard let path = board.emulator?.interruptOutputs else {
+            throw EmulationError("QEMU does not model the pins of \(board.name): read its registers instead.")
+        }
+        try testInterface().request("irq_intercept_out \(path)")
+    }
+
+    /// Pin changes since the last call, waiting up to `timeout` seconds for a first one.
+    public func pinChanges(timeout: Double = 0) throws -> [PinChange] { try testInterface().takeChanges(timeout: timeout) }
+
+    /// Drives an input pin: presses a button, closes a contact.
+    public func setInput(pin: Int, high: Bool) throws {
+        guard let path = board.emulator?.interruptOutputs, let name = board.emulator?.inputs else {
+            throw EmulationError("QEMU does not model the input pins of \(board.name).")
+        }
+        try testInterface().request("set_irq_in \(path) \(name) \(pin) \(high ? 1 : 0)")
+    }
+
+    /// Connects to the UART. QEMU serves one connection at a time; close it (drop it) before another opens.
+    public func connectUART() throws -> LineSocket {
+        try LineSocket(path: uartSocket.path, timeout: 5) { self.isRunning }
+    }
+
+    private func monitorProtocol() throws -> QMP {
+        guard isRunning, let qmp else { throw off }
+        return qmp
+    }
+
+    private func testInterface() throws -> QTest {
+        guard isRunning, let qtest else { throw off }
+        return qtest
+    }
+
+    private var off: EmulationError {
+        switch process?.exit {
+        case .signal(let signal):
+            EmulationError("the emulator of \(board.name) was killed by signal \(signal). Start the board again.")
+        case .status(let status):
+            EmulationError("the emulator of \(board.name) has ended with status \(status). Start the board again.")
+        case nil: EmulationError("the emulated \(board.name) is off. Start it first.")
+        }
+    }
+
+    // MARK: Command line
+
+    private func arguments() throws -> [String] {
+        guard let emulator = board.emulator else { throw EmulationError("QEMU has no model of \(board.name).") }
+        var arguments = ["-nodefaults", "-display", "none", "-S"]
+        if emulator.flash == .psram {
+            arguments += [
+                "-machine", "\(emulator.machine),memory-backend=psram", "-object",
+                "memory-backend-file,id=psram,size=\(FlashFile.backingSize),mem-path=\(flash.url.path.qemuEscaped),share=on",
+            ]
+        } else {
+            arguments += ["-machine", emulator.machine]
+        }
+        if emulator.flash != .nrf51, let image = configuration.image { arguments += ["-kernel", image.path] }
+        for name in ["qmp", "qtest"] {
+            arguments += ["-chardev", "socket,id=\(name),path=\((folder.path + "/" + name).qemuEscaped),server=on,wait=off"]
+        }
+        arguments += ["-mon", "chardev=qmp,mode=control", "-qtest", "chardev:qtest", "-qtest-log", "/dev/null"]
+        switch configuration.uart {
+        case .socket:
+            arguments += [
+                "-chardev", "socket,id=uart,path=\(uartSocket.path.qemuEscaped),server=on,wait=off", "-serial", "chardev:uart",
+            ]
+        case .file(let url): arguments += ["-chardev", "file,id=uart,path=\(url.path.qemuEscaped)", "-serial", "chardev:uart"]
+        case .none: arguments += ["-serial", "null"]
+        }
+        arguments += Self.clockArguments(configuration.clock)
+        if let seed = configuration.seed { arguments += ["-seed", String(seed)] }
+        if configuration.countsInstructions { arguments += try Probe.arguments(socket: folder.path + "/probe") }
+        if let words = configuration.semihosting { arguments += Self.semihostingArguments(words) }
+        return arguments + configuration.extraArguments
+    }
+
+    static func clockArguments(_ clock: Clock) -> [String] {
+        switch clock {
+        case .host: []
+        case .instructions(let shift): ["-icount", "shift=\(shift),align=off,sleep=off", "-rtc", "clock=vm"]
+        case .pacedInstructions(let shift): ["-icount", "shift=\(shift),align=off,sleep=on", "-rtc", "clock=vm"]
+        }
+    }
+
+    static func semihostingArguments(_ words: [String]) -> [String] {
+        let list = words.map { ",arg=" + $0.qemuEscaped }.joined()
+        return ["-semihosting-config", "enable=on,target=native" + list]
+    }
+}
+
+extension String {
+    /// As a value in one of QEMU's option lists, where a comma is doubled.
+    var qemuEscaped: String { replacingOccurrences(of: ",", with: ",,") }
+}
+
+/// Private folders for sockets.
+enum RunFolder {
+    static func make() throws -> URL {
+        let environment = ProcessInfo.processInfo.environment
+        let candidates = [environment["XDG_RUNTIME_DIR"], environment["TMPDIR"], "/tmp"].compactMap { $0 }
+        for base in candidates where base.utf8.count < 60 {
+            var template = Array((base + "/lightnode-XXXXXX").utf8CString)
+            if mkdtemp(&template) != nil {
+                return URL(fileURLWithPath: String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self))
+            }
+        }
+        throw EmulationError("no folder for sockets can be made in \(candidates.joined(separator: ", ")): \(systemError()).")
+    }
+}
+
+/// Programs the flash of QEMU's nRF51 from outside, through its controller (nRF51 Series Reference Manual v3.0, section 6 "NVMC").
+enum NRF51Flash {
+    static let config: UInt64 = 0x4001_E504
+    static let eraseAll: UInt64 = 0x4001_E50C
+    static let writeEnable: UInt32 = 1
+    static let eraseEnable: UInt32 = 2
+
+    static func load(_ contents: Data, through qtest: QTest) throws {
+        try qtest.writeWord(config, eraseEnable)
+        try qtest.writeWord(eraseAll, 1)
+        try qtest.writeWord(config, writeEnable)
+        let page = 1024
+        for start in stride(from: 0, to: contents.count, by: page) {
+            let bytes = contents[(contents.startIndex + start)..<(contents.startIndex + min(start + page, contents.count))]
+            if bytes.contains(where: { $0 != 0xFF }) { try qtest.write(UInt64(start), Data(bytes)) }
+        }
+        try qtest.writeWord(config, 0)
+    }
+}

@@ -1,0 +1,142 @@
+// The emulated boards that have a name: where their state is, which of them run, and how another program talks to them.
+//
+// <home>/emulated/<name>/ holds record.json (what it is), image.elf (a copy: a later build does not change a board that exists),
+// flash.bin, supervisor.log and lock (held while it runs). <home> is LIGHTNODE_HOME, or $XDG_STATE_HOME/lightnode, or
+// ~/.local/state/lightnode.
+import FirmwareBuild
+import Foundation
+
+/// What is known of a named board; `record.json`.
+public struct EmulatedBoardRecord: Codable, Sendable {
+    public var name: String
+    public var board: Board
+    /// Where the image was built.
+    public var imageSource: String
+    /// Process that supervises it.
+    public var supervisor: Int32
+    /// Socket of the UART: connect and speak.
+    public var uart: String
+    /// Socket that takes `EmulatedBoardRequest` lines.
+    public var control: String
+    public var started: Date
+}
+
+/// The registry of named boards.
+public struct EmulatedBoards: Sendable {
+    public let folder: URL
+
+    /// - Parameter home: overrides LIGHTNODE_HOME and the user's state folder.
+    public init(home: URL? = nil) {
+        let environment = ProcessInfo.processInfo.environment
+        let own = home ?? environment["LIGHTNODE_HOME"].map { URL(fileURLWithPath: $0) }
+        let state = environment["XDG_STATE_HOME"].map { URL(fileURLWithPath: $0).appendingPathComponent("lightnode") }
+        let user = FileManager.default.homeDirectoryForCurrentUser.appendingPathComponent(".local/state/lightnode")
+        folder = (own ?? state ?? user).appendingPathComponent("emulated")
+    }
+
+    /// Where a board of that name keeps its state.
+    public func stateFolder(_ name: String) -> URL { folder.appendingPathComponent(name) }
+
+    /// Names of all boards with state, running or not, sorted.
+    public var names: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+            .filter { FileManager.default.fileExists(atPath: stateFolder($0).path + "/record.json") }.sorted()
+    }
+
+    /// The boards that run.
+    public var running: [EmulatedBoardRecord] { names.filter(isRunning).compactMap { try? record($0) } }
+
+    public func isRunning(_ name: String) -> Bool { FileLock.isHeld(stateFolder(name).path + "/lock") }
+
+    /// What is known of a board that need not run.
+    public func record(_ name: String) throws -> EmulatedBoardRecord {
+        let file = stateFolder(name).appendingPathComponent("record.json")
+        guard let data = try? Data(contentsOf: file), let record = try? JSONDecoder().decode(EmulatedBoardRecord.self, from: data)
+        else {
+            throw EmulationError("no emulated board \"\(name)\". \(advice)")
+        }
+        return record
+    }
+
+    /// The running board of that name: `--device emulated:NAME`.
+    /// - Throws: `EmulationError` naming those that run.
+    public func find(_ name: String) throws -> EmulatedBoardRecord {
+        let record = try record(name)
+        guard isRunning(name) else {
+            throw EmulationError(
+                "emulated board \"\(name)\" is off. Start it: lightnode emulate --board \(record.board.name) --name \(name) --detach"
+            )
+        }
+        return record
+    }
+
+    private var advice: String {
+        let running = running.map(\.name)
+        return running.isEmpty
+            ? "None runs; start one: lightnode emulate --board microbit --name NAME --detach"
+            : "Running: \(running.joined(separator: ", "))."
+    }
+
+    /// Removes a stopped board's state, its flash too.
+    public func remove(_ name: String) throws {
+        _ = try record(name)
+        guard !isRunning(name) else {
+            throw EmulationError("emulated board \"\(name)\" runs. Stop it first: lightnode emulate --stop \(name)")
+        }
+        try FileManager.default.removeItem(at: stateFolder(name))
+    }
+
+    /// Sends a request to a running board's supervisor and returns its answer.
+    public func request(_ name: String, _ request: EmulatedBoardRequest, timeout: Double = 15) throws -> String {
+        let socket = try LineSocket(path: try find(name).control, timeout: 2)
+        try socket.send(line: String(decoding: try JSONEncoder().encode(request), as: UTF8.self))
+        guard let line = try socket.receiveLine(timeout: timeout) else {
+            throw EmulationError("the supervisor of emulated board \"\(name)\" did not answer within \(Int(timeout)) s.")
+        }
+        let answer = try JSONDecoder().decode(EmulatedBoardAnswer.self, from: Data(line.utf8))
+        if let error = answer.error { throw EmulationError(error) }
+        return answer.value ?? ""
+    }
+
+    /// Stops a running board, its flash saved. Returns when it is off.
+    public func stop(_ name: String) throws {
+        _ = try request(name, .stop)
+        for _ in 0..<1000 where isRunning(name) { usleep(10_000) }
+        guard !isRunning(name) else {
+            throw EmulationError("emulated board \"\(name)\" saved its flash but its supervisor still runs.")
+        }
+    }
+
+    /// A name that is a folder, a device address and a shell word at once.
+    static func check(name: String) throws {
+        let allowed = name.utf8.allSatisfy { $0 == 45 || $0 == 95 || 48...57 ~= $0 || 65...90 ~= $0 || 97...122 ~= $0 }
+        guard allowed, 1...40 ~= name.utf8.count, !name.hasPrefix("-") else {
+            throw EmulationError("\"\(name)\" is no name for a board: use 1 to 40 letters, digits, - and _.")
+        }
+    }
+}
+
+/// What a supervisor can be asked, one JSON line each.
+public enum EmulatedBoardRequest: Codable, Sendable {
+    /// Save the flash and end.
+    case stop
+    /// Power off and on again with the flash kept; UART connections end.
+    case powerCycle
+    /// Reset the chip.
+    case reset
+    /// Save the flash now.
+    case saveFlash
+    /// Read a 32-bit register; answers "0x…".
+    case readRegister(UInt64)
+    /// Drive an input pin.
+    case setInput(pin: Int, high: Bool)
+    /// Draw the lights.
+    case display
+    /// A human monitor command.
+    case monitor(String)
+}
+
+struct EmulatedBoardAnswer: Codable, Sendable {
+    var value: String?
+    var error: String?
+}

@@ -1,0 +1,113 @@
+// The file that keeps a board's flash across power cycles, and the lock that gives it one user at a time.
+import FirmwareBuild
+import Foundation
+
+/// The contents of a board's flash: all of the chip's flash where QEMU models it (microbit: 256 KB), else its store alone
+/// (mps2-an386: 64 KB). Replaced as a whole by renaming, so a full disk or a crash leaves the former contents.
+public final class FlashFile: @unchecked Sendable {
+    public let url: URL
+    /// Bytes that belong in it.
+    public let size: Int
+    private let lock: FileLock
+
+    /// Opens it for this process alone; creates it erased (0xFF) when it is not there.
+    /// - Throws: `EmulationError` when another process has it, it has the wrong size, or cannot be written.
+    public init(_ url: URL, board: Board) throws {
+        self.url = url
+        size = Self.size(for: board)
+        let lockPath = url.path + ".lock"
+        guard let lock = try FileLock(lockPath) else {
+            throw EmulationError(
+                "the flash file \(url.path) is in use by another emulated board. Stop that one, or use another file.")
+        }
+        self.lock = lock
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            try replace(with: Data(repeating: 0xFF, count: size))
+            return
+        }
+        let found = (try? FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int) ?? 0
+        // An emulator killed by force leaves the file at the size of the memory that it backed.
+        if found == Self.backingSize, board.emulator?.flash == .psram {
+            truncate(url.path, off_t(size))
+        } else if found != size {
+            throw EmulationError(
+                "the flash file \(url.path) has \(found) bytes; board \(board.name) has \(size). "
+                    + "It is left as it is: name another file, or move it away to start with an erased flash.")
+        }
+    }
+
+    /// Bytes of a flash file for `board`.
+    public static func size(for board: Board) -> Int {
+        board.emulator?.flash == .psram ? board.store?.size.int ?? 0 : board.flash.size.int
+    }
+
+    /// Bytes of the emulated memory whose start is the store of a `psram` board (QEMU's mps2-an386: 16 MiB).
+    static let backingSize = 16 << 20
+
+    public func contents() throws -> Data {
+        guard let data = try? Data(contentsOf: url), data.count >= size else {
+            throw EmulationError("the flash file \(url.path) cannot be read. Move it away to start with an erased flash.")
+        }
+        return data.prefix(size)
+    }
+
+    /// Replaces the contents, whole or not at all.
+    public func replace(with data: Data) throws {
+        guard data.count == size else {
+            throw EmulationError(
+                "\(data.count) bytes are no contents for a flash of \(size) bytes; \(url.path) is left as it was.")
+        }
+        let temporary = url.path + ".new"
+        do {
+            try data.write(to: URL(fileURLWithPath: temporary))
+        } catch {
+            unlink(temporary)
+            throw EmulationError(
+                "the flash cannot be saved to \(url.path), which is left as it was: \(error.localizedDescription) Free some space."
+            )
+        }
+        try adopt(temporary)
+    }
+
+    /// Makes a complete file at `path` the contents.
+    func adopt(_ path: String) throws {
+        let found = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? -1
+        guard found == size else {
+            unlink(path)
+            throw EmulationError(
+                "the flash cannot be saved: \(max(found, 0)) of \(size) bytes were written; \(url.path) is left as it was. Is the disk full?"
+            )
+        }
+        guard rename(path, url.path) == 0 else {
+            throw EmulationError("the flash cannot be saved to \(url.path): \(systemError()).")
+        }
+    }
+}
+
+/// An advisory lock that ends with the process that holds it.
+final class FileLock: @unchecked Sendable {
+    private let descriptor: Int32
+
+    /// Nil when another process (or another lock of this one) holds it.
+    init?(_ path: String) throws {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw EmulationError("\(path) cannot be created: \(systemError()).") }
+        // Whoever only looks (isHeld) has it for a moment.
+        for _ in 0..<20 {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
+            usleep(2000)
+        }
+        close(descriptor)
+        return nil
+    }
+
+    /// Whether someone holds the lock at `path`.
+    static func isHeld(_ path: String) -> Bool {
+        let descriptor = open(path, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,100 @@
+// A client of a Unix stream socket: bytes and lines, always with a time limit.
+import Foundation
+
+/// A connection to QEMU: monitor, test interface or UART.
+public final class LineSocket: @unchecked Sendable {
+    private let descriptor: Int32
+    private var buffer = Data()
+
+    /// Connects, retrying until `timeout` seconds have passed while `alive` holds.
+    /// - Throws: `EmulationError` when nobody listens.
+    public init(path: String, timeout: Double = 5, alive: () -> Bool = { true }) throws {
+        let limit = Date().addingTimeInterval(timeout)
+        while true {
+            let handle = try Self.open(path)
+            if handle >= 0 {
+                descriptor = handle
+                return
+            }
+            let reason = systemError()
+            guard alive(), Date() < limit else { throw EmulationError("nothing answers at \(path): \(reason).") }
+            usleep(1000)
+        }
+    }
+
+    private static func open(_ path: String) throws -> Int32 {
+        let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard handle >= 0 else { throw EmulationError("no socket to be had: \(systemError()).") }
+        let connected = try withUnixAddress(path) { connect(handle, $0, $1) }
+        if connected == 0 { return handle }
+        let code = errno
+        close(handle)
+        errno = code
+        return -1
+    }
+
+    deinit { close(descriptor) }
+
+    /// Sends all of it.
+    public func send(_ data: some DataProtocol) throws {
+        var rest = Data(data)
+        while !rest.isEmpty {
+            let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard sent > 0 else {
+                if errno == EINTR { continue }
+                throw EmulationError("the emulator closed its connection: \(systemError()).")
+            }
+            rest.removeFirst(sent)
+        }
+    }
+
+    public func send(line: String) throws { try send(Data((line + "\n").utf8)) }
+
+    /// What has arrived, waiting `timeout` seconds for a first byte. Empty when nothing came.
+    /// - Throws: `EmulationError` when the other side has closed.
+    public func receive(timeout: Double) throws -> Data {
+        if buffer.isEmpty { _ = try fill(timeout: timeout) }
+        defer { buffer.removeAll() }
+        return buffer
+    }
+
+    /// One line without its end, nil when none is complete after `timeout` seconds.
+    public func receiveLine(timeout: Double) throws -> String? {
+        let limit = Date().addingTimeInterval(timeout)
+        while true {
+            if let end = buffer.firstIndex(of: 0x0A) {
+                let line = String(decoding: buffer[buffer.startIndex..<end], as: UTF8.self)
+                buffer = Data(buffer[(end + 1)...])
+                return line.hasSuffix("\r") ? String(line.dropLast()) : line
+            }
+            let left = limit.timeIntervalSinceNow
+            guard try fill(timeout: max(left, 0)) || left > 0 else { return nil }
+        }
+    }
+
+    private func fill(timeout: Double) throws -> Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard Glibc.poll(&poll, 1, Int32(min(timeout, 3600) * 1000)) > 0 else { return false }
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        if count < 0 && errno == EINTR { return false }
+        guard count > 0 else { throw EmulationError("the emulator closed its connection.") }
+        buffer.append(contentsOf: bytes[..<count])
+        return true
+    }
+}
+
+/// Calls `body` with the address of a Unix socket.
+/// - Throws: `EmulationError` when the path is longer than the system allows (107 bytes on Linux).
+func withUnixAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) throws -> Result {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let room = MemoryLayout.size(ofValue: address.sun_path)
+    guard path.utf8.count < room else {
+        throw EmulationError("the socket path \(path) is longer than \(room - 1) bytes. Set XDG_RUNTIME_DIR to a shorter folder.")
+    }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+    }
+}

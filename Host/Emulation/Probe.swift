@@ -1,0 +1,97 @@
+// Holds the processor at an exact number of executed instructions, through the plugin QEMUProbe that QEMU loads.
+import Foundation
+
+/// The host's end of the plugin.
+final class Probe: @unchecked Sendable {
+    private let listener: Int32
+    private var channel: Int32 = -1
+    private var asked: UInt64 = 0
+
+    /// Listens at `path`, before QEMU starts.
+    init(path: String) throws {
+        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let bound = try withUnixAddress(path) { bind(listener, $0, $1) }
+        guard bound == 0, listen(listener, 1) == 0 else {
+            throw EmulationError("the probe's socket \(path) cannot be made: \(systemError()).")
+        }
+    }
+
+    deinit {
+        close(listener)
+        if channel >= 0 { close(channel) }
+    }
+
+    /// Waits for QEMU's connection.
+    func accept(timeout: Double) throws {
+        guard wait(listener, timeout) else {
+            throw EmulationError("QEMU did not load \(try Self.library()). Build it again: swift build --product QEMUProbe.")
+        }
+        channel = Glibc.accept(listener, nil, nil)
+    }
+
+    /// Lets the processor run until it has executed `target` instructions since power on; nil when that takes longer.
+    /// - Throws: `EmulationError` when it is further already: it cannot run backwards.
+    func run(until target: UInt64, timeout: Double) throws -> UInt64? {
+        guard target >= asked else {
+            throw EmulationError(
+                "the board was run to instruction \(asked) already; it cannot go back to \(target). Power it off and on.")
+        }
+        asked = target
+        var value = target
+        guard withUnsafeBytes(of: &value, { send(channel, $0.baseAddress, 8, Int32(MSG_NOSIGNAL)) }) == 8 else {
+            throw EmulationError("the emulator is gone: \(systemError()).")
+        }
+        let limit = Date().addingTimeInterval(timeout)
+        // The processor also reports when it starts, which may come late.
+        while let reached = try receive(timeout: max(0, limit.timeIntervalSinceNow)) { if reached == target { return reached } }
+        return nil
+    }
+
+    private func receive(timeout: Double) throws -> UInt64? {
+        guard wait(channel, timeout) else { return nil }
+        var value: UInt64 = 0
+        guard withUnsafeMutableBytes(of: &value, { recv(channel, $0.baseAddress, 8, Int32(MSG_WAITALL)) }) == 8 else {
+            throw EmulationError("the emulator ended before it had executed so many instructions.")
+        }
+        return value
+    }
+
+    private func wait(_ descriptor: Int32, _ timeout: Double) -> Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&poll, 1, Int32(min(timeout, 86400) * 1000)) > 0
+    }
+
+    /// QEMU's arguments that load the plugin.
+    static func arguments(socket path: String) throws -> [String] {
+        ["-plugin", "\(try library().qemuEscaped),socket=\(path.qemuEscaped)"]
+    }
+
+    /// libQEMUProbe.so, beside the program or the test bundle that this code is in (`LIGHTNODE_PROBE` overrides).
+    static func library() throws -> String {
+        var places: [String] = []
+        if let named = ProcessInfo.processInfo.environment["LIGHTNODE_PROBE"] { places.append(named) }
+        if let own = ownFile() {
+            places.append(URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("libQEMUProbe.so").path)
+        }
+        guard let found = places.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+            throw EmulationError(
+                "the plugin that counts instructions is not at \(places.joined(separator: " or ")). Build it: swift build --product QEMUProbe."
+            )
+        }
+        return found
+    }
+
+    /// The file that this code was loaded from, by the kernel's list of mappings: proc_pid_maps(5).
+    private static func ownFile() -> String? {
+        let here = UInt(bitPattern: #dsohandle)
+        guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8) else { return nil }
+        for line in maps.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+            let range = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+            if words.count == 6, range.count == 2, range[0] <= here, here < range[1] {
+                return words[5].trimmingCharacters(in: .whitespaces)
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,77 @@
+// The installed QEMU: where it is, whether it is new enough, and what it can run.
+import FirmwareBuild
+import Foundation
+
+/// `qemu-system-arm` as found in PATH (or named by LIGHTNODE_QEMU).
+public struct QEMU: Sendable {
+    public let path: String
+    /// Major and minor version, [7, 2].
+    public let version: [Int]
+
+    public var versionText: String { version.map(String.init).joined(separator: ".") }
+
+    /// Finds it and asks its version; the answer is kept for the process's life.
+    /// - Throws: `EmulationError` naming the package to install.
+    public static func installed() throws -> QEMU { try cache.value { try QEMU() } }
+
+    private static let cache = Cache()
+
+    private init() throws {
+        let named = ProcessInfo.processInfo.environment["LIGHTNODE_QEMU"]
+        if let named {
+            guard FileManager.default.isExecutableFile(atPath: named) else {
+                throw EmulationError("LIGHTNODE_QEMU names \(named), which is no program. Correct or unset it.")
+            }
+            path = named
+        } else {
+            do { path = try Tool("qemu-system-arm", package: "qemu-system-arm").path() } catch {
+                throw EmulationError("\(error)")
+            }
+        }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = ["--version"]
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        do { try process.run() } catch { throw EmulationError("\(path) cannot be started: \(error.localizedDescription)") }
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard let match = text.firstMatch(of: /version (\d+)\.(\d+)/), let major = Int(match.1), let minor = Int(match.2) else {
+            throw EmulationError(
+                "\(path) tells no version: it does not seem to be QEMU. Install it: apt-get install qemu-system-arm.")
+        }
+        version = [major, minor]
+    }
+
+    /// Why this QEMU cannot run `board`, nil when it can.
+    public func obstacle(to board: Board) -> String? {
+        guard let emulator = board.emulator else { return "QEMU has no model of \(board.name)" }
+        let needed = emulator.minimumVersion.split(separator: ".").compactMap { Int($0) }
+        guard version.lexicographicallyPrecedes(needed) else { return nil }
+        return "\(board.name) needs QEMU \(emulator.minimumVersion) or newer, installed is \(versionText)"
+    }
+
+    /// - Throws: `EmulationError` when this QEMU cannot run `board`.
+    public func require(_ board: Board) throws {
+        if let obstacle = obstacle(to: board) {
+            throw EmulationError(
+                "\(obstacle). Install a newer one (Debian: from backports) and name it in LIGHTNODE_QEMU, or use another board.")
+        }
+    }
+
+    private final class Cache: @unchecked Sendable {
+        private let lock = NSLock()
+        private var qemu: QEMU?
+
+        func value(_ make: () throws -> QEMU) throws -> QEMU {
+            try lock.withLock {
+                if let qemu { return qemu }
+                let made = try make()
+                qemu = made
+                return made
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+// Runs one named board: keeps its flash saved, answers requests, and ends it cleanly.
+import FirmwareBuild
+import Foundation
+
+/// The process behind `lightnode emulate --name`.
+public final class Supervisor: @unchecked Sendable {
+    public let record: EmulatedBoardRecord
+    private let emulated: EmulatedBoard
+    var emulatorProcess: Int32? { emulated.processIdentifier }
+    private let lock: FileLock
+    private let listener: Int32
+    private let work = DispatchQueue(label: "supervisor")
+    private let finished = DispatchSemaphore(value: 0)
+    private var stopping = false
+    private var failure: EmulationError?
+    private var signals: [any DispatchSourceSignal] = []
+
+    /// Registers the board under `name` and powers it on.
+    /// - Parameter image: nil starts a board that exists with the image it has.
+    /// - Throws: `EmulationError` when the name is taken or belongs to another kind of board, or the board does not start.
+    public init(
+        name: String, board: Board, image: URL?, boards: EmulatedBoards = EmulatedBoards(), clock: EmulatedBoard.Clock = .host
+    ) throws {
+        try EmulatedBoards.check(name: name)
+        let state = boards.stateFolder(name)
+        do { try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true) } catch {
+            throw EmulationError(
+                "the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place."
+            )
+        }
+        guard let lock = try FileLock(state.path + "/lock") else {
+            throw EmulationError(
+                "an emulated board \"\(name)\" runs already. Use it as --device emulated:\(name), stop it with "
+                    + "`lightnode emulate --stop \(name)`, or choose another --name.")
+        }
+        self.lock = lock
+        let former = try? boards.record(name)
+        if let former, former.board.name != board.name {
+            throw EmulationError(
+                "emulated board \"\(name)\" is a \(former.board.name) with its own flash, not a \(board.name). "
+                    + "Choose another --name, or remove it: lightnode emulate --remove \(name)")
+        }
+        let kept = state.appendingPathComponent("image.elf")
+        if let image {
+            _ = try ELFImage(contentsOf: image).checkedFlash(for: board)
+            do { try Data(contentsOf: image).write(to: kept, options: .atomic) } catch {
+                throw EmulationError("the image cannot be kept in \(state.path): \(error.localizedDescription)")
+            }
+        } else if !FileManager.default.fileExists(atPath: kept.path) {
+            throw EmulationError(
+                "emulated board \"\(name)\" has no image yet. Name one, or build it: lightnode build --board \(board.name)")
+        }
+        var configuration = EmulatedBoard.Configuration(
+            board: board, image: kept, flashFile: state.appendingPathComponent("flash.bin"))
+        configuration.clock = clock
+        emulated = try EmulatedBoard(configuration)
+        let control = emulated.folder.appendingPathComponent("control").path
+        listener = try Self.listen(control)
+        record = EmulatedBoardRecord(
+            name: name, board: board, imageSource: image?.path ?? former?.imageSource ?? kept.path, supervisor: getpid(),
+            uart: emulated.uartSocket.path, control: control, started: Date())
+        try emulated.start()
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            try encoder.encode(record).write(to: state.appendingPathComponent("record.json"), options: .atomic)
+        } catch {
+            emulated.powerOff()
+            throw EmulationError("the board's record cannot be written to \(state.path): \(error.localizedDescription)")
+        }
+    }
+
+    /// Serves requests until the board is stopped by request or by SIGINT, SIGTERM or SIGHUP.
+    /// - Throws: `EmulationError` when the emulator ended by itself.
+    public func run() throws {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: work)
+            source.setEventHandler { [unowned self] in
+                if let error = answer(.stop).error { FileHandle.standardError.write(Data((error + "\n").utf8)) }
+                if stopping { finished.signal() }
+            }
+            source.resume()
+            signals.append(source)
+        }
+        let timer = DispatchSource.makeTimerSource(queue: work)
+        timer.schedule(deadline: .now() + 1, repeating: 1)
+        timer.setEventHandler { [unowned self] in tick() }
+        timer.resume()
+        let server = Thread { [self] in serve() }
+        server.start()
+        finished.wait()
+        timer.cancel()
+        emulated.close()
+        if let failure { throw failure }
+    }
+
+    /// Once a second: the flash file follows the flash, so that a crash of the machine loses a second at most.
+    private func tick() {
+        guard !stopping else { return }
+        guard emulated.isRunning else {
+            failure = EmulationError(
+                "the emulator of \"\(record.name)\" ended by itself; its flash is as saved within the last second.")
+            stopping = true
+            finished.signal()
+            return
+        }
+        do { try emulated.saveFlash() } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
+    }
+
+    private func serve() {
+        while true {
+            let client = accept(listener, nil, nil)
+            guard client >= 0 else { return }
+            let handle = FileHandle(fileDescriptor: client, closeOnDealloc: true)
+            var line = Data()
+            while !line.contains(0x0A), line.count < 65536, case let data = handle.availableData, !data.isEmpty {
+                line.append(data)
+            }
+            let answer: EmulatedBoardAnswer
+            if let request = try? JSONDecoder().decode(EmulatedBoardRequest.self, from: line) {
+                answer = work.sync { self.answer(request) }
+            } else {
+                answer = EmulatedBoardAnswer(error: "the request is not understood; use the same version of lightnode.")
+            }
+            if var text = try? JSONEncoder().encode(answer) {
+                text.append(0x0A)
+                text.withUnsafeBytes { _ = send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            }
+            if stopping { finished.signal() }
+        }
+    }
+
+    private func answer(_ request: EmulatedBoardRequest) -> EmulatedBoardAnswer {
+        do {
+            switch request {
+            case .stop:
+                try emulated.stop()
+                stopping = true
+                return EmulatedBoardAnswer(value: "stopped")
+            case .powerCycle: try emulated.powerCycle()
+            case .reset: try emulated.reset()
+            case .saveFlash: try emulated.saveFlash()
+            case .readRegister(let address):
+                return EmulatedBoardAnswer(value: Word(UInt64(try emulated.readRegister(address))).description)
+            case .setInput(let pin, let high): try emulated.setInput(pin: pin, high: high)
+            case .display: return EmulatedBoardAnswer(value: try emulated.display().description)
+            case .monitor(let command): return EmulatedBoardAnswer(value: try emulated.monitor(command))
+            }
+            return EmulatedBoardAnswer(value: "done")
+        } catch {
+            return EmulatedBoardAnswer(error: "\(error)")
+        }
+    }
+
+    private static func listen(_ path: String) throws -> Int32 {
+        let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let bound = try withUnixAddress(path) { bind(handle, $0, $1) }
+        guard bound == 0, Glibc.listen(handle, 8) == 0 else {
+            throw EmulationError("the control socket \(path) cannot be made: \(systemError()).")
+        }
+        return handle
+    }
+
+    deinit { close(listener) }
+}
+
+extension Supervisor {
+    /// Starts `executable arguments` as a supervisor in the background and waits until its board is on.
+    /// - Throws: `EmulationError` with what it said when it did not come up.
+    public static func detach(
+        executable: String, arguments: [String], name: String, boards: EmulatedBoards = EmulatedBoards(), timeout: Double = 20
+    ) throws -> EmulatedBoardRecord {
+        try EmulatedBoards.check(name: name)
+        guard !boards.isRunning(name) else {
+            throw EmulationError(
+                "an emulated board \"\(name)\" runs already. Use it as --device emulated:\(name), or stop it: lightnode emulate --stop \(name)"
+            )
+        }
+        let state = boards.stateFolder(name)
+        do { try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true) } catch {
+            throw EmulationError(
+                "the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place."
+            )
+        }
+        let log = state.path + "/supervisor.log"
+        let child = try ChildProcess(executable, arguments, output: log, detached: true)
+        let limit = Date().addingTimeInterval(timeout)
+        while Date() < limit {
+            if boards.isRunning(name), let record = try? boards.record(name), record.supervisor == child.pid,
+                (try? boards.request(name, .saveFlash)) != nil
+            {
+                return record
+            }
+            var status: Int32 = 0
+            if waitpid(child.pid, &status, WNOHANG) == child.pid {
+                let said =
+                    (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+                throw EmulationError(
+                    said.isEmpty ? "the emulated board \"\(name)\" did not start; see \(log)." : said.withoutErrorPrefix)
+            }
+            usleep(5000)
+        }
+        child.kill()
+        throw EmulationError("the emulated board \"\(name)\" did not come up within \(Int(timeout)) s; see \(log).")
+    }
+}
+
+extension String {
+    fileprivate var withoutErrorPrefix: String { hasPrefix("Error: ") ? String(dropFirst(7)) : self }
+}

@@ -1,0 +1,211 @@
+// The facts about a board that the host needs, read from Boards/<board>/board.json.
+import Foundation
+import Reporting
+
+/// An address, a size or a mask: written in JSON as a number or as hexadecimal text ("0x3C000").
+public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
+    public var value: UInt64
+
+    public init(_ value: UInt64) { self.value = value }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(UInt64.self) {
+            value = number
+            return
+        }
+        let text = try container.decode(String.self)
+        guard text.lowercased().hasPrefix("0x"), let number = UInt64(text.dropFirst(2), radix: 16) else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "\"\(text)\" is neither a number nor hexadecimal like \"0x3C000\"")
+        }
+        value = number
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+
+    public var description: String { "0x" + String(value, radix: 16, uppercase: true) }
+    public var int: Int { Int(value) }
+}
+
+/// One board: its chip, memories, emulator and ways to flash it.
+public struct Board: Codable, Sendable {
+    /// A range of the address space.
+    public struct Memory: Codable, Sendable {
+        public var address: Word
+        /// Bytes.
+        public var size: Word
+
+        public var range: Range<UInt64> { address.value..<address.value + size.value }
+    }
+
+    /// The NOR flash that keeps records; images must stay out of it.
+    public struct Store: Codable, Sendable {
+        public var address: Word
+        /// Bytes.
+        public var size: Word
+        /// Bytes of one erase page.
+        public var page: Word
+
+        public var range: Range<UInt64> { address.value..<address.value + size.value }
+    }
+
+    /// How QEMU runs the board.
+    public struct Emulator: Codable, Sendable {
+        public enum Flash: String, Codable, Sendable {
+            /// QEMU models the chip's non-volatile memory controller (nRF51): image and store live in it.
+            case nrf51
+            /// The image is loaded into RAM; the store is the start of the machine's PSRAM, backed by the flash file.
+            case psram
+            /// The image is loaded into the modelled flash, which has no controller: the store is not kept.
+            case none
+        }
+        /// QEMU's name of the machine (`-M`).
+        public var machine: String
+        /// The first QEMU release whose model is good enough, "7.2".
+        public var minimumVersion: String
+        public var flash: Flash
+        /// QOM path whose outputs qtest reports as pin changes, when the machine models its pins.
+        public var interruptOutputs: String?
+        /// Name of that device's input pins.
+        public var inputs: String?
+    }
+
+    /// How to see the board's lights from outside the firmware.
+    public struct Display: Codable, Sendable {
+        public enum Kind: String, Codable, Sendable { case matrix, leds }
+        public struct LED: Codable, Sendable {
+            public var name: String
+            public var bit: Int
+            public var activeLow: Bool?
+        }
+        public var kind: Kind
+        /// Register that holds the outputs' levels.
+        public var output: Word
+        /// Register that tells which pins are outputs.
+        public var direction: Word?
+        /// Bits of `output` that drive the matrix's rows, high to light.
+        public var rows: [Int]?
+        /// Bits of `output` that drive its columns, low to light.
+        public var columns: [Int]?
+        public var width: Int?
+        public var height: Int?
+        /// One text per line of the display: for each light "row.column" of the wiring, from 1.
+        public var cells: [String]?
+        /// Single lights.
+        public var leds: [LED]?
+    }
+
+    public struct USBIdentity: Codable, Sendable {
+        public var vendor: Word
+        public var product: Word
+        public var role: String
+    }
+
+    public var name: String
+    public var title: String
+    /// Folder of Firmware/MCU.
+    public var mcu: String
+    public var core: String
+    /// Target triple of the firmware.
+    public var triple: String
+    public var flash: Memory
+    public var ram: Memory
+    public var store: Store?
+    /// Absent when QEMU has no model of the board.
+    public var emulator: Emulator?
+    public var display: Display?
+    /// Ways to flash it, as `lightnode flash` knows them.
+    public var flashing: [String]
+    public var usb: [USBIdentity]
+}
+
+/// The boards of a source tree.
+public struct BoardCatalogue: Sendable {
+    /// Folder that holds Package.swift and Boards/.
+    public let root: URL
+
+    /// The catalogue of `root`, or of the nearest folder upwards from the current one that has Boards/ and Package.swift
+    /// (`LIGHTNODE_ROOT` overrides).
+    /// - Throws: `FirmwareError` when there is none.
+    public init(root: URL? = nil) throws {
+        if let root {
+            self.root = root
+            return
+        }
+        if let path = ProcessInfo.processInfo.environment["LIGHTNODE_ROOT"] {
+            self.root = URL(fileURLWithPath: path)
+            return
+        }
+        var folder = URL(fileURLWithPath: FileManager.default.currentDirectoryPath).standardizedFileURL
+        while true {
+            let files = FileManager.default
+            if files.fileExists(atPath: folder.path + "/Boards"), files.fileExists(atPath: folder.path + "/Package.swift") {
+                self.root = folder
+                return
+            }
+            if folder.path == "/" { break }
+            folder.deleteLastPathComponent()
+        }
+        throw FirmwareError(
+            "no light node source tree here: neither this folder nor one above it has Package.swift and Boards/. "
+                + "Change into the tree, or set LIGHTNODE_ROOT to it.")
+    }
+
+    /// Names of all boards, sorted.
+    public var names: [String] {
+        let folder = root.appendingPathComponent("Boards").path
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { FileManager.default.fileExists(atPath: "\(folder)/\($0)/board.json") }.sorted()
+    }
+
+    /// The board of that name.
+    /// - Throws: `FirmwareError` naming the boards there are, or what is wrong in board.json.
+    public func board(_ name: String) throws -> Board {
+        let file = root.appendingPathComponent("Boards/\(name)/board.json")
+        guard !name.contains("/"), let data = try? Data(contentsOf: file) else {
+            throw FirmwareError("no board \"\(name)\". There are: \(names.joined(separator: ", ")).")
+        }
+        do {
+            return try JSONDecoder().decode(Board.self, from: data)
+        } catch {
+            throw FirmwareError("Boards/\(name)/board.json cannot be read: \(describe(error)). Correct that file.")
+        }
+    }
+
+    /// All boards, sorted by name.
+    public func boards() throws -> [Board] { try names.map(board) }
+}
+
+/// A failure of loading a board, of building an image or of reading one; its text says what to do next.
+public struct FirmwareError: Reportable, CustomStringConvertible, LocalizedError, Sendable {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+    public var errorDescription: String? { description }
+
+    /// Its first sentence is what happened, the rest what to do.
+    public var failure: Failure {
+        let parts = description.split(separator: /\.\s+/, maxSplits: 1)
+        let advice = parts.count > 1 ? String(parts[1]) : "See the documentation of this command"
+        return Failure(
+            .environment, String(parts[0]).trimmingSuffix("."), advice: advice.trimmingSuffix("."))
+    }
+}
+
+func describe(_ error: any Error) -> String {
+    switch error {
+    case DecodingError.keyNotFound(let key, let context):
+        "\"\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))\" is missing"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+        DecodingError.dataCorrupted(let context):
+        "\(context.codingPath.map(\.stringValue).joined(separator: ".")): \(context.debugDescription)"
+    default: "\(error)"
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ suffix: String) -> String { hasSuffix(suffix) ? String(dropLast(suffix.count)) : self }
+}

@@ -1,0 +1,165 @@
+// A 32-bit little-endian Arm ELF file: what is loaded where, its sections and its symbols.
+import Foundation
+
+/// A linked firmware image. Reads no more of ELF (Tool Interface Standard, ELF 1.2, book I) than images need.
+public struct ELFImage: Sendable {
+    public struct Segment: Sendable {
+        /// Where the bytes are programmed (physical address).
+        public var address: UInt64
+        public var fileOffset: Int
+        /// Bytes in the file; what else is in memory is zeroed at start.
+        public var fileSize: Int
+        public var memorySize: Int
+    }
+
+    public struct Section: Sendable {
+        public var name: String
+        public var address: UInt64
+        public var fileOffset: Int
+        public var size: Int
+        /// Whether the file holds its bytes (false: .bss).
+        public var hasContents: Bool
+    }
+
+    public struct Symbol: Sendable {
+        public var name: String
+        public var value: UInt64
+        public var size: Int
+        public var isFunction: Bool
+    }
+
+    public let url: URL
+    public private(set) var bytes: Data
+    public let entry: UInt64
+    public let segments: [Segment]
+    public let sections: [Section]
+    public let symbols: [Symbol]
+
+    /// Reads the file.
+    /// - Throws: `FirmwareError` when it cannot be read or is no Arm ELF.
+    public init(contentsOf url: URL) throws {
+        guard let data = try? Data(contentsOf: url) else {
+            throw FirmwareError("no image at \(url.path). Build it with `lightnode build`.")
+        }
+        let reader = LittleEndianReader(data: data, file: url.lastPathComponent)
+        guard data.count > 52, data.starts(with: [0x7F, 0x45, 0x4C, 0x46, 1, 1]), try reader.half(18) == 40 else {
+            throw FirmwareError("\(url.path) is no 32-bit Arm ELF image. Name the file that the linker wrote.")
+        }
+        self.url = url
+        bytes = data
+        entry = UInt64(try reader.word(24))
+
+        let programHeaders = Int(try reader.word(28)), programSize = try reader.half(42), programCount = try reader.half(44)
+        segments = try (0..<programCount).compactMap { index in
+            let at = programHeaders + index * programSize
+            guard try reader.word(at) == 1 else { return nil }
+            let segment = Segment(
+                address: UInt64(try reader.word(at + 12)), fileOffset: Int(try reader.word(at + 4)),
+                fileSize: Int(try reader.word(at + 16)), memorySize: Int(try reader.word(at + 20)))
+            guard segment.fileOffset + segment.fileSize <= data.count else { throw reader.truncated }
+            return segment
+        }
+
+        let sectionHeaders = Int(try reader.word(32)), sectionSize = try reader.half(46), sectionCount = try reader.half(48)
+        let nameIndex = try reader.half(50)
+        let headers = (0..<sectionCount).map { sectionHeaders + $0 * sectionSize }
+        let names = nameIndex < sectionCount ? Int(try reader.word(headers[nameIndex] + 16)) : 0
+        sections = try headers.map { at in
+            Section(
+                name: try reader.text(names + Int(try reader.word(at))), address: UInt64(try reader.word(at + 12)),
+                fileOffset: Int(try reader.word(at + 16)), size: Int(try reader.word(at + 20)),
+                hasContents: try reader.word(at + 4) != 8)
+        }
+
+        var symbols: [Symbol] = []
+        for at in headers where try reader.word(at + 4) == 2 {
+            let table = Int(try reader.word(at + 16)), count = Int(try reader.word(at + 20)) / 16
+            let strings = Int(try reader.word(headers[Int(try reader.word(at + 24))] + 16))
+            for index in 0..<count {
+                let entry = table + index * 16
+                let name = try reader.text(strings + Int(try reader.word(entry)))
+                // $t, $a and $d mark code and data (ELF for the Arm Architecture, 5.5.5).
+                guard !name.isEmpty, !["$t", "$a", "$d"].contains(String(name.prefix { $0 != "." })) else { continue }
+                symbols.append(
+                    Symbol(
+                        name: name, value: UInt64(try reader.word(entry + 4)), size: Int(try reader.word(entry + 8)),
+                        isFunction: try reader.byte(entry + 12) & 15 == 2))
+            }
+        }
+        self.symbols = symbols
+    }
+
+    public func section(_ name: String) -> Section? { sections.first { $0.name == name } }
+    public func symbol(_ name: String) -> Symbol? { symbols.first { $0.name == name } }
+
+    /// The bytes that the file holds for `range` of the loaded addresses, nil when it does not cover it.
+    public func contents(_ range: Range<UInt64>) -> Data? {
+        for segment in segments where segment.address <= range.lowerBound {
+            let offset = Int(range.lowerBound - segment.address)
+            guard offset + range.count <= segment.fileSize else { continue }
+            let start = segment.fileOffset + offset
+            return bytes[start..<start + range.count]
+        }
+        return nil
+    }
+
+    /// Bytes of RAM that are taken before the program starts: .data and .bss.
+    public func staticRAM(in memory: Range<UInt64>) -> Int {
+        sections.filter { memory.contains($0.address) }.reduce(0) { $0 + $1.size }
+    }
+
+    /// File offset of the byte that is loaded at `address`.
+    func fileOffset(of address: UInt64) -> Int? {
+        segments.first { $0.address <= address && address < $0.address + UInt64($0.fileSize) }
+            .map { $0.fileOffset + Int(address - $0.address) }
+    }
+
+    /// What a programmer writes to `memory`: all bytes from its start to the end of the image, gaps as erased flash (0xFF).
+    /// - Throws: `FirmwareError` when the image does not fit.
+    public func flat(in memory: Range<UInt64>) throws -> Data {
+        let loaded = segments.filter { $0.fileSize > 0 && memory.contains($0.address) }
+        guard let end = loaded.map({ $0.address + UInt64($0.fileSize) }).max() else {
+            throw FirmwareError(
+                "\(url.path) holds nothing for the flash at \(Word(memory.lowerBound)). Is it built for another board?")
+        }
+        guard end <= memory.upperBound else {
+            throw FirmwareError(
+                "\(url.path) ends at \(Word(end)), beyond the flash's end \(Word(memory.upperBound)). Make the image smaller.")
+        }
+        var flat = Data(repeating: 0xFF, count: Int(end - memory.lowerBound))
+        for segment in loaded {
+            let at = Int(segment.address - memory.lowerBound)
+            flat.replaceSubrange(
+                at..<at + segment.fileSize, with: bytes[segment.fileOffset..<segment.fileOffset + segment.fileSize])
+        }
+        return flat
+    }
+
+    /// Replaces bytes of the file in place.
+    mutating func patch(_ data: some Collection<UInt8>, fileOffset: Int) {
+        bytes.replaceSubrange(fileOffset..<fileOffset + data.count, with: data)
+    }
+}
+
+/// Little-endian fields of a file, checked against its end.
+struct LittleEndianReader {
+    let data: Data
+    let file: String
+
+    var truncated: FirmwareError { FirmwareError("\(file) is truncated or damaged. Build it again.") }
+
+    func byte(_ at: Int) throws -> UInt8 {
+        guard at >= 0, at < data.count else { throw truncated }
+        return data[data.startIndex + at]
+    }
+
+    func half(_ at: Int) throws -> Int { Int(try byte(at)) | Int(try byte(at + 1)) << 8 }
+    func word(_ at: Int) throws -> UInt32 { UInt32(try half(at)) | UInt32(try half(at + 2)) << 16 }
+
+    /// The NUL-terminated text at an offset.
+    func text(_ at: Int) throws -> String {
+        guard at >= 0, at < data.count else { throw truncated }
+        let rest = data[(data.startIndex + at)...]
+        return String(decoding: rest.prefix { $0 != 0 }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,100 @@
+// Builds a board's firmware image: the right triple, toolsets and run-time library for `swift build`, then stamps its header.
+import Foundation
+
+/// Builds images of one source tree.
+public struct FirmwareBuilder: Sendable {
+    public let catalogue: BoardCatalogue
+    /// Compiler processes at once; nil leaves it to `swift build`.
+    public var jobs: Int?
+    /// Whether the compiler's lines are shown while it works.
+    public var live = false
+
+    public init(catalogue: BoardCatalogue) { self.catalogue = catalogue }
+
+    /// Names of what can be built: the folders of Firmware/Apps and Tests/OnTarget.
+    public var products: [String] { applications + suites }
+    public var applications: [String] { folders("Firmware/Apps") }
+    /// On-target test images.
+    public var suites: [String] { folders("Tests/OnTarget") }
+
+    /// Where the images of a board are built.
+    public func scratchFolder(_ board: Board) -> URL { catalogue.root.appendingPathComponent(".build-\(board.name)") }
+
+    /// Builds `product` for `board`, stamps its header and returns the image.
+    /// - Throws: `FirmwareError` with the compiler's first error, or naming the tool or the product that is missing.
+    public func build(board: Board, product: String) throws -> ELFImage {
+        try build(board: board, products: [product])[0]
+    }
+
+    /// Builds several products for one board.
+    public func build(board: Board, products wanted: [String]) throws -> [ELFImage] {
+        for product in wanted where !products.contains(product) {
+            throw FirmwareError("nothing called \"\(product)\" to build. There are: \(products.joined(separator: ", ")).")
+        }
+        let arguments = try commonArguments(board)
+        return try wanted.map { product in
+            let result = try Tool.swift.run(
+                arguments + ["--product", product], in: catalogue.root, environment: environment(board), live: live)
+            guard result.status == 0 else { throw failure(result, board, product) }
+            let linked = scratchFolder(board).appendingPathComponent("\(board.triple)/release/\(product)")
+            return try stamp(linked, board: board, product: product)
+        }
+    }
+
+    /// The command line, without the product.
+    func commonArguments(_ board: Board) throws -> [String] {
+        let library = try Tool.armGCC.run(["-mcpu=\(board.core)", "-mthumb", "-mfloat-abi=soft", "-print-libgcc-file-name"])
+        guard library.status == 0 else {
+            throw FirmwareError("arm-none-eabi-gcc knows no run-time library for \(board.core): \(library.errors)")
+        }
+        let jobs = self.jobs.map { ["--jobs", String($0)] } ?? []
+        return [
+            "build", "--manifest-cache", "none", "--configuration", "release", "--build-system", "native",
+            "--triple", board.triple, "--toolset", "Firmware/toolset.json", "--toolset", "Boards/\(board.name)/toolset.json",
+            "--scratch-path", scratchFolder(board).path,
+            "-Xlinker", library.output.trimmingCharacters(in: .whitespacesAndNewlines),
+        ] + jobs
+    }
+
+    private func environment(_ board: Board) -> [String: String] {
+        ["LIGHTNODE_BOARD": board.name, "LIGHTNODE_MCU": board.mcu]
+    }
+
+    private func failure(_ result: Tool.Result, _ board: Board, _ product: String) -> FirmwareError {
+        let lines = (result.output + result.errors).split(separator: "\n").map(String.init)
+        let errors = lines.filter { $0.contains(": error:") || $0.hasPrefix("error:") }
+        var said: [String] = []
+        for line in errors.isEmpty ? lines.suffix(5) : errors.prefix(5) where !said.contains(line) { said.append(line) }
+        return FirmwareError("\(product) does not build for \(board.name):\n  " + said.joined(separator: "\n  "))
+    }
+
+    /// Copies the linked file to build/<board>/<product>.elf and fills its header, so that `swift build`'s own output stays as linked.
+    private func stamp(_ linked: URL, board: Board, product: String) throws -> ELFImage {
+        let folder = catalogue.root.appendingPathComponent("build/\(board.name)")
+        let target = folder.appendingPathComponent("\(product).elf")
+        var image = try ELFImage(contentsOf: linked)
+        try image.stampHeader(board: board, buildIdentifier: buildIdentifier())
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try image.bytes.write(to: target, options: .atomic)
+        } catch {
+            throw FirmwareError("the image cannot be written to \(target.path): \(error.localizedDescription)")
+        }
+        return try ELFImage(contentsOf: target)
+    }
+
+    /// The first 32 bits of the commit's hash, 0 outside of git.
+    private func buildIdentifier() -> UInt32 {
+        let result = try? Tool.git.run(["rev-parse", "--short=8", "HEAD"], in: catalogue.root)
+        guard let result, result.status == 0 else { return 0 }
+        return UInt32(result.output.prefix(8), radix: 16) ?? 0
+    }
+
+    private func folders(_ path: String) -> [String] {
+        let root = catalogue.root.appendingPathComponent(path)
+        let entries =
+            (try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: [.isDirectoryKey])) ?? []
+        return entries.filter { (try? $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) == true }
+            .map(\.lastPathComponent).sorted()
+    }
+}

@@ -1,0 +1,124 @@
+// The header of a firmware image: its format, reading it, checking it and stamping it after linking.
+import CSodium
+import Foundation
+
+/// What an image says about itself, 64 bytes at offset 0x200 of the flash. All numbers are little-endian.
+///
+/// | Offset | Size | Field |
+/// |---|---|---|
+/// | 0 | 4 | magic, "LNIM" |
+/// | 4 | 1 | format, 1 |
+/// | 5 | 3 | firmware version: major, minor, patch |
+/// | 8 | 4 | size: bytes from the start of the flash to the end of the image |
+/// | 12 | 4 | build: first 32 bits of the commit's hash, 0 when unknown |
+/// | 16 | 16 | name of the board, ASCII, padded with NUL; it implies the MCU |
+/// | 32 | 32 | hash: the first 32 bytes of SHA-512 (FIPS 180-4) over those `size` bytes, this field taken as zeros |
+///
+/// The hash finds damage and mix-ups; it proves no origin: a signature over it does that.
+public struct ImageHeader: Equatable, Sendable {
+    public static let offset = 0x200
+    public static let length = 64
+    static let magic = Array("LNIM".utf8)
+
+    public var version: [UInt8]
+    public var size: Int
+    public var build: UInt32
+    public var board: String
+    public var hash: Data
+
+    /// "0.1.0+1a2b3c4d"
+    public var versionText: String {
+        version.map(String.init).joined(separator: ".") + (build == 0 ? "" : "+" + String(format: "%08x", build))
+    }
+
+    /// Reads the header of a flat image or of a whole flash.
+    /// - Throws: `FirmwareError` when there is none.
+    public init(flash: Data) throws {
+        let bytes = [UInt8](flash.dropFirst(Self.offset).prefix(Self.length))
+        guard bytes.count == Self.length, bytes.starts(with: Self.magic) else {
+            throw FirmwareError("no image header at offset 0x200: this is no light node image, or an erased flash.")
+        }
+        guard bytes[4] == 1 else {
+            throw FirmwareError("the image header has format \(bytes[4]), this tool knows format 1. Use a newer tool.")
+        }
+        func word(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) } }
+        version = Array(bytes[5..<8])
+        size = Int(word(8))
+        build = word(12)
+        board = String(decoding: bytes[16..<32].prefix { $0 != 0 }, as: UTF8.self)
+        hash = Data(bytes[32..<64])
+    }
+
+    /// The 64 bytes.
+    public var bytes: Data {
+        func word(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(8 * $0)) } }
+        let name = Array(board.utf8.prefix(16))
+        return Data(Self.magic + [1] + version + word(UInt32(size)) + word(build) + name)
+            + Data(repeating: 0, count: 16 - name.count) + hash
+    }
+
+    /// The hash that belongs to an image.
+    static func hash(of image: Data) -> Data {
+        var zeroed = image
+        let field = zeroed.startIndex + offset + 32
+        zeroed.replaceSubrange(field..<field + 32, with: Data(repeating: 0, count: 32))
+        var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha512_BYTES))
+        _ = zeroed.withUnsafeBytes { crypto_hash_sha512(&digest, $0.bindMemory(to: UInt8.self).baseAddress, UInt64($0.count)) }
+        return Data(digest.prefix(32))
+    }
+
+    /// Checks that a flat image is whole and made for `board`, and stays out of its store.
+    /// - Throws: `FirmwareError` saying which of these it is not.
+    @discardableResult
+    public static func check(flash: Data, for board: Board) throws -> ImageHeader {
+        let header = try ImageHeader(flash: flash)
+        guard header.board == board.name else {
+            throw FirmwareError(
+                "this image is made for board \"\(header.board)\", not for \"\(board.name)\". "
+                    + "Build it for this one: lightnode build --board \(board.name).")
+        }
+        guard header.size >= offset + length, header.size <= flash.count else {
+            throw FirmwareError(
+                "the image says \(header.size) bytes, \(flash.count) are there: it is not stamped or cut short. Build it again.")
+        }
+        guard hash(of: flash.prefix(header.size)) == header.hash else {
+            throw FirmwareError("the image's bytes do not match the hash in its header: it is damaged. Build it again.")
+        }
+        if let store = board.store?.range,
+            store.overlaps(board.flash.address.value..<board.flash.address.value + UInt64(header.size))
+        {
+            throw FirmwareError(
+                "the image of \(header.size) bytes reaches into the store at \(board.store!.address), where keys and records are kept. "
+                    + "Make it smaller.")
+        }
+        return header
+    }
+}
+
+extension ELFImage {
+    /// The image as a programmer writes it to `board`'s flash, checked by its header.
+    public func checkedFlash(for board: Board) throws -> Data {
+        let flat = try flat(in: board.flash.range)
+        try ImageHeader.check(flash: flat, for: board)
+        return flat
+    }
+
+    /// Fills size, build and hash of the header, and the board's name.
+    /// - Throws: `FirmwareError` when the image was linked without a header.
+    mutating func stampHeader(board: Board, buildIdentifier: UInt32) throws {
+        let address = board.flash.address.value + UInt64(ImageHeader.offset)
+        guard let at = fileOffset(of: address) else {
+            throw FirmwareError(
+                "\(url.lastPathComponent) is linked without an image header at \(Word(address)). Let it depend on Startup.")
+        }
+        var flat = try flat(in: board.flash.range)
+        var header = try ImageHeader(flash: flat)
+        header.board = board.name
+        header.size = flat.count
+        header.build = buildIdentifier
+        header.hash = Data(repeating: 0, count: 32)
+        flat.replaceSubrange(ImageHeader.offset..<ImageHeader.offset + ImageHeader.length, with: header.bytes)
+        header.hash = ImageHeader.hash(of: flat)
+        patch(header.bytes, fileOffset: at)
+    }
+}

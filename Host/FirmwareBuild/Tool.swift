@@ -1,0 +1,80 @@
+// Runs a program that the build needs and names the package when it is missing.
+import Foundation
+
+/// A program of another package, such as the compiler.
+public struct Tool: Sendable {
+    /// Name in PATH.
+    public var name: String
+    /// Debian's package that has it; nil when it is none of Debian's.
+    public var package: String?
+
+    public init(_ name: String, package: String?) {
+        self.name = name
+        self.package = package
+    }
+
+    public static let armGCC = Tool("arm-none-eabi-gcc", package: "gcc-arm-none-eabi")
+    public static let swift = Tool("swift", package: nil)
+    public static let git = Tool("git", package: "git")
+
+    public struct Result: Sendable {
+        public var status: Int32
+        public var output: String
+        public var errors: String
+    }
+
+    /// Full path of the program.
+    /// - Throws: `FirmwareError` naming the package to install.
+    public func path() throws -> String {
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(name)") {
+            return "\(folder)/\(name)"
+        }
+        let advice = package.map { "Install it: apt-get install \($0)" } ?? "Install Swift 6.3 from swift.org and put it in PATH"
+        throw FirmwareError("the program \(name) is not in PATH. \(advice).")
+    }
+
+    /// Runs it to its end.
+    /// - Parameters:
+    ///   - live: lines go to our own error output while it runs, too.
+    /// - Throws: `FirmwareError` when it is missing or cannot be started.
+    public func run(
+        _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:], live: Bool = false
+    ) throws -> Result {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try path())
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        if let folder { process.currentDirectoryURL = folder }
+        process.standardInput = FileHandle.nullDevice
+        let output = Pipe(), errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        do { try process.run() } catch { throw FirmwareError("\(name) cannot be started: \(error.localizedDescription).") }
+        let collected = Collected()
+        let drain = Thread {
+            while case let data = errors.fileHandleForReading.availableData, !data.isEmpty {
+                if live { FileHandle.standardError.write(data) }
+                collected.data.append(data)
+            }
+            collected.done.signal()
+        }
+        drain.start()
+        var text = Data()
+        while case let data = output.fileHandleForReading.availableData, !data.isEmpty {
+            if live { FileHandle.standardError.write(data) }
+            text.append(data)
+        }
+        collected.done.wait()
+        process.waitUntilExit()
+        return Result(
+            status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
+            errors: String(decoding: collected.data, as: UTF8.self))
+    }
+
+    /// Written by the draining thread alone until `done`.
+    private final class Collected: @unchecked Sendable {
+        var data = Data()
+        let done = DispatchSemaphore(value: 0)
+    }
+}

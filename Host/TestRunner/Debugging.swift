@@ -1,0 +1,25 @@
+// One test under a debugger.
+import Emulation
+import FirmwareBuild
+import Foundation
+
+extension Runner {
+    /// Starts a test with QEMU's gdb server, the processor halted at reset, says how to attach, and waits for its end.
+    public func debug(_ test: FirmwareTest, in plan: TestPlan, say: (String) -> Void) throws {
+        guard let item = plan.items.first(where: { $0.test == test }) else { return }
+        let folder = plan.scratch.url
+        let run = TestRun(
+            test: test, prepared: item.prepared, seed: options.seed, hostLimit: .infinity, scratch: folder, sources: item.sources)
+        // A socket in the private folder: no port that another program may have.
+        let socket = folder.appendingPathComponent("gdb").path
+        let arguments = run.arguments(output: folder.appendingPathComponent("out"), serial: folder.appendingPathComponent("uart"))
+        let server = ["-S", "-chardev", "socket,id=gdb,path=\(socket),server=on,wait=off", "-gdb", "chardev:gdb"]
+        say(
+            """
+            \(test.path) [\(test.board)] waits at reset. In another terminal:
+              gdb-multiarch \(item.prepared.image.url.path) -ex 'target remote \(socket)' -ex 'break *0x\(String(test.address, radix: 16))' -ex continue
+            Ctrl-C ends it.
+            """)
+        _ = try EmulatorRun(arguments: arguments + server, log: folder.appendingPathComponent("gdb.log").path, timeout: 86400)()
+    }
+}

@@ -1,0 +1,219 @@
+// Builds suites, lists their tests, runs them on all boards, several QEMUs at once.
+import Emulation
+import FirmwareBuild
+import Foundation
+
+/// A run of on-target tests.
+public struct Runner: Sendable {
+    public struct Options: Sendable {
+        /// Tests whose "Suite/name" contains one of these; all when empty. A suite's whole name also selects a hidden suite.
+        public var filters: [String] = []
+        /// Boards; all that a suite names when empty.
+        public var boards: [String] = []
+        /// QEMUs at once.
+        public var jobs = ProcessInfo.processInfo.activeProcessorCount
+        /// Only those that failed in the last run.
+        public var onlyFailed = false
+        public var repetitions = 1
+        /// Multiplies the host time after which a test is killed.
+        public var timeoutFactor = 1.0
+        public var seed: UInt32 = 1
+        /// Ends after the first failure.
+        public var stopsAtFailure = false
+        /// Records which code was executed.
+        public var coverage = false
+        /// Power cuts or a trace of the pins.
+        public var control: RunControl?
+
+        public init() {}
+    }
+
+    /// Host seconds after which a test that neither ends nor times out is killed.
+    static let hostLimit = 30.0
+
+    public let builder: FirmwareBuilder
+    public var options: Options
+    /// Called after each test, from any thread but one at a time: results so far, all, the newest.
+    public var progress: @Sendable (_ done: Int, _ total: Int, _ result: TestResult) -> Void = { _, _, _ in }
+
+    public init(builder: FirmwareBuilder, options: Options) {
+        self.builder = builder
+        self.options = options
+    }
+
+    /// Builds and lists what the options select.
+    public func plan() throws -> TestPlan {
+        let suites = try TestSuite.all(builder)
+        let catalogue = builder.catalogue
+        for board in options.boards { _ = try catalogue.board(board) }
+        let qemu = try QEMU.installed()
+        var plan = TestPlan(scratch: try scratchFolder())
+        for board in try catalogue.boards() where options.boards.isEmpty || options.boards.contains(board.name) {
+            let wanted = suites.filter { selects($0) && ($0.boards?.contains(board.name) ?? (board.emulator != nil)) }
+            guard !wanted.isEmpty else { continue }
+            if let obstacle = qemu.obstacle(to: board) {
+                plan.notices.append("skipped \(wanted.map(\.name).joined(separator: ", ")) on \(board.name): \(obstacle)")
+                continue
+            }
+            let built = try builder.build(board: board, products: wanted.map(\.name))
+            for (suite, image) in zip(wanted, built) {
+                let prepared = try PreparedImage(image: image, board: board, root: catalogue.root, scratch: plan.scratch.url)
+                for test in try suite.tests(in: image, board: board) where selects(test) {
+                    plan.items.append(TestPlan.Item(test: test, prepared: prepared, sources: suite.folder))
+                }
+            }
+        }
+        if options.onlyFailed {
+            let failed = Set(lastFailures())
+            plan.items.removeAll { !failed.contains($0.test.path + $0.test.board) }
+        }
+        if plan.items.isEmpty, plan.notices.isEmpty {
+            let names = suites.filter { !$0.isHidden }.map(\.name).joined(separator: ", ")
+            throw FirmwareError(
+                options.onlyFailed
+                    ? "no test failed in the last run. Run all: lightnode test"
+                    : suites.isEmpty || names.isEmpty
+                        ? "there are no test suites. Write one in Tests/OnTarget/<Suite>/; docs/testing.md shows how."
+                        : "no test fits \(options.filters.joined(separator: ", ")). There are the suites \(names); list tests with --list."
+            )
+        }
+        return plan
+    }
+
+    /// Runs a plan.
+    public func run(_ plan: TestPlan) throws -> TestReport {
+        let began = Date()
+        let work = Work(Array(repeating: plan.items, count: max(1, options.repetitions)).flatMap { $0 })
+        let done = DispatchGroup()
+        for job in 0..<max(1, min(options.jobs, work.count)) {
+            let folder = plan.scratch.url.appendingPathComponent("job-\(job)")
+            do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+                throw FirmwareError("the scratch folder \(folder.path) cannot be made: \(error.localizedDescription)")
+            }
+            done.enter()
+            let thread = Thread { [self] in
+                while let (index, item) = work.next() {
+                    let run = TestRun(
+                        test: item.test, prepared: item.prepared, seed: options.seed,
+                        hostLimit: Self.hostLimit * options.timeoutFactor, scratch: folder, sources: item.sources,
+                        coverage: options.coverage, control: options.control)
+                    work.finish(index, run(), stop: options.stopsAtFailure, progress)
+                }
+                done.leave()
+            }
+            thread.start()
+        }
+        done.wait()
+        let report = TestReport(
+            results: work.results, notices: plan.notices, seed: options.seed, seconds: Date().timeIntervalSince(began))
+        saveLast(report)
+        return report
+    }
+
+    /// Source lines that the tests of a plan executed; `Options.coverage` must have been set.
+    public func coverage(_ plan: TestPlan) throws -> Coverage {
+        var coverage = Coverage()
+        var seen: Set<ObjectIdentifier> = []
+        for item in plan.items where seen.insert(ObjectIdentifier(item.prepared)).inserted {
+            try coverage.add(item.prepared.image, executed: item.prepared.executed, root: builder.catalogue.root)
+        }
+        return coverage
+    }
+
+    private func selects(_ suite: TestSuite) -> Bool {
+        if options.filters.isEmpty { return !suite.isHidden }
+        return options.filters.contains { filter in
+            let first = filter.split(separator: "/").first.map(String.init) ?? filter
+            return first == suite.name || (!suite.isHidden && !filter.contains("/"))
+        }
+    }
+
+    private func selects(_ test: FirmwareTest) -> Bool {
+        options.filters.isEmpty || options.filters.contains { test.path.contains($0) }
+    }
+
+    private var lastFile: URL { builder.catalogue.root.appendingPathComponent("build/last-test.json") }
+
+    private func lastFailures() -> [String] {
+        guard let data = try? Data(contentsOf: lastFile), let report = try? JSONDecoder().decode(TestReport.self, from: data)
+        else { return [] }
+        return report.results.filter { $0.outcome.isFailure }.map { $0.test.path + $0.test.board }
+    }
+
+    private func saveLast(_ report: TestReport) {
+        try? FileManager.default.createDirectory(at: lastFile.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try? JSONEncoder().encode(report).write(to: lastFile, options: .atomic)
+    }
+
+    private func scratchFolder() throws -> ScratchFolder { try ScratchFolder() }
+}
+
+/// What a run will do.
+public struct TestPlan: Sendable {
+    struct Item: Sendable {
+        var test: FirmwareTest
+        var prepared: PreparedImage
+        var sources: URL
+    }
+
+    var items: [Item] = []
+    /// Boards that are left out, and why.
+    public internal(set) var notices: [String] = []
+    let scratch: ScratchFolder
+
+    init(scratch: ScratchFolder) { self.scratch = scratch }
+
+    public var tests: [FirmwareTest] { items.map(\.test) }
+    public var count: Int { items.count }
+}
+
+/// A private folder that is gone with the run.
+final class ScratchFolder: Sendable {
+    let url: URL
+
+    init() throws {
+        let base = FileManager.default.temporaryDirectory
+        url = base.appendingPathComponent("lightnode-test-\(getpid())-\(UInt32.random(in: 0 ... .max))")
+        do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch {
+            throw FirmwareError(
+                "no scratch folder can be made in \(base.path): \(error.localizedDescription) Set TMPDIR to another place.")
+        }
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+}
+
+/// The queue of a run and its results, in the queue's order.
+private final class Work: @unchecked Sendable {
+    private let lock = NSLock()
+    private let items: [TestPlan.Item]
+    private var given = 0
+    private var ended: [TestResult?]
+    private var finished = 0
+    private var isStopped = false
+
+    init(_ items: [TestPlan.Item]) {
+        self.items = items
+        ended = Array(repeating: nil, count: items.count)
+    }
+
+    var count: Int { items.count }
+    var results: [TestResult] { lock.withLock { ended.compactMap { $0 } } }
+
+    func next() -> (Int, TestPlan.Item)? {
+        lock.withLock {
+            guard given < items.count, !isStopped else { return nil }
+            given += 1
+            return (given - 1, items[given - 1])
+        }
+    }
+
+    func finish(_ index: Int, _ result: TestResult, stop: Bool, _ progress: (Int, Int, TestResult) -> Void) {
+        lock.withLock {
+            ended[index] = result
+            finished += 1
+            if stop, result.outcome.isFailure { isStopped = true }
+            progress(finished, items.count, result)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// How a test ended, with all that a report needs.
+import Emulation
+import Foundation
+
+/// The result of one run of one test.
+public struct TestResult: Sendable, Codable {
+    public enum Outcome: String, Sendable, Codable {
+        case passed
+        case failed
+        /// A fault of the processor.
+        case crashed
+        case stackOverflow = "stack overflow"
+        /// Its virtual time was over.
+        case timedOut = "timed out"
+        /// It had to be killed: it ran with interrupts off, or slept for ever.
+        case hung
+        /// It left before its end: an exit or a reset of its own.
+        case endedEarly = "ended early"
+        case overLimit = "over its limit"
+        case skipped
+        /// QEMU itself failed.
+        case emulatorFailed = "emulator failed"
+
+        public var isFailure: Bool { self != .passed && self != .skipped }
+    }
+
+    public struct Failure: Sendable, Codable {
+        /// Path from the root of the source tree.
+        public var file: String?
+        public var line: Int?
+        /// Source of the expectation.
+        public var expression: String?
+        public var left: String?
+        public var right: String?
+        public var reason: String?
+    }
+
+    public var test: FirmwareTest
+    public var outcome: Outcome
+    public var failure: Failure?
+    /// Why, in a sentence, when it is no failed expectation.
+    public var detail: String?
+    /// Lines that the test logged or printed.
+    public var log: [String] = []
+    /// Registers of a fault, one line each.
+    public var registers: [String] = []
+    /// "function at file:line", innermost first.
+    public var backtrace: [String] = []
+    /// Executed instructions.
+    public var instructions: Int?
+    /// Bytes of stack used at most.
+    public var stack: Int?
+    /// Changes of output pins, when they were traced.
+    public var pins: PinTrace?
+    /// Instructions at which the power was cut, start by start.
+    public var cuts: [UInt64] = []
+    /// Host seconds, QEMU's start included.
+    public var seconds: Double
+    /// What repeats it: seed of the run.
+    public var seed: UInt32
+}
+
+/// All results of a run.
+public struct TestReport: Sendable, Codable, CustomStringConvertible {
+    public var results: [TestResult]
+    /// Boards or suites that were not run at all, and why.
+    public var notices: [String]
+    public var seed: UInt32
+    public var seconds: Double
+
+    public var passed: Int { results.filter { $0.outcome == .passed }.count }
+    public var failed: Int { results.filter { $0.outcome.isFailure }.count }
+    public var skipped: Int { results.filter { $0.outcome == .skipped }.count }
+    public var isGood: Bool { failed == 0 && passed + skipped > 0 }
+
+    /// "12 passed, 1 failed, 2 skipped"
+    public var summary: String { "\(passed) passed, \(failed) failed, \(skipped) skipped" }
+
+    public var description: String {
+        var lines: [String] = []
+        for result in results where result.outcome.isFailure { lines.append(result.inline) }
+        lines += notices.map { "note: \($0)" }
+        let slow = results.filter { $0.seconds > 1 }.sorted { $0.seconds > $1.seconds }.prefix(3)
+        if !slow.isEmpty {
+            lines.append(
+                "slowest: "
+                    + slow.map { String(format: "%@ [%@] %.1f s", $0.test.path, $0.test.board, $0.seconds) }.joined(
+                        separator: ", "))
+        }
+        lines.append(String(format: "%.1f s, seed %u", seconds, seed))
+        lines.append(summary)
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension TestResult {
+    /// The failure with its log, as it is shown to a person.
+    public var inline: String {
+        var lines = ["✘ \(test.path) [\(test.board)]: \(outcome.rawValue)" + (detail.map { ": \($0)" } ?? "")]
+        if let failure {
+            if let file = failure.file, let line = failure.line { lines.append("    \(file):\(line)") }
+            if let expression = failure.expression { lines.append("    \(expression)") }
+            if let left = failure.left, let right = failure.right { lines.append("    left: \(left), right: \(right)") }
+            if let reason = failure.reason { lines.append("    \(reason)") }
+        }
+        if !cuts.isEmpty {
+            lines.append(
+                "    power cut after instruction \(cuts.suffix(3).map(String.init).joined(separator: ", ")) of \(cuts.count) starts"
+            )
+        }
+        lines += registers.map { "    \($0)" } + backtrace.map { "    in \($0)" } + log.suffix(40).map { "    | \($0)" }
+        return lines.joined(separator: "\n")
+    }
+}

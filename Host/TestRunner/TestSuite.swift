@@ -1,0 +1,101 @@
+// A suite of on-target tests: its sources, its image, and the tests in it, listed from the image's symbols without running it.
+import FirmwareBuild
+import Foundation
+import Reporting
+
+/// One test in one image.
+public struct FirmwareTest: Sendable, Hashable, Codable {
+    public var suite: String
+    public var board: String
+    /// The function's name: a sentence.
+    public var name: String
+    /// Where it is in flash.
+    public var address: UInt32
+
+    /// "Storage/a record survives a reset"
+    public var path: String { "\(suite)/\(name)" }
+}
+
+/// What a suite's folder says of it; `suite.json`, optional.
+struct SuiteFacts: Codable {
+    /// Boards to run on; all that QEMU models when absent.
+    var boards: [String]?
+    /// Runs only when named.
+    var hidden: Bool?
+}
+
+/// A folder of Tests/OnTarget.
+public struct TestSuite: Sendable {
+    public let name: String
+    public let folder: URL
+    public let boards: [String]?
+    public let isHidden: Bool
+
+    /// All suites of a source tree, sorted.
+    public static func all(_ builder: FirmwareBuilder) throws -> [TestSuite] {
+        try builder.suites.map { name in
+            let folder = builder.catalogue.root.appendingPathComponent("Tests/OnTarget/\(name)")
+            var facts = SuiteFacts()
+            if let data = try? Data(contentsOf: folder.appendingPathComponent("suite.json")) {
+                do { facts = try JSONDecoder().decode(SuiteFacts.self, from: data) } catch {
+                    throw FirmwareError(
+                        "Tests/OnTarget/\(name)/suite.json cannot be read. Correct it: {\"boards\": [\"microbit\"]}.")
+                }
+            }
+            return TestSuite(name: name, folder: folder, boards: facts.boards, isHidden: facts.hidden ?? false)
+        }
+    }
+
+    /// The tests in `image`, in the order of their names.
+    /// - Throws: `FirmwareError` when a function of the sources that is named like a test is not in the image.
+    public func tests(in image: ELFImage, board: Board) throws -> [FirmwareTest] {
+        let listed = image.symbols.compactMap { symbol -> FirmwareTest? in
+            guard symbol.isFunction, symbol.name.hasPrefix("$e"), let name = Self.testName(demangle(symbol.name), module: name)
+            else {
+                return nil
+            }
+            return FirmwareTest(suite: self.name, board: board.name, name: name, address: UInt32(symbol.value & ~1))
+        }
+        let names = Set(listed.map(\.name))
+        if let lost = try sourceNames().first(where: { !names.contains($0) }) {
+            throw FirmwareError(
+                "the test `\(lost)` of suite \(name) is not in the image for \(board.name). "
+                    + "Write `@used static func` before its name, inside the suite.")
+        }
+        return listed.sorted { $0.name < $1.name }
+    }
+
+    /// "static Storage.Storage.`a record survives a reset`() -> ()" is a test of the module Storage.
+    static func testName(_ text: String, module: String) -> String? {
+        guard let match = text.wholeMatch(of: /static (?:\(extension in \w+\):)?(\w+)\.\w+\.`([^`]+)`\(\) -> \(\)/),
+            match.1 == module
+        else { return nil }
+        return match.2.contains(" ") ? String(match.2) : nil
+    }
+
+    /// Names of the functions in the sources that are sentences.
+    private func sourceNames() throws -> [String] {
+        try sources().flatMap { file in
+            try String(contentsOf: file, encoding: .utf8).matches(of: /static func `([^`]+ [^`]+)`\(\)/).map { String($0.1) }
+        }
+    }
+
+    func sources() throws -> [URL] {
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        return files.filter { $0.pathExtension == "swift" }
+    }
+}
+
+@_silgen_name("swift_demangle")
+private func swiftDemangle(
+    _ name: UnsafePointer<CChar>?, _ length: Int, _ buffer: UnsafeMutablePointer<CChar>?, _ size: UnsafeMutablePointer<Int>?,
+    _ flags: UInt32
+) -> UnsafeMutablePointer<CChar>?
+
+/// A symbol as it is written in Swift, or as it is.
+func demangle(_ symbol: String) -> String {
+    guard symbol.hasPrefix("$"), let text = swiftDemangle(symbol, symbol.utf8.count, nil, nil, 0) else { return symbol }
+    defer { free(text) }
+    // The space of a raw identifier is mangled, and comes back, as a no-break space.
+    return String(cString: text).replacingOccurrences(of: "\u{A0}", with: " ")
+}

@@ -1,0 +1,116 @@
+// A byte pipe over a file descriptor: a thread waits for input, sending never blocks for longer than its limit.
+import Foundation
+import Reporting
+import Synchronization
+
+/// A `BytePipe` over a descriptor that can be polled: socket, serial line, pseudo-terminal.
+public final class DescriptorPipe: BytePipe {
+    public let incoming: AsyncThrowingStream<[UInt8], any Error>
+    /// What the descriptor leads to, for messages.
+    public let name: String
+    private let descriptor: Int32
+    private let wake: (read: Int32, write: Int32)
+    private let closed = Mutex(false)
+    private let sendLimit: Duration
+
+    /// Takes over `descriptor`, which becomes non-blocking and is closed with the pipe.
+    /// - Parameter sendLimit: how long the other side may take no bytes before a send is given up.
+    public init(descriptor: Int32, name: String, sendLimit: Duration = .seconds(5)) throws {
+        var ends: [Int32] = [0, 0]
+        guard fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0, pipe(&ends) == 0 else {
+            let reason = String(cString: strerror(errno))
+            Foundation.close(descriptor)
+            throw Failure(.environment, "\(name) could not be prepared: \(reason)", advice: "Close other programs and try again")
+        }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        self.descriptor = descriptor
+        self.name = name
+        self.sendLimit = sendLimit
+        self.wake = (ends[0], ends[1])
+        let (stream, continuation) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
+        self.incoming = stream
+        let wakeRead = ends[0]
+        let thread = Thread { Self.readLoop(descriptor, wake: wakeRead, name: name, into: continuation) }
+        thread.name = "lightnode-read"
+        thread.start()
+    }
+
+    /// Runs on its own thread, which owns both descriptors it is given and closes them at the end.
+    private static func readLoop(
+        _ descriptor: Int32, wake: Int32, name: String, into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
+    ) {
+        defer {
+            Foundation.close(descriptor)
+            Foundation.close(wake)
+        }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            var waiting = [
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
+            ]
+            if poll(&waiting, 2, -1) < 0 {
+                if errno == EINTR { continue }
+                break
+            }
+            if waiting[1].revents != 0 { break }
+            let count = read(descriptor, &buffer, buffer.count)
+            if count > 0 {
+                continuation.yield(Array(buffer[..<count]))
+            } else if count == 0 {
+                break
+            } else if errno != EINTR && errno != EAGAIN {
+                // EIO is how a terminal says that its other side is gone (an unplugged adapter, a closed pseudo-terminal).
+                let reason = String(cString: strerror(errno))
+                continuation.finish(
+                    throwing: Failure(
+                        .unreachable, "the line to \(name) broke: \(reason)", advice: "Check the cable, then try again"))
+                return
+            }
+        }
+        continuation.finish()
+    }
+
+    public func send(_ bytes: [UInt8]) async throws {
+        let deadline = ContinuousClock.now + sendLimit
+        var sent = 0
+        while sent < bytes.count {
+            // The lock keeps the descriptor open (and its number ours) while it is written to.
+            let (count, code) = closed.withLock { closed -> (Int, Int32) in
+                if closed { return (-1, EPIPE) }
+                let count = bytes.withUnsafeBytes { Self.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
+                return (count, errno)
+            }
+            if count > 0 {
+                sent += count
+            } else if code == EAGAIN || code == EINTR {
+                guard ContinuousClock.now < deadline else {
+                    throw Failure(
+                        .unreachable, "\(name) takes no more bytes",
+                        advice: "Check that the device runs, and that no other program uses the line")
+                }
+                try await Task.sleep(for: .milliseconds(2))
+            } else {
+                throw Failure(
+                    .unreachable, "the line to \(name) broke: \(String(cString: strerror(code)))",
+                    advice: "Check that the device is running and plugged in, then try again")
+            }
+        }
+    }
+
+    /// `write`, without the signal that ends the process when the other side of a socket is gone.
+    private static func write(_ descriptor: Int32, _ base: UnsafeRawPointer, _ count: Int) -> Int {
+        let sent = Foundation.send(descriptor, base, count, Int32(MSG_NOSIGNAL))
+        return sent < 0 && errno == ENOTSOCK ? Foundation.write(descriptor, base, count) : sent
+    }
+
+    public func close() {
+        closed.withLock { closed in
+            guard !closed else { return }
+            closed = true
+            // The reading thread closes the descriptor: nobody else may have got its number meanwhile.
+            Foundation.close(wake.write)
+        }
+    }
+
+    deinit { close() }
+}

@@ -1,0 +1,58 @@
+// A byte pipe to a serial line: raw, eight bits, no parity, one stop bit, no flow control.
+import Foundation
+import Reporting
+
+/// Opens serial lines.
+public enum SerialLine {
+    /// Opens `path` at `baud` (default 115 200) for this program alone.
+    public static func open(path: String, baud: Int = 115_200) throws -> DescriptorPipe {
+        let name = "serial:\(path)"
+        // Non-blocking, or open would wait for a modem's carrier.
+        let descriptor = Foundation.open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw refused(path, errno) }
+        var handedOver = false
+        defer { if !handedOver { close(descriptor) } }
+        guard isatty(descriptor) == 1 else {
+            throw Failure(
+                .usage, "\(path) is no serial line", advice: "List them with: ls /dev/serial/by-id /dev/ttyACM* /dev/ttyUSB*")
+        }
+        // Unlike TIOCEXCL this works against root as well, and other serial programs honour it.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw Failure(
+                .unreachable, "\(path) is in use by another program",
+                advice: "Close it (a console or a serial monitor?) and try again")
+        }
+        var settings = termios()
+        guard tcgetattr(descriptor, &settings) == 0 else { throw refused(path, errno) }
+        cfmakeraw(&settings)
+        settings.c_cflag |= tcflag_t(CLOCAL | CREAD)
+        settings.c_cflag &= ~(tcflag_t(CSTOPB | PARENB) | 0x8000_0000)  // CRTSCTS
+        guard let speed = speeds[baud], cfsetspeed(&settings, speed) == 0 else {
+            throw Failure(.usage, "\(baud) baud is not a speed of serial lines", advice: "Use one of \(speeds.keys.sorted())")
+        }
+        guard tcsetattr(descriptor, TCSANOW, &settings) == 0 else { throw refused(path, errno) }
+        tcflush(descriptor, TCIOFLUSH)
+        handedOver = true
+        return try DescriptorPipe(descriptor: descriptor, name: name)
+    }
+
+    private static let speeds: [Int: speed_t] = [
+        9600: speed_t(B9600), 19_200: speed_t(B19200), 38_400: speed_t(B38400), 57_600: speed_t(B57600),
+        115_200: speed_t(B115200), 230_400: speed_t(B230400), 460_800: speed_t(B460800), 921_600: speed_t(B921600),
+        1_000_000: speed_t(B1000000),
+    ]
+
+    private static func refused(_ path: String, _ code: Int32) -> Failure {
+        let reason = String(cString: strerror(code))
+        switch code {
+        case EACCES, EPERM:
+            return Failure(
+                .environment, "\(path) may not be opened: \(reason)",
+                advice: "Join the group that owns it (Debian: sudo adduser $USER dialout) and log in again")
+        case ENOENT, ENXIO, ENODEV:
+            return Failure(
+                .unreachable, "\(path) is not there", advice: "Plug the device in, and list lines with: ls /dev/serial/by-id")
+        default: return Failure(.unreachable, "\(path) could not be opened: \(reason)", advice: "Check the cable, then try again")
+        }
+    }
+}

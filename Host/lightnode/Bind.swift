@@ -1,0 +1,44 @@
+// lightnode bind: become the owner of a device with its label.
+import ArgumentParser
+import ControlNode
+
+struct Bind: AsyncParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        abstract: "Become the owner of a device, with the text of its label.",
+        discussion: """
+            EXAMPLE:
+              lightnode bind 'LN1:NODE1…:CLAIM1…'
+              zbarimg -q --raw label.png | lightnode bind -
+
+            The first time, a controller key is made. From then on the device obeys that key and no other.
+            """)
+
+    @Argument(help: "The label's text; “-” reads it from standard input, where no other user can see it.")
+    var label: String
+
+    @Option(help: "A name to remember the device by.")
+    var name: String?
+
+    @OptionGroup var device: DeviceOptions
+    @OptionGroup var key: KeyOptions
+    @OptionGroup var output: Output
+
+    func run() async throws {
+        let label = try LabelText.read(label)
+        let controller = try key.controllerOrNew(output)
+        try await device.withClient { client in
+            let receipt = try await RemoteNode(client, controller: controller).bind(label: label, name: name)
+            output.show(Result(device: label.address, owner: controller.key.publicKey, receipt: receipt))
+        }
+    }
+
+    struct Result: Encodable, CustomStringConvertible {
+        let device: DeviceAddress
+        let owner: PublicKey
+        let receipt: Receipt
+
+        var description: String {
+            "\(device) now obeys this control node (key \(owner.description.prefix(16))…)\n  receipt \(receipt), signature verified"
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// lightnode send: one signed command, one verified receipt.
+import ArgumentParser
+import ControlNode
+import Foundation
+
+struct Send: AsyncParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        abstract: "Send a command to an owned device and verify its signed receipt.",
+        discussion: """
+            EXAMPLE:
+              lightnode send "$('led').on()"
+              lightnode send --fresh "$('lock').open(5)"
+
+            Without --state the device executes the command exactly once.
+            """)
+
+    @Argument(help: "The call, such as \"$('led').on()\" or \"$('dimmer').set(50)\".")
+    var call: String
+
+    @Flag(help: "Send a desired state: the newest wins, whatever order they arrive in.")
+    var state = false
+
+    @Flag(help: "Fetch a one-time token first, which proves that the command was signed just now.")
+    var fresh = false
+
+    @Option(help: "Seconds from now after which the device refuses the command (it must know the time).")
+    var expires: Double?
+
+    @OptionGroup var device: DeviceOptions
+    @OptionGroup var key: KeyOptions
+    @OptionGroup var output: Output
+
+    func run() async throws {
+        let call = try Call(parsing: call)
+        let controller = try key.controller()
+        try await device.withClient { client in
+            let receipt = try await RemoteNode(client, controller: controller).perform(
+                call, as: state ? .state : .command, fresh: fresh, expires: expires.map { Date(timeIntervalSinceNow: $0) })
+            output.show(ReceiptReport(receipt))
+        }
+    }
+}
+
+/// A receipt as `send` and the console show it.
+struct ReceiptReport: Encodable, CustomStringConvertible {
+    let receipt: Receipt
+
+    init(_ receipt: Receipt) { self.receipt = receipt }
+
+    func encode(to encoder: any Encoder) throws { try receipt.encode(to: encoder) }
+
+    var description: String { "\(receipt)   receipt signed by \(receipt.device), verified" }
+}

@@ -1,0 +1,243 @@
+import Foundation
+import HostedNode
+import Testing
+
+/// The program against the executor itself, over a serial line: a pseudo-terminal whose other end this process holds.
+@Suite("The command line with a device on a serial line", .serialized)
+struct ChainTests {
+    /// A serial line with a node at its end.
+    final class Line {
+        let path: String
+        let hosted: HostedNode
+        private let master: Int32
+        private let slave: Int32
+
+        init(_ hosted: HostedNode) {
+            self.hosted = hosted
+            var (master, slave): (Int32, Int32) = (0, 0)
+            var name = [CChar](repeating: 0, count: 128)
+            precondition(openpty(&master, &slave, &name, nil, nil) == 0)
+            path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            (self.master, self.slave) = (master, slave)
+            let descriptor = master
+            Thread.detachNewThread {
+                var buffer = [UInt8](repeating: 0, count: 1024)
+                while true {
+                    let count = read(descriptor, &buffer, buffer.count)
+                    guard count > 0 else { return }
+                    let bytes = Array(buffer[..<count])
+                    let done = DispatchSemaphore(value: 0)
+                    Task {
+                        try? await hosted.send(bytes)
+                        done.signal()
+                    }
+                    done.wait()
+                }
+            }
+            Task {
+                for try await bytes in hosted.incoming { _ = write(descriptor, bytes, bytes.count) }
+            }
+        }
+
+        deinit {
+            hosted.close()
+            close(slave)
+            close(master)
+        }
+    }
+
+    private let program = CommandLineTests()
+
+    private func json(_ text: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    @Test("Provision, label, bind, send, history, console: each exits as it should and says the same as text and as JSON")
+    func chain() throws {
+        try program.withHome { home throws in
+            let line = Line(HostedNode())
+            let device = ["--device", "serial:\(line.path)"]
+            func run(_ arguments: [String], input: String = "") throws -> CommandLineTests.Result {
+                try program.run(arguments + device, home: home, input: input)
+            }
+            let early = try run(["bind", "-"], input: "nonsense\n")
+            #expect(early.status == 64)
+            let provisioned = try run(["provision", "--json", "--svg", home + "/label.svg"])
+            #expect(provisioned.status == 0, "\(provisioned.error)")
+            let label = try #require(try json(provisioned.output)["label"] as? String)
+            #expect(FileManager.default.fileExists(atPath: home + "/label.svg"))
+            #expect(try run(["provision"]).status == 64)
+
+            let unbound = try run(["status", "--json"])
+            #expect((try json(unbound.output)["status"] as? [String: Any])?["state"] as? String == "unowned")
+            let bound = try run(["bind", "-", "--name", "porch"], input: label + "\n")
+            #expect(bound.status == 0 && bound.output.contains("now obeys this control node"), "\(bound.error)")
+            #expect(try run(["bind", label]).status == 1)
+
+            let sent = try run(["send", "$('led').on()"])
+            #expect(sent.status == 0 && sent.output.contains("$('led').on done"))
+            #expect(line.hosted.isHigh("led"))
+            let sentJSON = try json(try run(["send", "$('led').off()", "--json"]).output)
+            #expect(sentJSON["outcome"] as? String == "done" && sentJSON["subject"] as? [String] == ["led", "off"])
+            #expect(!line.hosted.isHigh("led"))
+            let lamp = try run(["send", "$('lamp').on()"])
+            #expect(lamp.status == 2 && lamp.error.contains("There are $('led'), $('lock'), $('dimmer')"))
+
+            let console = try run(
+                ["console"], input: "# a comment\n$('led').on()\ndevices\n$('dimmer').set(500)\n$('led').off()\n")
+            #expect(
+                console.status == 2 && console.output.contains("$('led').on done") && console.error.contains("between 0 and 100"))
+            #expect(line.hosted.isHigh("led"))
+            let history = try run(["history", "--json"])
+            let entries = try #require(try JSONSerialization.jsonObject(with: Data(history.output.utf8)) as? [[String: Any]])
+            #expect(
+                entries.compactMap { $0["outcome"] as? String } == [
+                    "done", "done", "done", "no-such-device", "done", "out-of-range",
+                ])
+
+            // Another key is refused by the device, not by this program.
+            #expect(try program.run(["keys", "new", "--key", home + "/other.key"], home: home).status == 0)
+            let stranger = try run(["send", "$('led').off()", "--key", home + "/other.key", "--json"])
+            #expect(stranger.status == 1)
+            #expect(try json(stranger.error)["reason"] as? String == "bad-signature")
+            #expect(line.hosted.isHigh("led"))
+        }
+    }
+
+    @Test("The console completes names with Tab, recalls lines with the arrow key, and leaves with Ctrl-D")
+    func console() async throws {
+        let home = FileManager.default.temporaryDirectory.path + "/ln-cli-\(UInt32.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(
+            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(atPath: home) }
+        let line = Line(HostedNode())
+        let device = ["--device", "serial:\(line.path)"]
+        let label = try json(try program.run(["provision", "--json"] + device, home: home).output)["label"] as? String
+        #expect(try program.run(["bind", label ?? ""] + device, home: home).status == 0)
+
+        let terminal = try Terminal(["console"] + device, home: home)
+        #expect(await terminal.reads("> "))
+        terminal.type("$('led').t\t)\r")
+        #expect(await terminal.reads("$('led').toggle done"))
+        #expect(line.hosted.isHigh("led"))
+        #expect(await terminal.reads("> "))
+        terminal.type("\u{1b}[A\r")
+        #expect(await terminal.reads("#2 $('led').toggle done"))
+        #expect(!line.hosted.isHigh("led"))
+        #expect(await terminal.reads("> "))
+        terminal.type("$('led').blink()\r")
+        #expect(await terminal.reads("There are .on(), .off(), .toggle()"))
+        #expect(await terminal.reads("> "))
+        terminal.type("\u{4}")
+        #expect(await terminal.exitStatus() == 0)
+        let attributes = try FileManager.default.attributesOfItem(atPath: home + "/console-history")
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
+
+    @Test("With no space on the disk nothing is half-done: no key, no provisioning; afterwards both succeed")
+    func fullDisk() throws {
+        try program.withHome { home throws in
+            let line = Line(HostedNode())
+            let device = "--device serial:\(line.path)"
+            func withoutSpace(_ command: String) throws -> CommandLineTests.Result {
+                try program.run(
+                    ["-c", "ulimit -f 0; exec '\(CommandLineTests.program.path)' \(command)"], home: home,
+                    program: URL(fileURLWithPath: "/bin/sh"))
+            }
+            let key = try withoutSpace("keys new")
+            #expect(key.status == 4 && key.error.contains("controller.key"), "\(key.error)")
+            let provisioned = try withoutSpace("provision \(device)")
+            #expect(provisioned.status == 4, "\(provisioned.error)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: home).isEmpty)
+            let status = try json(
+                try program.run(["status", "--json"] + device.split(separator: " ").map(String.init), home: home).output)
+            #expect((status["status"] as? [String: Any])?["state"] as? String == "blank")
+            #expect(try program.run(["keys", "new"], home: home).status == 0)
+            #expect(try program.run(["provision"] + device.split(separator: " ").map(String.init), home: home).status == 0)
+        }
+    }
+
+    @Test("A label that could not be printed is not forgotten: the next attempt prints it")
+    func unprintedLabel() throws {
+        try program.withHome { home throws in
+            let line = Line(HostedNode())
+            let lost = try program.run(
+                ["-c", "exec '\(CommandLineTests.program.path)' provision --device serial:\(line.path) > /dev/full"], home: home,
+                program: URL(fileURLWithPath: "/bin/sh"))
+            #expect(lost.status == 4 && lost.error.contains("standard output"))
+            let again = try program.run(["provision", "--json", "--device", "serial:\(line.path)"], home: home)
+            #expect(again.status == 0)
+            let result = try json(again.output)
+            #expect(result["isResumed"] as? Bool == true)
+            let bound = try program.run(
+                ["bind", "-", "--device", "serial:\(line.path)"], home: home, input: "\(result["label"] ?? "")\n")
+            #expect(bound.status == 0, "\(bound.error)")
+        }
+    }
+
+    @Test("A device that answers nothing, and one that is unplugged, exit with 3")
+    func dead() throws {
+        try program.withHome { home throws in
+            let hosted = HostedNode()
+            let line = Line(hosted)
+            hosted.close()
+            let result = try program.run(["status", "--device", "serial:\(line.path)", "--timeout", "1", "--json"], home: home)
+            #expect(result.status == 3)
+            #expect(try json(result.error)["error"] as? String != nil)
+        }
+    }
+}
+
+/// A terminal with a program in it.
+final class Terminal {
+    private let master: Int32
+    private let process = Process()
+    private var output: [UInt8] = []
+
+    init(_ arguments: [String], home: String) throws {
+        var (master, slave): (Int32, Int32) = (0, 0)
+        var size = winsize(ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0)
+        precondition(openpty(&master, &slave, nil, nil, &size) == 0)
+        self.master = master
+        _ = fcntl(master, F_SETFL, O_NONBLOCK)
+        let handle = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
+        process.executableURL = CommandLineTests.program
+        process.arguments = arguments
+        process.environment = ["LIGHTNODE_HOME": home, "TERM": "xterm", "PATH": "/usr/bin:/bin"]
+        process.standardInput = handle
+        process.standardOutput = handle
+        process.standardError = handle
+        try process.run()
+    }
+
+    deinit { close(master) }
+
+    func type(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = write(master, bytes, bytes.count)
+    }
+
+    /// Waits until `text` has been shown; what follows it is kept for the next call. False after ten seconds.
+    func reads(_ text: String) async -> Bool {
+        for _ in 0..<500 {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = read(master, &buffer, buffer.count)
+            if count > 0 { output += buffer[..<count] }
+            if let range = Data(output).range(of: Data(text.utf8)) {
+                output = Array(output[range.upperBound...])
+                return true
+            }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
+    func exitStatus() async -> Int32? {
+        for _ in 0..<500 {
+            if !process.isRunning { return process.terminationStatus }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        process.terminate()
+        return nil
+    }
+}

@@ -1,0 +1,58 @@
+// What these tests share: vectors made by code that is not ours, and folders that go away.
+import ControlNode
+import Foundation
+import Testing
+
+@testable import ControlNode
+
+/// Vectors written by Witness/vectors.py with pycose and cbor2.
+struct Vectors: Decodable {
+    let network: UInt64
+    let identity, claimSeed, ownerSeed, address, label, bind, command, state, chainAfter: String
+    let contradicting, otherIssuer, stranger, nonce, attestation, problem, status, strangeStatus, devices: String
+    let receipts: [String]
+
+    static let shared: Vectors = {
+        let url = Bundle.module.url(forResource: "messages", withExtension: "json", subdirectory: "Vectors")!
+        return try! JSONDecoder().decode(Vectors.self, from: Data(contentsOf: url))
+    }()
+
+    var identityKey: PublicKey { PublicKey([UInt8](hex: identity)!)! }
+    var claim: SigningKey { SigningKey(seed: SecretBytes([UInt8](hex: claimSeed)!))! }
+    var owner: SigningKey { SigningKey(seed: SecretBytes([UInt8](hex: ownerSeed)!))! }
+    var device: DeviceAddress { DeviceAddress(of: identityKey) }
+}
+
+func bytes(_ hex: String) -> [UInt8] { [UInt8](hex: hex)! }
+
+/// A private folder that is removed after `body`.
+func withFolder<R>(_ body: (String) throws -> R) throws -> R {
+    let path = FileManager.default.temporaryDirectory.path + "/lightnode-test-\(randomBytes(6).hex)"
+    try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try body(path)
+}
+
+/// Runs a Python program; nil, with a notice, where Python or the module `needs` is missing.
+func python(_ arguments: [String], needs module: String) throws -> String? {
+    func run(_ arguments: [String]) throws -> (Int32, Data) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["python3"] + arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, data)
+    }
+    guard try run(["-c", "import \(module)"]).0 == 0 else {
+        print("notice: the Python module \(module) is missing, its witness test is skipped (pip install \(module))")
+        return nil
+    }
+    let (status, data) = try run(arguments)
+    #expect(status == 0)
+    return String(decoding: data, as: UTF8.self)
+}

@@ -1,0 +1,64 @@
+// Boards with a name: one supervisor each, reached through the registry.
+import FirmwareBuild
+import Foundation
+import Testing
+
+@testable import Emulation
+
+@Suite struct NamedBoardTests {
+    let scratch: Scratch
+    let boards: EmulatedBoards
+    let microbit: Board
+    let image: URL
+
+    init() throws {
+        scratch = try Scratch()
+        boards = EmulatedBoards(home: scratch.url)
+        microbit = try loadBoard("microbit")
+        image = try TinyImage.write(for: microbit, code: idle, to: scratch.url)
+    }
+
+    func run(_ supervisor: Supervisor) -> Thread {
+        let thread = Thread { try? supervisor.run() }
+        thread.start()
+        return thread
+    }
+
+    @Test("a named board is found by its name, answers requests, and keeps its flash when stopped and started")
+    func lifecycle() throws {
+        let first = try Supervisor(name: "kitchen", board: microbit, image: image, boards: boards)
+        _ = run(first)
+        #expect(boards.running.map(\.name) == ["kitchen"])
+        #expect(try boards.find("kitchen").uart.hasSuffix("/uart"))
+        #expect(try boards.request("kitchen", .readRegister(0x240)) == "0xE7FE")
+        #expect(try boards.request("kitchen", .powerCycle) == "done")
+        #expect(try boards.request("kitchen", .display).hasPrefix("· · · · ·"))
+        #expect(try boards.request("kitchen", .stop) == "stopped")
+    }
+
+    @Test("two boards cannot have one name, and a name stays with its kind of board")
+    func oneName() throws {
+        let first = try Supervisor(name: "kitchen", board: microbit, image: image, boards: boards)
+        #expect { _ = try Supervisor(name: "kitchen", board: microbit, image: image, boards: boards) } throws: {
+            "\($0)".contains("\"kitchen\" runs already. Use it as --device emulated:kitchen")
+        }
+        _ = first
+    }
+
+    @Test("a name that is no name, and one that nobody has, are refused with advice")
+    func names() throws {
+        #expect { _ = try Supervisor(name: "../etc", board: microbit, image: image, boards: boards) } throws: {
+            "\($0)".contains("use 1 to 40 letters")
+        }
+        #expect { _ = try boards.find("attic") } throws: { "\($0)".contains("no emulated board \"attic\". None runs; start one") }
+    }
+
+    @Test("a killed emulator ends its supervisor with an error, the flash as saved")
+    func killed() throws {
+        let supervisor = try Supervisor(name: "cellar", board: microbit, image: image, boards: boards)
+        kill(try #require(supervisor.emulatorProcess), SIGKILL)
+        #expect { try supervisor.run() } throws: { "\($0)".contains("ended by itself") }
+        let flash = try Data(contentsOf: boards.stateFolder("cellar").appendingPathComponent("flash.bin"))
+        #expect(flash.count == 262144)
+    }
+}

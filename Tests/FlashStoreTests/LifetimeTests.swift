@@ -1,0 +1,66 @@
+// How long a part lasts and what a command costs, on a part that wears out at its rating.
+
+import FlashStore
+import Foundation
+import HAL
+import SimulatedNOR
+import Testing
+
+@Suite("Lifetime")
+struct LifetimeTests {
+    /// nRF51822: 16 pages of 1 KB, rated 20,000 erases (nRF51822 Product Specification v3.3, table 43); the executor's layout.
+    @Test("16 KB of an nRF51 last for ten million commands, with the records that go along")
+    func commands() throws {
+        // Unless in a soak the rating is scaled down and the count up: every page is erased as often as every other, which is checked.
+        let scale = ProcessInfo.processInfo.environment["LIGHTNODE_SOAK_SEQUENCES"] == nil ? 100 : 1
+        let flash = SimulatedNOR<4>(pages: microbitPages)
+        flash.ratedErases = 20_000 / scale
+        var store = FlashStore(flash, layout: microbitLayout)
+        try store.mount()
+        for key in 1...3 as ClosedRange<UInt8> { try store.put(key, Array(repeating: key, count: 64), secret: true) }
+        let application = [UInt8](repeating: 1, count: 4)
+        let summary = [UInt8](repeating: 2, count: 44)
+        let outcome = [UInt8](repeating: 3, count: 6)
+        let before = flash.programs
+        var commands: UInt64 = 0
+        var recordWords = 0
+        do {
+            while true {
+                let programs = flash.programs
+                // The time floor, as often as a command an hour raises it at a granularity of a day.
+                if commands % 24 == 0 { try store.raise(4, to: commands + 1) }
+                recordWords += flash.programs - programs
+                if store.needsPage { try store.openPage(summary: summary.span) }
+                let index = try store.begin(sequence: 1 << 50 + commands, signer: 0, application: application.span)
+                try store.complete(index, outcome: outcome.span)
+                commands += 1
+            }
+        } catch { #expect(error == .flash(.eraseFailed)) }
+        let words = Double(flash.programs - before - recordWords) / Double(commands)
+        print("store.lifetime_commands: \(commands * UInt64(scale))")
+        print(
+            "store.writes_per_command: \(words) (sequence number and signer 2, what is begun 1, check 1, outcome 2, page headers)"
+        )
+        print(
+            "store.erases: records \(flash.erases[0...1]), journal \(flash.erases[2...].min() ?? 0)...\(flash.erases[2...].max() ?? 0)"
+        )
+        #expect(commands * UInt64(scale) >= 10_000_000)
+        #expect(words < 6.5)
+        #expect((flash.erases[2...].max() ?? 0) - (flash.erases[2...].min() ?? 0) <= 1)
+        #expect(flash.violations.isEmpty)
+    }
+
+    @Test("a mount of a full store reads little more than its newest page and the headers")
+    func mountReads() throws {
+        let flash = SimulatedNOR<4>(pages: microbitPages)
+        var store = FlashStore(flash, layout: microbitLayout)
+        try store.mount()
+        let blank = flash.reads
+        for key in 0..<10 as Range<UInt8> { try store.put(key, Array(repeating: key, count: 64)) }
+        for number in 0..<3000 as Range<UInt64> { _ = try store.log(number, summary: Array(repeating: 1, count: 44)) }
+        let reads = flash.reads
+        try store.mount()
+        print("store.mount_reads: \(blank) words when blank, \(flash.reads - reads) when full")
+        #expect(flash.reads - reads < 1500)
+    }
+}

@@ -1,0 +1,29 @@
+// Replays what fuzzing has found worth keeping: every file of the corpus, and every file cut short and with one bit changed.
+import Foundation
+import FuzzProperties
+import Testing
+
+private let corpus = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
+    path: "Fuzz/Corpus")
+
+@Test(
+    "Every input of the corpus, each prefix of it and each single bit changed holds the decoder's property",
+    arguments: FuzzProperty.all)
+func replay(property: FuzzProperty) throws {
+    let folder = corpus.appending(path: property.name)
+    let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+    #expect(files.count >= 10, "the corpus of \(property.name) is missing; see Tests/Fuzz/README.md")
+    for file in files {
+        let input = [UInt8](try Data(contentsOf: file))
+        try property.check(input)
+        guard input.count <= 512 else { continue }
+        for index in input.indices {
+            try property.check(Array(input.prefix(index)))
+            for bit in 0..<8 {
+                var changed = input
+                changed[index] ^= 1 << UInt8(bit)
+                try property.check(changed)
+            }
+        }
+    }
+}

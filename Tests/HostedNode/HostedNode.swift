@@ -1,0 +1,132 @@
+// The executor itself in this process: the portable firmware over simulated flash and pins, behind a byte pipe. Nothing here decides
+// what a device accepts; the faults are those of the wire and of the power.
+
+import Devices
+import Foundation
+import LightNode
+import NodeServer
+import SimulatedNOR
+import SimulatedPins
+import Slipmux
+import Transport
+
+/// LED, lock and dimmer on simulated pins.
+public struct HostedDevices: DeviceTable {
+    public var events = EventQueue()
+    var led: LED<SimulatedOutput>
+    var lock: Lock<SimulatedOutput>
+    var dimmer: Dimmer<SimulatedPWM>
+
+    init(_ waveform: Waveform) {
+        led = LED(SimulatedOutput(waveform, "led"))
+        lock = Lock(SimulatedOutput(waveform, "lock"))
+        dimmer = Dimmer(SimulatedPWM(waveform, "dimmer"))
+    }
+
+    public static func declaration(_ index: UInt8) -> Declaration? {
+        switch index {
+        case 0: Declaration("led", LED<SimulatedOutput>.self)
+        case 1: Declaration("lock", Lock<SimulatedOutput>.self)
+        case 2: Declaration("dimmer", Dimmer<SimulatedPWM>.self)
+        default: nil
+        }
+    }
+
+    public mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
+        switch index {
+        case 0: request.reach(&led)
+        case 1: request.reach(&lock)
+        case 2: request.reach(&dimmer)
+        default: break
+        }
+    }
+}
+
+/// A chip with the system's random generator, or with none.
+public struct HostedPlatform: Platform {
+    public var board: StaticString { "hosted" }
+    public var version: Version { Version(0, 1, 0) }
+    public var hardwareSerial: UInt64
+    public var resetReason: UInt8 { 0 }
+    public var stackUsed: UInt32 { 0 }
+    public var stackSize: UInt32 { 0 }
+    public var isTrueRandom: Bool
+    let start = ContinuousClock.now
+
+    public mutating func microseconds() -> UInt64 {
+        let (seconds, attoseconds) = (ContinuousClock.now - start).components
+        return UInt64(seconds) * 1_000_000 + UInt64(attoseconds / 1_000_000_000_000)
+    }
+
+    public mutating func fillRandom(_ bytes: inout MutableRawSpan) {
+        for index in 0..<bytes.byteCount { bytes.storeBytes(of: UInt8.random(in: 0...255), toByteOffset: index, as: UInt8.self) }
+    }
+}
+
+/// One power-on of a node. Make another over the same flash for the next.
+public final class HostedNode: BytePipe, @unchecked Sendable {
+    public let incoming: AsyncThrowingStream<[UInt8], any Error>
+    private let outgoing: AsyncThrowingStream<[UInt8], any Error>.Continuation
+    public let flash: SimulatedNOR<4>
+    public let waveform: Waveform
+    // All below is touched on the queue only.
+    private let queue = DispatchQueue(label: "hosted-node")
+    private var server: NodeServer<SimulatedNOR<4>, HostedDevices, HostedPlatform>
+    private var decoder = SlipmuxDecoder<1152>()
+    private var answersToLose = 0
+    private var isOff = false
+
+    /// A part like the microbit's: 16 pages of 1 KB.
+    public static func blankFlash() -> SimulatedNOR<4> { SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16)) }
+
+    public init(flash: SimulatedNOR<4> = HostedNode.blankFlash(), serial: UInt64 = 0x1122_3344, isTrueRandom: Bool = true) {
+        self.flash = flash
+        waveform = Waveform()
+        let devices = HostedDevices(waveform)
+        server = NodeServer(
+            Node(flash: flash, devices: devices, platform: HostedPlatform(hardwareSerial: serial, isTrueRandom: isTrueRandom)))
+        (incoming, outgoing) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
+    }
+
+    /// The next answers never arrive; the node has done its work all the same.
+    public func loseAnswers(_ count: Int) { queue.sync { answersToLose = count } }
+
+    /// The power fails: the line goes dead.
+    public func close() {
+        queue.sync { isOff = true }
+        outgoing.finish()
+    }
+
+    public func send(_ bytes: [UInt8]) async throws {
+        queue.sync {
+            guard !isOff else { return }
+            for byte in bytes {
+                guard let message = decoder.message(endingWith: byte) else { continue }
+                let answer = server.exchange(message)
+                guard !answer.isEmpty else { continue }
+                if answersToLose > 0 {
+                    answersToLose -= 1
+                } else {
+                    outgoing.yield(SlipmuxFrames.coap(answer))
+                }
+            }
+        }
+    }
+
+    /// True while the pin called `name` is high.
+    public func isHigh(_ name: String) -> Bool { queue.sync { waveform.history(name).last?.value == 1 } }
+}
+
+extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
+    fileprivate mutating func exchange(_ message: [UInt8]) -> [UInt8] {
+        receive(message.span.bytes)
+        return answer.withUnsafeBytes { Array($0) }
+    }
+}
+
+extension SlipmuxDecoder {
+    fileprivate mutating func message(endingWith byte: UInt8) -> [UInt8]? {
+        guard case .coap = receive(byte) else { return nil }
+        return content.withUnsafeBytes { Array($0) }
+    }
+}

@@ -1,0 +1,241 @@
+// Rights lent to others: what they allow, when they end, and what a cheating holder tries.
+
+import LightNode
+import SimulatedNOR
+import Testing
+
+@testable import ControlNode
+
+@Suite("Grants") struct GrantTests {
+    @Test("A grant allows what its scope names, to its holder alone") func scope() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant([.init("led", "on"), .init("gauge")])
+        let receipt = try stage.send(stage.command(by: Cast.holder, grant: lent))
+        #expect(receipt.outcome == .done && stage.wires["led"] == 1)
+        #expect(try stage.send(stage.command("$('led').off()", by: Cast.holder, grant: lent)).outcome == .notInScope)
+        #expect(stage.wires["led"] == 1)
+        #expect(try stage.send(stage.command("$('gauge').set(5)", by: Cast.holder, grant: lent)).outcome == .done)
+        let token = try stage.token()
+        #expect(
+            try stage.send(stage.command("$('lock').open()", by: Cast.holder, token: token, grant: lent)).outcome == .notInScope)
+        #expect(stage.wires["lock"] == 0)
+        #expect(stage.refusal(stage.command(by: Cast.mallory, grant: lent)) == .badSignature, "a stolen grant is worthless")
+        #expect(stage.refusal(stage.command(by: Cast.holder)) == .badSignature)
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: stage.grant(by: Cast.mallory))) == .badSignature)
+        #expect(stage.refusal(.release(stage.heading(), owner: Cast.holder)) == .badSignature)
+    }
+
+    @Test("Uses are counted across reboots and page turns, and never come back") func uses() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant { $0.uses = 3 }
+        for _ in 0..<3 {
+            try stage.send(stage.command("$('led').toggle()", by: Cast.holder, grant: lent))
+            stage.reboot()
+            for _ in 0..<31 { try stage.send(stage.command("$('led').on()")) }
+        }
+        for _ in 0..<2 {
+            #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .grantUsedUp)
+            stage.reboot()
+        }
+    }
+
+    @Test("A grant begins and ends on time; at its end its devices go to their safe state") func limits() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant {
+            $0.notBefore = 2_000_000_000
+            $0.expires = 2_000_003_600
+        }
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .timeUnknown)
+        try stage.tellTime(1_999_999_990)
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .notYetValid)
+        stage.pass(seconds: 11)
+        try stage.send(stage.command(by: Cast.holder, grant: lent))
+        #expect(stage.wires["led"] == 1)
+        stage.pass(seconds: 3598)
+        #expect(stage.wires["led"] == 1)
+        stage.pass(seconds: 2)
+        #expect(stage.wires["led"] == 0)
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .expired)
+        stage.reboot()
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) != nil)
+    }
+
+    @Test("A holder passes on less than it has, as often as it may, and never more") func passingOn() throws {
+        let stage = try Stage.owned()
+        let root = stage.grant([.init("led"), .init("gauge", "set")]) { $0.hops = 2 }
+        let wide = [Grant.Permission("led"), .init("gauge"), .init("lock")]
+        var terms = Grant.Terms(holder: Cast.friend.publicKey, scope: wide)
+        terms.hops = 1
+        let child = root.passed(on: terms, holder: Cast.holder)
+        let narrow = child.passed(on: .init(holder: Cast.mallory.publicKey, scope: [.init("led", "on")]), holder: Cast.friend)
+        try stage.send(stage.command(by: Cast.friend, grant: child))
+        #expect(try stage.send(stage.command("$('gauge').fail()", by: Cast.friend, grant: child)).outcome == .notInScope)
+        try stage.send(stage.command(by: Cast.mallory, grant: narrow))
+        #expect(try stage.send(stage.command("$('led').off()", by: Cast.mallory, grant: narrow)).outcome == .notInScope)
+        let third = narrow.passed(on: .init(holder: Cast.bob.publicKey, scope: wide), holder: Cast.mallory)
+        #expect(stage.refusal(stage.command(by: Cast.bob, grant: third)) == .grantInvalid)
+        let closed = stage.grant(id: 2)
+        let opened = closed.passed(on: .init(holder: Cast.friend.publicKey, scope: wide), holder: Cast.holder)
+        #expect(stage.refusal(stage.command(by: Cast.friend, grant: opened)) == .grantInvalid)
+        // Passed on by somebody who does not hold it.
+        let stolen = root.passed(on: .init(holder: Cast.mallory.publicKey, scope: wide), holder: Cast.mallory)
+        #expect(stage.refusal(stage.command(by: Cast.mallory, grant: stolen)) == .badSignature)
+    }
+
+    @Test("What is used under a grant passed on counts for both; revoking either ends it") func chainCounts() throws {
+        let stage = try Stage.owned()
+        let root = stage.grant {
+            $0.hops = 1
+            $0.uses = 3
+        }
+        let child = root.passed(on: .init(holder: Cast.friend.publicKey, scope: [.init("led")]), holder: Cast.holder)
+        try stage.send(stage.command(by: Cast.friend, grant: child))
+        try stage.send(stage.command(by: Cast.holder, grant: root))
+        stage.reboot()
+        try stage.send(stage.command(by: Cast.friend, grant: child))
+        #expect(stage.refusal(stage.command(by: Cast.friend, grant: child)) == .grantUsedUp)
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: root)) == .grantUsedUp)
+
+        let other = stage.grant(id: 2) { $0.hops = 1 }
+        let passed = other.passed(on: .init(holder: Cast.friend.publicKey, scope: [.init("led")]), holder: Cast.holder)
+        try stage.send(stage.command(by: Cast.friend, grant: passed))
+        try stage.send(.revoke(stage.heading(), grant: passed.slotID, owner: Cast.alice))
+        #expect(stage.refusal(stage.command(by: Cast.friend, grant: passed)) == .grantRevoked)
+        try stage.send(stage.command(by: Cast.holder, grant: other))
+        try stage.send(.revoke(stage.heading(), grant: other.slotID, owner: Cast.alice))
+        stage.reboot()
+        for grant in [other, passed] {
+            #expect(stage.refusal(stage.command(by: grant == other ? Cast.holder : Cast.friend, grant: grant)) == .grantRevoked)
+        }
+    }
+
+    @Test("Revoking takes effect at once, before the first use too, and outlives a reboot") func revocation() throws {
+        let stage = try Stage.owned()
+        let (used, unused) = (stage.grant(), stage.grant(id: 2))
+        try stage.send(stage.command(by: Cast.holder, grant: used))
+        #expect(stage.wires["led"] == 1)
+        try stage.send(.revoke(stage.heading(), grant: used.id, owner: Cast.alice))
+        #expect(stage.wires["led"] == 0)
+        try stage.send(.revoke(stage.heading(), grant: unused.id, owner: Cast.alice))
+        for _ in 0..<2 {
+            for grant in [used, unused] { #expect(stage.refusal(stage.command(by: Cast.holder, grant: grant)) == .grantRevoked) }
+            stage.reboot()
+        }
+        #expect(stage.refusal(.revoke(stage.heading(), grant: used.id, owner: Cast.holder)) == .badSignature)
+    }
+
+    @Test("Metered rent runs while ticks are paid, and stops in the safe state when one is missed") func metered() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant { $0.meter = .init(tick: 600, ticks: 3) }
+        func pay(_ ticks: UInt16) throws {
+            try stage.send(.tick(stage.heading(), grant: lent.id, paid: ticks, owner: Cast.alice))
+        }
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .grantUsedUp)
+        try pay(1)
+        try stage.send(stage.command(by: Cast.holder, grant: lent))
+        stage.pass(seconds: 599)
+        #expect(stage.wires["led"] == 1)
+        try pay(2)
+        stage.pass(seconds: 600)
+        #expect(stage.wires["led"] == 1)
+        stage.pass(seconds: 1)
+        #expect(stage.wires["led"] == 0, "the third tick is not paid")
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .grantUsedUp)
+        stage.reboot()
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .grantUsedUp)
+        // Paying less than before takes nothing back; paying more than agreed gives nothing.
+        try pay(1)
+        try pay(60_000)
+        try stage.send(stage.command(by: Cast.holder, grant: lent))
+        stage.pass(seconds: 600)
+        #expect(stage.wires["led"] == 0)
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .grantUsedUp)
+    }
+
+    @Test("A renter who resets the device does not prolong the tick; paid ticks are still there") func resetDuringTick() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant { $0.meter = .init(tick: 600, ticks: 10) }
+        try stage.send(.tick(stage.heading(), grant: lent.id, paid: 3, owner: Cast.alice))
+        for _ in 0..<3 {
+            try stage.send(stage.command(by: Cast.holder, grant: lent))
+            stage.pass(seconds: 590)
+            stage.reboot()
+        }
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: lent)) == .grantUsedUp)
+    }
+
+    @Test("A renter who passes a grant on to itself, under the same id or another's, gains nothing") func forgedIds() throws {
+        let stage = try Stage.owned()
+        let metered = stage.grant(id: 1) {
+            $0.hops = 1
+            $0.meter = .init(tick: 60, ticks: 10)
+        }
+        let others = stage.grant([.init("gauge")], to: Cast.friend, id: 2) { $0.uses = 2 }
+        try stage.send(stage.command("$('gauge').set(1)", by: Cast.friend, grant: others))
+        try stage.send(.tick(stage.heading(), grant: metered.id, paid: 1, owner: Cast.alice))
+        for id in [metered.id, others.id] {
+            let forged = metered.passed(
+                on: .init(holder: Cast.holder.publicKey, scope: [.init("led")]), id: id, holder: Cast.holder)
+            _ = stage.refusal(stage.command(by: Cast.holder, grant: forged))
+        }
+        #expect(stage.wires["led"] == 1)
+        stage.pass(seconds: 60)
+        #expect(stage.wires["led"] == 0, "the meter was switched off by a grant passed on")
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: metered)) == .grantUsedUp)
+        try stage.send(stage.command("$('gauge').set(2)", by: Cast.friend, grant: others))
+        #expect(stage.refusal(stage.command("$('gauge').set(3)", by: Cast.friend, grant: others)) == .grantUsedUp)
+    }
+
+    @Test("A holder's high numbers lock nobody else out") func highNumbers() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant([.init("led"), .init("gauge")])
+        let top = SignedMessage.maximumSequence
+        try stage.send(stage.command("$('gauge').set(9)", as: .state, by: Cast.holder, sequence: top - 1, grant: lent))
+        try stage.send(stage.command("$('led').on()", by: Cast.holder, sequence: top, grant: lent))
+        for _ in 0..<2 {
+            try stage.send(stage.command("$('gauge').set(3)", as: .state))
+            try stage.send(stage.command("$('led').off()"))
+            #expect(stage.wires["gauge"] == 3)
+            #expect(stage.refusal(stage.command(by: Cast.holder, sequence: top + 1, grant: lent)) == .malformed)
+            #expect(stage.refusal(stage.command("$('led').on()", by: Cast.holder, sequence: top, grant: lent)) == .replayed)
+            stage.reboot()
+        }
+    }
+
+    @Test("Grants passed on leave room for the owner's own") func slots() throws {
+        let stage = try Stage.owned()
+        let root = stage.grant { $0.hops = 1 }
+        var taken = 0
+        for _ in 0..<10 {
+            let child = root.passed(on: .init(holder: Cast.friend.publicKey, scope: [.init("led")]), holder: Cast.holder)
+            if stage.refusal(stage.command(by: Cast.friend, grant: child)) == nil { taken += 1 }
+            stage.clock.pass(seconds: 10)
+        }
+        #expect(taken == 4)
+        for id in 2...4 { try stage.send(stage.command(by: Cast.holder, grant: stage.grant(id: UInt8(id)))) }
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: stage.grant(id: 5))) == .grantSlotsFull)
+        try stage.send(.rotate(stage.heading(), to: stage.acceptance(by: Cast.bob), owner: Cast.alice))
+        try stage.send(stage.command(by: Cast.holder, grant: stage.grant(by: Cast.bob)))
+    }
+
+    @Test("A slot is free again once the time on flash is past the grant's end, and not before") func expiredSlots() throws {
+        let stage = try Stage.owned()
+        try stage.tellTime(2_000_000_000)
+        let short = (1...8).map { id in stage.grant(id: UInt8(id)) { ($0.expires, $0.uses) = (2_000_001_000, 1) } }
+        for grant in short { try stage.send(stage.command(by: Cast.holder, grant: grant)) }
+        let late = stage.grant(id: 9) { $0.expires = 2_000_100_000 }
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: late)) == .grantSlotsFull)
+        stage.pass(seconds: 2000)
+        let receipt = try stage.send(stage.command(by: Cast.holder, grant: late))
+        #expect(receipt.grant == late.slotID)
+        for _ in 0..<2 {
+            for grant in short { #expect(stage.refusal(stage.command(by: Cast.holder, grant: grant)) == .expired) }
+            stage.reboot()
+        }
+        // The log knows which grant an old entry was made under, or says nothing.
+        let named = try stage.history().map(\.grant)
+        #expect(named.last == late.slotID)
+        #expect(Set(named.compactMap { $0 }).isSubset(of: Set((short + [late]).map(\.slotID))))
+        #expect(named.filter { $0 == late.slotID }.count == 1)
+    }
+}

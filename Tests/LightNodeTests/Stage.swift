@@ -1,0 +1,222 @@
+// One device in a test: the executor over simulated flash, with everybody who might send it something.
+
+import CBOR
+import LightNode
+import SimulatedNOR
+
+@testable import ControlNode
+
+typealias Reason = LightNode.Refusal
+typealias Bench = Node<SimulatedNOR<4>, BenchDevices, BenchPlatform>
+
+/// Everybody's keys. Seeds are constants, so that a failing test repeats.
+enum Cast {
+    static func key(_ number: UInt8) -> SigningKey { SigningKey(seed: SecretBytes([UInt8](repeating: number, count: 32)))! }
+    static let identity = key(1)
+    static let claim = key(2)
+    static let alice = key(3)
+    static let bob = key(4)
+    static let recovery = key(5)
+    static let backup = key(6)
+    static let secondBackup = key(7)
+    static let holder = key(8)
+    static let friend = key(9)
+    static let mallory = key(10)
+    static let network: UInt64 = 7
+}
+
+final class Stage {
+    let flash: SimulatedNOR<4>
+    let dice: Dice
+    private(set) var clock = Clock()
+    private(set) var wires = Wires()
+    private var node: Bench
+    let device = DeviceAddress(of: Cast.identity.publicKey)
+    private let isTrueRandom: Bool
+    /// The next sequence number that a sender of the test uses.
+    var sequence: UInt64 = 1_700_000_000_000_000
+
+    /// Like the microbit's part: pages of 1 KB.
+    static func part(pages: Int = 16) -> SimulatedNOR<4> { SimulatedNOR<4>(pages: Array(repeating: 1024, count: pages)) }
+
+    init(_ flash: SimulatedNOR<4> = Stage.part(), isTrueRandom: Bool = true, seed: UInt64 = 1) {
+        self.flash = flash
+        self.isTrueRandom = isTrueRandom
+        dice = Dice(seed: seed)
+        node = Stage.start(flash, wires, clock, dice, isTrueRandom)
+    }
+
+    private static func start(_ flash: SimulatedNOR<4>, _ wires: Wires, _ clock: Clock, _ dice: Dice, _ isTrueRandom: Bool)
+        -> Bench
+    {
+        Bench(
+            flash: flash, devices: BenchDevices(wires),
+            platform: BenchPlatform(isTrueRandom: isTrueRandom, clock: clock, dice: dice))
+    }
+
+    /// Power goes off and comes back: RAM, uptime and pins start afresh.
+    func reboot(_ faults: SimulatedNOR<4>.Faults = .none) {
+        flash.powerUp(faults)
+        (clock, wires) = (Clock(), Wires())
+        node = Stage.start(flash, wires, clock, dice, isTrueRandom)
+    }
+
+    /// A second device with the same flash contents, to try things out on.
+    func copy() -> Stage {
+        let other = Stage.part(pages: flash.pages.count)
+        other.restore(flash.snapshot)
+        let stage = Stage(other, isTrueRandom: isTrueRandom, seed: 99)
+        stage.sequence = sequence + 1_000_000
+        return stage
+    }
+
+    // MARK: What it shows
+
+    var condition: Condition { node.condition }
+    var epoch: UInt32 { node.epoch }
+    var status: CBORItem { try! CBORItem(CBOR.encode(capacity: 1024) { self.node.writeStatus(&$0) }) }
+    var highWater: UInt64 { status[5]!.uint! }
+    var damaged: [String] { status[12]!.array!.compactMap(\.text) }
+    var log: UInt32 { UInt32(status[9]!.uint!) }
+
+    /// The status without what passes by itself.
+    var lasting: CBORItem {
+        guard case .map(var items) = status else { return .null }
+        items[.uint(6)] = nil
+        return .map(items)
+    }
+
+    // MARK: What it is sent
+
+    func nextSequence() -> UInt64 {
+        sequence += 1
+        return sequence
+    }
+
+    func heading(_ sequence: UInt64? = nil, epoch: UInt32? = nil) -> SignedMessage.Heading {
+        .init(device, epoch: epoch ?? self.epoch, sequence: sequence ?? nextSequence(), network: Cast.network)
+    }
+
+    func post(_ type: ControlNode.MessageType, _ bytes: [UInt8]) throws(Reason) -> [UInt8] {
+        var reply = [UInt8](repeating: 0, count: 1024)
+        let count = try node.handle(Stage.types[type]!, bytes.span.bytes, reply: reply.mutableSpan)
+        return Array(reply.prefix(count))
+    }
+
+    private static let types = Dictionary(
+        uniqueKeysWithValues: LightNode.MessageType.allCases.map { type in
+            (ControlNode.MessageType(rawValue: "\(type.name)")!, type)
+        })
+
+    /// Sends a message; its receipt is verified with libsodium.
+    @discardableResult
+    func send(_ message: SignedMessage) throws -> Receipt {
+        let receipt = try Receipt(
+            verifying: try post(message.type, message.bytes), identity: Cast.identity.publicKey, network: Cast.network)
+        precondition(receipt.answers(message))
+        return receipt
+    }
+
+    /// Why a message is refused; nil when it is not.
+    func refusal(_ message: SignedMessage) -> Reason? { refusal(message.type, message.bytes) }
+
+    func refusal(_ type: ControlNode.MessageType, _ bytes: [UInt8]) -> Reason? {
+        do throws(Reason) {
+            _ = try post(type, bytes)
+            return nil
+        } catch { return error }
+    }
+
+    func provision(claim: PublicKey = Cast.claim.publicKey, inject: Bool = true) throws(Reason) -> [UInt8] {
+        let request = CBORItem.map([
+            0: .bytes(claim.bytes), 1: inject ? .bytes(Cast.identity.seed.withUnsafeBytes { Array($0) }) : nil,
+            2: .uint(Cast.network),
+        ]).encoded
+        var reply = [UInt8](repeating: 0, count: 1024)
+        let count = try node.provision(request.span.bytes, reply: reply.mutableSpan)
+        return Array(reply.prefix(count))
+    }
+
+    func attest(_ nonce: [UInt8]) throws(Reason) -> [UInt8] {
+        let request = CBORItem.map([10: .bytes(nonce)]).encoded
+        var reply = [UInt8](repeating: 0, count: 1024)
+        let count = try node.attest(request.span.bytes, reply: reply.mutableSpan)
+        return Array(reply.prefix(count))
+    }
+
+    func token() throws(Reason) -> [UInt8] {
+        let token = try node.issueToken()
+        return (0..<8).map { token[$0] }
+    }
+
+    func physicalReset() throws(Reason) { try node.physicalReset() }
+    func poll() { node.poll() }
+
+    func pass(seconds: UInt64) {
+        clock.pass(seconds: seconds)
+        node.poll()
+    }
+
+    /// All receipts that the log still has, from `first` on, each verified.
+    func history(from first: UInt32 = 0) throws -> [Receipt] {
+        var receipts: [Receipt] = []
+        var next = first
+        while true {
+            var reply = [UInt8](repeating: 0, count: 1024)
+            let count = try node.writeHistory(from: next, reply: reply.mutableSpan)
+            if count == 0 { return receipts }
+            for item in try CBORItem.sequence(Array(reply.prefix(count))) {
+                receipts.append(try Receipt(verifying: item, identity: Cast.identity.publicKey, network: Cast.network))
+                next = receipts.last!.index + 1
+            }
+        }
+    }
+
+    // MARK: Messages of the test's people
+
+    func command(
+        _ call: String = "$('led').on()", as type: ControlNode.MessageType = .command, by key: SigningKey = Cast.alice,
+        sequence: UInt64? = nil,
+        epoch: UInt32? = nil, token: [UInt8]? = nil, expires: UInt64? = nil, grant: Grant? = nil
+    ) -> SignedMessage {
+        .call(
+            try! Call(parsing: call), as: type, to: device, epoch: epoch ?? self.epoch, sequence: sequence ?? nextSequence(),
+            network: Cast.network, token: token, expires: expires, grant: grant, key: key)
+    }
+
+    func bindMessage(to owner: SigningKey = Cast.alice, recovery: Bool = true, forbidsReset: Bool = false) -> SignedMessage {
+        .bind(
+            device, owner: owner.publicKey, epoch: epoch, sequence: nextSequence(), network: Cast.network,
+            recovery: recovery ? Cast.recovery.publicKey : nil, forbidsReset: forbidsReset, claim: Cast.claim)
+    }
+
+    func acceptance(by key: SigningKey) -> Acceptance {
+        Acceptance(of: device, epoch: epoch, network: Cast.network, newOwner: key)
+    }
+
+    func grant(
+        _ scope: [Grant.Permission] = [.init("led")], to holder: SigningKey = Cast.holder, id: UInt8 = 1,
+        by owner: SigningKey = Cast.alice,
+        _ change: (inout Grant.Terms) -> Void = { _ in }
+    ) -> Grant {
+        var terms = Grant.Terms(holder: holder.publicKey, scope: scope)
+        change(&terms)
+        return Grant(terms, on: device, epoch: epoch, network: Cast.network, id: Stage.id(id), owner: owner)
+    }
+
+    static func id(_ number: UInt8) -> [UInt8] { [0xA0, 0, 0, 0, 0, 0, 0, number] }
+
+    /// Provisioned and bound to Alice.
+    static func owned(_ flash: SimulatedNOR<4> = Stage.part(), recovery: Bool = true, forbidsReset: Bool = false) throws -> Stage
+    {
+        let stage = Stage(flash)
+        _ = try stage.provision()
+        try stage.send(stage.bindMessage(recovery: recovery, forbidsReset: forbidsReset))
+        return stage
+    }
+
+    /// The device learns the time from its owner's answer to its token.
+    func tellTime(_ seconds: UInt64, by owner: SigningKey = Cast.alice) throws {
+        try send(.time(heading(), seconds: seconds, token: try token(), owner: owner))
+    }
+}

@@ -1,0 +1,73 @@
+// STM32F411: the I2C controller.
+
+import HAL
+import STM32F4
+import Testing
+
+private func read(_ bus: inout I2C<ModelBlock>, _ address: UInt8, from: UInt8, count: Int) throws -> [UInt8] {
+    let pointer = [from]
+    var bytes = [UInt8](repeating: 0, count: count)
+    var span = bytes.mutableSpan
+    var raw = span.mutableBytes
+    try bus.transfer(address, write: pointer.span.bytes, read: &raw)
+    return bytes
+}
+
+private func make(_ model: I2CModel) -> I2C<ModelBlock> {
+    let bus = I2C(model.block, busHertz: 48_000_000)
+    bus.configure()
+    return bus
+}
+
+@Test("The bus runs at 100 kHz with a rise time of 1 µs")
+func speed() {
+    let model = I2CModel(address: 0x50)
+    _ = make(model)
+    #expect(model[0x04] == 48)
+    #expect(model[0x1C] * 2 * 100_000 == 48_000_000)
+    #expect(model[0x20] == 49)
+}
+
+@Test("Reads of every length bring the right bytes, and the part sends not one more", arguments: 1...20)
+func reading(count: Int) throws {
+    let model = I2CModel(address: 0x50)
+    var bus = make(model)
+    let bytes = try read(&bus, 0x50, from: 10, count: count)
+    #expect(bytes == Array(model.memory[10..<10 + count]))
+    #expect(model.clocked == count)
+    #expect(model.phase == .idle)
+    #expect(model.violations == [])
+    let again = try read(&bus, 0x50, from: 100, count: count)
+    #expect(again == Array(model.memory[100..<100 + count]))
+}
+
+@Test("What is written arrives")
+func writing() throws {
+    let model = I2CModel(address: 0x50)
+    var bus = make(model)
+    let bytes: [UInt8] = [0x20, 0xAA, 0xBB, 0xCC]
+    try bus.write(0x50, bytes.span.bytes)
+    #expect(Array(model.memory[0x20..<0x23]) == [0xAA, 0xBB, 0xCC])
+    #expect(model.phase == .idle && model.violations == [])
+}
+
+@Test(
+    "A part that is not there, a hanging controller, a lost arbitration and a stuck bus are told apart, and the next transfer works"
+)
+func faults() throws {
+    let model = I2CModel(address: 0x50)
+    var bus = make(model)
+    #expect(throws: I2CError.noAddressAcknowledge) { try read(&bus, 0x51, from: 0, count: 1) }
+    #expect(throws: I2CError.noAddressAcknowledge) { try bus.write(0x51, RawSpan()) }
+    model.hangs = true
+    #expect(throws: I2CError.timeout) { try read(&bus, 0x50, from: 0, count: 1) }
+    model.hangs = false
+    #expect(try read(&bus, 0x50, from: 0, count: 2) == Array(model.memory[0..<2]))
+    model.loses = true
+    #expect(throws: I2CError.arbitrationLost) { try read(&bus, 0x50, from: 0, count: 1) }
+    model.loses = false
+    model.isStuck = true
+    #expect(throws: I2CError.busStuck) { try read(&bus, 0x50, from: 0, count: 1) }
+    model.isStuck = false
+    #expect(try read(&bus, 0x50, from: 0, count: 3) == Array(model.memory[0..<3]))
+}

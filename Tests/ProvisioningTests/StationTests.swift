@@ -1,0 +1,172 @@
+import ControlNode
+import Foundation
+import HostedNode
+import Provisioning
+import Reporting
+import Testing
+import Transport
+
+/// The station against the executor itself, which runs in this process over simulated flash.
+@Suite("The factory station", .serialized)
+struct StationTests {
+    private func withStation(_ body: (Station, String) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/lightnode-test-\(randomBytes(6).hex)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try await body(Station(home: try Home(folder), network: 9), folder)
+    }
+
+    private func connect(_ hosted: HostedNode) -> CoAPClient {
+        var timing = CoAPClient.Timing()
+        timing.acknowledgement = .milliseconds(250)
+        timing.retransmissions = 1
+        return CoAPClient(hosted, name: "hosted", timing: timing)
+    }
+
+    /// All bytes of all files in a folder.
+    private func contents(_ folder: String) throws -> [UInt8] {
+        try FileManager.default.contentsOfDirectory(atPath: folder).flatMap {
+            try [UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/" + $0)))
+        }
+    }
+
+    private func holds(_ haystack: [UInt8], _ needle: [UInt8]) -> Bool { Data(haystack).range(of: Data(needle)) != nil }
+
+    @Test("A blank device gets keys, proves them, and its label binds it; no secret stays behind")
+    func provision() async throws {
+        try await withStation { station, folder async throws in
+            let hosted = HostedNode()
+            let client = connect(hosted)
+            let provisioned = try await station.provision(client)
+            try station.finish(provisioned)
+            #expect(!provisioned.isResumed)
+            let record = provisioned.record
+            #expect(record.network == 9 && record.board == "hosted" && record.firmware == "0.1.0" && !record.isTest)
+            #expect(record.address == provisioned.label.address && record.address.matches(record.identity))
+            #expect(record.claim == provisioned.label.claimKey.publicKey)
+            let records = try station.records()
+            #expect(records.map(\.address) == [record.address] && records[0].identity == record.identity)
+
+            let all = try contents(folder)
+            provisioned.label.claimKey.seed.withUnsafeBytes { seed in
+                #expect(!holds(all, Array(seed)))
+                #expect(!holds(all, Array(seed.hex.utf8)))
+                // Nor does the device know the claim's private half.
+                #expect(hosted.flash.find(Array(seed)) == nil)
+            }
+            // The very text on the label binds it.
+            let home = try Home(folder + "/owner")
+            try ControllerKey.generate().save(to: home.controllerKey)
+            let node = RemoteNode(client, controller: try Controller(home, passphrase: { nil }))
+            try await node.bind(label: try ClaimLabel(parsing: provisioned.label.text))
+            try await node.`$`("led").on()
+            #expect(hosted.isHigh("led"))
+        }
+    }
+
+    @Test("A device is provisioned once: again, and once owned, it is refused and keeps what it has")
+    func once() async throws {
+        try await withStation { station, _ async throws in
+            let client = connect(HostedNode())
+            let provisioned = try await station.provision(client)
+            try station.finish(provisioned)
+            await #expect(throws: Failure.self) { try await station.provision(client) }
+            await #expect(throws: Refusal.self) {
+                try await DeviceProbe(client).provision(
+                    claim: SigningKey.generate().publicKey, identity: nil, network: 9, isTest: false)
+            }
+            #expect(try await DeviceProbe(client).status().address == provisioned.record.address)
+        }
+    }
+
+    @Test("A station killed after the device took its keys completes it with the same label")
+    func killed() async throws {
+        try await withStation { station, folder async throws in
+            let hosted = HostedNode()
+            // Killed before `finish`: the label was never printed.
+            let first = try await station.provision(connect(hosted))
+            let hostedAgain = HostedNode(flash: hosted.flash)
+            let again = Station(home: try Home(folder), network: 9)
+            let second = try await again.provision(connect(hostedAgain))
+            #expect(second.isResumed && second.label.text == first.label.text)
+            try again.finish(second)
+            #expect(try again.records().count == 1)
+            await #expect(throws: Failure.self) { try await again.provision(connect(HostedNode(flash: hosted.flash))) }
+        }
+    }
+
+    @Test("When the device's answer is lost, the next attempt completes it; when the request is lost, the key made is used")
+    func lost() async throws {
+        try await withStation { station, folder async throws in
+            let hosted = HostedNode()
+            // The status gets through, both answers to /provision do not.
+            var timing = CoAPClient.Timing()
+            timing.acknowledgement = .milliseconds(400)
+            timing.retransmissions = 1
+            let lossyClient = CoAPClient(LosingAnswers(hosted, after: 1, count: 2), name: "lossy", timing: timing)
+            await #expect(throws: Failure.self) { try await station.provision(lossyClient) }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).contains { $0.hasPrefix("pending-") })
+            await lossyClient.close()
+
+            let final = HostedNode(flash: hosted.flash)
+            let provisioned = try await station.provision(connect(final))
+            #expect(provisioned.isResumed)
+            try station.finish(provisioned)
+            #expect(try !FileManager.default.contentsOfDirectory(atPath: folder).contains { $0.hasPrefix("pending-") })
+            #expect(
+                try await DeviceProbe(connect(HostedNode(flash: hosted.flash))).status().address == provisioned.record.address)
+        }
+    }
+
+    @Test("A chip without a random generator is refused unless the identity is injected, and the record says so")
+    func injected() async throws {
+        try await withStation { station, _ async throws in
+            let client = connect(HostedNode(isTrueRandom: false))
+            do {
+                _ = try await station.provision(client)
+                Issue.record("it made an identity without randomness")
+            } catch let refusal as Refusal {
+                #expect(refusal.reason == "no-entropy" && refusal.advice.contains("--inject-identity"))
+            }
+            var options = Station.Options()
+            options.injectsIdentity = true
+            let provisioned = try await station.provision(client, options: options)
+            try station.finish(provisioned)
+            #expect(provisioned.record.isIdentityInjected)
+        }
+    }
+
+    @Test("A device with test keys says so in record, status and label")
+    func testKeys() async throws {
+        try await withStation { station, _ async throws in
+            let client = connect(HostedNode())
+            var options = Station.Options()
+            options.isTest = true
+            let provisioned = try await station.provision(client, options: options)
+            #expect(provisioned.record.isTest)
+            #expect(try await DeviceProbe(client).status().isTest)
+            #expect(try LabelDrawing(provisioned.label, isTest: provisioned.record.isTest).svg().contains("TEST"))
+        }
+    }
+}
+
+/// Passes everything to a node, and loses some of its answers: after the first `after`, the next `count`.
+final class LosingAnswers: BytePipe, @unchecked Sendable {
+    private let inner: HostedNode
+    private let after: Int
+    private let count: Int
+
+    init(_ inner: HostedNode, after: Int, count: Int) {
+        (self.inner, self.after, self.count) = (inner, after, count)
+    }
+
+    private var seen = 0
+    var incoming: AsyncThrowingStream<[UInt8], any Error> { inner.incoming }
+
+    func send(_ bytes: [UInt8]) async throws {
+        seen += 1
+        if seen == after + 1 { inner.loseAnswers(count) }
+        try await inner.send(bytes)
+    }
+
+    func close() { inner.close() }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Reporting
+import Testing
+import Transport
+
+@Suite("Lines to devices")
+struct LineTests {
+    @Test("A serial line is raw: every byte value passes both ways unchanged")
+    func serial() async throws {
+        var master: Int32 = 0
+        var slave: Int32 = 0
+        var name = [CChar](repeating: 0, count: 128)
+        #expect(openpty(&master, &slave, &name, nil, nil) == 0)
+        let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let pipe = try SerialLine.open(path: path)
+        var settings = termios()
+        tcgetattr(slave, &settings)
+        #expect(cfgetospeed(&settings) == speed_t(B115200))
+
+        let all = Array(UInt8.min...UInt8.max)
+        try await pipe.send(all)
+        var received = [UInt8](repeating: 0, count: 512)
+        #expect(read(master, &received, received.count) == 256)
+        #expect(Array(received.prefix(256)) == all)
+
+        #expect(write(master, all, 256) == 256)
+        var incoming: [UInt8] = []
+        for try await chunk in pipe.incoming {
+            incoming += chunk
+            if incoming.count >= 256 { break }
+        }
+        #expect(incoming == all)
+
+        // A second program is told that the line is in use.
+        #expect { try SerialLine.open(path: path) } throws: { ($0 as? Failure)?.what.contains("in use") == true }
+        pipe.close()
+        close(master)
+        close(slave)
+    }
+
+    @Test(
+        "What is no serial line, is absent, or has a strange speed is named",
+        arguments: ["/dev/null", "/nonexistent/tty", "/etc/hostname"])
+    func noSerialLine(_ path: String) {
+        #expect { try SerialLine.open(path: path) } throws: { ($0 as? Failure)?.what.contains(path) == true }
+    }
+
+    @Test("A socket that nobody serves, or whose path is too long, is named")
+    func noSocket() {
+        #expect { try UnixSocket.connect(path: "/nonexistent/uart", name: "emulated:one") } throws: {
+            ($0 as? Failure)?.kind == .unreachable && ($0 as? Failure)?.what.contains("emulated:one") == true
+        }
+        #expect(throws: Failure.self) { try UnixSocket.connect(path: "/" + String(repeating: "x", count: 200), name: "x") }
+    }
+
+    @Test(
+        "A locator is read and printed alike",
+        arguments: ["emulated:one", "serial:/dev/ttyACM0", "usb:0123456789AB", "coap://[::1]:5683", "serial:/dev/with:colon"])
+    func locator(_ text: String) throws {
+        #expect(try DeviceLocator(parsing: text).description == text)
+    }
+
+    @Test(
+        "What is no locator is refused with the forms there are",
+        arguments: ["", "one", "emulated:", "tcp:host", "coap://", ":x"])
+    func noLocator(_ text: String) {
+        #expect { try DeviceLocator(parsing: text) } throws: { ($0 as? Failure)?.advice.contains("emulated:NAME") == true }
+    }
+
+    private struct Fixed: DeviceSource {
+        var names: [String]
+        func candidates() throws -> [DeviceCandidate] { names.map { DeviceCandidate(.emulated(name: $0), note: "microbit") } }
+        func open(_ locator: DeviceLocator) async throws -> (any BytePipe)? { nil }
+    }
+
+    @Test("One candidate needs no name; with several the error lists them; with none it says what to do")
+    func choice() throws {
+        #expect(try DeviceFinder([Fixed(names: ["one"])]).choose(nil) == .emulated(name: "one"))
+        #expect(try DeviceFinder([Fixed(names: ["one", "two"])]).choose(.emulated(name: "two")) == .emulated(name: "two"))
+        #expect { try DeviceFinder([Fixed(names: ["one"]), Fixed(names: ["two"])]).choose(nil) } throws: {
+            let failure = $0 as? Failure
+            return failure?.kind == .usage && failure?.advice.contains("--device emulated:one") == true
+                && failure?.advice.contains("--device emulated:two   microbit") == true
+        }
+        #expect { try DeviceFinder([Fixed(names: [])]).choose(nil) } throws: { ($0 as? Failure)?.kind == .unreachable }
+    }
+
+    @Test("Serial lines are found with the names that the system gives them")
+    func serialCandidates() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/ln-dev-\(UInt32.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: folder + "/serial/by-id", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for name in ["ttyACM0", "ttyUSB1", "tty0", "null"] { try Data().write(to: URL(fileURLWithPath: folder + "/" + name)) }
+        try FileManager.default.createSymbolicLink(
+            atPath: folder + "/serial/by-id/usb-Example_Board-if00", withDestinationPath: folder + "/ttyACM0")
+        let found = try SerialSource(folder: folder).candidates()
+        #expect(found.map(\.locator) == [.serial(path: folder + "/ttyACM0"), .serial(path: folder + "/ttyUSB1")])
+        #expect(found.map(\.note) == ["usb-Example_Board-if00", ""])
+    }
+}
