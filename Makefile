@@ -31,6 +31,8 @@ host-test: deps witness ## unit tests and end-to-end tests on this computer
 
 target-test: build ## on-target tests of every board under QEMU
 	@bin/lightnode test
+	@Tools/test-codecs
+	@Tools/test-ed25519
 
 witness: deps ## the independent Python programs that check our encodings, kept inside build/
 	@Tools/witness-environment

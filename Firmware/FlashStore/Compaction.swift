@@ -146,6 +146,7 @@ extension FlashStore where Flash: ~Copyable {
         }
         try findTail()
         records.isMounted = true
+        // At once, so that a bit that reads now so and now so cannot decide twice.
         if records.tailIsDirty { try rewrite(RecordChanges(encoded: Span())) }
     }
 

@@ -66,8 +66,8 @@ struct Claims: ~Copyable, ~Escapable {
 
     /// The private claim that holds what CWT has no name for.
     static var nodeLabel: Int32 { -65537 }
-    /// Sequence numbers have 56 bits.
-    static var maximumSeq: UInt64 { 1 << 56 - 1 }
+    /// Sequence numbers have 56 bits, and the highest byte is never 0xFF: the store could not tell that from erased flash.
+    static var maximumSeq: UInt64 { 0xFF << 48 - 1 }
     /// Times have 40 bits: until the year 36812.
     static var maximumTime: UInt64 { 1 << 40 - 1 }
 
