@@ -192,7 +192,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// Counts an entry of the present epoch into the high-water marks.
     @inline(never)
-    mutating func note(_ entry: LogEntry) {
+    mutating func note(_ entry: borrowing LogEntry) {
         if let slot = entry.signer.grantSlot {
             // A holder's numbers never bind the owner, or a high one would lock the owner out.
             return grants.note(seq: entry.seq, slot: slot, index: entry.index)

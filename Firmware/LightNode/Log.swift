@@ -68,7 +68,8 @@ extension Memory where Flash: ~Copyable {
     /// the rest of its page, because nobody can tell the chain of what follows there: the indexes show the gap.
     @inline(never)
     func readNext(_ entry: inout LogEntry, from index: inout UInt32) throws(StoreError) -> Bool {
-        while let found = try store.nextEntry(from: index) {
+        var found = JournalEntry()
+        while try store.readEntry(&found, from: index) {
             index = found.index &+ 1
             if found.isReadable {
                 entry.load(found)

@@ -1,6 +1,7 @@
 // One line of the device's log: 22 bytes, as specified in docs/protocol.md, "Receipts and the log".
 
 import FlashStore
+import HAL
 
 /// Who signed a message.
 public struct Signer: RawRepresentable, Equatable, Sendable {
@@ -64,7 +65,8 @@ public enum LogValue: Equatable, Sendable {
 }
 
 /// One line of the log, kept as its 22 bytes.
-public struct LogEntry: Sendable {
+public struct LogEntry: ~Copyable, Sendable {
+    private let inMemory = InMemory()
     private var bytes = InlineArray<22, UInt8>(repeating: 0)
 
     /// In place of a device or method number.
@@ -75,7 +77,7 @@ public struct LogEntry: Sendable {
     }
 
     public var seq: UInt64 {
-        @inline(never) get { bytes.loadLittleEndian64(at: 0, count: 7) }
+        @inline(never) get { LightNode.loadLittleEndian64(bytes.span.bytes, at: 0, count: 7) }
         @inline(never) set { bytes.storeLittleEndian64(newValue, at: 0, count: 7) }
     }
 
@@ -118,7 +120,7 @@ public struct LogEntry: Sendable {
     }
 
     public var value: LogValue {
-        @inline(never) get { LogValue(kind: bytes[13], bits: bytes.loadLittleEndian(at: 14)) }
+        @inline(never) get { LogValue(kind: bytes[13], bits: LightNode.loadLittleEndian(bytes.span.bytes, at: 14)) }
         @inline(never) set {
             bytes[13] = newValue.kind
             bytes.storeLittleEndian(newValue.bits, at: 14)
@@ -126,7 +128,7 @@ public struct LogEntry: Sendable {
     }
 
     public var index: UInt32 {
-        @inline(never) get { bytes.loadLittleEndian(at: 18) }
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: 18) }
         @inline(never) set { bytes.storeLittleEndian(newValue, at: 18) }
     }
 
@@ -145,10 +147,13 @@ public struct LogEntry: Sendable {
         @_lifetime(borrow self) get { bytes.span.extracting(12..<18) }
     }
 
+    mutating func copy(from other: borrowing LogEntry) { bytes.store(other.bytes.span.bytes, at: 0) }
+
     /// Takes over what the journal kept of an entry. An outcome that is none of this version's counts as unknown.
     @inline(never)
     mutating func load(_ found: borrowing JournalEntry) {
-        self = LogEntry()
+        bytes.clear()
+        (device, method, outcome) = (LogEntry.none, LogEntry.none, .unknown)
         seq = found.sequence
         origin = found.signer
         for i in 0..<4 { bytes[8 &+ i] = found.application[i] }

@@ -115,7 +115,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         defer { wipe(&keys) }
         do throws(StoreError) {
             var span = keys.mutableSpan
-            guard try store.read(Record.identity.rawValue, into: &span) == 64 else { throw .unreadable(key: Record.identity.rawValue) }
+            guard try store.read(Record.identity.rawValue, into: &span) == 64 else { throw .unreadable }
         } catch { throw .damaged }
         seed.store(keys.span.bytes.extracting(0..<32), at: 0)
     }

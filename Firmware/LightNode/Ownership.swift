@@ -20,12 +20,12 @@ struct Ownership: ~Copyable {
     private var bytes = InlineArray<184, UInt8>(repeating: 0)
 
     var epoch: UInt32 {
-        @inline(never) get { bytes.loadLittleEndian(at: 0) }
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: 0) }
         @inline(never) set { bytes.storeLittleEndian(newValue, at: 0) }
     }
 
     var sinceIndex: UInt32 {
-        @inline(never) get { bytes.loadLittleEndian(at: 4) }
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: 4) }
         @inline(never) set { bytes.storeLittleEndian(newValue, at: 4) }
     }
 
@@ -62,7 +62,7 @@ struct Ownership: ~Copyable {
 
     /// Seconds that the owner must have been silent before this controller may take over.
     @inline(never)
-    func silence(rank: Int) -> UInt32 { bytes.loadLittleEndian(at: 76 &+ 36 &* rank) }
+    func silence(rank: Int) -> UInt32 { LightNode.loadLittleEndian(bytes.span.bytes, at: 76 &+ 36 &* rank) }
 
     @inline(never)
     mutating func addBackup(_ key: RawSpan, silence: UInt32) {

@@ -6,7 +6,7 @@ import Devices
 import Ed25519
 
 /// An entry of the log with what its receipt says besides.
-struct ReceiptContext {
+struct ReceiptContext: ~Copyable {
     var entry = LogEntry()
     var epoch: UInt32 = 0
     /// The chain before the entry.

@@ -139,7 +139,10 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// The receipt of a log entry made again; 0 when it does not fit.
     @inline(never)
     private func writeReceipt(_ entry: borrowing LogEntry, _ before: borrowing LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
-        var context = ReceiptContext(entry: copy entry, epoch: before.epoch, previous: before.chain)
+        var context = ReceiptContext()
+        context.entry.copy(from: entry)
+        context.epoch = before.epoch
+        context.previous = before.chain
         context.message.store(entry.encoded.bytes.extracting(8..<10), at: 0)
         context.messageCount = 2
         return (try? writeReceipt(context, expected: nil, reply: reply)) ?? 0
