@@ -122,7 +122,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation", "TestRunner",
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation",
+                "TestRunner",
                 "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -99,6 +99,38 @@ public struct Board: Codable, Sendable {
         public var leds: [LED]?
     }
 
+    /// What an image may take at most, in bytes.
+    public struct Budget: Codable, Sendable {
+        public var flash: Word?
+        /// Static RAM.
+        public var ram: Word?
+        /// Stack, measured.
+        public var stack: Word?
+    }
+
+    /// Registers that show from outside what passes the processor; for measurements in instructions.
+    public struct Probes: Codable, Sendable {
+        /// Read by the firmware for each byte that the UART has received.
+        public var received: Word
+        /// Written for each byte that it sends.
+        public var transmitted: Word
+        /// Written when outputs change: first register and bytes.
+        public var outputs: Word
+        public var outputBytes: Int
+        public var clock: Clock
+
+        /// A 32-bit timer that the firmware does not use.
+        public struct Clock: Codable, Sendable {
+            /// Registers and values that start it, in this order.
+            public var setup: [[Word]]?
+            /// Register that takes 1 before `value` is read.
+            public var capture: Word?
+            public var value: Word
+            /// Of one count.
+            public var nanoseconds: Double
+        }
+    }
+
     public struct USBIdentity: Codable, Sendable {
         public var vendor: Word
         public var product: Word
@@ -118,6 +150,9 @@ public struct Board: Codable, Sendable {
     /// Absent when QEMU has no model of the board.
     public var emulator: Emulator?
     public var display: Display?
+    public var probes: Probes?
+    /// By application.
+    public var budgets: [String: Budget]?
     /// Ways to flash it, as `lightnode flash` knows them.
     public var flashing: [String]
     public var usb: [USBIdentity]
