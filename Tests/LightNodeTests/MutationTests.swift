@@ -98,16 +98,17 @@ import Testing
         CBORItem.tag(18, .array([.bytes([0xA1, 0x01, 0x27]), .map([:]), .bytes(payload), .bytes(signature)])).encoded
     }
 
+    private static let boundaries: [UInt64] = [
+        0, 1, 23, 24, 255, 256, 65535, 65536, 0xFFFF_FFFF, 0x1_0000_0000, 0x100_0000_0000, 0xFE_FFFF_FFFF_FFFF,
+        0xFF_0000_0000_0000,
+        0xFF_FFFF_FFFF_FFFF, 0x100_0000_0000_0000, 0x8000_0000_0000_0000, .max,
+    ]
+
     /// Boundary values of the type of `item`, none equal to it.
     private static func others(_ item: CBORItem) -> [CBORItem] {
         let values: [CBORItem] =
             switch item {
-            case .uint(let value):
-                [
-                    0, 1, value &- 1, value &+ 1, 23, 24, 255, 256, 65535, 65536, 1 << 32 - 1, 1 << 32, 1 << 40, 0xFF << 48 - 1,
-                    0xFF << 48, 1 << 56 - 1, 1 << 56, 1 << 63, .max,
-                ]
-                .map { .uint($0) }
+            case .uint(let value): (boundaries + [value &- 1, value &+ 1]).map { .uint($0) }
             case .bytes(let bytes):
                 [
                     [], Array(bytes.dropLast()), bytes + [0], [UInt8](repeating: 0, count: bytes.count),
