@@ -87,7 +87,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// A device that demands freshness takes a token, or an expiry, which `checkLife` has held against trusted time.
     @inline(never)
     private func checkFreshness(_ claims: borrowing Claims, device: UInt8) throws(Refusal) {
-        guard let declaration = Table.declaration(device), declaration.flags.contains(.demandsFreshness) else { return }
+        guard let declaration = Table.describe(device), declaration.flags.contains(.demandsFreshness) else { return }
         guard claims.node.contains(.token) || claims.cwt.contains(.expiry) else { throw .tokenRequired }
     }
 

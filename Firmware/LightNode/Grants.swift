@@ -6,9 +6,11 @@
 import CBOR
 import Devices
 import Ed25519
+import HAL
 
 /// What the grants of a chain say, leaf first.
-struct GrantChain {
+struct GrantChain: ~Copyable {
+    private let inMemory = InMemory()
     struct Link {
         var id: UInt64 = 0
         var expiry: UInt64 = 0

@@ -90,7 +90,8 @@ extension Memory where Flash: ~Copyable {
 }
 
 /// What the executor knew when a page of the log began.
-struct LogSummary {
+struct LogSummary: ~Copyable {
+    private let inMemory = InMemory()
     var chain = Bytes32(repeating: 0)
     var ownerMark: UInt64 = 0
     var epoch: UInt32 = 0

@@ -7,15 +7,16 @@ import Ed25519
 
 struct Message: ~Copyable, ~Escapable {
     let type: MessageType
-    let claims: Claims
+    private(set) var claims: Claims
     let whole: RawSpan
 
     @inline(never)
     @_lifetime(copy bytes)
     init(_ bytes: RawSpan, type: MessageType) throws(Refusal) {
-        claims = try Claims(try Message.parts(bytes).payload, type: type)
         self.type = type
         whole = bytes
+        claims = Claims(of: bytes)
+        try claims.read(try Message.parts(bytes).payload, type: type)
     }
 
     @inline(never)

@@ -33,17 +33,54 @@ enum NodeKey {
 }
 
 extension CBORWriter {
+    // A key and its value in one call.
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, _ value: UInt64) {
+        self.key(key)
+        uint(value)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, bytes: RawSpan) {
+        self.key(key)
+        self.bytes(bytes)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, text: RawSpan) {
+        self.key(key)
+        self.text(text)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, _ value: Bool) {
+        self.key(key)
+        bool(value)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entries(board: StaticString, _ boardKey: Int32, version: Version, _ versionKey: Int32) {
+        key(boardKey)
+        text(board)
+        key(versionKey)
+        text(version)
+    }
+
     /// The claims that receipts and attestations begin with; the private claim's map of `count` pairs is open afterwards.
     @inline(never)
     @_lifetime(self: copy self)
-    mutating func beginDeviceClaims(issuer: Address, epoch: UInt32, count: Int) {
+    mutating func beginDeviceClaims(issuer: RawSpan, epoch: UInt32, count: Int) {
         map(2)
-        key(CWT.issuer)
-        text(issuer.text.span.bytes)
+        entry(CWT.issuer, text: issuer)
         key(Claims.nodeLabel)
         map(count)
-        key(0)
-        uint(UInt64(epoch))
+        entry(0, UInt64(epoch))
     }
 
     @inline(never)
@@ -84,19 +121,14 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         let value = context.entry.value
         var writer = COSESign1Writer(reply)
         let optional = (value.kind == 0 ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1)
-        writer.payload.beginDeviceClaims(issuer: identity.address, epoch: context.epoch, count: 8 + optional)
-        writer.payload.key(1)
-        writer.payload.uint(context.entry.seq)
+        writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: context.epoch, count: 8 + optional)
+        writer.payload.entry(1, context.entry.seq)
         writer.payload.key(2)
         writeCallName(context.entry, to: &writer.payload)
-        writer.payload.key(NodeKey.index)
-        writer.payload.uint(UInt64(context.entry.index))
-        writer.payload.key(NodeKey.previous)
-        writer.payload.bytes(context.previous.span.bytes)
-        writer.payload.key(NodeKey.message)
-        writer.payload.bytes(context.message.span.bytes.extracting(0..<context.messageCount))
-        writer.payload.key(NodeKey.outcome)
-        writer.payload.uint(UInt64(context.entry.outcome.rawValue))
+        writer.payload.entry(NodeKey.index, UInt64(context.entry.index))
+        writer.payload.entry(NodeKey.previous, bytes: context.previous.span.bytes)
+        writer.payload.entry(NodeKey.message, bytes: context.message.span.bytes.extracting(0..<context.messageCount))
+        writer.payload.entry(NodeKey.outcome, UInt64(context.entry.outcome.rawValue))
         if value.kind != 0 {
             writer.payload.key(NodeKey.value)
             writer.payload.value(value)
@@ -107,8 +139,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             id.storeLittleEndian64(grant, at: 0)
             writer.payload.bytes(id.span.bytes)
         }
-        writer.payload.key(NodeKey.entry)
-        writer.payload.bytes(context.entry.encoded.bytes)
+        writer.payload.entry(NodeKey.entry, bytes: context.entry.encoded.bytes)
         if let expected {
             writer.payload.key(NodeKey.expected)
             writer.payload.array(3)
@@ -122,7 +153,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// `[device, method]`, or `[type]` when the entry names none.
     @inline(never)
     private func writeCallName(_ entry: borrowing LogEntry, to writer: inout CBORWriter) {
-        guard let device = Table.declaration(entry.device), let method = device.interface.method(Int(entry.method)) else {
+        guard let device = Table.describe(entry.device), let method = device.interface.method(Int(entry.method)) else {
             writer.array(1)
             writer.text(entry.kind.name)
             return

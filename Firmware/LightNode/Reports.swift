@@ -11,42 +11,35 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func writeStatus(_ writer: inout CBORWriter) {
         let hasIdentity = condition != .blank && !memory.isDamaged(.identity)
         writer.map(hasIdentity ? 17 : 16)
-        writer.key(0)
-        writer.uint(UInt64(condition.rawValue))
+        writer.entry(0, UInt64(condition.rawValue))
         writer.key(1)
         if hasIdentity { writer.text(identity.address.text.span.bytes) } else { writer.null() }
-        writer.key(2)
-        writer.text(platform.board)
-        writer.key(3)
-        writer.text(platform.version)
-        let numbers: InlineArray<8, UInt64> = [
-            UInt64(ownership.epoch), watermarks[.owner], platform.microseconds() / 1000, UInt64(platform.stackUsed),
-            UInt64(platform.stackSize), UInt64(memory.nextIndex), UInt64(platform.resetReason), UInt64(identity.network),
-        ]
-        for i in 0..<8 {
-            writer.key(Int32(4 &+ i))
-            writer.uint(numbers[i])
-        }
+        writer.entries(board: platform.board, 2, version: platform.version, 3)
+        writer.entry(4, UInt64(ownership.epoch))
+        writer.entry(5, watermarks[.owner])
+        writer.entry(6, platform.microseconds() / 1000)
+        writer.entry(7, UInt64(platform.stackUsed))
+        writer.entry(8, UInt64(platform.stackSize))
+        writer.entry(9, UInt64(memory.nextIndex))
+        writer.entry(10, UInt64(platform.resetReason))
+        writer.entry(11, UInt64(identity.network))
         writer.key(12)
         memory.writeDamaged(&writer)
-        writer.key(13)
-        writer.bool(identity.isTest)
+        writer.entry(13, identity.isTest)
         writer.key(14)
         var serial = InlineArray<8, UInt8>(repeating: 0)
         serial.storeLittleEndian64(platform.hardwareSerial, at: 0)
         writer.bytes(serial.span.bytes)
-        writer.key(15)
-        writer.bool(time.isKnown)
+        writer.entry(15, time.isKnown)
         guard hasIdentity else { return }
-        writer.key(16)
-        writer.bytes(identity.publicKey.span.bytes)
+        writer.entry(16, bytes: identity.publicKey.span.bytes)
     }
 
     /// Writes the `devices` array.
     public mutating func writeDevices(_ writer: inout CBORWriter) {
         writer.array(Int(Table.count))
         var index: UInt8 = 0
-        while let device = Table.declaration(index) {
+        while let device = Table.describe(index) {
             writer.array(4)
             writer.text(device.name)
             writer.text(device.interface.text)

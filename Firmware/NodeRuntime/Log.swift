@@ -1,6 +1,7 @@
 // Lines for people, as slipmux diagnostic frames on the same wire as CoAP.
 
 import Board
+import Devices
 import HAL
 import MCU
 import Slipmux
@@ -25,7 +26,12 @@ func endLog() {
 
 @inline(never)
 func write(_ text: StaticString) {
-    for i in 0..<text.utf8CodeUnitCount { Slipmux.emitEscaped(text.utf8Start[i], send) }
+    write(FlashText(text))
+}
+
+@inline(never)
+func write(_ text: FlashText) {
+    for i in 0..<text.count { Slipmux.emitEscaped(text[i], send) }
 }
 
 /// Eight hexadecimal digits.
