@@ -13,11 +13,12 @@ enum BaseScalar {
         let entry = memory + 8
         let scratch = memory + 32
         recode(signs, k)
-        Point.setNeutral(p)
-        var column = 51
+        select(entry, signs, 50, flags: scratch)
+        Point.set(p, affine: entry)
+        var column = 50
         while column > 0 {
             column &-= 1
-            if column != 50 { Point.double(p, scratch, withT: true) }
+            Point.double(p, scratch, withT: true)
             select(entry, signs, column, flags: scratch)
             Point.addProjective(p, entry, negated: false, scratch, withT: false)
         }
@@ -75,11 +76,16 @@ enum BaseScalar {
     /// know that they are 0 or 1 and makes no branch of `gather`.
     @inline(never)
     private static func mark(_ flags: Element, _ index: UInt32) {
+        // Both are below 16, so the difference less 1 is negative for 0 only.
+        var flag = flags
         var row: UInt32 = 0
         while row < 16 {
-            // Both are below 16, so the difference less 1 is negative for 0 only.
-            flags[Int(bitPattern: UInt(row))] = ((row ^ index) &- 1) >> 31
-            row &+= 1
+            flag[0] = ((row ^ index) &- 1) >> 31
+            flag[1] = (((row &+ 1) ^ index) &- 1) >> 31
+            flag[2] = (((row &+ 2) ^ index) &- 1) >> 31
+            flag[3] = (((row &+ 3) ^ index) &- 1) >> 31
+            flag += 4
+            row &+= 4
         }
     }
 
