@@ -11,6 +11,7 @@ struct AttemptBudget {
     private var spent: UInt32 = 0
 
     /// Throws when no attempt is left at `uptime` microseconds.
+    @inline(never)
     mutating func check(uptime: UInt64) throws(Refusal) {
         let refills = (uptime &- lastRefill) / AttemptBudget.refillMicroseconds
         if refills > 0 {
@@ -22,6 +23,7 @@ struct AttemptBudget {
     }
 
     /// Each check takes an attempt, a good one too: a stranger's own key signs as well as any.
+    @inline(never)
     mutating func noteCheck() {
         if left == 0 { return }
         left &-= 1
@@ -29,6 +31,7 @@ struct AttemptBudget {
     }
 
     /// The message was accepted, so its checks were none of a stranger's.
+    @inline(never)
     mutating func refund() {
         left &+= spent
         spent = 0

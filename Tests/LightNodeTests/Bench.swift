@@ -35,12 +35,12 @@ struct Wire: OutputPin {
 struct Gauge: Device {
     static var interface: StaticString { "set(level:% 0..100):%;fail|gauge:%|" }
     let wires: Wires
-    var state: Value { .integer(wires["gauge"]) }
+    var state: Devices.Value { .integer(wires["gauge"]) }
     mutating func enterSafeState() { wires.set("gauge", 0) }
-    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) -> Devices.Outcome {
-        if method == 1 { return .refused(.fault(.notResponding)) }
+    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Devices.Value {
+        if method == 1 { throw .notResponding }
         wires.set("gauge", arguments[0])
-        return .done(state)
+        return state
     }
 }
 

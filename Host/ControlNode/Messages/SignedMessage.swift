@@ -14,8 +14,8 @@ public struct SignedMessage: Hashable, Sendable {
     /// SHA-512 of the whole message, cut to 32 bytes: what a receipt names it by.
     public var hash: [UInt8] { Array(sha512(bytes).prefix(32)) }
 
-    /// Sequence numbers are below 2^56.
-    public static let maximumSequence: UInt64 = 1 << 56 - 1
+    /// Sequence numbers have 56 bits, of which the highest eight are not all ones.
+    public static let maximumSequence: UInt64 = 0xFF << 48 - 1
 
     /// The private claim for what CWT has no name for.
     static let nodeClaim: Int32 = -65537
