@@ -44,6 +44,7 @@ size: firmware ## flash and RAM per board and module; fails over budget
 	@bin/lightnode size $(addprefix --board ,$(BOARDS))
 
 bench: firmware ## measure under QEMU; writes build/bench.json
+	@$(SWIFT_BUILD) --product QEMUProbe
 	@Tools/bench
 
 soak: deps ## the long randomised and fuzzing runs

@@ -122,7 +122,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation", "TestRunner",
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation",
+                "TestRunner",
                 "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -163,6 +164,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "HostedNode", path: "Tests/HostedNode",
             ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
+        .target(name: "CMemcheck", path: "Tests/CMemcheck"),
+        .executableTarget(
+            name: "ed25519-constant-time", dependencies: ["Ed25519", "CMemcheck"], path: "Tests/ConstantTime",
+            swiftSettings: embeddedFeatures),
 
         tests(
             "Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],

@@ -20,7 +20,7 @@ public struct RemoteNode: Sendable {
 
     // MARK: Asking
 
-    private var probe: DeviceProbe { DeviceProbe(client) }
+    var probe: DeviceProbe { DeviceProbe(client) }
 
     public func status() async throws -> DeviceStatus { try await probe.status() }
 
@@ -33,7 +33,9 @@ public struct RemoteNode: Sendable {
     ///
     /// Binding again after a lost answer is harmless: the device's log then shows that the earlier bind was ours.
     @discardableResult
-    public func bind(label: ClaimLabel, name: String? = nil) async throws -> Receipt {
+    public func bind(
+        label: ClaimLabel, name: String? = nil, recovery: PublicKey? = nil, forbidsReset: Bool = false
+    ) async throws -> Receipt {
         let status = try await status()
         guard let address = status.address else { throw blank }
         guard address == label.address else {
@@ -52,7 +54,7 @@ public struct RemoteNode: Sendable {
         }
         let message = SignedMessage.bind(
             address, owner: controller.key.publicKey, epoch: before.epoch, sequence: try controller.sequence.next(),
-            network: status.network, claim: label.claimKey)
+            network: status.network, recovery: recovery, forbidsReset: forbidsReset, claim: label.claimKey)
         // On the disk before it is sent: whatever happens now, the next attempt can tell whether this one succeeded.
         let owned = try controller.book.device(address).flatMap { $0.unconfirmedBind == nil ? $0 : nil }
         if owned == nil {
@@ -74,7 +76,7 @@ public struct RemoteNode: Sendable {
     }
 
     /// Records the device as owned: its receipt says so.
-    private func confirm(_ receipt: Receipt, identity: PublicKey, network: UInt64, name: String? = nil) async throws -> Receipt {
+    func confirm(_ receipt: Receipt, identity: PublicKey, network: UInt64, name: String? = nil) async throws -> Receipt {
         // Asked for again, signed, rather than reckoned: the epoch is what every later message depends on.
         let after = try await probe.attest(identity, network: network)
         var device = KnownDevice(
@@ -86,7 +88,7 @@ public struct RemoteNode: Sendable {
         return receipt
     }
 
-    private var blank: Failure {
+    var blank: Failure {
         Failure(.usage, "\(client.name) is blank: it has no identity yet", advice: "Provision it first: lightnode provision")
     }
 
@@ -201,7 +203,7 @@ public struct RemoteNode: Sendable {
 
     /// Posts a signed message and verifies the receipt that comes back. When the first answer was lost on the way, and the repetition
     /// is refused, the receipt is fetched from the device's log.
-    private func deliver(
+    func deliver(
         _ message: SignedMessage, identity: PublicKey, network: UInt64, logLength: UInt32
     ) async throws -> Receipt {
         do {
@@ -225,7 +227,7 @@ public struct RemoteNode: Sendable {
     }
 
     /// Records how far the device's log has been seen, and notices when it was cut or rewritten.
-    private func remember(_ receipt: Receipt) throws {
+    func remember(_ receipt: Receipt) throws {
         try controller.book.update(receipt.device) { device in
             if let next = device.nextIndex, let chain = device.chain {
                 if receipt.index < next { throw brokenChain(receipt) }

@@ -32,7 +32,9 @@ public struct ImageSize: Codable, Sendable {
         let flash = board.flash.range, ram = board.ram.range
         total = Footprint(flash: try image.flat(in: flash).count, ram: image.staticRAM(in: ram))
         modules = [:]
-        let initialised = image.sections.filter { ram.contains($0.address) && $0.hasContents }.map { $0.address..<$0.address + UInt64($0.size) }
+        let initialised = image.sections.filter { ram.contains($0.address) && $0.hasContents }.map {
+            $0.address..<$0.address + UInt64($0.size)
+        }
         // Several names may stand for the same bytes: Swift's says most.
         var counted: Set<UInt64> = []
         let named = image.symbols.filter { $0.size > 0 }
@@ -43,9 +45,13 @@ public struct ImageSize: Codable, Sendable {
             let module = Self.module(of: symbol.name)
             if flash.contains(address) { modules[module, default: Footprint()].flash += symbol.size }
             if ram.contains(address) { modules[module, default: Footprint()].ram += symbol.size }
-            if initialised.contains(where: { $0.contains(address) }) { modules[module, default: Footprint()].flash += symbol.size }
+            if initialised.contains(where: { $0.contains(address) }) {
+                modules[module, default: Footprint()].flash += symbol.size
+            }
         }
-        let known = modules.values.reduce(into: Footprint()) { $0.flash += $1.flash; $0.ram += $1.ram }
+        let known = modules.values.reduce(into: Footprint()) {
+            $0.flash += $1.flash; $0.ram += $1.ram
+        }
         var rest = modules[Self.unnamed] ?? Footprint()
         rest.flash += total.flash - known.flash
         rest.ram += total.ram - known.ram
@@ -68,7 +74,9 @@ public struct ImageSize: Codable, Sendable {
         }
         if symbol.hasPrefix("swift_") || symbol.hasPrefix("_swift") { return swiftLibrary }
         if symbol.hasPrefix("ed25519_") { return "Ed25519Kernel" }
-        if symbol.wholeMatch(of: /__.*[sdt][ifc][23]?(_.*)?|__aeabi_[uil].*|__udivmoddi4/) != nil, !symbol.hasPrefix("__aeabi_mem") {
+        if symbol.wholeMatch(of: /__.*[sdt][ifc][23]?(_.*)?|__aeabi_[uil].*|__udivmoddi4/) != nil,
+            !symbol.hasPrefix("__aeabi_mem")
+        {
             return compilerRuntime
         }
         if symbol.hasPrefix(".L") || symbol.hasPrefix("__unnamed") { return unnamed }

@@ -20,17 +20,17 @@ public final class EmulatedNode: @unchecked Sendable {
     /// Programs `image` into `flashFile` and leaves the board off.
     /// - Parameters:
     ///   - clock: how virtual time passes.
-    ///   - arguments: appended to QEMU's command line.
+    ///   - countsInstructions: for `EmulatedBoard.run(untilInstruction:)`; the processor then stands still after power on.
     ///   - wrap: puts something between the client and the UART, such as noise or a meter.
     /// - Throws: `FirmwareError` when the image is missing, damaged or another board's; `EmulationError` when QEMU or the file is the matter.
     public init(
         board: Board, image: URL, flashFile: URL, name: String? = nil, clock: EmulatedBoard.Clock = .host,
-        arguments: [String] = [],
+        countsInstructions: Bool = false,
         wrap: @escaping @Sendable (any BytePipe) -> any BytePipe = { $0 }
     ) throws {
         var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: flashFile)
         configuration.clock = clock
-        configuration.extraArguments = arguments
+        configuration.countsInstructions = countsInstructions
         emulated = try EmulatedBoard(configuration)
         self.name = name ?? "the emulated \(board.name)"
         self.wrap = wrap

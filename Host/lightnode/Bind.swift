@@ -19,6 +19,14 @@ struct Bind: AsyncParsableCommand, JSONCapable {
     @Option(help: "A name to remember the device by.")
     var name: String?
 
+    @Option(
+        help: "The public key that may later name a new owner (see “lightnode recover”).",
+        transform: { try PublicKey(argument: $0) })
+    var recovery: PublicKey?
+
+    @Flag(help: "Forbid the reset by the device's button: only this owner, or the recovery key, can then let go of it.")
+    var forbidReset = false
+
     @OptionGroup var device: DeviceOptions
     @OptionGroup var key: KeyOptions
     @OptionGroup var output: Output
@@ -27,7 +35,8 @@ struct Bind: AsyncParsableCommand, JSONCapable {
         let label = try LabelText.read(label)
         let controller = try key.controllerOrNew(output)
         try await device.withClient { client in
-            let receipt = try await RemoteNode(client, controller: controller).bind(label: label, name: name)
+            let receipt = try await RemoteNode(client, controller: controller).bind(
+                label: label, name: name, recovery: recovery, forbidsReset: forbidReset)
             output.show(Result(device: label.address, owner: controller.key.publicKey, receipt: receipt))
         }
     }

@@ -2,8 +2,15 @@
 import ArgumentParser
 import ControlNode
 
-struct History: AsyncParsableCommand, JSONCapable {
+struct History: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        abstract: "Show or export the receipts in a device's log.", subcommands: [HistoryShow.self, HistoryExport.self],
+        defaultSubcommand: HistoryShow.self)
+}
+
+struct HistoryShow: AsyncParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
         abstract: "Show the receipts in a device's log, each verified, and the chain between them too.",
         discussion: """
             EXAMPLE:

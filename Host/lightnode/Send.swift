@@ -10,6 +10,7 @@ struct Send: AsyncParsableCommand, JSONCapable {
             EXAMPLE:
               lightnode send "$('led').on()"
               lightnode send --fresh "$('lock').open(5)"
+              lightnode send --grant guest.grant "$('lock').open()"
 
             Without --state the device executes the command exactly once.
             """)
@@ -26,6 +27,9 @@ struct Send: AsyncParsableCommand, JSONCapable {
     @Option(help: "Seconds from now after which the device refuses the command (it must know the time).")
     var expires: Double?
 
+    @Option(help: "A grant, or the file that holds it: send as its holder.", completion: .file())
+    var grant: String?
+
     @OptionGroup var device: DeviceOptions
     @OptionGroup var key: KeyOptions
     @OptionGroup var output: Output
@@ -33,9 +37,19 @@ struct Send: AsyncParsableCommand, JSONCapable {
     func run() async throws {
         let call = try Call(parsing: call)
         let controller = try key.controller()
+        let lent = try grant.map {
+            try Grant(parsing: $0.hasPrefix("LNGRANT") ? $0 : String(decoding: PrivateFile($0).read(), as: UTF8.self))
+        }
         try await device.withClient { client in
-            let receipt = try await RemoteNode(client, controller: controller).perform(
-                call, as: state ? .state : .command, fresh: fresh, expires: expires.map { Date(timeIntervalSinceNow: $0) })
+            let node = RemoteNode(client, controller: controller)
+            let type: MessageType = state ? .state : .command
+            let end = expires.map { Date(timeIntervalSinceNow: $0) }
+            let receipt =
+                if let lent {
+                    try await node.perform(call, as: type, under: lent, fresh: fresh, expires: end)
+                } else {
+                    try await node.perform(call, as: type, fresh: fresh, expires: end)
+                }
             output.show(ReceiptReport(receipt))
         }
     }

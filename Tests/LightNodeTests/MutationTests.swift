@@ -98,26 +98,28 @@ import Testing
         CBORItem.tag(18, .array([.bytes([0xA1, 0x01, 0x27]), .map([:]), .bytes(payload), .bytes(signature)])).encoded
     }
 
+    private static let boundaries: [UInt64] = [
+        0, 1, 23, 24, 255, 256, 65535, 65536, 0xFFFF_FFFF, 0x1_0000_0000, 0x100_0000_0000, 0xFE_FFFF_FFFF_FFFF,
+        0xFF_0000_0000_0000,
+        0xFF_FFFF_FFFF_FFFF, 0x100_0000_0000_0000, 0x8000_0000_0000_0000, .max,
+    ]
+
     /// Boundary values of the type of `item`, none equal to it.
     private static func others(_ item: CBORItem) -> [CBORItem] {
-        let values: [CBORItem] =
-            switch item {
-            case .uint(let value):
-                [
-                    0, 1, value &- 1, value &+ 1, 23, 24, 255, 256, 65535, 65536, 1 << 32 - 1, 1 << 32, 1 << 40, 0xFF << 48 - 1,
-                    0xFF << 48, 1 << 56 - 1, 1 << 56, 1 << 63, .max,
-                ]
-                .map { .uint($0) }
-            case .bytes(let bytes):
-                [
-                    [], Array(bytes.dropLast()), bytes + [0], [UInt8](repeating: 0, count: bytes.count),
-                    [UInt8](repeating: 255, count: bytes.count),
-                ]
-                .map { .bytes($0) }
-            case .text(let text):
-                ["", String(text.dropLast()), text + "a", text.uppercased(), String(repeating: "a", count: 17)].map { .text($0) }
-            default: []
-            }
+        var values: [CBORItem] = []
+        switch item {
+        case .uint(let value):
+            for other in boundaries { values.append(.uint(other)) }
+            values += [.uint(value &- 1), .uint(value &+ 1)]
+        case .bytes(let bytes):
+            let zeros = [UInt8](repeating: 0, count: bytes.count)
+            let ones = [UInt8](repeating: 255, count: bytes.count)
+            values = [.bytes([]), .bytes(Array(bytes.dropLast())), .bytes(bytes + [0]), .bytes(zeros), .bytes(ones)]
+        case .text(let text):
+            let long = String(repeating: "a", count: 17)
+            values = [.text(""), .text(String(text.dropLast())), .text(text + "a"), .text(text.uppercased()), .text(long)]
+        default: break
+        }
         return values.filter { $0 != item }
     }
 

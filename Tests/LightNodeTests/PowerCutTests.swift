@@ -288,7 +288,9 @@ import Testing
             if now.epoch == allowed[0].epoch {
                 #expect(stage.highWater >= before.mark, "\(scenario.name), \(what): the mark went back")
             }
-            let history = try stage.history()
+            // Each receipt costs a signature, so the whole page is asked for only now and then.
+            let depth: UInt32 = cuts % 16 == 0 ? 40 : 3
+            let history = try stage.history(from: stage.log > depth ? stage.log - depth : 0)
             let entry = message.flatMap { message in history.last { $0.answers(message) } }
             ReceiptTests.expectSame(
                 history.filter { receipt in before.receipts.contains { $0.index == receipt.index } }, before.receipts,

@@ -1,7 +1,4 @@
 // Rights lent to others: a grant is a signed statement that its holder sends along with each command (R12, R13, R14).
-import Foundation
-import Reporting
-
 /// A right to command some devices, lent to the holder of one key. Worth nothing to anybody else.
 public struct Grant: Hashable, Sendable {
     public let device: DeviceAddress
@@ -99,30 +96,13 @@ public struct Grant: Hashable, Sendable {
 }
 
 extension Grant {
-    private static let prefix = "LNGRANT1"
+    private static let carrier = SignedText(prefix: "LNGRANT1", what: "grant", from: "its giver")
 
     /// One line to hand to the holder: `LNGRANT1:` network `:` the grant in base64url (RFC 4648, section 5).
-    public var text: String {
-        let base64 = Data(bytes).base64EncodedString().replacingOccurrences(of: "+", with: "-").replacingOccurrences(
-            of: "/", with: "_")
-        return "\(Self.prefix):\(network):\(base64.replacingOccurrences(of: "=", with: ""))"
-    }
+    public var text: String { Self.carrier.text(bytes, network: network) }
 
     /// Reads the line that `text` writes. Signatures are the device's business: it alone knows its owner.
-    public init(parsing text: String) throws {
-        func wrong(_ what: String) -> Failure {
-            Failure(
-                .usage, "this is no grant: \(what)", advice: "Ask its giver for the whole line, which begins with \(Self.prefix):"
-            )
-        }
-        let parts = text.trimmingCharacters(in: .whitespacesAndNewlines).split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == Self.prefix else { throw wrong("it does not begin with \(Self.prefix):") }
-        guard let network = UInt64(parts[1]), network <= UInt64(UInt32.max) else { throw wrong("its network is no number") }
-        var base64 = parts[2].replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/")
-        base64 += String(repeating: "=", count: (4 - base64.count % 4) % 4)
-        guard let data = Data(base64Encoded: base64) else { throw wrong("a part of it is missing or changed") }
-        do { try self.init(bytes: Array(data), network: network) } catch { throw wrong("its contents are not those of a grant") }
-    }
+    public init(parsing text: String) throws { self = try Self.carrier.read(text) { try Grant(bytes: $0, network: $1) } }
 
     /// Reads the claims of a grant, unverified.
     init(bytes: [UInt8], network: UInt64) throws {

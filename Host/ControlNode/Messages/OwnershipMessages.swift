@@ -1,4 +1,5 @@
 // Messages by which a device changes hands, and those of its owner about time and lent rights (docs/protocol.cddl).
+import CBOR
 
 /// A new owner's consent: nobody can be made the owner of a device unasked. Made by the new owner, carried by the old one's message.
 public struct Acceptance: Hashable, Sendable {
@@ -26,6 +27,29 @@ public struct Backup: Hashable, Codable, Sendable {
 
     public init(key: PublicKey, silence: UInt32) {
         (self.key, self.silence) = (key, silence)
+    }
+}
+
+extension Acceptance {
+    private static let carrier = SignedText(prefix: "LNACCEPT1", what: "acceptance", from: "the new owner")
+
+    /// One line to hand to the present owner: `LNACCEPT1:` network `:` the acceptance in base64url (RFC 4648, section 5).
+    public var text: String { Self.carrier.text(bytes, network: network) }
+
+    /// Reads the line that `text` writes.
+    public init(parsing text: String) throws {
+        self = try Self.carrier.read(text) { bytes, network in
+            let claims = try SignedObject.claims(bytes)
+            guard let audience = claims[3]?.text, let newOwner = claims[8]?[1]?[-2]?.bytes.flatMap({ PublicKey($0) }),
+                let epoch = claims[Int64(SignedMessage.nodeClaim)]?[0]?.uint.flatMap({ UInt32(exactly: $0) })
+            else { throw CBORError.unexpectedType }
+            return Acceptance(
+                device: try DeviceAddress(parsing: audience), epoch: epoch, network: network, newOwner: newOwner, bytes: bytes)
+        }
+    }
+
+    private init(device: DeviceAddress, epoch: UInt32, network: UInt64, newOwner: PublicKey, bytes: [UInt8]) {
+        (self.device, self.epoch, self.network, self.newOwner, self.bytes) = (device, epoch, network, newOwner, bytes)
     }
 }
 

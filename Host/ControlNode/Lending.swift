@@ -1,0 +1,96 @@
+// Lending rights to others: grants given, paid and taken back by the owner; commands sent by their holders.
+import Foundation
+import Reporting
+
+extension RemoteNode {
+    /// Gives a right and notes it in the book of grants. The device learns of it when it is first used.
+    public func grant(_ terms: Grant.Terms) async throws -> Grant {
+        try terms.check()
+        let device = try await known()
+        let grant = Grant(terms, on: device.address, epoch: device.epoch, network: device.network, owner: controller.key.signing)
+        try controller.grants.record(GivenGrant(grant))
+        return grant
+    }
+
+    /// Takes a grant back, at once and for good.
+    @discardableResult
+    public func revoke(_ slotID: [UInt8]) async throws -> Receipt {
+        let receipt = try await lendingMessage { .revoke($0, grant: slotID, owner: controller.key.signing) }
+        try controller.grants.update(slotID) { $0.isRevoked = true }
+        return receipt
+    }
+
+    /// Tells the device that `paid` ticks of a metered grant are paid, counted from the first.
+    @discardableResult
+    public func pay(_ slotID: [UInt8], ticks paid: UInt16) async throws -> Receipt {
+        let receipt = try await lendingMessage { .tick($0, grant: slotID, paid: paid, owner: controller.key.signing) }
+        try controller.grants.update(slotID) { $0.paid = max($0.paid, paid) }
+        return receipt
+    }
+
+    private func lendingMessage(_ make: (SignedMessage.Heading) -> SignedMessage) async throws -> Receipt {
+        let device = try await known()
+        let message = make(
+            .init(device.address, epoch: device.epoch, sequence: try controller.sequence.next(), network: device.network))
+        let receipt = try await deliver(
+            message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
+        try remember(receipt)
+        guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+        return receipt
+    }
+
+    /// Sends a call as the holder of `grant`; a token is fetched when the device demands one.
+    @discardableResult
+    public func perform(
+        _ call: Call, as type: MessageType = .command, under grant: Grant, fresh: Bool = false, expires: Date? = nil
+    ) async throws -> Receipt {
+        guard grant.terms.holder == controller.key.publicKey else {
+            throw Failure(
+                .usage, "the grant is for the key \(grant.terms.holder), not for this control node",
+                advice: "Use that key with --key, or ask the owner for a grant for \(controller.key.publicKey)")
+        }
+        let (device, _) = try await strange()
+        guard device.address == grant.device else {
+            throw Failure(
+                .usage, "the grant is for \(grant.device), but this is \(device.address)",
+                advice: "Name the right device with --device")
+        }
+        var token = fresh ? try await self.token() : nil
+        while true {
+            let message = SignedMessage.call(
+                call, as: type, to: grant.device, epoch: grant.epoch, sequence: try controller.sequence.next(),
+                network: grant.network,
+                token: token, expires: expires.map { UInt64(max(0, $0.timeIntervalSince1970)) }, grant: grant,
+                key: controller.key.signing)
+            do {
+                let receipt = try await deliver(
+                    message, identity: device.identity, network: grant.network, logLength: device.nextIndex ?? 0)
+                guard receipt.outcome == .done else { throw await notDone(receipt, call) }
+                return receipt
+            } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
+                token = try await self.token()
+            }
+        }
+    }
+}
+
+extension Grant.Terms {
+    /// Throws unless a device can take it.
+    public func check() throws {
+        func wrong(_ what: String, _ advice: String) -> Failure { Failure(.usage, what, advice: advice) }
+        guard (1...4).contains(scope.count) else {
+            throw wrong("a grant names 1 to 4 devices, not \(scope.count)", "Give several grants")
+        }
+        for name in scope.flatMap({ [$0.device] + $0.methods }) where !(1...16).contains(name.utf8.count) {
+            throw wrong("“\(name)” is no name of a device or method", "Names have 1 to 16 characters; see “lightnode status”")
+        }
+        if let uses, uses == 0 { throw wrong("a grant for no use is none", "Give at least 1") }
+        if let hops, hops > 2 { throw wrong("a grant can be passed on at most twice, not \(hops) times", "Use 0, 1 or 2") }
+        if let meter, !(1...86400).contains(meter.tick) || meter.ticks == 0 {
+            throw wrong("a tick lasts 1 to 86400 seconds, and there is at least one", "Write it like 600x12")
+        }
+        if let notBefore, let expires, expires <= notBefore {
+            throw wrong("the grant ends before it begins", "Check the two times")
+        }
+    }
+}

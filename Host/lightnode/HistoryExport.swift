@@ -1,0 +1,58 @@
+// lightnode history export: the device's receipts as a file, for the chain or for a judge.
+import ArgumentParser
+import ControlNode
+import Reporting
+
+struct HistoryExport: AsyncParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Write the receipts in a device's log, verified, to a file: a CBOR sequence (RFC 8742) of COSE_Sign1.",
+        discussion: """
+            EXAMPLE:
+              lightnode history export receipts.cborseq
+              lightnode history export more.cborseq --from 120
+            """)
+
+    @Argument(help: "The file to write; it must not exist.", completion: .file())
+    var file: String
+
+    @Option(help: "The number of the first entry.")
+    var from: UInt32 = 0
+
+    @OptionGroup var device: DeviceOptions
+    @OptionGroup var key: KeyOptions
+    @OptionGroup var output: Output
+
+    func run() async throws {
+        let controller = try key.controller()
+        try await device.withClient { client in
+            let receipts = try await RemoteNode(client, controller: controller).history(from: from)
+            guard let first = receipts.first, let last = receipts.last else {
+                throw Failure(
+                    .usage, "the log has no entries from \(from) on",
+                    advice: "Look at “lightnode status” for the number of entries")
+            }
+            try PrivateFile(file).write(receipts.flatMap(\.bytes), replacing: false)
+            output.show(
+                Result(
+                    device: first.device, file: file, first: first.index, next: last.index + 1, receipts: receipts.count,
+                    gap: first.index - from))
+        }
+    }
+
+    struct Result: Encodable, CustomStringConvertible {
+        let device: DeviceAddress
+        let file: String
+        let first: UInt32
+        /// Where the next export resumes.
+        let next: UInt32
+        let receipts: Int
+        /// Entries asked for that the log no longer has.
+        let gap: UInt32
+
+        var description: String {
+            "\(receipts) receipts of \(device) written to \(file)\n  resume with --from \(next)"
+                + (gap == 0 ? "" : "\n  \(gap) older entries were overwritten")
+        }
+    }
+}

@@ -1,0 +1,30 @@
+// lightnode rotate: replace the key that owns a device.
+import ArgumentParser
+import ControlNode
+
+struct Rotate: AsyncParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        abstract: "Replace the key that owns a device; what was signed before is void.",
+        discussion: """
+            EXAMPLE:
+              lightnode keys new --key new.key
+              lightnode rotate new.key
+
+            Recovery key and backups stay, grants end. From then on use the new key: --key new.key.
+            """)
+
+    @Argument(help: "The file of the new key.", completion: .file())
+    var newKey: String
+
+    @OptionGroup var device: DeviceOptions
+    @OptionGroup var key: KeyOptions
+    @OptionGroup var output: Output
+
+    func run() async throws {
+        let controller = try key.controller()
+        let new = try ControllerKey.load(from: PrivateFile(newKey), passphrase: { Passphrase.existing() })
+        try await device.withClient { client in
+            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).rotate(to: new.signing)))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// The owner's and the holders' side of changing hands and lending, over the wire.
+import ControlNode
+import Foundation
+import HostedNode
+import Reporting
+import Testing
+import Transport
+
+@testable import ControlNode
+
+/// Sale, rent, loss and recovery through the library, against the executor itself in this process.
+@Suite("Changing hands and lending", .serialized)
+struct LendingTests {
+    /// A node on a bench, and people with homes of their own.
+    final class Bench {
+        let folder = FileManager.default.temporaryDirectory.path + "/lightnode-lend-\(randomBytes(6).hex)"
+        private(set) var hosted = HostedNode()
+        private(set) var client: CoAPClient
+        let label: ClaimLabel
+
+        init() async throws {
+            client = CoAPClient(hosted, name: "hosted")
+            let claim = SigningKey.generate()
+            let identity = try await DeviceProbe(client).provision(
+                claim: claim.publicKey, identity: nil, network: 1, isTest: false)
+            label = ClaimLabel(address: DeviceAddress(of: identity), claimKey: claim)
+        }
+
+        func person(_ name: String) throws -> RemoteNode {
+            let home = try Home(folder + "/" + name)
+            if !home.controllerKey.exists { try ControllerKey.generate().save(to: home.controllerKey) }
+            return RemoteNode(client, controller: try Controller(home, passphrase: { nil }))
+        }
+
+        func powerCycle() async {
+            await client.close()
+            hosted = HostedNode(flash: hosted.flash)
+            client = CoAPClient(hosted, name: "hosted")
+        }
+
+        deinit { try? FileManager.default.removeItem(atPath: folder) }
+    }
+
+    private func reason(_ body: () async throws -> Void) async -> String? {
+        do {
+            try await body()
+            return nil
+        } catch { return (error as? Refusal)?.reason ?? "\(error)" }
+    }
+
+    @Test("A sale: the buyer accepts, the seller transfers, the buyer commands, the seller no longer") func sale() async throws {
+        let bench = try await Bench()
+        let (seller, buyer) = (try bench.person("seller"), try bench.person("buyer"))
+        try await seller.bind(label: bench.label)
+        let acceptance = try await buyer.accept()
+        let carried = try Acceptance(parsing: acceptance.text)
+        #expect(carried == acceptance)
+        #expect(throws: Failure.self) { try Acceptance(parsing: String(acceptance.text.dropLast(9))) }
+        #expect(await reason { try await buyer.finishTransfer() } == "bad-signature")
+        try await seller.transfer(to: carried)
+        try await buyer.finishTransfer()
+        try await buyer.`$`("led").on()
+        #expect(bench.hosted.isHigh("led"))
+        #expect(try seller.controller.book.devices().isEmpty)
+        try await buyer.release()
+        #expect(try await buyer.status().state == .unowned)
+        try await seller.bind(label: bench.label)
+    }
+
+    @Test("A lost controller: the recovery key names another; rotation replaces a key") func recovery() async throws {
+        let bench = try await Bench()
+        let (lost, next) = (try bench.person("lost"), try bench.person("next"))
+        let recovery = SigningKey.generate()
+        try await lost.bind(label: bench.label, recovery: recovery.publicKey)
+        #expect(await reason { try await next.recover(with: .generate()) } == "bad-signature")
+        try await next.recover(with: recovery)
+        try await next.`$`("led").on()
+        #expect(await reason { try await lost.send(Call(device: "led", method: "off")) } != nil)
+        let rotated = SigningKey.generate()
+        try await next.rotate(to: rotated)
+        #expect(await reason { try await next.send(Call(device: "led", method: "off")) } == "bad-signature")
+        let known = try #require(try next.controller.book.devices().first)
+        #expect(known.owner == rotated.publicKey && known.epoch == 3)
+    }
+
+    @Test("A backup takes over after the silence, not before") func takeover() async throws {
+        let bench = try await Bench()
+        let (owner, backup) = (try bench.person("owner"), try bench.person("backup"))
+        try await owner.bind(label: bench.label)
+        try await owner.setBackups([Backup(key: backup.controller.key.publicKey, silence: 1)])
+        #expect(await reason { try await backup.takeOver() } == "owner-alive")
+        try await Task.sleep(for: .milliseconds(1100))
+        try await backup.takeOver()
+        try await backup.`$`("led").on()
+    }
+
+    @Test("Rent: the guest opens the lock under a grant, until it is used up, or taken back") func rent() async throws {
+        let bench = try await Bench()
+        let (owner, guest, thief) = (try bench.person("owner"), try bench.person("guest"), try bench.person("thief"))
+        try await owner.bind(label: bench.label)
+        try await owner.setTime()
+        #expect(try await owner.status().isTimeKnown)
+        var terms = Grant.Terms(holder: guest.controller.key.publicKey, scope: [.init("lock", "open"), .init("led")])
+        terms.expires = UInt64(Date().timeIntervalSince1970) + 3600
+        terms.uses = 3
+        terms.contract = .init(height: 1, transaction: randomBytes(32))
+        let grant = try Grant(parsing: try await owner.grant(terms).text)
+        #expect(grant.terms == terms)
+        let open = Call(device: "lock", method: "open")
+        let receipt = try await guest.perform(open, under: grant)
+        #expect(receipt.grant == grant.slotID && bench.hosted.isHigh("lock"))
+        #expect(await reason { try await thief.perform(open, under: grant) } != nil)
+        await #expect(throws: NotDone.self) { try await guest.perform(Call(device: "lock", method: "close"), under: grant) }
+        try await guest.perform(Call(device: "led", method: "on"), under: grant)
+        let again = try bench.person("guest")
+        #expect(await reason { try await again.perform(open, under: grant) } == "grant-used-up")
+        let second = try await owner.grant(Grant.Terms(holder: guest.controller.key.publicKey, scope: [.init("led")]))
+        #expect(
+            SignedMessage.call(
+                Call(device: "lock", method: "open"), to: grant.device, epoch: 1, sequence: 1_700_000_000_000_000, network: 1,
+                token: randomBytes(8), grant: grant, key: guest.controller.key.signing
+            ).bytes.count <= 400 + 80)
+        try await guest.perform(Call(device: "led", method: "off"), under: second)
+        try await owner.revoke(second.slotID)
+        #expect(await reason { try await guest.perform(Call(device: "led", method: "on"), under: second) } == "grant-revoked")
+        #expect(try owner.controller.grants.grants().map(\.isRevoked) == [false, true])
+        let passed = try await owner.grant(
+            {
+                var terms = Grant.Terms(holder: guest.controller.key.publicKey, scope: [.init("led")])
+                terms.meter = .init(tick: 1, ticks: 5)
+                return terms
+            }())
+        #expect(await reason { try await guest.perform(Call(device: "led", method: "on"), under: passed) } == "grant-used-up")
+        try await owner.pay(passed.slotID, ticks: 1)
+        try await guest.perform(Call(device: "led", method: "on"), under: passed)
+        let history = try await owner.history()
+        #expect(history.filter { $0.grant == grant.slotID }.count == 3)
+    }
+}

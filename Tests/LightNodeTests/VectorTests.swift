@@ -1,0 +1,163 @@
+// The vectors in docs/vectors: one message of every type, as our encoder makes it, with what it means in JSON, so that others can check theirs.
+// Tests/witness/messages.py makes the same bytes of the same meaning with cbor2 and pycose, which share no code with ours.
+
+import Foundation
+import LightNode
+import SimulatedNOR
+import Testing
+
+@testable import ControlNode
+
+@Suite("Vectors") struct VectorTests {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let file = root.appending(path: "docs/vectors/messages.json")
+
+    private static func vector(_ type: String, signer: String, _ bytes: [UInt8], _ fields: [String: Any]) -> [String: Any] {
+        ["type": type, "signer": signer, "message": bytes.hex, "claims": fields]
+    }
+
+    /// Everything in the file. Seeds are 32 times the number in `keys`.
+    static func contents() throws -> [String: Any] {
+        let stage = try Stage.owned()
+        var sequence: UInt64 = 1_700_000_000_000_000
+        func heading() -> SignedMessage.Heading {
+            sequence += 1
+            return .init(stage.device, epoch: 1, sequence: sequence, network: Cast.network)
+        }
+        func key(_ key: SigningKey) -> String { key.publicKey.description }
+        var vectors: [[String: Any]] = []
+        func add(_ type: String, _ signer: String, _ message: SignedMessage, _ more: [String: Any] = [:]) {
+            let common: [String: Any] = ["device": stage.device.description, "epoch": message.epoch, "seq": message.sequence]
+            vectors.append(vector(type, signer: signer, message.bytes, common.merging(more) { $1 }))
+        }
+        func call(
+            _ text: String, _ type: ControlNode.MessageType, _ signer: SigningKey, token: [UInt8]? = nil, expires: UInt64? = nil,
+            grant: Grant? = nil
+        )
+            throws -> SignedMessage
+        {
+            .call(
+                try Call(parsing: text), as: type, to: stage.device, epoch: 1, sequence: heading().sequence,
+                network: Cast.network, token: token,
+                expires: expires, grant: grant, key: signer)
+        }
+        let bind = SignedMessage.bind(
+            stage.device, owner: Cast.alice.publicKey, epoch: 0, sequence: heading().sequence, network: Cast.network,
+            recovery: Cast.recovery.publicKey, forbidsReset: true, claim: Cast.claim)
+        add("bind", "claim", bind, ["confirm": key(Cast.alice), "recovery": key(Cast.recovery), "flags": 1])
+        add("command", "alice", try call("$('led').on()", .command, Cast.alice), ["call": ["led", "on"]])
+        let token: [UInt8] = [0, 1, 2, 3, 4, 5, 6, 7]
+        add(
+            "command", "alice", try call("$('lock').open(500)", .command, Cast.alice, token: token, expires: 2_000_000_000),
+            ["call": ["lock", "open", 500] as [Any], "token": token.hex, "expires": 2_000_000_000])
+        add(
+            "state", "alice", try call("$('gauge').set(-129, true, 'Grüße')", .state, Cast.alice),
+            ["call": ["gauge", "set", -129, true, "Grüße"] as [Any]])
+
+        var terms = Grant.Terms(holder: Cast.holder.publicKey, scope: [.init("led", "on", "off"), .init("gauge")])
+        (terms.notBefore, terms.expires, terms.uses, terms.hops) = (1_900_000_000, 2_000_000_000, 300, 1)
+        terms.contract = .init(height: 70_000, transaction: [UInt8](repeating: 9, count: 32))
+        terms.meter = .init(tick: 600, ticks: 12)
+        let grant = Grant(terms, on: stage.device, epoch: 1, network: Cast.network, id: Stage.id(1), owner: Cast.alice)
+        let grantClaims: [String: Any] = [
+            "device": stage.device.description, "epoch": 1, "id": Stage.id(1).hex, "confirm": key(Cast.holder),
+            "notBefore": 1_900_000_000,
+            "expires": 2_000_000_000, "scope": [["led", "on", "off"], ["gauge"]], "uses": 300, "hops": 1,
+            "contract": [70_000, terms.contract!.transaction.hex] as [Any], "meter": [600, 12],
+        ]
+        vectors.append(vector("grant", signer: "alice", grant.bytes, grantClaims))
+        let child = grant.passed(
+            on: .init(holder: Cast.friend.publicKey, scope: [.init("led", "on")]), id: Stage.id(2), holder: Cast.holder)
+        vectors.append(
+            vector(
+                "grant", signer: "holder", child.bytes,
+                [
+                    "device": stage.device.description, "epoch": 1, "id": Stage.id(2).hex, "confirm": key(Cast.friend),
+                    "scope": [["led", "on"]],
+                    "nested": grant.bytes.hex,
+                ]))
+        add(
+            "command", "friend", try call("$('led').on()", .command, Cast.friend, grant: child),
+            ["call": ["led", "on"], "nested": child.bytes.hex])
+
+        let acceptance = Acceptance(of: stage.device, epoch: 1, network: Cast.network, newOwner: Cast.bob)
+        vectors.append(
+            vector(
+                "accept", signer: "bob", acceptance.bytes,
+                ["device": stage.device.description, "epoch": 1, "confirm": key(Cast.bob)]))
+        let handed: [String: Any] = ["confirm": key(Cast.bob), "nested": acceptance.bytes.hex]
+        add("transfer", "alice", .transfer(heading(), to: acceptance, owner: Cast.alice), handed)
+        add("rotate", "alice", .rotate(heading(), to: acceptance, owner: Cast.alice), handed)
+        add("release", "alice", .release(heading(), owner: Cast.alice))
+        add(
+            "recover", "recovery", .recover(heading(), to: Cast.bob.publicKey, recovery: Cast.recovery),
+            ["confirm": key(Cast.bob)])
+        add(
+            "backups", "alice", .backups(heading(), [.init(key: Cast.backup.publicKey, silence: 86_400)], owner: Cast.alice),
+            ["backups": [[key(Cast.backup), 86_400] as [Any]]])
+        add("takeover", "backup", .takeover(heading(), backup: Cast.backup), ["confirm": key(Cast.backup)])
+        add("revoke", "alice", .revoke(heading(), grant: Stage.id(1), owner: Cast.alice), ["grant": Stage.id(1).hex])
+        add(
+            "tick", "alice", .tick(heading(), grant: Stage.id(1), paid: 3, owner: Cast.alice),
+            ["grant": Stage.id(1).hex, "paid": 3])
+        add(
+            "time", "alice", .time(heading(), seconds: 2_000_000_000, token: token, owner: Cast.alice),
+            ["issuedAt": 2_000_000_000, "token": token.hex])
+
+        // What the executor itself signs.
+        let receipt = try stage.send(stage.command("$('gauge').set(50)", sequence: sequence + 100))
+        vectors.append(
+            vector(
+                "receipt", signer: "identity", receipt.bytes,
+                [
+                    "issuer": stage.device.description, "epoch": 1, "seq": receipt.sequence, "call": ["gauge", "set"],
+                    "index": receipt.index,
+                    "previous": receipt.previous.hex, "hash": receipt.message.hex, "outcome": 0, "value": 50,
+                    "entry": receipt.entry.hex,
+                ]))
+        let nonce = [UInt8](0..<16)
+        vectors.append(
+            vector(
+                "attest", signer: "identity", try stage.attest(nonce),
+                [
+                    "issuer": stage.device.description, "epoch": 1, "nonce": nonce.hex, "board": "bench", "version": "1.2.3",
+                    "test": false,
+                ]))
+        let keys = ["identity": 1, "claim": 2, "alice": 3, "bob": 4, "recovery": 5, "backup": 6, "holder": 8, "friend": 9]
+        return ["network": Cast.network, "keys": keys, "vectors": vectors]
+    }
+
+    @Test("The vectors in docs are what our encoder and the executor write; set LIGHTNODE_WRITE_VECTORS to write them anew")
+    func current() throws {
+        let data = try JSONSerialization.data(
+            withJSONObject: Self.contents(), options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+        let text = String(decoding: data, as: UTF8.self) + "\n"
+        if ProcessInfo.processInfo.environment["LIGHTNODE_WRITE_VECTORS"] != nil {
+            try text.write(to: Self.file, atomically: true, encoding: .utf8)
+        }
+        #expect(try String(contentsOf: Self.file, encoding: .utf8) == text)
+        let types = Set((try Self.contents()["vectors"] as? [[String: Any]] ?? []).compactMap { $0["type"] as? String })
+        #expect(types == Set(ControlNode.MessageType.allCases.map(\.rawValue)), "every type of message has a vector")
+    }
+
+    @Test("cbor2 and pycose make the same bytes of the same meaning, and verify every signature") func witness() throws {
+        let environment = Self.root.appending(path: "build/witness/bin/python").path
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [
+            FileManager.default.isExecutableFile(atPath: environment) ? environment : "python3",
+            Self.root.appending(path: "Tests/witness/messages.py").path, Self.file.path,
+        ]
+        let output = Pipe()
+        (process.standardOutput, process.standardError) = (output, output)
+        try process.run()
+        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        if process.terminationStatus == 77 {
+            print("notice: \(text) Run `make witness` first: this test is skipped.")
+            return
+        }
+        #expect(process.terminationStatus == 0, "\(text)")
+        print(text)
+    }
+}
