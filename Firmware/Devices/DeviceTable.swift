@@ -37,6 +37,7 @@ public struct DeviceRequest: ~Copyable {
     var retained: Int32?
     var arguments = Arguments()
 
+    @inline(never)
     init(_ operation: Operation) { self.operation = operation }
 
     /// Does what is asked to `device`: the one place where a driver's code is reached.

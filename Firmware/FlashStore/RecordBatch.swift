@@ -4,6 +4,7 @@ import HAL
 /// Puts and removes that `FlashStore.apply` makes all or none. `capacity` bytes hold it: three for each change and its value. `wipe` it
 /// when it held secrets.
 public struct RecordBatch<let capacity: Int>: ~Copyable {
+    private let inMemory = InMemory()
     var bytes = InlineArray<capacity, UInt8>(repeating: 0)
     var count = 0
 

@@ -13,7 +13,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         let signer = try authority(message)
         try checkSequence(message.claims.seq, of: signer)
         try checkLife(message.claims, uptime: platform.microseconds())
-        try verify(message, by: key(of: signer))
+        try verify(message.whole, message.type, by: signer)
 
         var next = Ownership()
         next.copy(from: ownership)
@@ -89,14 +89,17 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
+    /// Verifies with the key that this device knows of `signer`.
     @inline(never)
-    func key(of signer: Signer) -> Bytes32 {
+    mutating func verify(_ whole: RawSpan, _ type: MessageType, by signer: Signer) throws(Refusal) {
+        var key = Bytes32(repeating: 0)
         switch signer {
-        case .claim: identity.claimKey
-        case .recovery: ownership.key(at: Ownership.recoveryKey)
-        case .owner: ownership.key(at: Ownership.ownerKey)
-        default: ownership.key(at: Ownership.backupKey(Int(signer.rawValue) &- 3))
+        case .claim: key.store(identity.claimKey, at: 0)
+        case .recovery: key.store(ownership.key(at: Ownership.recoveryKey), at: 0)
+        case .owner: key.store(ownership.key(at: Ownership.ownerKey), at: 0)
+        default: key.store(ownership.key(at: Ownership.backupKey(Int(signer.rawValue) &- 3)), at: 0)
         }
+        try verify(whole, type, by: key.span.bytes)
     }
 
     @inline(never)

@@ -45,12 +45,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     @inline(never)
     private mutating func loadDevice() -> Reading {
-        var device = InlineArray<38, UInt8>(repeating: 0)
-        let reading = memory.read(.device, into: device.mutableSpan)
-        if reading != .absent && device[37] != Identity.layoutVersion { memory.noteDamage(.device) }
-        identity.claimKey.store(device.span.bytes.extracting(0..<32), at: 0)
-        identity.network = device.loadLittleEndian(at: 32)
-        identity.isTest = device[36] != 0
+        let reading = memory.read(.device, into: identity.device.mutableSpan)
+        if reading != .absent && identity.version != Identity.layoutVersion { memory.noteDamage(.device) }
         return reading
     }
 

@@ -103,7 +103,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
         guard message.claims.node.contains(.nested) else {
             if entry.kind == .command { try checkSequence(message.claims.seq, of: .owner) }
-            try verify(message, by: key(of: .owner))
+            try verify(message.whole, message.type, by: .owner)
             noteOwner(message.claims)
             return Authority()
         }

@@ -50,8 +50,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             guard grant.claims.node.contains(.nested) else { break }
             encoded = grant.claims.nested
         }
-        let owner = key(of: .owner)
-        try verify(signed, type, by: owner.span.bytes)
+        try verify(signed, type, by: .owner)
         return Authority(signer: .grant(try claimSlots(chain)), isInScope: isInScope)
     }
 

@@ -82,11 +82,3 @@ extension InlineArray where Element == UInt8 {
 func clear(_ bytes: consuming MutableSpan<UInt8>) {
     for i in bytes.indices { bytes[i] = 0 }
 }
-
-/// 32 bytes of a span that is known to have as many.
-@inline(never)
-func bytes32(_ span: RawSpan, at offset: Int = 0) -> InlineArray<32, UInt8> {
-    var bytes = InlineArray<32, UInt8>(repeating: 0)
-    bytes.store(span.extracting(offset..<(offset &+ 32)), at: 0)
-    return bytes
-}

@@ -85,39 +85,33 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
 
     /// Identity, claim key and the first ownership, all or none.
     @inline(never)
-    mutating func saveIdentity(_ identity: borrowing Identity, seed: borrowing Bytes32) throws(Refusal) {
-        var device = InlineArray<38, UInt8>(repeating: 0)
-        device.store(identity.claimKey.span.bytes, at: 0)
-        device.storeLittleEndian(identity.network, at: 32)
-        device[36] = identity.isTest ? 1 : 0
-        device[37] = Identity.layoutVersion
+    mutating func saveIdentity(_ identity: borrowing Identity, seed: borrowing Secret, nobody: Span<UInt8>) throws(Refusal) {
         var keys = InlineArray<64, UInt8>(repeating: 0)
-        keys.store(seed.span.bytes, at: 0)
+        keys.store(seed.bytes.span.bytes, at: 0)
         keys.store(identity.publicKey.span.bytes, at: 32)
-        let nobody = Ownership()
         var batch = RecordBatch<200>()
         defer {
             wipe(&keys)
             batch.wipe()
         }
         do throws(StoreError) {
-            try batch.put(Record.device.rawValue, device.span)
+            try batch.put(Record.device.rawValue, identity.device.span)
             try batch.put(Record.identity.rawValue, keys.span, secret: true)
-            try batch.put(Record.ownership.rawValue, nobody.record)
+            try batch.put(Record.ownership.rawValue, nobody)
             try store.apply(batch)
         } catch { throw .storeFailed }
     }
 
     /// Reads the identity's secret seed. The caller wipes it.
     @inline(never)
-    func loadSeed(_ seed: inout Bytes32) throws(Refusal) {
+    func loadSeed(_ seed: inout Secret) throws(Refusal) {
         var keys = InlineArray<64, UInt8>(repeating: 0)
         defer { wipe(&keys) }
         do throws(StoreError) {
             var span = keys.mutableSpan
             guard try store.read(Record.identity.rawValue, into: &span) == 64 else { throw .unreadable }
         } catch { throw .damaged }
-        seed.store(keys.span.bytes.extracting(0..<32), at: 0)
+        seed.bytes.store(keys.span.bytes.extracting(0..<32), at: 0)
     }
 
     /// Reads the identity's public key.

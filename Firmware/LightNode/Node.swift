@@ -102,12 +102,6 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
         throw .badSignature
     }
 
-    @inline(never)
-    mutating func verify(_ message: borrowing Message, by key: Bytes32) throws(Refusal) {
-        let key = key
-        try verify(message.whole, message.type, by: key.span.bytes)
-    }
-
     /// Throws unless the limits that a message sets to its own life still hold.
     @inline(never)
     func checkLife(_ claims: borrowing Claims, uptime: UInt64) throws(Refusal) {

@@ -52,8 +52,8 @@ struct Ownership: ~Copyable {
     static func backupKey(_ rank: Int) -> Int { 80 &+ 36 &* rank }
 
     /// The key at one of the places above.
-    @inline(never)
-    func key(at offset: Int) -> Bytes32 { bytes32(bytes.span.bytes, at: offset) }
+    @_lifetime(borrow self)
+    func key(at offset: Int) -> RawSpan { bytes.span.bytes.extracting(offset..<offset &+ 32) }
 
     @inline(never)
     mutating func setKey(at offset: Int, _ key: RawSpan) { bytes.store(key, at: offset) }

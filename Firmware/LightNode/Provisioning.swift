@@ -12,26 +12,26 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// `request` is a `provision-request`; the answer, a `provision-answer`, is written to `reply` and its length returned.
     public mutating func provision(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         guard condition == .blank else { throw condition == .damaged ? .damaged : .wrongState }
-        var seed = Bytes32(repeating: 0)
-        defer { Ed25519.wipe(&seed) }
+        var seed = Secret()
+        defer { seed.wipe() }
         var identity = Identity()
         do throws(CBORError) {
             try Self.readProvisioning(request, &identity, &seed)
         } catch { throw .malformed }
-        if isZero(seed) {
+        if seed.isZero {
             guard platform.isTrueRandom else { throw .noEntropy }
-            var span = seed.mutableSpan
+            var span = seed.bytes.mutableSpan
             var bytes = span.mutableBytes
             platform.fillRandom(&bytes)
         }
-        identity.publicKey = Ed25519.publicKey(seed: seed)
-        try memory.saveIdentity(identity, seed: seed)
+        identity.publicKey = Ed25519.publicKey(seed: seed.bytes)
+        try memory.saveIdentity(identity, seed: seed, nobody: ownership.record)
         boot()
         guard condition == .unowned else { throw .storeFailed }
 
         var writer = CBORWriter(reply)
         writer.map(2)
-        writer.entry(0, bytes: identity.publicKey.span.bytes)
+        writer.entry(0, bytes: self.identity.publicKey.span.bytes)
         writer.entry(1, text: self.identity.address.text.span.bytes)
         return try finished(writer)
     }
@@ -54,15 +54,15 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     @inline(never)
-    private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Bytes32) throws(CBORError) {
+    private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Secret) throws(CBORError) {
         var reader = CBORReader(request)
         var map = try reader.map()
         var seen: UInt8 = 0
         while let key = try reader.nextKey(&map) {
             guard case .int(let label) = key else { throw .unexpectedType }
             switch label {
-            case 0: identity.claimKey = bytes32(try reader.bytes(count: 32))
-            case 1: seed = bytes32(try reader.bytes(count: 32))
+            case 0: identity.device.store(try reader.bytes(count: 32), at: 0)
+            case 1: seed.bytes.store(try reader.bytes(count: 32), at: 0)
             case 2: identity.network = try reader.uint32()
             case 3: identity.isTest = try reader.bool()
             default: throw .unexpectedType
@@ -70,7 +70,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             seen |= 1 << UInt8(truncatingIfNeeded: label)
         }
         try reader.finish()
-        guard seen & 0b101 == 0b101, !(seen & 2 != 0 && isZero(seed)) else { throw .outOfRange }
+        guard seen & 0b101 == 0b101, !(seen & 2 != 0 && seed.isZero) else { throw .outOfRange }
+        identity.version = Identity.layoutVersion
     }
 
     /// Signs the closed claims with the identity key, which is in RAM only meanwhile.
@@ -78,11 +79,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     func sign(_ writer: inout COSESign1Writer, type: MessageType) throws(Refusal) -> Int {
         writer.endPayload()
         guard !writer.payload.overflowed else { throw .tooLarge }
-        var seed = Bytes32(repeating: 0)
-        defer { Ed25519.wipe(&seed) }
+        var seed = Secret()
+        defer { seed.wipe() }
         try memory.loadSeed(&seed)
         let context = COSEContext(network: UInt64(identity.network), constant: type.name.bytes)
-        let signature = Ed25519.sign(seed: seed, publicKey: identity.publicKey) { hash in
+        let signature = Ed25519.sign(seed: seed.bytes, publicKey: identity.publicKey) { hash in
             writer.signedPieces(in: context) { hash.update($0) }
         }
         do throws(CBORError) { return try writer.finish(signature: signature.span.bytes) } catch { throw .tooLarge }
@@ -103,10 +104,4 @@ extension Identity {
         // 43 bytes hold the text of a 20-byte address with this prefix: nothing to fail.
         _ = try? Bech32.encode(prefix: "node", digest.span.bytes.extracting(0..<20), into: &text)
     }
-}
-
-private func isZero(_ bytes: borrowing Bytes32) -> Bool {
-    var any: UInt8 = 0
-    for i in 0..<32 { any |= bytes[i] }
-    return any == 0
 }

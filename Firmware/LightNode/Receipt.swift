@@ -172,17 +172,19 @@ extension CBORWriter {
         var text = InlineArray<11, UInt8>(repeating: UInt8(ascii: "."))
         var count = 0
         for part in 0..<3 {
-            let number = part == 0 ? version.major : part == 1 ? version.minor : version.patch
-            if number >= 100 {
-                text[count] = UInt8(ascii: "0") &+ number / 100
-                count &+= 1
+            var rest = part == 0 ? version.major : part == 1 ? version.minor : version.patch
+            let first = count
+            var power: UInt8 = 100
+            while power > 0 {
+                let digit = rest / power
+                rest -= digit * power
+                power /= 10
+                if digit > 0 || count > first || power == 0 {
+                    text[count] = UInt8(ascii: "0") + digit
+                    count += 1
+                }
             }
-            if number >= 10 {
-                text[count] = UInt8(ascii: "0") &+ number / 10 % 10
-                count &+= 1
-            }
-            text[count] = UInt8(ascii: "0") &+ number % 10
-            count &+= 2
+            count += 1
         }
         self.text(text.span.bytes.extracting(0..<(count &- 1)))
     }

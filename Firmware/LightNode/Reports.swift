@@ -76,11 +76,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var number = InlineArray<16, UInt8>(repeating: 0)
         number.storeLittleEndian64(boot, at: 0)
         number.storeLittleEndian64(tokensIssued, at: 8)
-        var seed = Bytes32(repeating: 0)
-        defer { Ed25519.wipe(&seed) }
+        var seed = Secret()
+        defer { seed.wipe() }
         try memory.loadSeed(&seed)
         var hash = SHA512()
-        hash.update(seed.span.bytes)
+        hash.update(seed.bytes.span.bytes)
         hash.update(number.span.bytes)
         let digest = hash.finalize()
         var token = InlineArray<8, UInt8>(repeating: 0)

@@ -4,7 +4,10 @@
 // this boot's one-time token: then the true time lies between the statement and the statement plus what passed since the token
 // was issued. Rights that expire are refused while it is not known; a sender's own claim is never a reason to believe it.
 
-struct TrustedTime {
+import HAL
+
+struct TrustedTime: ~Copyable {
+    private let inMemory = InMemory()
     /// Seconds since 1970: the time is at least this.
     private(set) var floor: UInt64 = 0
     /// What was last written to flash.

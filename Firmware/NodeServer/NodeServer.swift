@@ -87,13 +87,9 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     private mutating func render(_ resource: Resource, _ message: borrowing CoAPMessage) throws(Refusal) -> Int {
         switch resource {
         case .links: return try writeLinks()
-        case .status:
+        case .status, .devices:
             var writer = CBORWriter(body.mutableSpan)
-            node.writeStatus(&writer)
-            return try Self.finished(writer)
-        case .devices:
-            var writer = CBORWriter(body.mutableSpan)
-            node.writeDevices(&writer)
+            if resource == .status { node.writeStatus(&writer) } else { node.writeDevices(&writer) }
             return try Self.finished(writer)
         case .token:
             let token = try node.issueToken()
