@@ -16,10 +16,14 @@ struct BoardPlatform: Platform {
         return Version(version.0, version.1, version.2)
     }
     var hardwareSerial: UInt64 { hardwareSerialNumber() }
-    var resetReason: UInt8 { hardware.resetReason.rawValue }
+    var resetReason: UInt8 {
+        @inline(never) get { hardware.resetReason.rawValue }
+    }
     var stackUsed: UInt32 { startup_stack_high_water() }
     var stackSize: UInt32 { startup_stack_size() }
-    var isTrueRandom: Bool { hardware.entropy.isTrueRandom }
+    var isTrueRandom: Bool {
+        @inline(never) get { hardware.entropy.isTrueRandom }
+    }
 
     mutating func microseconds() -> UInt64 { uptime() }
     @inline(never)

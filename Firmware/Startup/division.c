@@ -5,7 +5,10 @@
 
 #if __ARM_ARCH < 7
 
-__attribute__((used)) uint64_t startup_divide(uint64_t dividend, uint64_t divisor, uint64_t *remainder) {
+// The vectors of an ARMv6-M end at 0xC0 and the image header is at 0x200: code that is always there fills what lies between.
+#define LOW __attribute__((used, section(".low")))
+
+LOW uint64_t startup_divide(uint64_t dividend, uint64_t divisor, uint64_t *remainder) {
     uint64_t rest = 0;
     for (int bit = 0; bit < 64; bit++) {
         rest = rest << 1 | dividend >> 63;
@@ -20,7 +23,7 @@ __attribute__((used)) uint64_t startup_divide(uint64_t dividend, uint64_t diviso
 }
 
 // Quotient in r0 and r1, remainder in r2 and r3: no C function returns that.
-__attribute__((naked, used)) void __aeabi_uldivmod(void) {
+LOW __attribute__((naked)) void __aeabi_uldivmod(void) {
     __asm volatile(
         ".syntax unified\n"
         "push {r4, lr}\n"
@@ -35,7 +38,7 @@ __attribute__((naked, used)) void __aeabi_uldivmod(void) {
 }
 
 // Quotient in r0, remainder in r1.
-__attribute__((used)) uint64_t __aeabi_uidivmod(uint32_t dividend, uint32_t divisor) {
+LOW uint64_t __aeabi_uidivmod(uint32_t dividend, uint32_t divisor) {
     uint32_t rest = 0;
     for (int bit = 0; bit < 32; bit++) {
         rest = rest << 1 | dividend >> 31;
@@ -48,12 +51,12 @@ __attribute__((used)) uint64_t __aeabi_uidivmod(uint32_t dividend, uint32_t divi
     return (uint64_t)rest << 32 | dividend;
 }
 
-__attribute__((used)) uint32_t __aeabi_uidiv(uint32_t dividend, uint32_t divisor) {
+LOW uint32_t __aeabi_uidiv(uint32_t dividend, uint32_t divisor) {
     return (uint32_t)__aeabi_uidivmod(dividend, divisor);
 }
 
 // Rounds towards zero; the remainder has the dividend's sign.
-__attribute__((used)) uint64_t __aeabi_idivmod(int32_t dividend, int32_t divisor) {
+LOW uint64_t __aeabi_idivmod(int32_t dividend, int32_t divisor) {
     uint32_t top = dividend < 0 ? -(uint32_t)dividend : (uint32_t)dividend;
     uint32_t bottom = divisor < 0 ? -(uint32_t)divisor : (uint32_t)divisor;
     uint64_t result = __aeabi_uidivmod(top, bottom);
@@ -63,6 +66,6 @@ __attribute__((used)) uint64_t __aeabi_idivmod(int32_t dividend, int32_t divisor
     return (uint64_t)rest << 32 | quotient;
 }
 
-__attribute__((used)) int32_t __aeabi_idiv(int32_t dividend, int32_t divisor) { return (int32_t)__aeabi_idivmod(dividend, divisor); }
+LOW int32_t __aeabi_idiv(int32_t dividend, int32_t divisor) { return (int32_t)__aeabi_idivmod(dividend, divisor); }
 
 #endif
