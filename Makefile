@@ -31,6 +31,8 @@ host-test: deps witness ## unit tests and end-to-end tests on this computer
 
 target-test: build ## on-target tests of every board under QEMU
 	@bin/lightnode test
+	@Tools/test-codecs
+	@Tools/test-ed25519
 
 witness: deps ## the independent Python programs that check our encodings, kept inside build/
 	@Tools/witness-environment
@@ -42,6 +44,7 @@ size: firmware ## flash and RAM per board and module; fails over budget
 	@bin/lightnode size $(addprefix --board ,$(BOARDS))
 
 bench: firmware ## measure under QEMU; writes build/bench.json
+	@$(SWIFT_BUILD) --product QEMUProbe
 	@Tools/bench
 
 soak: deps ## the long randomised and fuzzing runs

@@ -75,6 +75,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
 } else {
     addHost()
     addTests()
+    Context.environment["LIGHTNODE_TESTS"].map(keepTests)
 }
 
 /// System libraries, then modules in the order of who may import whom.
@@ -110,16 +111,26 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
         host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
+        host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Provisioning"]),
+        .executableTarget(
+            name: "first-light",
+            dependencies: [
+                "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Reporting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Host/FirstLight"),
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "TestRunner", "CEdit",
+                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation",
+                "TestRunner",
+                "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),
     ]
     package.products += [
-        .executable(name: "lightnode", targets: ["lightnode"]),
+        .executable(name: "lightnode", targets: ["lightnode"]), .executable(name: "first-light", targets: ["first-light"]),
         .library(name: "QEMUProbe", type: .dynamic, targets: ["QEMUProbe"]),
     ]
 }
@@ -153,6 +164,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "HostedNode", path: "Tests/HostedNode",
             ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
+        .target(name: "CMemcheck", path: "Tests/CMemcheck"),
+        .executableTarget(
+            name: "ed25519-constant-time", dependencies: ["Ed25519", "CMemcheck"], path: "Tests/ConstantTime",
+            swiftSettings: embeddedFeatures),
 
         tests(
             "Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
@@ -176,8 +191,19 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("CLITests", ["lightnode", "HostedNode"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
+        tests(
+            "EndToEndTests",
+            [
+                "CBOR", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport", "lightnode",
+                "first-light",
+            ]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
     ]
+}
+
+/// `LIGHTNODE_TESTS="CBORTests COSETests" swift test …` builds these suites alone.
+@MainActor func keepTests(_ names: String) {
+    package.targets.removeAll { $0.type == .test && !names.split(separator: " ").contains(Substring($0.name)) }
 }
 
 @MainActor func addFirmware(board: String, mcu: String) {

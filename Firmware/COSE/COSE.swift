@@ -43,12 +43,23 @@ public enum COSEError: UInt8, Error, Sendable {
 public struct COSEContext: Sendable {
     /// The network's number: a message signed for one is worthless in another.
     public var network: UInt64
-    /// The type of message, such as "command": at most 23 bytes.
-    public var type: StaticString
+    nonisolated(unsafe) private let type: UnsafePointer<UInt8>
+    private let typeCount: Int
 
+    /// `type` is the type of message, such as "command": at most 23 bytes.
+    @inline(__always)
     public init(network: UInt64, type: StaticString) {
         self.network = network
-        self.type = type
+        self.type = type.utf8Start
+        typeCount = type.utf8CodeUnitCount
+    }
+
+    /// The same with a type that is part of some text in the image, which is there for ever.
+    @inline(__always)
+    public init(network: UInt64, constant type: RawSpan) {
+        self.network = network
+        self.type = type.withUnsafeBytes { $0.assumingMemoryBound(to: UInt8.self).baseAddress! }
+        typeCount = type.byteCount
     }
 
     /// Writes the `external_aad` array: at most 46 bytes.
@@ -57,7 +68,7 @@ public struct COSEContext: Sendable {
         writer.text("lightnode" as StaticString)
         writer.uint(1)
         writer.uint(network)
-        writer.text(type)
+        writer.text(RawSpan(_unsafeStart: type, byteCount: typeCount))
     }
 }
 

@@ -99,6 +99,7 @@ public struct CoAPMessage: ~Escapable {
 
     /// The id with which to send a reset for a datagram that is no message: only something that claims to be a confirmable message of
     /// version 1 gets one (RFC 7252 section 4.2). Nil for anything else, so that two peers cannot bounce resets.
+    @inline(never)
     public static func idToReset(_ datagram: RawSpan) -> UInt16? {
         guard datagram.byteCount >= 4, byte(datagram, 0) & 0xf0 == 0x40 else { return nil }
         return UInt16(byte(datagram, 2)) << 8 | UInt16(byte(datagram, 3))

@@ -26,6 +26,18 @@ public struct CoAPProblem: Sendable {
         self.expected = expected
     }
 
+    /// Writes the details of a refusal that needs no more than its name and code.
+    @inline(never)
+    public static func write(title: RawSpan, code: UInt32, to writer: inout CBORWriter) {
+        writer.map(2)
+        writer.key(-1)
+        writer.text(title)
+        writer.text(Self.refusalKey)
+        writer.map(1)
+        writer.key(0)
+        writer.uint(UInt64(code))
+    }
+
     public func write(to writer: inout CBORWriter) {
         writer.map(1 + (detail == nil ? 0 : 1) + (code == nil ? 0 : 1))
         writer.key(-1)

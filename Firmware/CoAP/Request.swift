@@ -1,5 +1,7 @@
 // What a server wants to know of a request's options, gathered in one pass.
 
+import CBOR
+
 /// The options of a request that a server here understands.
 ///
 /// An option of a wrong length, or one that comes twice but may not, counts as not understood (RFC 7252 sections 5.4.3 and 5.4.5): if it
@@ -110,12 +112,16 @@ public struct CoAPBlock: Equatable, Sendable {
 
 extension CoAPMessage {
     /// True if the Uri-Path options are exactly the segments of `path`: "status", ".well-known/core"; "" is the root.
-    @inline(never)
     public func hasPath(_ path: StaticString) -> Bool {
+        hasPath(RawSpan(_unsafeStart: path.utf8Start, byteCount: path.utf8CodeUnitCount))
+    }
+
+    /// The same for a path that is no literal.
+    @inline(never)
+    public func hasPath(_ path: RawSpan) -> Bool {
         var options = options
         var offset = 0
-        let characters = path.utf8Start
-        let end = path.utf8CodeUnitCount
+        let end = path.byteCount
         while options.next() {
             guard options.number == CoAPOptionNumber.uriPath else { continue }
             if offset > 0 {
@@ -124,9 +130,8 @@ extension CoAPMessage {
             }
             let segment = options.value
             var segmentEnd = offset
-            while segmentEnd < end && characters[segmentEnd] != UInt8(ascii: "/") { segmentEnd &+= 1 }
-            guard segment.byteCount == segmentEnd &- offset, segment.byteCount > 0 else { return false }
-            guard begins(segment, with: characters + offset, count: segment.byteCount) else { return false }
+            while segmentEnd < end && byte(path, segmentEnd) != UInt8(ascii: "/") { segmentEnd &+= 1 }
+            guard segment.byteCount > 0, equal(segment, path.extracting(offset..<segmentEnd)) else { return false }
             offset = segmentEnd
         }
         return offset == end

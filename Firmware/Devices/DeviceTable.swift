@@ -1,5 +1,7 @@
 // All devices of a node, by name from the wire and by index inside: what the executor is generic over.
 
+import HAL
+
 /// The devices of a board. A board writes `declaration` and `reach`, one line per device in each; the rest comes with it.
 ///
 /// Indices of devices and methods are small, dense and stable for an image, so a journal stores two bytes for "lock.open".
@@ -14,6 +16,7 @@ public protocol DeviceTable {
 
 /// What the table asks of one device. Boards pass it on and do not look inside.
 public struct DeviceRequest: ~Copyable {
+    private let inMemory = InMemory()
     enum Operation: UInt8 {
         case invoke
         case poll
@@ -62,12 +65,15 @@ extension DeviceTable {
 
     /// Number of devices.
     public static var count: UInt8 {
-        var index: UInt8 = 0
-        while describe(index) != nil { index += 1 }
-        return index
+        @inline(never) get {
+            var index: UInt8 = 0
+            while describe(index) != nil { index += 1 }
+            return index
+        }
     }
 
     /// The index of the device called `name`.
+    @inline(never)
     public static func find(_ name: RawSpan) -> UInt8? {
         var index: UInt8 = 0
         while let device = describe(index) {
@@ -78,6 +84,7 @@ extension DeviceTable {
     }
 
     /// The index of the method called `name` of device `device`.
+    @inline(never)
     public static func find(_ name: RawSpan, of device: UInt8) -> UInt8? {
         guard let interface = describe(device)?.interface else { return nil }
         var index: UInt8 = 0
@@ -89,6 +96,7 @@ extension DeviceTable {
     }
 
     /// Says why `arguments` would be refused, or nil; fills in what was left out. Nothing moves.
+    @inline(never)
     public static func check(_ arguments: inout Arguments, device: UInt8, method: UInt8) -> Refusal? {
         guard let device = describe(device) else { return .unknownDevice }
         guard let signature = device.interface.method(Int(method)) else { return .unknownMethod }
@@ -96,6 +104,7 @@ extension DeviceTable {
     }
 
     /// Checks, then obeys.
+    @inline(never)
     public mutating func invoke(device: UInt8, method: UInt8, arguments: borrowing Arguments) -> Outcome {
         var request = DeviceRequest(.invoke)
         request.arguments = copy arguments
@@ -114,6 +123,7 @@ extension DeviceTable {
     }
 
     /// The state of a device as last set or measured.
+    @inline(never)
     public mutating func state(of device: UInt8) -> Value {
         var request = DeviceRequest(.readState)
         reach(device, &request)
@@ -135,6 +145,7 @@ extension DeviceTable {
     }
 
     /// Lets every device do what time demands. Call it every few milliseconds.
+    @inline(never)
     public mutating func poll(_ now: Instant) {
         var index: UInt8 = 0
         while Self.describe(index) != nil {
@@ -146,17 +157,20 @@ extension DeviceTable {
     }
 
     /// One device to its safe state: its user's right has expired.
+    @inline(never)
     public mutating func enterSafeState(device: UInt8) {
         var request = DeviceRequest(.enterSafeState)
         perform(device, &request)
     }
 
     /// All devices to their safe state: at boot, on a fault, when the owner is gone.
+    @inline(never)
     public mutating func enterSafeState() {
         for index in 0..<Self.count { enterSafeState(device: index) }
     }
 
     /// The oldest event not yet fetched.
+    @inline(never)
     public mutating func nextEvent() -> DeviceEvent? { events.next() }
 
     /// Reaches the device and queues what happened there, a change of its state last.

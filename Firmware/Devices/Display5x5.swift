@@ -58,7 +58,9 @@ public struct Display5x5<Screen: Bitmap5x5 & BitwiseCopyable>: Device {
     }
 
     /// The five columns of the text from `start`; each letter takes six.
-    private func bitmap(from start: Int32) -> UInt32 {
+    /// Mutating, so that the display is not copied for it.
+    @inline(never)
+    private mutating func bitmap(from start: Int32) -> UInt32 {
         var dots: UInt32 = 0
         for x in Int32(0)..<5 {
             let at = start + x

@@ -25,6 +25,7 @@ public struct FlashText: Sendable {
     public var isEmpty: Bool { count == 0 }
 
     /// True when `bytes` are exactly this text.
+    @inline(never)
     public func matches(_ bytes: RawSpan) -> Bool {
         if bytes.byteCount != count { return false }
         for index in 0..<count where bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) != start[index] { return false }
@@ -32,18 +33,21 @@ public struct FlashText: Sendable {
     }
 
     /// The part before the first `separator`, or all of it.
+    @inline(never)
     func before(_ separator: UInt8) -> FlashText {
         FlashText(start: start, count: position(of: separator) ?? count)
     }
 
     /// The part after the first `separator`, or nil when there is none.
+    @inline(never)
     func after(_ separator: UInt8) -> FlashText? {
         guard let at = position(of: separator) else { return nil }
         return FlashText(start: start + at + 1, count: count - at - 1)
     }
 
     /// Part number `index` of a list; nil past the last, and for an empty list.
-    func part(_ index: Int, of separator: UInt8) -> FlashText? {
+    @inline(never)
+    public func part(_ index: Int, of separator: UInt8) -> FlashText? {
         var rest = self
         for _ in 0..<index {
             guard let next = rest.after(separator) else { return nil }
@@ -52,12 +56,14 @@ public struct FlashText: Sendable {
         return isEmpty ? nil : rest.before(separator)
     }
 
+    @inline(never)
     private func position(of byte: UInt8) -> Int? {
         for index in 0..<count where start[index] == byte { return index }
         return nil
     }
 
     /// The decimal number that the text begins with, a minus sign allowed, and what follows it.
+    @inline(never)
     func number() -> (value: Int32, rest: FlashText) {
         var value: Int32 = 0
         var at = 0

@@ -30,6 +30,7 @@ public struct ArgumentSignature: Sendable {
     /// What a missing argument means; nil when it may not be missing.
     public let standard: Int32?
 
+    @inline(never)
     init(_ text: FlashText) {
         name = text.before(UInt8(ascii: ":"))
         let type = text.after(UInt8(ascii: ":")) ?? text
@@ -51,9 +52,12 @@ public struct ArgumentSignature: Sendable {
 public struct MethodSignature: Sendable {
     let text: FlashText
 
-    public var name: FlashText { text.before(UInt8(ascii: "(")).before(UInt8(ascii: ":")) }
+    public var name: FlashText {
+        @inline(never) get { text.before(UInt8(ascii: "(")).before(UInt8(ascii: ":")) }
+    }
 
     /// Argument `index`, or nil past the last.
+    @inline(never)
     public func argument(_ index: Int) -> ArgumentSignature? {
         guard let inner = text.after(UInt8(ascii: "("))?.before(UInt8(ascii: ")")) else { return nil }
         return inner.part(index, of: UInt8(ascii: ",")).map { ArgumentSignature($0) }
@@ -73,6 +77,7 @@ public struct Interface: Sendable {
     @inline(__always) init(_ text: FlashText) { self.text = text }
 
     /// Method `index`, or nil past the last.
+    @inline(never)
     public func method(_ index: Int) -> MethodSignature? {
         text.before(UInt8(ascii: "|")).part(index, of: UInt8(ascii: ";")).map { MethodSignature(text: $0) }
     }

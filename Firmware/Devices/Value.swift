@@ -57,6 +57,7 @@ public struct Arguments: Sendable {
         return append(.text, Int32(bytes.byteCount))
     }
 
+    @inline(never)
     private mutating func append(_ kind: Kind, _ value: Int32) -> Bool {
         if count == Arguments.capacity { return false }
         kinds[count] = kind
@@ -69,6 +70,7 @@ public struct Arguments: Sendable {
     public subscript(index: Int) -> Int32 { integers[index] }
 
     /// Checks against `method` and fills in what was left out.
+    @inline(never)
     mutating func complete(for method: MethodSignature) -> Refusal? {
         var index = 0
         while let expected = method.argument(index) {

@@ -13,12 +13,13 @@ enum BaseScalar {
         let entry = memory + 8
         let scratch = memory + 32
         recode(signs, k)
-        Point.setNeutral(p)
-        var column = 51
+        select(entry, signs, 50, flags: scratch)
+        Point.set(p, affine: entry)
+        var column = 50
         while column > 0 {
             column &-= 1
-            if column != 50 { Point.double(p, scratch, withT: true) }
-            select(entry, signs, column)
+            Point.double(p, scratch, withT: true)
+            select(entry, signs, column, flags: scratch)
             Point.addProjective(p, entry, negated: false, scratch, withT: false)
         }
     }
@@ -50,9 +51,9 @@ enum BaseScalar {
         (signs[i >> 5] >> UInt32(truncatingIfNeeded: i & 31)) & 1
     }
 
-    /// entry = the table's point for `column`, negated where its leading sign is -1. Reads the whole table.
+    /// entry = the table's point for `column`, negated where its leading sign is -1. Reads the whole table. Uses 16 words at `flags`.
     @inline(never)
-    private static func select(_ entry: Element, _ signs: UnsafePointer<UInt32>, _ column: Int) {
+    private static func select(_ entry: Element, _ signs: UnsafePointer<UInt32>, _ column: Int, flags: Element) {
         let leading = bit(signs, column &+ 204)
         var index: UInt32 = 0
         var tooth = 4
@@ -60,43 +61,65 @@ enum BaseScalar {
             tooth &-= 1
             index = (index << 1) | (bit(signs, column &+ 51 &* tooth) ^ leading ^ 1)
         }
+        mark(flags, index)
         combOfBase.span.withUnsafeBufferPointer { table in
-            gather(entry, table.baseAddress!, index)
-            gather(entry + 8, table.baseAddress! + 8, index)
-            gather(entry + 16, table.baseAddress! + 16, index)
+            var word = 0
+            while word < 24 {
+                gather(entry + word, table.baseAddress! + word, flags)
+                word &+= 4
+            }
         }
         negate(entry, leading &- 1)
     }
 
-    /// r = element `index` of 16 that begin at `table`, 24 words apart. Reads them all.
+    /// flags[row] = 1 where row = index, else 0, for 16 rows. Kept in memory, and written by a function of its own, so that the compiler does not
+    /// know that they are 0 or 1 and makes no branch of `gather`.
     @inline(never)
-    private static func gather(_ r: Element, _ table: ConstantElement, _ index: UInt32) {
-        var from = table
+    private static func mark(_ flags: Element, _ index: UInt32) {
+        // Both are below 16, so the difference less 1 is negative for 0 only.
+        var flag = flags
         var row: UInt32 = 0
-        var a: UInt32 = 0, b: UInt32 = 0, c: UInt32 = 0, d: UInt32 = 0
-        var e: UInt32 = 0, f: UInt32 = 0, g: UInt32 = 0, h: UInt32 = 0
         while row < 16 {
-            // All ones where row = index: both are below 16, so the difference less 1 is negative for 0 only.
-            let mask = UInt32(bitPattern: Int32(bitPattern: (row ^ index) &- 1) >> 31)
-            a |= from[0] & mask
-            b |= from[1] & mask
-            c |= from[2] & mask
-            d |= from[3] & mask
-            e |= from[4] & mask
-            f |= from[5] & mask
-            g |= from[6] & mask
-            h |= from[7] & mask
-            from += 24
-            row &+= 1
+            flag[0] = ((row ^ index) &- 1) >> 31
+            flag[1] = (((row &+ 1) ^ index) &- 1) >> 31
+            flag[2] = (((row &+ 2) ^ index) &- 1) >> 31
+            flag[3] = (((row &+ 3) ^ index) &- 1) >> 31
+            flag += 4
+            row &+= 4
+        }
+    }
+
+    /// r = four words of the row of 16 whose flag is 1; the rows begin at `table`, 24 words apart. Reads them all; four words fit the registers.
+    @inline(never)
+    @_optimize(speed)
+    private static func gather(_ r: Element, _ table: ConstantElement, _ flags: ConstantElement) {
+        var from = table
+        var flag = flags
+        let end = flags + 16
+        var a: UInt32 = 0, b: UInt32 = 0, c: UInt32 = 0, d: UInt32 = 0
+        while flag < end {
+            add(from, flag[0], &a, &b, &c, &d)
+            add(from + 24, flag[1], &a, &b, &c, &d)
+            add(from + 48, flag[2], &a, &b, &c, &d)
+            add(from + 72, flag[3], &a, &b, &c, &d)
+            from += 96
+            flag += 4
         }
         r[0] = a
         r[1] = b
         r[2] = c
         r[3] = d
-        r[4] = e
-        r[5] = f
-        r[6] = g
-        r[7] = h
+    }
+
+    /// Adds four words, times 0 or 1. Multiplying takes the same time for either on every Cortex-M.
+    @_transparent
+    private static func add(
+        _ from: ConstantElement, _ chosen: UInt32, _ a: inout UInt32, _ b: inout UInt32, _ c: inout UInt32, _ d: inout UInt32
+    ) {
+        a &+= from[0] &* chosen
+        b &+= from[1] &* chosen
+        c &+= from[2] &* chosen
+        d &+= from[3] &* chosen
     }
 
     /// Where mask is all ones: exchanges the first two elements of the entry and negates the third.

@@ -33,33 +33,29 @@ enum Field {
 
     /// a = a mod p, below p. The only operation that does so. Constant time.
     ///
-    /// Folding bit 255 (weight 19 mod p) leaves a < 2^255 + 19; then q = 1 exactly if a >= p, that is if a + 19 reaches 2^255,
-    /// and a - q p = a + 19 q - q 2^255.
+    /// Folding bit 255 (weight 19 modulo p) leaves a < 2^255 + 19. Then a >= p exactly if a + 19 reaches 2^255, and a - p is a + 19
+    /// without that bit; otherwise the 19 is taken away again.
     @inline(never)
     static func canonicalize(_ a: Element) {
         let top = a[7] >> 31
         a[7] &= 0x7FFF_FFFF
-        addSmall(a, top &* 19)
-        var probe: UInt64 = 19
-        var i = 0
-        while i < 8 {
-            probe &+= wide(a[i])
-            if i < 7 { probe = upper(probe) }
-            i &+= 1
-        }
-        let reaches = halves(probe).low >> 31
-        addSmall(a, reaches &* 19)
+        addSmall(a, top &* 19, 0)
+        addSmall(a, 19, 0)
+        let below = (a[7] >> 31) &- 1  // all ones if a < p
+        addSmall(a, 0xFFFF_FFED & below, below)
         a[7] &= 0x7FFF_FFFF
     }
 
-    /// a += value, which must not exceed 2^256 - 1 - a.
-    private static func addSmall(_ a: Element, _ value: UInt32) {
-        var sum = wide(value)
+    /// a += the number whose lowest word is `low` and whose other words are `others`, modulo 2^256.
+    private static func addSmall(_ a: Element, _ low: UInt32, _ others: UInt32) {
+        var addend = low
+        var sum: UInt64 = 0
         var i = 0
         while i < 8 {
-            sum &+= wide(a[i])
+            sum &+= wide(a[i]) &+ wide(addend)
             a[i] = halves(sum).low
             sum = upper(sum)
+            addend = others
             i &+= 1
         }
     }

@@ -97,7 +97,6 @@ extension Field {
 extension Field {
     /// r = a b for processors with a long multiplier: T = a[0…3] b, then T += 2^128 a[4…7] b, then folded.
     @inline(never)
-    @_optimize(speed)
     static func longMultiply(_ r: Element, _ a: ConstantElement, _ b: ConstantElement) {
         withWords(16) { t in
             noWords.span.withUnsafeBufferPointer { addProduct(t, a, b, plus: $0.baseAddress!) }

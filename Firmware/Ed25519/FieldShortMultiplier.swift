@@ -33,33 +33,23 @@ extension Field {
 @_optimize(speed)
 private func fold(_ r: Element, _ t: Element) {
     var top = t[7]
-    let over = multiplyAdd(&top, (t[15] & 0xFFFF, t[15] >> 16), (38, 0), 0)
+    let over = multiplyAddHalves(&top, (t[15] & 0xFFFF, t[15] >> 16), (38, 0), 0)
     var carry = ((over << 1) | (top >> 31)) &* 19
-    carry = multiplyAdd(&t[0], (t[8] & 0xFFFF, t[8] >> 16), (38, 0), carry)
+    carry = multiplyAddHalves(&t[0], (t[8] & 0xFFFF, t[8] >> 16), (38, 0), carry)
     r[0] = t[0]
-    carry = multiplyAdd(&t[1], (t[9] & 0xFFFF, t[9] >> 16), (38, 0), carry)
+    carry = multiplyAddHalves(&t[1], (t[9] & 0xFFFF, t[9] >> 16), (38, 0), carry)
     r[1] = t[1]
-    carry = multiplyAdd(&t[2], (t[10] & 0xFFFF, t[10] >> 16), (38, 0), carry)
+    carry = multiplyAddHalves(&t[2], (t[10] & 0xFFFF, t[10] >> 16), (38, 0), carry)
     r[2] = t[2]
-    carry = multiplyAdd(&t[3], (t[11] & 0xFFFF, t[11] >> 16), (38, 0), carry)
+    carry = multiplyAddHalves(&t[3], (t[11] & 0xFFFF, t[11] >> 16), (38, 0), carry)
     r[3] = t[3]
-    carry = multiplyAdd(&t[4], (t[12] & 0xFFFF, t[12] >> 16), (38, 0), carry)
+    carry = multiplyAddHalves(&t[4], (t[12] & 0xFFFF, t[12] >> 16), (38, 0), carry)
     r[4] = t[4]
-    carry = multiplyAdd(&t[5], (t[13] & 0xFFFF, t[13] >> 16), (38, 0), carry)
+    carry = multiplyAddHalves(&t[5], (t[13] & 0xFFFF, t[13] >> 16), (38, 0), carry)
     r[5] = t[5]
-    carry = multiplyAdd(&t[6], (t[14] & 0xFFFF, t[14] >> 16), (38, 0), carry)
+    carry = multiplyAddHalves(&t[6], (t[14] & 0xFFFF, t[14] >> 16), (38, 0), carry)
     r[6] = t[6]
     r[7] = (top & 0x7FFF_FFFF) &+ carry
-}
-
-/// t = a b + t + carry, by four products of half words; the upper word is returned. (2^32-1)^2 + 2 (2^32-1) = 2^64 - 1: no sum overflows.
-@_transparent
-private func multiplyAdd(_ t: inout UInt32, _ a: (UInt32, UInt32), _ b: (UInt32, UInt32), _ carry: UInt32) -> UInt32 {
-    let cross = a.0 &* b.1
-    let other = a.1 &* b.0
-    let sum = whole(a.0 &* b.0, a.1 &* b.1) &+ whole(cross << 16, cross >> 16) &+ whole(other << 16, other >> 16) &+ wide(t) &+ wide(carry)
-    t = halves(sum).low
-    return halves(sum).high
 }
 
 /// t[0…8] = t[0…7] + a[0…7] b
@@ -68,13 +58,13 @@ private func multiplyAdd(_ t: inout UInt32, _ a: (UInt32, UInt32), _ b: (UInt32,
 private func addRow(_ t: Element, _ a: ConstantElement, _ b: UInt32) {
     let factor = (b & 0xFFFF, b >> 16)
     var carry: UInt32 = 0
-    carry = multiplyAdd(&t[0], (a[0] & 0xFFFF, a[0] >> 16), factor, carry)
-    carry = multiplyAdd(&t[1], (a[1] & 0xFFFF, a[1] >> 16), factor, carry)
-    carry = multiplyAdd(&t[2], (a[2] & 0xFFFF, a[2] >> 16), factor, carry)
-    carry = multiplyAdd(&t[3], (a[3] & 0xFFFF, a[3] >> 16), factor, carry)
-    carry = multiplyAdd(&t[4], (a[4] & 0xFFFF, a[4] >> 16), factor, carry)
-    carry = multiplyAdd(&t[5], (a[5] & 0xFFFF, a[5] >> 16), factor, carry)
-    carry = multiplyAdd(&t[6], (a[6] & 0xFFFF, a[6] >> 16), factor, carry)
-    carry = multiplyAdd(&t[7], (a[7] & 0xFFFF, a[7] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[0], (a[0] & 0xFFFF, a[0] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[1], (a[1] & 0xFFFF, a[1] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[2], (a[2] & 0xFFFF, a[2] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[3], (a[3] & 0xFFFF, a[3] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[4], (a[4] & 0xFFFF, a[4] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[5], (a[5] & 0xFFFF, a[5] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[6], (a[6] & 0xFFFF, a[6] >> 16), factor, carry)
+    carry = multiplyAddHalves(&t[7], (a[7] & 0xFFFF, a[7] >> 16), factor, carry)
     t[8] = carry
 }

@@ -16,6 +16,13 @@ enum Point {
         Field.set(p + 24, 0)
     }
 
+    /// p = q for affine q in the form ((y+x)/2, (y-x)/2, dxy); T of p not valid.
+    static func set(_ p: PointPointer, affine q: UnsafePointer<UInt32>) {
+        Field.subtract(p, q, q + 8)
+        Field.add(p + 8, q, q + 8)
+        Field.set(p + 16, 1)
+    }
+
     /// p = 2p; T of p is neither read nor, unless `withT`, written. Complete: right for every point of the curve.
     ///
     /// With A = X², B = Y², C = 2Z², E = 2XY, G = B - A, H = A + B, F = C - G: X' = E F, Y' = G H, Z' = F G, T' = E H

@@ -48,11 +48,13 @@ public struct SHA512 {
             var used = Int(truncatingIfNeeded: words[24] & 127)
             words[24] &+= UInt64(truncatingIfNeeded: count)
             var next = source
-            let end = source + count
-            while next < end {
-                block.storeBytes(of: next.load(as: UInt8.self), toByteOffset: used, as: UInt8.self)
-                next += 1
-                used &+= 1
+            var left = count
+            while left > 0 {
+                let piece = min(left, 128 &- used)
+                (block + used).copyMemory(from: next, byteCount: piece)
+                next += piece
+                left &-= piece
+                used &+= piece
                 if used == 128 {
                     compress(words)
                     used = 0

@@ -87,9 +87,7 @@ enum Scalar {
             var carry: UInt32 = 0
             var j = 0
             while j < 8 {
-                let sum = wide(a[i]) &* wide(b[j]) &+ wide(scratch[i &+ j]) &+ wide(carry)
-                scratch[i &+ j] = halves(sum).low
-                carry = halves(sum).high
+                carry = multiplyAddHalves(&scratch[i &+ j], (a[i] & 0xFFFF, a[i] >> 16), (b[j] & 0xFFFF, b[j] >> 16), carry)
                 j &+= 1
             }
             scratch[i &+ 8] = carry

@@ -23,9 +23,13 @@ extension Ed25519 {
             VolatileMappedRegister<UInt8>(unsafeBitPattern: address).store(0)
             address &+= 1
         }
-        while address &+ 4 <= end {
+        let whole = address &+ ((end &- address) & ~15)
+        while address < whole {
             VolatileMappedRegister<UInt32>(unsafeBitPattern: address).store(0)
-            address &+= 4
+            VolatileMappedRegister<UInt32>(unsafeBitPattern: address &+ 4).store(0)
+            VolatileMappedRegister<UInt32>(unsafeBitPattern: address &+ 8).store(0)
+            VolatileMappedRegister<UInt32>(unsafeBitPattern: address &+ 12).store(0)
+            address &+= 16
         }
         while address < end {
             VolatileMappedRegister<UInt8>(unsafeBitPattern: address).store(0)

@@ -87,6 +87,7 @@ struct ShortCheck {
     private var crc: UInt32 = 0xFF
     private var zeros: UInt32 = 0
 
+    @inline(never)
     mutating func add(_ byte: UInt8) {
         crc = Self.crc8(crc ^ UInt32(byte))
         zeros &+= UInt32(truncatingIfNeeded: 8 &- byte.nonzeroBitCount)

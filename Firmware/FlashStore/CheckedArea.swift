@@ -2,7 +2,8 @@
 import HAL
 
 /// Checked bytes as they were written: words of a page with the one flipped bit put right.
-struct CheckedWords {
+struct CheckedWords: ~Copyable {
+    private let inMemory = InMemory()
     let page: Int
     let offset: Int
     /// Offset of the word with the flipped bit, or -1.
@@ -81,6 +82,7 @@ struct Writer {
         if filled == FlashStore<Flash>.granule { try programGranule(to: &store) }
     }
 
+    @inline(never)
     private mutating func programGranule<Flash: NORFlash & ~Copyable>(to store: inout FlashStore<Flash>) throws(StoreError) {
         let words = granule
         let bytes = words.span.bytes.extracting(first: FlashStore<Flash>.granule)

@@ -8,6 +8,7 @@ extension FlashStore where Flash: ~Copyable {
     /// A word of write unit and page count, so that a store is not taken for one of another geometry.
     private var geometryWord: UInt32 { UInt32(Flash.writeUnit) | UInt32(flash.pageCount) << 8 }
 
+    @inline(never)
     mutating func program(bankHeader bank: UInt8, generation: UInt32) throws(StoreError) {
         var writer = Writer(page: page(bank: bank, 0), offset: 0, seed: Self.bankSeed)
         try writer.word(Self.bankMagic, to: &self)
@@ -17,15 +18,18 @@ extension FlashStore where Flash: ~Copyable {
         try writer.finish(to: &self)
     }
 
+    @inline(never)
     private func isBlank(marker offset: Int) throws(StoreError) -> Bool {
         try isBlank(page(bank: records.bank, 0), from: offset, to: offset + Self.granule)
     }
 
     /// The other bank was erased to the end: two bits at least are cleared, as one may be a flip.
+    @inline(never)
     private func isWiped() throws(StoreError) -> Bool {
         try word(page(bank: records.bank, 0), Self.wipedMarker).nonzeroBitCount < 31
     }
 
+    @inline(never)
     private mutating func set(marker offset: Int) throws(StoreError) { try setMarker(page(bank: records.bank, 0), offset) }
 
     /// Clears a granule unless it was begun before.
@@ -39,7 +43,8 @@ extension FlashStore where Flash: ~Copyable {
 
     /// Moves to the other bank: all live records that `changes` leaves alone, then `changes`. The header of the new bank is written last and
     /// commits it; then the old bank is erased, and a marker says that it is.
-    mutating func rewrite(_ changes: RecordChanges) throws(StoreError) {
+    @inline(never)
+    mutating func rewrite(_ changes: borrowing RecordChanges) throws(StoreError) {
         guard try copyLive(changes, writing: false) != nil else { throw .full }
         let old = records.bank
         let new = 1 - old
@@ -57,6 +62,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Erases the bank that is not in use. What held secrets is gone when this returns.
+    @inline(never)
     private mutating func wipeOther() throws(StoreError) {
         records.wipeFailed = true
         try erase(bank: 1 - records.bank)
@@ -72,7 +78,8 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Where the log will end; nil when the records do not fit.
-    private mutating func copyLive(_ changes: RecordChanges, writing: Bool) throws(StoreError) -> Position? {
+    @inline(never)
+    private mutating func copyLive(_ changes: borrowing RecordChanges, writing: Bool) throws(StoreError) -> Position? {
         let target = 1 - records.bank
         var tail = logStart
         var position = logStart
@@ -103,6 +110,7 @@ extension FlashStore where Flash: ~Copyable {
         return tail
     }
 
+    @inline(never)
     private mutating func copy(
         _ header: RecordHeader, _ verdict: Check.Verdict, from: Position, to: Position, bank: UInt8
     ) throws(StoreError) {
@@ -122,6 +130,7 @@ extension FlashStore where Flash: ~Copyable {
 
     // Mounting.
 
+    @inline(never)
     mutating func mountRecords() throws(StoreError) {
         if try !findBank() {
             try formatBlank()
@@ -137,10 +146,12 @@ extension FlashStore where Flash: ~Copyable {
         }
         try findTail()
         records.isMounted = true
+        // At once, so that a bit that reads now so and now so cannot decide twice.
         if records.tailIsDirty { try rewrite(RecordChanges(encoded: Span())) }
     }
 
     /// The header of the bank, with its generation, when it is whole.
+    @inline(never)
     private mutating func generation(bank: UInt8) throws(StoreError) -> UInt32? {
         let page = page(bank: bank, 0)
         let verdict = try verdict(page, 0, length: Self.bankFields, seed: Self.bankSeed)
@@ -154,6 +165,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Takes the bank with the newest whole header.
+    @inline(never)
     private mutating func findBank() throws(StoreError) -> Bool {
         let generations = (try generation(bank: 0), try generation(bank: 1))
         guard generations.0 != nil || generations.1 != nil else { return false }
@@ -164,6 +176,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Starts an empty store when nothing has ever been stored: everything is blank but what a first formatting cut short has left.
+    @inline(never)
     private mutating func formatBlank() throws(StoreError) {
         for index in 0..<ringPages {
             let page = ringPage(index)
@@ -197,6 +210,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Follows the log to the last committed record. What a cut left behind it is to be left out by a rewrite.
+    @inline(never)
     private mutating func findTail() throws(StoreError) {
         var position = logStart
         records.tail = position
@@ -222,6 +236,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// A write cut short is followed by nothing. If something follows, the log is damaged here and the rest cannot be found.
+    @inline(never)
     private mutating func requireBlank(after position: Position, _ size: Int) throws(StoreError) {
         records.tailIsDirty = true
         for index in Int(position.page)..<bankPages {

@@ -49,6 +49,7 @@ import HAL
 
 /// A power-fail-safe store of keyed records and a journal of commands on a NOR flash part.
 public struct FlashStore<Flash: NORFlash & ~Copyable>: ~Copyable {
+    private let inMemory = InMemory()
     /// The part. Reading it is harmless; whoever else writes to it damages the store.
     public var flash: Flash
     public let layout: StoreLayout

@@ -27,7 +27,9 @@ extension FlashStore where Flash: ~Copyable {
     static func intentSeed(_ first: UInt32) -> UInt32 { first ^ 0x4E54_4E49 }
 
     /// Index that the next entry gets unless slots have to be skipped.
-    public var nextJournalIndex: UInt32 { journal.first + UInt32(journal.slot) }
+    public var nextJournalIndex: UInt32 {
+        @inline(never) get { journal.first + UInt32(journal.slot) }
+    }
 
     /// The page in use is full, or there is none: `openPage` comes before the next `begin`.
     public var needsPage: Bool { journal.slot >= journal.slots }
@@ -41,6 +43,7 @@ extension FlashStore where Flash: ~Copyable {
     ///   - application: exactly `layout.intentBytes` bytes.
     /// - Throws: `pageFull` (nothing is written; open a page and begin again), `damagedJournal`, `sequenceTooLarge`, `wrongLength`, `notMounted`,
     ///   `flash` (the entry may be there after the next mount).
+    @inline(never)
     public mutating func begin(sequence: UInt64, signer: UInt8, application: Span<UInt8>) throws(StoreError) -> UInt32 {
         guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
         guard sequence < 0xFF << 48 else { throw .sequenceTooLarge }
@@ -61,6 +64,7 @@ extension FlashStore where Flash: ~Copyable {
     /// Persists what came of a command: exactly `layout.outcomeBytes` bytes.
     ///
     /// - Throws: `noSuchEntry`, `alreadyCompleted`, `wrongLength`, `notMounted`, `damagedJournal`, `flash`.
+    @inline(never)
     public mutating func complete(_ index: UInt32, outcome: Span<UInt8>) throws(StoreError) {
         guard outcome.count == Int(layout.outcomeBytes) else { throw .wrongLength }
         guard let (page, offset, _) = try locate(index) else { throw .noSuchEntry }
@@ -71,6 +75,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Its check is in the first two bytes, and never all ones there.
+    @inline(never)
     private mutating func write(outcome: Span<UInt8>, _ page: Int, _ offset: Int) throws(StoreError) {
         var check = ShortCheck()
         for index in outcome.indices { check.add(outcome[index]) }
@@ -82,6 +87,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Moves to a slot that is blank; false when the page has none.
+    @inline(never)
     private mutating func skipSpoilt(_ ring: Int) throws(StoreError) -> Bool {
         while journal.slot < journal.slots {
             let offset = slotOffset(ring, journal.slot)
@@ -99,6 +105,7 @@ extension FlashStore where Flash: ~Copyable {
     /// - Parameter summary: at most `layout.summaryBytes` bytes, what the application must know of all entries before (hash chain head, high-water
     ///   mark of each signer): after this they may be overwritten one day.
     /// - Throws: `damagedJournal`, `wrongLength`, `notMounted`, `flash`: then the page in use stays in use.
+    @inline(never)
     public mutating func openPage(summary: Span<UInt8>) throws(StoreError) {
         guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
         guard summary.count <= Int(layout.summaryBytes) else { throw .wrongLength }
@@ -130,6 +137,7 @@ extension FlashStore where Flash: ~Copyable {
 
     /// Erases a page after noting in the page in use that it is no history any more: an erase cut short may leave the header of a page and only
     /// some of its entries.
+    @inline(never)
     private mutating func eraseNext(_ ring: Int) throws(StoreError) {
         if let newest = journal.page, !journal.nextIsGone {
             try setMarker(ringPage(Int(newest)), pageMarker)
@@ -141,6 +149,7 @@ extension FlashStore where Flash: ~Copyable {
     /// Offset of the marker in the header of the page in use.
     var pageMarker: Int { flash.pageSize(ringPage(Int(journal.page ?? 0))) - journal.slots * entrySize - Self.granule }
 
+    @inline(never)
     private mutating func write(pageHeader ring: Int, first: UInt32, _ summary: Span<UInt8>) throws(StoreError) {
         var writer = Writer(page: ringPage(ring), offset: 0, seed: Self.pageSeed)
         let header = RecordHeader(key: Self.pageKey, flags: Self.pageVersion, length: UInt8(summary.count))

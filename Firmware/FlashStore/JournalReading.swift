@@ -13,7 +13,7 @@ public struct JournalEntry {
         case recorded
     }
 
-    public fileprivate(set) var index: UInt32
+    public fileprivate(set) var index: UInt32 = 0
     /// False when the entry is damaged beyond correction: then only `index` means anything.
     public fileprivate(set) var isReadable = false
     public fileprivate(set) var sequence: UInt64 = 0
@@ -23,6 +23,8 @@ public struct JournalEntry {
     public fileprivate(set) var outcome = Outcome.none
     /// The first `layout.outcomeBytes` bytes are the outcome, if it is recorded.
     public fileprivate(set) var outcomeBytes = InlineArray<14, UInt8>(repeating: 0)
+
+    public init() {}
 }
 
 extension FlashStore where Flash: ~Copyable {
@@ -32,16 +34,41 @@ extension FlashStore where Flash: ~Copyable {
     /// Copies the summary that begins the newest page and returns its length; nil when the journal has no page yet.
     ///
     /// - Throws: `wrongLength` when `bytes` is too short, `damagedJournal`, `notMounted`, `flash`.
+    @inline(never)
     public func readSummary(into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> Int? {
         guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
         guard let ring = journal.page else { return nil }
         guard let header = try pageHeader(Int(ring)) else { throw .damagedJournal }
         guard bytes.count >= header.summaryLength else { throw .wrongLength }
-        try header.words.copy(from: 8, count: header.summaryLength, of: self, into: &bytes)
+        try copySummary(header, Int(ring), into: &bytes)
         return header.summaryLength
     }
 
+    @inline(never)
+    private func copySummary(_ header: PageHeader, _ ring: Int, into bytes: inout MutableSpan<UInt8>) throws(StoreError) {
+        let words = CheckedWords(page: ringPage(ring), offset: 0, length: Self.pageFields(header.summaryLength), verdict: header.verdict)
+        try words.copy(from: 8, count: header.summaryLength, of: self, into: &bytes)
+    }
+
+    /// Copies the summary of the page that holds entry `index` and returns the index of that page's first entry; nil when the entry is gone.
+    ///
+    /// - Throws: `wrongLength` when `bytes` is too short, `damagedJournal`, `notMounted`, `flash`.
+    @inline(never)
+    public func readSummary(ofPageWith index: UInt32, into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> UInt32? {
+        guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
+        for ring in 0..<ringPages {
+            guard let header = try history(ring), index >= header.first, index - header.first < UInt32(header.slots) else {
+                continue
+            }
+            guard bytes.count >= header.summaryLength else { throw .wrongLength }
+            try copySummary(header, ring, into: &bytes)
+            return header.first
+        }
+        return nil
+    }
+
     /// Index of the oldest entry that has not been overwritten: entries before it are gone.
+    @inline(never)
     public func oldestJournalIndex() throws(StoreError) -> UInt32 {
         guard let newest = journal.page else { return journal.first }
         var oldest = journal.first
@@ -54,18 +81,26 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// The first entry at or after `index`, or nil when there is none. Slots that a power cut has spoilt have an index and no entry.
-    @inline(never)
     public func nextEntry(from index: UInt32) throws(StoreError) -> JournalEntry? {
-        guard journal.page != nil else { return nil }
+        var entry = JournalEntry()
+        return try readEntry(&entry, from: index) ? entry : nil
+    }
+
+    /// The same in the caller's memory; false when there is none.
+    @inline(never)
+    public func readEntry(_ entry: inout JournalEntry, from index: UInt32) throws(StoreError) -> Bool {
+        guard journal.page != nil else { return false }
         var index = index
         if try locate(index) == nil { index = max(index, try oldestJournalIndex()) }
         while index < nextJournalIndex {
             if let (page, offset, first) = try locate(index) {
-                if let entry = try entry(index, page: page, offset: offset, first: first) { return entry }
+                entry = JournalEntry()
+                entry.index = index
+                if try read(&entry, page: page, offset: offset, first: first) { return true }
             }
             index += 1
         }
-        return nil
+        return false
     }
 
     /// Where entry `index` is: flash page, offset, and first index of its page.
@@ -85,11 +120,10 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     @inline(never)
-    private func entry(_ index: UInt32, page: Int, offset: Int, first: UInt32) throws(StoreError) -> JournalEntry? {
+    private func read(_ entry: inout JournalEntry, page: Int, offset: Int, first: UInt32) throws(StoreError) -> Bool {
         let verdict = try verdict(page, offset, length: intentFields, seed: Self.intentSeed(first))
-        if verdict == .uncommitted { return nil }
-        var entry = JournalEntry(index: index)
-        if verdict == .damaged { return entry }
+        if verdict == .uncommitted { return false }
+        if verdict == .damaged { return true }
         entry.isReadable = true
         let words = CheckedWords(page: page, offset: offset, length: intentFields, verdict: verdict)
         let high = try words.word(0, of: self)
@@ -97,16 +131,20 @@ extension FlashStore where Flash: ~Copyable {
         entry.signer = UInt8(truncatingIfNeeded: high >> 24)
         var application = entry.application.mutableSpan
         try words.copy(from: 8, count: Int(layout.intentBytes), of: self, into: &application)
-        let start = offset + intentFields + Self.granule
-        if try isBlank(page, from: start, to: start + outcomeFields) { return entry }
+        try readOutcome(&entry, page: page, offset: offset + intentFields + Self.granule)
+        return true
+    }
+
+    @inline(never)
+    private func readOutcome(_ entry: inout JournalEntry, page: Int, offset: Int) throws(StoreError) {
+        if try isBlank(page, from: offset, to: offset + outcomeFields) { return }
         entry.outcome = .unreadable
-        let raw = CheckedWords(page: page, offset: start, length: outcomeFields, verdict: .intact)
+        let raw = CheckedWords(page: page, offset: offset, length: outcomeFields, verdict: .intact)
         var bytes = entry.outcomeBytes.mutableSpan
         try raw.copy(from: 2, count: Int(layout.outcomeBytes), of: self, into: &bytes)
         var check = ShortCheck()
         for index in 0..<Int(layout.outcomeBytes) { check.add(entry.outcomeBytes[index]) }
-        if try word(page, start) & 0xFFFF == check.value { entry.outcome = .recorded }
-        return entry
+        if try word(page, offset) & 0xFFFF == check.value { entry.outcome = .recorded }
     }
 
     /// The header of a page of the ring when its entries can be relied upon.
@@ -132,10 +170,11 @@ extension FlashStore where Flash: ~Copyable {
         let words = CheckedWords(page: page, offset: 0, length: length, verdict: verdict)
         return PageHeader(
             first: try words.word(4, of: self), summaryLength: summaryLength, slots: slots(ring, summaryLength: summaryLength),
-            words: words)
+            verdict: verdict)
     }
 
     /// An entry was begun in this page when its first index was `first`.
+    @inline(never)
     private func holdsEntry(_ ring: Int, first: UInt32) throws(StoreError) -> Bool {
         for slot in 0..<slots(ring, summaryLength: 0) {
             let offset = slotOffset(ring, slot)
@@ -147,6 +186,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Finds the newest page and its next slot. A damaged page is passed over only when it cannot be the newest.
+    @inline(never)
     mutating func mountJournal() throws(StoreError) {
         for ring in 0..<ringPages {
             guard let header = try pageHeader(ring) else { continue }
@@ -165,6 +205,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// A page that cannot be read and comes after the newest that can is what a page turn cut short has left, unless it holds entries.
+    @inline(never)
     private func requireNewest() throws(StoreError) {
         let start = journal.page.map { Int($0) + 1 } ?? 0
         for step in 0..<(journal.page == nil ? ringPages : ringPages - 1) {
@@ -176,6 +217,7 @@ extension FlashStore where Flash: ~Copyable {
         }
     }
 
+    @inline(never)
     private mutating func findHead(_ ring: Int) throws(StoreError) {
         for slot in 0..<journal.slots {
             let offset = slotOffset(ring, slot)
@@ -193,5 +235,5 @@ struct PageHeader {
     let first: UInt32
     let summaryLength: Int
     let slots: Int
-    let words: CheckedWords
+    let verdict: Check.Verdict
 }

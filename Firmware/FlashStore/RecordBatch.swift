@@ -1,4 +1,5 @@
 // Several changes of records that are made together.
+import HAL
 
 /// Puts and removes that `FlashStore.apply` makes all or none. `capacity` bytes hold it: three for each change and its value. `wipe` it
 /// when it held secrets.
@@ -39,7 +40,8 @@ public struct RecordBatch<let capacity: Int>: ~Copyable {
 }
 
 /// The changes of one operation: a single one, or those of a batch.
-struct RecordChanges: ~Escapable {
+struct RecordChanges: ~Copyable, ~Escapable {
+    private let inMemory = InMemory()
     private let single: RecordHeader?
     let bytes: Span<UInt8>
 

@@ -10,7 +10,7 @@ extension FlashStore where Flash: ~Copyable {
         guard let (header, position) = try live(key) else { return nil }
         let verdict = try verdict(of: header, at: position)
         guard !header.has(RecordHeader.unreadable), verdict.isWhole else {
-            throw .unreadable(key: key)
+            throw .unreadable
         }
         guard bytes.count >= Int(header.length) else { throw .wrongLength }
         let length = Self.roundUp(4 + Int(header.length))
@@ -53,6 +53,7 @@ extension FlashStore where Flash: ~Copyable {
     /// before that operation returns.
     ///
     /// - Throws: `full`, `wrongLength`, `notMounted`, `damagedRecords`, `flash`.
+    @inline(never)
     public mutating func put(_ key: UInt8, _ value: Span<UInt8>, secret: Bool = false) throws(StoreError) {
         guard value.count <= StoreLimits.value else { throw .wrongLength }
         let header = RecordHeader(key: key, flags: secret ? RecordHeader.secret : 0, length: UInt8(value.count))
@@ -66,6 +67,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     /// Makes all changes of `batch`, or none: a power cut leaves the state before or the state after.
+    @inline(never)
     public mutating func apply<let capacity: Int>(_ batch: borrowing RecordBatch<capacity>) throws(StoreError) {
         guard batch.count > 0 else { return }
         try commit(RecordChanges(encoded: batch.bytes.span.extracting(first: batch.count)))
@@ -96,7 +98,7 @@ extension FlashStore where Flash: ~Copyable {
 
     /// Appends the changes to the log when they fit and no secret is to be wiped; writes the log afresh otherwise.
     @inline(never)
-    mutating func commit(_ changes: RecordChanges) throws(StoreError) {
+    mutating func commit(_ changes: borrowing RecordChanges) throws(StoreError) {
         guard records.isMounted else { throw .notMounted }
         if records.tailIsDirty { return try rewrite(changes) }
         if try replacesSecret(changes) { return try rewrite(changes) }
@@ -104,7 +106,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     @inline(never)
-    private func replacesSecret(_ changes: RecordChanges) throws(StoreError) -> Bool {
+    private func replacesSecret(_ changes: borrowing RecordChanges) throws(StoreError) -> Bool {
         var cursor = 0
         while let (header, _) = changes.next(&cursor) {
             if let old = try live(header.key), old.header.has(RecordHeader.secret) { return true }
@@ -126,7 +128,7 @@ extension FlashStore where Flash: ~Copyable {
 
     /// The changes fit behind the tail, and what is there is blank.
     @inline(never)
-    private func hasRoom(_ changes: RecordChanges) throws(StoreError) -> Bool {
+    private func hasRoom(_ changes: borrowing RecordChanges) throws(StoreError) -> Bool {
         var tail = records.tail
         var cursor = 0
         while let (header, _) = changes.next(&cursor) {
@@ -139,7 +141,7 @@ extension FlashStore where Flash: ~Copyable {
     }
 
     @inline(never)
-    private mutating func append(_ changes: RecordChanges) throws(StoreError) {
+    private mutating func append(_ changes: borrowing RecordChanges) throws(StoreError) {
         records.tailIsDirty = true
         var tail = records.tail
         var cursor = 0

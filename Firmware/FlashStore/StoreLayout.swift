@@ -41,11 +41,13 @@ extension FlashStore where Flash: ~Copyable {
     /// Everything in flash is laid out in granules: the write unit, but four bytes at least.
     static var granule: Int { Flash.writeUnit < 4 ? 4 : Flash.writeUnit }
 
+    @inline(never)
     static func roundUp(_ bytes: Int) -> Int { (bytes &+ granule &- 1) & ~(granule &- 1) }
 
     // Record banks.
 
     var bankPages: Int { Int(layout.recordPages) }
+    @inline(never)
     func page(bank: UInt8, _ index: Int) -> Int { Int(bank) * bankPages + index }
 
     /// Bytes used of page `index` of either bank: the banks are made equal, so what fits one fits the other.
@@ -66,17 +68,26 @@ extension FlashStore where Flash: ~Copyable {
 
     // Journal ring.
 
-    var ringPages: Int { flash.pageCount - 2 * bankPages }
+    var ringPages: Int {
+        @inline(never) get { flash.pageCount - 2 * bankPages }
+    }
+    @inline(never)
     func ringPage(_ index: Int) -> Int { 2 * bankPages + index }
 
     /// Bytes of the data of a page header with a summary of that length, and of all of it: data, check, marker.
     static func pageFields(_ summaryLength: Int) -> Int { roundUp(8 + summaryLength) }
     static func pageHeader(_ summaryLength: Int) -> Int { pageFields(summaryLength) + 2 * granule }
-    var intentFields: Int { Self.roundUp(8 + Int(layout.intentBytes)) }
-    var outcomeFields: Int { Self.roundUp(Int(layout.outcomeBytes) + 2) }
+    var intentFields: Int {
+        @inline(never) get { Self.roundUp(8 + Int(layout.intentBytes)) }
+    }
+    var outcomeFields: Int {
+        @inline(never) get { Self.roundUp(Int(layout.outcomeBytes) + 2) }
+    }
 
     /// Bytes of one entry of the journal in flash.
-    public var entrySize: Int { intentFields + Self.granule + outcomeFields }
+    public var entrySize: Int {
+        @inline(never) get { intentFields + Self.granule + outcomeFields }
+    }
 
     /// Entries that ring page `index` holds behind a summary of that length.
     @inline(never)

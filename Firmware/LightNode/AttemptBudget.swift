@@ -31,6 +31,7 @@ struct AttemptBudget {
     }
 
     /// The message was accepted, so its checks were none of a stranger's.
+    @inline(never)
     mutating func refund() {
         left &+= spent
         spent = 0

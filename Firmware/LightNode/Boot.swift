@@ -23,86 +23,95 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// False when there is nothing more to load: the device is blank, or damaged.
+    @inline(never)
     private mutating func loadIdentity() -> Bool {
-        var device = InlineArray<38, UInt8>(repeating: 0)
-        var record = InlineArray<184, UInt8>(repeating: 0)
-        let deviceReading = memory.read(.device, into: &device)
+        let deviceReading = loadDevice()
         let keyReading = memory.loadPublicKey(&identity.publicKey)
-        let ownershipReading = memory.read(.ownership, into: &record)
+        let ownershipReading = memory.read(.ownership, into: ownership.mutableRecord)
         if deviceReading == .absent && keyReading == .absent && ownershipReading == .absent {
             if !memory.isDamaged { condition = .blank }
             return false
         }
         // Provisioning writes all three at once, so one alone is damage too.
-        if deviceReading != .value(38) || device[37] != Identity.layoutVersion { memory.noteDamage(.device) }
+        if deviceReading != .value(38) { memory.noteDamage(.device) }
         if keyReading != .value(64) { memory.noteDamage(.identity) }
-        if case .value(let count) = ownershipReading, let ownership = Ownership(record, count: count) {
-            self.ownership = ownership
-        } else {
+        guard case .value(let count) = ownershipReading, ownership.isWellFormed(count: count) else {
+            ownership = Ownership()
             memory.noteDamage(.ownership)
+            return true
         }
-        identity.claimKey = bytes32(device.span.bytes)
-        identity.network = device.loadLittleEndian(at: 32)
-        identity.isTest = device[36] != 0
-        if !memory.isDamaged(.identity) { identity.deriveAddress() }
         return true
     }
 
+    @inline(never)
+    private mutating func loadDevice() -> Reading {
+        var device = InlineArray<38, UInt8>(repeating: 0)
+        let reading = memory.read(.device, into: device.mutableSpan)
+        if reading != .absent && device[37] != Identity.layoutVersion { memory.noteDamage(.device) }
+        identity.claimKey.store(device.span.bytes.extracting(0..<32), at: 0)
+        identity.network = device.loadLittleEndian(at: 32)
+        identity.isTest = device[36] != 0
+        return reading
+    }
+
+    @inline(never)
     private mutating func loadState() {
+        if !memory.isDamaged(.identity) { identity.deriveAddress() }
         var seconds = InlineArray<8, UInt8>(repeating: 0)
-        if case .value(let count) = memory.read(.time, into: &seconds) {
+        if case .value(let count) = memory.read(.time, into: seconds.mutableSpan) {
             if count == 8 { time.load(floor: seconds.loadLittleEndian64(at: 0)) } else { memory.noteDamage(.time) }
         }
         var marks = InlineArray<196, UInt8>(repeating: 0)
-        if case .value(let count) = memory.read(.watermarks, into: &marks) {
-            if !watermarks.load(marks, count: count, epoch: ownership.epoch) { memory.noteDamage(.watermarks) }
+        if case .value(let count) = memory.read(.watermarks, into: marks.mutableSpan) {
+            if !watermarks.load(marks.span.extracting(0..<count), epoch: ownership.epoch) { memory.noteDamage(.watermarks) }
         }
-        for slot in 0..<GrantTable.slotCount {
-            var bytes = InlineArray<48, UInt8>(repeating: 0)
-            guard case .value(let count) = memory.read(.grants, slot: slot, into: &bytes) else { continue }
-            guard count == GrantSlot.recordSize, let value = GrantSlot(bytes) else {
-                memory.noteDamage(.grants)
-                continue
-            }
-            guard value.epoch == ownership.epoch else { continue }
-            grants.slots[slot] = value
-            // A tick that the reset interrupted is over, or its user would prolong it by resetting. Devices are in their safe state.
-            grants.slots[slot].isRunning = false
-            grants.slots[slot].devices = 0
-        }
+        for slot in 0..<GrantTable.slotCount { loadGrant(slot) }
+    }
+
+    @inline(never)
+    private mutating func loadGrant(_ slot: Int) {
+        let reading = memory.read(.grants, slot: slot, into: grants.mutableRecord(slot))
+        if reading == .absent { return }
+        let isGood = reading == .value(GrantTable.slotSize) && grants.isWellFormed(slot)
+        if !isGood { memory.noteDamage(.grants) }
+        guard isGood, grants[slot, .epoch] == ownership.epoch else { return grants.free(slot) }
+        // A tick that the reset interrupted is over, or its user would prolong it by resetting. Devices are in their safe state.
+        grants[slot, .flags] &= ~GrantTable.running
+        grants[slot, .devices] = 0
     }
 
     /// Counts the entries of the newest page into the marks, closes the one that a power cut left open, and brings the chain up to date.
+    @inline(never)
     private mutating func replayLog() {
         memory.nextIndex = memory.store.nextJournalIndex
+        var summary = LogSummary()
+        var entry = LogEntry()
         do throws(StoreError) {
-            guard var summary = try memory.summary(ofPageWith: memory.store.newestPageIndex) else { return }
-            if summary.first >= ownership.sinceIndex {
-                watermarks.note(seq: summary.ownerMark, signer: .owner, kind: .command, device: LogEntry.none)
-            }
+            guard try memory.read(&summary, ofPageWith: memory.store.newestPageIndex) else { return }
+            if summary.first >= ownership.sinceIndex { watermarks.note(summary.ownerMark) }
             var index = summary.first
-            while var entry = try memory.entry(from: index) {
-                index = entry.index &+ 1
+            while try memory.readNext(&entry, from: &index) {
                 if entry.index >= ownership.sinceIndex { note(entry) }
                 if entry.outcome == .unknown { try resolve(&entry) }
                 summary.pass(entry)
             }
-            memory.chain = summary.chain
-            watermarks.needSaving = true
-            // The outcome of a change of ownership was cut short, so this page does not tell that the epoch rose: the next one does.
-            if summary.epoch != ownership.epoch, !memory.isDamaged { try? openPage() }
         } catch {
             memory.noteDamage(.log)
+            return
         }
+        memory.chain = summary.chain
+        watermarks.needSaving = true
+        // The outcome of a change of ownership was cut short, so this page does not tell that the epoch rose: the next one does.
+        if summary.epoch != ownership.epoch, !memory.isDamaged { try? openPage() }
     }
 
     /// An entry without outcome: power was lost between intent and outcome. A change of ownership tells by its record whether it happened;
     /// of anything else nobody knows.
+    @inline(never)
     private mutating func resolve(_ entry: inout LogEntry) throws(StoreError) {
         if entry.index &+ 1 == ownership.sinceIndex { entry.outcome = .done }
-        let result = entry.result
         do throws(StoreError) {
-            try memory.store.complete(entry.index, outcome: result.span)
+            try memory.store.complete(entry.index, outcome: entry.result)
         } catch {
             // An outcome that was cut short itself cannot be written again: it stays unknown for ever.
             guard error == .alreadyCompleted else { throw error }

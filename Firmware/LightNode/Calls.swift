@@ -47,10 +47,8 @@ struct Call: ~Escapable {
 /// Who may do what a call asks.
 struct Authority {
     var signer = Signer.owner
-    var key: Bytes32
     /// False when a grant does not cover the call.
     var isInScope = true
-    var grants = GrantChain()
 }
 
 /// An argument that was refused, with what was expected.
@@ -61,71 +59,75 @@ struct ExpectedArgument {
 }
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
+    @inline(never)
     mutating func call(_ message: borrowing Message, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         guard condition == .owned else { throw .wrongState }
-        var entry = LogEntry()
-        entry.seq = message.claims.seq
-        do throws(CBORError) {
-            let call = try Call(message.claims.call)
-            if let device = Table.find(call.device) {
-                entry.device = device
-                entry.method = Table.find(call.method, of: device) ?? LogEntry.none
-            }
-        } catch { throw .malformed }
+        var receipt = ReceiptContext()
+        do throws(CBORError) { try name(message.claims.call, &receipt.entry) } catch { throw .malformed }
         // Without a device there is no desired state to supersede: its sequence number then counts as a command's.
-        entry.kind = entry.device == LogEntry.none ? .command : message.type
+        receipt.entry.kind = receipt.entry.device == LogEntry.none ? .command : message.type
 
         let uptime = platform.microseconds()
         try checkLife(message.claims, uptime: uptime)
-        try checkFreshness(message.claims, device: entry.device)
-        let authority = try authorise(message, &entry, uptime: uptime)
-        return try execute(message, &entry, authority, reply: reply)
+        try checkFreshness(message.claims, device: receipt.entry.device)
+        let authority = try authorise(message, receipt.entry, uptime: uptime)
+        receipt.entry.signer = authority.signer
+        return try execute(message, authority, &receipt, reply: reply)
+    }
+
+    /// Finds the device and the method that a call names.
+    @inline(never)
+    private func name(_ encoded: RawSpan, _ entry: inout LogEntry) throws(CBORError) {
+        let call = try Call(encoded)
+        guard let device = Table.find(call.device) else { return }
+        entry.device = device
+        entry.method = Table.find(call.method, of: device) ?? LogEntry.none
     }
 
     /// A device that demands freshness takes a token, or an expiry, which `checkLife` has held against trusted time.
     @inline(never)
     private func checkFreshness(_ claims: borrowing Claims, device: UInt8) throws(Refusal) {
-        guard let declaration = Table.declaration(device), declaration.flags.contains(.demandsFreshness) else { return }
+        guard let declaration = Table.describe(device), declaration.flags.contains(.demandsFreshness) else { return }
         guard claims.node.contains(.token) || claims.cwt.contains(.expiry) else { throw .tokenRequired }
     }
 
     /// Sequence number, then signatures: the owner's, or a holder's and those of the grant that it brings along.
     @inline(never)
-    private mutating func authorise(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
+    private mutating func authorise(
+        _ message: borrowing Message, _ entry: borrowing LogEntry, uptime: UInt64
+    ) throws(Refusal) -> Authority {
         if entry.kind == .state {
             let newest = watermarks.state(of: entry.device)
-            if entry.seq == newest { throw .replayed }
-            if entry.seq < newest { throw .superseded }
+            if message.claims.seq == newest { throw .replayed }
+            if message.claims.seq < newest { throw .superseded }
         }
         guard message.claims.node.contains(.nested) else {
-            if entry.kind == .command { try checkSequence(entry.seq, of: .owner) }
-            try verify(message, by: ownership.owner)
+            if entry.kind == .command { try checkSequence(message.claims.seq, of: .owner) }
+            try verify(message, by: key(of: .owner))
             noteOwner(message.claims)
-            return Authority(key: ownership.owner)
+            return Authority()
         }
-        let authority = try authoriseHolder(message, &entry, uptime: uptime)
+        let authority = try authoriseHolder(message, uptime: uptime)
         if message.claims.node.contains(.token) { freshness.consume() }
         return authority
     }
 
     /// Records the intent, acts, records the outcome, signs the receipt.
+    @inline(never)
     private mutating func execute(
-        _ message: borrowing Message, _ entry: inout LogEntry, _ authority: Authority, reply: consuming MutableSpan<UInt8>
+        _ message: borrowing Message, _ authority: Authority, _ receipt: inout ReceiptContext, reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
-        let digest = message.digest()
-        entry.tag = messageTag(digest)
-        entry.signer = authority.signer
-        let previous = memory.chain
-        try recordIntent(&entry)
-        do throws(Refusal) { try beginMeter(authority, device: entry.device) } catch { throw failed(error) }
+        try begin(message, &receipt)
         var expected: ExpectedArgument?
         if authority.isInScope {
-            expected = perform(message.claims.call, &entry)
+            if let slot = authority.signer.grantSlot {
+                do throws(Refusal) { try beginMeter(slot, device: receipt.entry.device) } catch { throw failed(error) }
+            }
+            expected = perform(message.claims.call, &receipt.entry)
         } else {
-            entry.outcome = .notInScope
+            receipt.entry.outcome = .notInScope
         }
-        memory.complete(&entry)
-        return try writeReceipt(entry, epoch: ownership.epoch, previous: previous, digest: digest, expected: expected, reply: reply)
+        return try finish(&receipt, expected: expected, reply: reply)
     }
 
     /// Moves the device; fills in outcome and value.
@@ -190,12 +192,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// Counts an entry of the present epoch into the high-water marks.
     @inline(never)
-    mutating func note(_ entry: LogEntry) {
+    mutating func note(_ entry: borrowing LogEntry) {
         if let slot = entry.signer.grantSlot {
             // A holder's numbers never bind the owner, or a high one would lock the owner out.
             return grants.note(seq: entry.seq, slot: slot, index: entry.index)
         }
-        watermarks.note(seq: entry.seq, signer: entry.signer, kind: entry.kind, device: entry.device)
+        watermarks.note(entry)
     }
 
     /// Saves what the entries of older pages stand for, then begins a new page.

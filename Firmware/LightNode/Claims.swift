@@ -35,12 +35,18 @@ struct Claims: ~Copyable, ~Escapable {
     var grantID: RawSpan
     var paid: UInt32 = 0
 
-    /// Reads the claims map `payload` of a message of `type`: exactly the claims of its shape, nothing else.
-    @_lifetime(copy payload)
-    init(_ payload: RawSpan, type: MessageType) throws(Refusal) {
-        let none = payload.extracting(0..<0)
+    /// No claims, in the place where `read` puts those of `message`.
+    @_lifetime(copy message)
+    init(of message: RawSpan) {
+        let none = message.extracting(0..<0)
         (audience, tokenID, confirmation, call, token) = (none, none, none, none, none)
         (nested, recoveryKey, backups, scope, grantID) = (none, none, none, none, none)
+    }
+
+    /// Reads the claims map `payload` of a message of `type`: exactly the claims of its shape, nothing else.
+    @inline(never)
+    @_lifetime(self: copy self, copy payload)
+    mutating func read(_ payload: RawSpan, type: MessageType) throws(Refusal) {
         do throws(CBORError) { try read(payload) } catch { throw .malformed }
         let shape = type.shape
         guard cwt.isSuperset(of: shape.cwt), cwt.isSubset(of: shape.cwt.union(shape.cwtOptional)),

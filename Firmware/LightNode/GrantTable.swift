@@ -2,93 +2,52 @@
 //
 // A grant itself is never stored: its holder sends it along. A slot remembers what the grant cannot say of itself. It is freed only
 // when the time floor in flash has passed the grant's expiry, or by a new epoch, so a used-up or revoked grant cannot come back.
+//
+// A slot is kept in RAM as the 48 bytes of its record, little-endian:
+//
+//      0  8  id: 0 for a free slot
+//      8  7  seq: the holder's high-water mark
+//     15  1  flags: bit 0 revoked, bit 1 metered time runs; bits 4–7 the slot of the grant that this one was derived from, 15 for none
+//     16  5  expiry: seconds since 1970, 0 when the grant has none
+//     21  1  0
+//     22  2  devices commanded under this grant, bit n for device n: they return to their safe state when it ends
+//     24  4  sinceIndex: log entries before this index are not of this grant
+//     28  4  asOfIndex: log entries from this index on are not yet counted in `seq` and `used`
+//     32  4  tick: seconds in one tick, 0 when not metered
+//     36  2  used: commands so far
+//     38  2  ticks paid for
+//     40  2  ticks begun
+//     42  2  ticks agreed on at most
+//     44  4  epoch in which the grant was given; a slot of another epoch is free
 
 import HAL
 
-/// One grant in use.
-struct GrantSlot {
-    /// The grant's id, 0 for a free slot.
-    var id: UInt64 = 0
-    /// Seconds since 1970, 0 when the grant has no expiry.
-    var expiry: UInt64 = 0
-    /// The holder's high-water mark.
-    var seq: UInt64 = 0
-    /// Log entries from this index on are not yet counted in `seq` and `used`.
-    var asOfIndex: UInt32 = 0
-    /// Log entries before this index are not of this grant.
-    var sinceIndex: UInt32 = 0
-    /// Seconds in one tick, 0 when not metered.
-    var tick: UInt32 = 0
-    var used: UInt16 = 0
-    /// Ticks paid for, begun, and agreed on at most.
-    var ticksPaid: UInt16 = 0
-    var ticksBegun: UInt16 = 0
-    var ticksAgreed: UInt16 = 0
-    /// Devices commanded under this grant, bit n for device n: they return to their safe state when it ends.
-    var devices: UInt16 = 0
-    var isRevoked = false
-    /// Metered time runs.
-    var isRunning = false
-    /// Slot of the grant that this one was derived from.
-    var parent: UInt8 = GrantSlot.noParent
-
-    static var noParent: UInt8 { 255 }
-
-    /// The epoch in which the grant was given; a slot of another epoch is free.
-    var epoch: UInt32 = 0
-
-    // Record: id (8), expiry (5), sinceIndex's lower bytes (3), seq (7), its highest byte (1), asOfIndex (4), tick (4), used, ticksPaid, ticksBegun, ticksAgreed, devices (2 each),
-    // flags (1: revoked, 2: running), parent (1), epoch (4).
-    static var recordSize: Int { 48 }
-
-    @inline(never)
-    func encoded() -> InlineArray<48, UInt8> {
-        var bytes = InlineArray<48, UInt8>(repeating: 0)
-        bytes.storeLittleEndian64(id, at: 0)
-        bytes.storeLittleEndian64(expiry | UInt64(sinceIndex) << 40, at: 8)
-        bytes.storeLittleEndian64(seq | UInt64(sinceIndex >> 24) << 56, at: 16)
-        bytes.storeLittleEndian(asOfIndex, at: 24)
-        bytes.storeLittleEndian(tick, at: 28)
-        bytes.storeLittleEndian(UInt32(used) | UInt32(ticksPaid) << 16, at: 32)
-        bytes.storeLittleEndian(UInt32(ticksBegun) | UInt32(ticksAgreed) << 16, at: 36)
-        bytes.storeLittleEndian(UInt32(devices) | (isRevoked ? 1 << 16 : 0) | (isRunning ? 1 << 17 : 0) | UInt32(parent) << 24, at: 40)
-        bytes.storeLittleEndian(epoch, at: 44)
-        return bytes
-    }
-
-    init() {}
-
-    /// nil if the record is not well-formed.
-    init?(_ bytes: InlineArray<48, UInt8>) {
-        id = bytes.loadLittleEndian64(at: 0)
-        let (low, high) = (bytes.loadLittleEndian64(at: 8), bytes.loadLittleEndian64(at: 16))
-        expiry = low & Claims.maximumTime
-        seq = high & (1 << 56 - 1)
-        sinceIndex = UInt32(truncatingIfNeeded: low >> 40) | UInt32(truncatingIfNeeded: high >> 56) << 24
-        asOfIndex = bytes.loadLittleEndian(at: 24)
-        tick = bytes.loadLittleEndian(at: 28)
-        let uses = bytes.loadLittleEndian(at: 32)
-        (used, ticksPaid) = (UInt16(truncatingIfNeeded: uses), UInt16(truncatingIfNeeded: uses >> 16))
-        let ticks = bytes.loadLittleEndian(at: 36)
-        (ticksBegun, ticksAgreed) = (UInt16(truncatingIfNeeded: ticks), UInt16(truncatingIfNeeded: ticks >> 16))
-        let rest = bytes.loadLittleEndian(at: 40)
-        devices = UInt16(truncatingIfNeeded: rest)
-        isRevoked = rest & 1 << 16 != 0
-        isRunning = rest & 1 << 17 != 0
-        parent = UInt8(truncatingIfNeeded: rest >> 24)
-        epoch = bytes.loadLittleEndian(at: 44)
-        guard id != 0, rest >> 18 & 63 == 0, parent < 8 || parent == GrantSlot.noParent else { return nil }
-    }
-}
-
 struct GrantTable: ~Copyable {
     static var slotCount: Int { 8 }
+    static var slotSize: Int { 48 }
     /// Slots that grants passed on by their holders may take.
     static var derivedLimit: Int { 4 }
+    /// In place of a parent's slot.
+    static var noParent: Int { 15 }
+
+    /// A number of up to 32 bits in a slot: where it is, and its length in bytes.
+    struct Field {
+        let offset: Int
+        let count: Int
+        static var flags: Field { Field(offset: 15, count: 1) }
+        static var devices: Field { Field(offset: 22, count: 2) }
+        static var sinceIndex: Field { Field(offset: 24, count: 4) }
+        static var asOfIndex: Field { Field(offset: 28, count: 4) }
+        static var tick: Field { Field(offset: 32, count: 4) }
+        static var used: Field { Field(offset: 36, count: 2) }
+        static var ticksPaid: Field { Field(offset: 38, count: 2) }
+        static var ticksBegun: Field { Field(offset: 40, count: 2) }
+        static var ticksAgreed: Field { Field(offset: 42, count: 2) }
+        static var epoch: Field { Field(offset: 44, count: 4) }
+    }
 
     private let inMemory = InMemory()
-    /// Changed in place; `markDirty` says so.
-    var slots = InlineArray<8, GrantSlot>(repeating: GrantSlot())
+    private var records = InlineArray<384, UInt8>(repeating: 0)
     /// Uptime in microseconds at which the running tick of each slot began.
     var tickStart = InlineArray<8, UInt64>(repeating: 0)
     /// Slots whose record must be written before anything is done: bit n for slot n.
@@ -98,55 +57,125 @@ struct GrantTable: ~Copyable {
 
     mutating func markDirty(_ slot: Int) { dirty |= 1 << UInt8(truncatingIfNeeded: slot) }
 
+    // MARK: Fields
+
+    subscript(slot: Int, field: Field) -> UInt32 {
+        @inline(never) get { LightNode.loadLittleEndian(records.span.bytes, at: slot &* GrantTable.slotSize &+ field.offset, count: field.count) }
+        @inline(never) set {
+            records.storeLittleEndian(newValue, at: slot &* GrantTable.slotSize &+ field.offset, count: field.count)
+        }
+    }
+
+    @inline(never) func id(_ slot: Int) -> UInt64 { LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize) }
+
+    @inline(never) func seq(_ slot: Int) -> UInt64 { LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize &+ 8, count: 7) }
+
+    @inline(never) func expiry(_ slot: Int) -> UInt64 { LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize &+ 16, count: 5) }
+
+    @inline(never) mutating func setExpiry(_ slot: Int, _ expiry: UInt64) {
+        records.storeLittleEndian64(expiry, at: slot &* GrantTable.slotSize &+ 16, count: 5)
+    }
+
+    static var revoked: UInt32 { 1 }
+    static var running: UInt32 { 2 }
+
+    func isUsed(_ slot: Int) -> Bool { id(slot) != 0 }
+    func isRevoked(_ slot: Int) -> Bool { self[slot, .flags] & GrantTable.revoked != 0 }
+    func isRunning(_ slot: Int) -> Bool { self[slot, .flags] & GrantTable.running != 0 }
+    func parent(_ slot: Int) -> Int { Int(self[slot, .flags] >> 4) }
+
+    mutating func setParent(_ slot: Int, _ parent: Int) {
+        self[slot, .flags] = self[slot, .flags] & 15 | UInt32(truncatingIfNeeded: parent) << 4
+    }
+
+    // MARK: Records
+
+    /// The record of a slot, to be written.
+    @_lifetime(borrow self)
+    func record(_ slot: Int) -> Span<UInt8> {
+        records.span.extracting(slot &* GrantTable.slotSize..<(slot &+ 1) &* GrantTable.slotSize)
+    }
+
+    /// The record of a slot, to be read; `check` comes next.
+    @_lifetime(&self)
+    mutating func mutableRecord(_ slot: Int) -> MutableSpan<UInt8> {
+        let all = records.mutableSpan
+        return all._consumingExtracting(slot &* GrantTable.slotSize..<(slot &+ 1) &* GrantTable.slotSize)
+    }
+
+    /// Whether a record that was read is well-formed.
+    @inline(never)
+    func isWellFormed(_ slot: Int) -> Bool {
+        let flags = self[slot, .flags]
+        return isUsed(slot) && flags & 12 == 0 && (flags >> 7 == 0 || flags >> 4 == 15) && records[slot &* GrantTable.slotSize &+ 21] == 0
+    }
+
+    @inline(never)
+    mutating func free(_ slot: Int) { LightNode.clear(mutableRecord(slot)) }
+
+    /// Makes a free slot that of a grant.
+    @inline(never)
+    mutating func take(_ slot: Int, id: UInt64, index: UInt32, epoch: UInt32) {
+        free(slot)
+        records.storeLittleEndian64(id, at: slot &* GrantTable.slotSize)
+        self[slot, .flags] = UInt32(GrantTable.noParent) << 4
+        self[slot, .sinceIndex] = index
+        self[slot, .asOfIndex] = index
+        self[slot, .epoch] = epoch
+        markDirty(slot)
+    }
+
+    // MARK: Slots
+
     @inline(never)
     func slot(of id: UInt64) -> Int? {
-        for slot in 0..<GrantTable.slotCount where slots[slot].id == id { return slot }
+        for slot in 0..<GrantTable.slotCount where self.id(slot) == id { return slot }
         return nil
     }
 
     /// A slot that no grant needs any more, given that the time is at least `floor` for ever.
     @inline(never)
     func freeSlot(floor: UInt64) -> Int? {
-        for slot in 0..<GrantTable.slotCount where slots[slot].id == 0 { return slot }
-        for slot in 0..<GrantTable.slotCount where slots[slot].expiry != 0 && slots[slot].expiry <= floor && !isParent(slot) { return slot }
+        if let free = slot(of: 0) { return free }
+        for slot in 0..<GrantTable.slotCount where expiry(slot) != 0 && expiry(slot) <= floor && !isParent(slot) { return slot }
         return nil
     }
 
-    var derivedCount: Int {
+    @inline(never)
+    func derivedCount() -> Int {
         var count = 0
-        for slot in 0..<GrantTable.slotCount where slots[slot].id != 0 && slots[slot].parent != GrantSlot.noParent { count &+= 1 }
+        for slot in 0..<GrantTable.slotCount where isUsed(slot) && parent(slot) != GrantTable.noParent { count &+= 1 }
         return count
     }
 
     @inline(never)
     private func isParent(_ slot: Int) -> Bool {
-        for other in 0..<GrantTable.slotCount where slots[other].id != 0 && Int(slots[other].parent) == slot { return true }
+        for other in 0..<GrantTable.slotCount where isUsed(other) && parent(other) == slot { return true }
         return false
     }
 
     @inline(never)
     mutating func clear() {
-        for slot in 0..<GrantTable.slotCount { slots[slot] = GrantSlot() }
+        records.clear()
         (dirty, stale) = (0, 0)
     }
 
     /// Counts a log entry of a holder, at its making and again at boot, for the grant and those that it was derived from.
     @inline(never)
     mutating func note(seq: UInt64, slot: Int, index: UInt32) {
-        guard slots[slot].id != 0, index >= slots[slot].asOfIndex else { return }
-        slots[slot].seq = max(slots[slot].seq, seq)
-        var next = UInt8(truncatingIfNeeded: slot)
+        guard isUsed(slot), index >= self[slot, .asOfIndex] else { return }
+        if seq > self.seq(slot) { records.storeLittleEndian64(seq, at: slot &* GrantTable.slotSize &+ 8, count: 7) }
+        var next = slot
         var hops = 0
-        while Int(next) < GrantTable.slotCount, hops < 3 {
-            let at = Int(next)
-            if index >= slots[at].asOfIndex {
-                slots[at].used = slots[at].used == .max ? .max : slots[at].used &+ 1
-                slots[at].asOfIndex = index &+ 1
-                stale |= 1 << next
+        while next < GrantTable.slotCount, hops < 3 {
+            if index >= self[next, .asOfIndex] {
+                let used = self[next, .used]
+                if used < 0xFFFF { self[next, .used] = used &+ 1 }
+                self[next, .asOfIndex] = index &+ 1
+                stale |= 1 << UInt8(truncatingIfNeeded: next)
             }
-            next = slots[Int(next)].parent
+            next = parent(next)
             hops &+= 1
         }
     }
-
 }

@@ -6,66 +6,80 @@
 import CBOR
 import Devices
 import Ed25519
+import HAL
 
 /// What the grants of a chain say, leaf first.
-struct GrantChain {
+struct GrantChain: ~Copyable {
+    private let inMemory = InMemory()
     struct Link {
         var id: UInt64 = 0
         var expiry: UInt64 = 0
-        /// 0: unlimited.
-        var uses: UInt32 = 0
         var tick: UInt32 = 0
         var ticks: UInt32 = 0
     }
     var links = InlineArray<3, Link>(repeating: Link())
     var count = 0
+
+    @inline(never)
+    mutating func add(_ claims: borrowing Claims, id: UInt64) {
+        links[count] = Link(id: id, expiry: claims.expiry, tick: claims.meterTick, ticks: claims.meterTicks)
+        count &+= 1
+    }
 }
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Checks a holder's message: the marks of its slot, its signature, then the chain up to the owner. Slots are allocated last.
-    mutating func authoriseHolder(_ message: borrowing Message, _ entry: inout LogEntry, uptime: UInt64) throws(Refusal) -> Authority {
-        var grant = try Message(message.claims.nested, type: .grant)
-        var authority = Authority(key: bytes32(grant.claims.confirmation))
-        if let slot = grants.slot(of: slotID(grant)), entry.seq <= grants.slots[slot].seq { throw .replayed }
-        try verify(message, by: authority.key)
-
-        var depth = 0
+    ///
+    /// Each turn takes one grant apart, which names the key that must have signed what came before it.
+    @inline(never)
+    mutating func authoriseHolder(_ message: borrowing Message, uptime: UInt64) throws(Refusal) -> Authority {
+        var chain = GrantChain()
+        var isInScope = true
+        var (signed, type) = (message.whole, message.type)
+        var encoded = message.claims.nested
         while true {
+            let grant = try Message(encoded, type: .grant)
             let id = slotID(grant)
+            if chain.count == 0, let slot = grants.slot(of: id), message.claims.seq <= grants.seq(slot) { throw .replayed }
+            guard chain.count <= 2, grant.claims.hops >= UInt32(truncatingIfNeeded: chain.count) else { throw .grantInvalid }
+            try verify(signed, type, by: grant.claims.confirmation)
             try checkLink(grant.claims, id: id, uptime: uptime)
-            if !covers(grant.claims.scope, message.claims.call) { authority.isInScope = false }
-            authority.grants.links[depth] = link(grant.claims, id: id)
-            authority.grants.count = depth &+ 1
+            if !covers(grant.claims.scope, message.claims.call) { isInScope = false }
+            chain.add(grant.claims, id: id)
+            (signed, type) = (encoded, .grant)
             guard grant.claims.node.contains(.nested) else { break }
-            let parent = try Message(grant.claims.nested, type: .grant)
-            depth &+= 1
-            guard depth <= 2, parent.claims.hops >= UInt32(truncatingIfNeeded: depth) else { throw .grantInvalid }
-            try verify(grant, by: bytes32(parent.claims.confirmation))
-            grant = parent
+            encoded = grant.claims.nested
         }
-        try verify(grant, by: ownership.owner)
-        authority.signer = .grant(try claimSlots(authority.grants))
-        return authority
+        let owner = key(of: .owner)
+        try verify(signed, type, by: owner.span.bytes)
+        return Authority(signer: .grant(try claimSlots(chain)), isInScope: isInScope)
     }
 
     /// One grant's own limits.
     @inline(never)
     private func checkLink(_ claims: borrowing Claims, id: UInt64, uptime: UInt64) throws(Refusal) {
-        guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
-        guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
+        try checkAddress(claims)
         try checkLife(claims, uptime: uptime)
         let slot = grants.slot(of: id)
-        if let slot, grants.slots[slot].isRevoked { throw .grantRevoked }
-        let used = slot.map { UInt32(grants.slots[$0].used) } ?? 0
-        if claims.uses != 0, used >= claims.uses { throw .grantUsedUp }
+        if let slot {
+            if grants.isRevoked(slot) { throw .grantRevoked }
+            if claims.uses != 0, grants[slot, .used] >= claims.uses { throw .grantUsedUp }
+        }
         guard claims.node.contains(.meter) else { return }
-        guard let slot else { throw .grantUsedUp }
-        if !grants.slots[slot].isRunning, !mayBeginTick(slot, agreed: claims.meterTicks) { throw .grantUsedUp }
+        guard let slot, grants.isRunning(slot) || mayBeginTick(slot, agreed: claims.meterTicks) else { throw .grantUsedUp }
     }
 
     @inline(never)
     private func mayBeginTick(_ slot: Int, agreed: UInt32) -> Bool {
-        grants.slots[slot].ticksBegun < grants.slots[slot].ticksPaid && UInt32(grants.slots[slot].ticksBegun) < agreed
+        let begun = grants[slot, .ticksBegun]
+        return begun < grants[slot, .ticksPaid] && begun < agreed
+    }
+
+    @inline(never)
+    private mutating func beginTick(_ slot: Int, at uptime: UInt64) {
+        grants[slot, .ticksBegun] &+= 1
+        grants.tickStart[slot] = uptime
+        grants.markDirty(slot)
     }
 
     /// True when `scope` has the device of `call`, with its method or with no method named.
@@ -86,162 +100,116 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
-    @inline(never)
-    private func link(_ claims: borrowing Claims, id: UInt64) -> GrantChain.Link {
-        GrantChain.Link(
-            id: id, expiry: claims.expiry, uses: claims.uses, tick: claims.meterTick, ticks: claims.meterTicks)
-    }
-
     /// What a grant's slot is known by: the id that the owner gave it; of one passed on, whose signer could write any id, its hash.
-    private func slotID(_ grant: borrowing Message) -> UInt64 {
-        guard grant.claims.node.contains(.nested) else { return id(grant.claims.tokenID) }
-        let digest = grant.digest()
-        return id(digest.span.bytes)
-    }
-
     @inline(never)
-    private func id(_ bytes: RawSpan) -> UInt64 {
-        var value: UInt64 = 0
-        for i in 0..<8 { value |= UInt64(bytes.unsafeLoad(fromByteOffset: i, as: UInt8.self)) << UInt64(8 &* i) }
-        return value
+    private func slotID(_ grant: borrowing Message) -> UInt64 {
+        guard grant.claims.node.contains(.nested) else { return loadLittleEndian64(grant.claims.tokenID, at: 0) }
+        let digest = grant.digest()
+        return loadLittleEndian64(digest.span.bytes, at: 0)
     }
 
     /// Makes sure that each grant of a chain has a slot, saved before anybody acts on it. Returns the leaf's.
     @inline(never)
-    private mutating func claimSlots(_ chain: GrantChain) throws(Refusal) -> Int {
-        var parent = GrantSlot.noParent
-        var leaf = 0
-        for depth in stride(from: chain.count &- 1, through: 0, by: -1) {
+    private mutating func claimSlots(_ chain: borrowing GrantChain) throws(Refusal) -> Int {
+        var parent = GrantTable.noParent
+        var depth = chain.count
+        while depth > 0 {
+            depth &-= 1
             let link = chain.links[depth]
-            leaf = try claimSlot(link.id, isDerived: parent != GrantSlot.noParent)
-            if grants.slots[leaf].expiry != link.expiry || grants.slots[leaf].parent != parent || grants.slots[leaf].tick != link.tick {
-                grants.slots[leaf].expiry = link.expiry
-                grants.slots[leaf].parent = parent
-                grants.slots[leaf].tick = link.tick
-                grants.slots[leaf].ticksAgreed = UInt16(truncatingIfNeeded: link.ticks)
-                grants.markDirty(leaf)
+            let slot = try claimSlot(link.id, isDerived: parent != GrantTable.noParent)
+            if grants.expiry(slot) != link.expiry || grants.parent(slot) != parent || grants[slot, .tick] != link.tick {
+                grants.setExpiry(slot, link.expiry)
+                grants.setParent(slot, parent)
+                grants[slot, .tick] = link.tick
+                grants[slot, .ticksAgreed] = link.ticks
+                grants.markDirty(slot)
             }
-            parent = UInt8(truncatingIfNeeded: leaf)
+            parent = slot
         }
         try saveGrants()
-        return leaf
+        return parent
     }
 
     @inline(never)
-    private mutating func claimSlot(_ id: UInt64, isDerived: Bool = false) throws(Refusal) -> Int {
+    mutating func claimSlot(_ id: UInt64, isDerived: Bool = false) throws(Refusal) -> Int {
         guard id != 0 else { throw .grantInvalid }
         if let slot = grants.slot(of: id) { return slot }
         // Whoever passes grants on must not use up the slots of the owner's own.
-        if isDerived, grants.derivedCount >= GrantTable.derivedLimit { throw .grantSlotsFull }
+        if isDerived, grants.derivedCount() >= GrantTable.derivedLimit { throw .grantSlotsFull }
         guard let slot = grants.freeSlot(floor: time.savedFloor) else { throw .grantSlotsFull }
-        grants.slots[slot] = GrantSlot()
-        grants.slots[slot].id = id
-        grants.slots[slot].asOfIndex = memory.nextIndex
-        grants.slots[slot].sinceIndex = memory.nextIndex
-        grants.slots[slot].epoch = ownership.epoch
-        grants.markDirty(slot)
+        grants.take(slot, id: id, index: memory.nextIndex, epoch: ownership.epoch)
         return slot
     }
 
-    /// Before a device is moved under grants: it will return to its safe state with them, and metered time begins.
-    mutating func beginMeter(_ authority: Authority, device: UInt8) throws(Refusal) {
-        guard authority.isInScope, device < 16 else { return }
-        let mask = UInt16(1) << UInt16(device)
-        for depth in 0..<authority.grants.count {
-            guard let slot = grants.slot(of: authority.grants.links[depth].id) else { continue }
-            if grants.slots[slot].devices & mask == 0 {
-                grants.slots[slot].devices |= mask
+    /// Before a device is moved under a grant and those that it was derived from: it will return to its safe state with them, and metered
+    /// time begins.
+    @inline(never)
+    mutating func beginMeter(_ leaf: Int, device: UInt8) throws(Refusal) {
+        guard device < 16 else { return }
+        let mask = UInt32(1) << UInt32(device)
+        var slot = leaf
+        var hops = 0
+        while slot < GrantTable.slotCount, hops < 3 {
+            let moved = grants[slot, .devices]
+            if moved & mask == 0 {
+                grants[slot, .devices] = moved | mask
                 grants.markDirty(slot)
             }
-            if grants.slots[slot].tick != 0, !grants.slots[slot].isRunning {
-                grants.slots[slot].isRunning = true
-                grants.slots[slot].ticksBegun &+= 1
-                grants.tickStart[slot] = platform.microseconds()
-                grants.markDirty(slot)
+            if grants[slot, .tick] != 0, !grants.isRunning(slot) {
+                grants[slot, .flags] |= GrantTable.running
+                beginTick(slot, at: platform.microseconds())
             }
+            slot = grants.parent(slot)
+            hops &+= 1
         }
         try saveGrants()
     }
 
     /// Writes the records of the slots that changed.
+    @inline(never)
     mutating func saveGrants() throws(Refusal) {
-        for slot in 0..<GrantTable.slotCount where grants.dirty & 1 << UInt8(truncatingIfNeeded: slot) != 0 {
-            try memory.saveGrant(slot, grants.slots[slot])
-            grants.dirty &= ~(1 << UInt8(truncatingIfNeeded: slot))
+        for slot in 0..<GrantTable.slotCount {
+            let bit: UInt8 = 1 << UInt8(truncatingIfNeeded: slot)
+            if grants.dirty & bit == 0 { continue }
+            try memory.put(.grants, slot: slot, grants.record(slot))
+            grants.dirty &= ~bit
         }
     }
 
     /// `revoke` and `tick`, both of the owner.
-    mutating func administerGrant(_ message: borrowing Message, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
-        guard condition == .owned else { throw .wrongState }
-        try checkSequence(message.claims.seq, of: .owner)
-        try checkLife(message.claims, uptime: platform.microseconds())
-        try verify(message, by: ownership.owner)
-        noteOwner(message.claims)
-        let slot = try claimSlot(id(message.claims.grantID))
-        let revokes = message.type == .revoke
-        let paid = UInt16(truncatingIfNeeded: message.claims.paid)
-        return try recordOwnerMessage(message, reply: reply) { (node: inout Node) throws(Refusal) in
-            if revokes {
-                node.grants.slots[slot].isRevoked = true
-                node.end(slot)
-            } else {
-                node.grants.slots[slot].ticksPaid = max(node.grants.slots[slot].ticksPaid, paid)
-            }
-            node.grants.markDirty(slot)
-            try node.saveGrants()
+    @inline(never)
+    mutating func changeGrant(_ slot: Int, _ type: MessageType, paid: UInt32) throws(Refusal) {
+        if type == .revoke {
+            grants[slot, .flags] |= GrantTable.revoked
+            end(slot)
+        } else if paid > grants[slot, .ticksPaid] {
+            grants[slot, .ticksPaid] = paid
         }
-    }
-
-    /// `time`: the owner says what time it is.
-    mutating func acceptTime(_ message: borrowing Message, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
-        guard condition == .owned else { throw .wrongState }
-        try checkSequence(message.claims.seq, of: .owner)
-        try checkLife(message.claims, uptime: platform.microseconds())
-        try verify(message, by: ownership.owner)
-        noteOwner(message.claims)
-        return try recordOwnerMessage(message, reply: reply) { (node: inout Node) throws(Refusal) in
-            try node.memory.saveTime(&node.time)
-        }
-    }
-
-    /// Journals a verified message of the owner around what it does.
-    private mutating func recordOwnerMessage(
-        _ message: borrowing Message, reply: consuming MutableSpan<UInt8>, _ act: (inout Node) throws(Refusal) -> Void
-    ) throws(Refusal) -> Int {
-        let digest = message.digest()
-        var entry = LogEntry()
-        (entry.seq, entry.kind, entry.tag) = (message.claims.seq, message.type, messageTag(digest))
-        let previous = memory.chain
-        try recordIntent(&entry)
-        do throws(Refusal) { try act(&self) } catch { throw failed(error) }
-        entry.outcome = .done
-        memory.complete(&entry)
-        return try writeReceipt(entry, epoch: ownership.epoch, previous: previous, digest: digest, reply: reply)
+        grants.markDirty(slot)
+        try saveGrants()
     }
 
     /// Ends the running time of a grant: its devices go to their safe state.
     @inline(never)
     mutating func end(_ slot: Int) {
-        for device in 0..<UInt8(16) where grants.slots[slot].devices & (1 << UInt16(device)) != 0 {
-            devices.enterSafeState(device: device)
-        }
-        grants.slots[slot].devices = 0
-        grants.slots[slot].isRunning = false
+        let moved = grants[slot, .devices]
+        for device in 0..<UInt8(16) where moved >> UInt32(device) & 1 != 0 { devices.enterSafeState(device: device) }
+        grants[slot, .devices] = 0
+        grants[slot, .flags] &= ~GrantTable.running
         grants.markDirty(slot)
     }
 
     /// What time demands of grants: begin the next paid tick, or stop; stop what has expired. Call it every few milliseconds.
+    @inline(never)
     mutating func pollGrants(uptime: UInt64) {
         let now = time.earliest(uptime: uptime)
-        for slot in 0..<GrantTable.slotCount where grants.slots[slot].id != 0 {
-            if grants.slots[slot].devices != 0, grants.slots[slot].expiry != 0, grants.slots[slot].expiry <= now { end(slot) }
-            let tick = UInt64(grants.slots[slot].tick) &* 1_000_000
-            guard grants.slots[slot].isRunning, uptime &- grants.tickStart[slot] >= tick else { continue }
-            if mayBeginTick(slot, agreed: UInt32(grants.slots[slot].ticksAgreed)) {
-                grants.slots[slot].ticksBegun &+= 1
-                grants.tickStart[slot] &+= tick
-                grants.markDirty(slot)
+        for slot in 0..<GrantTable.slotCount where grants.isUsed(slot) {
+            let expiry = grants.expiry(slot)
+            if grants[slot, .devices] != 0, expiry != 0, expiry <= now { end(slot) }
+            let tick = UInt64(grants[slot, .tick]) &* 1_000_000
+            guard grants.isRunning(slot), uptime &- grants.tickStart[slot] >= tick else { continue }
+            if mayBeginTick(slot, agreed: grants[slot, .ticksAgreed]) {
+                beginTick(slot, at: grants.tickStart[slot] &+ tick)
             } else {
                 end(slot)
             }

@@ -1,34 +1,86 @@
 // Fixed-layout records: little-endian integers in inline byte arrays.
+//
+// The work is done by functions that are not generic, so that each size of array does not bring its own copy of them.
+
+/// The number in the `count` bytes at `offset`.
+@inline(never)
+private func load(_ bytes: RawSpan, at offset: Int, count: Int) -> UInt64 {
+    precondition(offset >= 0 && offset &+ count <= bytes.byteCount)
+    var value: UInt64 = 0
+    var at = offset &+ count
+    while at > offset {
+        at &-= 1
+        value = value << 8 | UInt64(bytes.unsafeLoad(fromByteOffset: at, as: UInt8.self))
+    }
+    return value
+}
+
+@inline(never)
+func store(_ value: UInt64, to bytes: consuming MutableSpan<UInt8>, at offset: Int, count: Int) {
+    var value = value
+    for i in 0..<count {
+        bytes[offset &+ i] = UInt8(truncatingIfNeeded: value)
+        value >>= 8
+    }
+}
+
+@inline(never)
+func copy(_ source: RawSpan, to bytes: consuming MutableSpan<UInt8>, at offset: Int) {
+    for i in 0..<source.byteCount { bytes[offset &+ i] = source.unsafeLoad(fromByteOffset: i, as: UInt8.self) }
+}
+
+@inline(never)
+func loadLittleEndian(_ bytes: RawSpan, at offset: Int, count: Int = 4) -> UInt32 {
+    UInt32(truncatingIfNeeded: load(bytes, at: offset, count: count))
+}
+
+/// `count` bytes of it, for numbers of less than 64 bits.
+@inline(never)
+func loadLittleEndian64(_ bytes: RawSpan, at offset: Int, count: Int = 8) -> UInt64 {
+    load(bytes, at: offset, count: count)
+}
+
+@inline(never)
+func storeLittleEndian(_ value: UInt32, to bytes: consuming MutableSpan<UInt8>, at offset: Int, count: Int = 4) {
+    store(UInt64(value), to: bytes, at: offset, count: count)
+}
 
 extension InlineArray where Element == UInt8 {
-    @inline(never)
-    mutating func storeLittleEndian(_ value: UInt32, at offset: Int) {
-        for i in 0..<4 { self[offset &+ i] = UInt8(truncatingIfNeeded: value >> UInt32(8 &* i)) }
+    @inline(__always)
+    mutating func storeLittleEndian(_ value: UInt32, at offset: Int, count: Int = 4) {
+        LightNode.storeLittleEndian(value, to: mutableSpan, at: offset, count: count)
     }
 
-    @inline(never)
-    func loadLittleEndian(at offset: Int) -> UInt32 {
-        var value: UInt32 = 0
-        for i in 0..<4 { value |= UInt32(self[offset &+ i]) << UInt32(8 &* i) }
-        return value
+    @inline(__always)
+    func loadLittleEndian(at offset: Int, count: Int = 4) -> UInt32 {
+        LightNode.loadLittleEndian(span.bytes, at: offset, count: count)
     }
 
-    @inline(never)
-    mutating func storeLittleEndian64(_ value: UInt64, at offset: Int) {
-        storeLittleEndian(UInt32(truncatingIfNeeded: value), at: offset)
-        storeLittleEndian(UInt32(truncatingIfNeeded: value >> 32), at: offset &+ 4)
+    @inline(__always)
+    mutating func storeLittleEndian64(_ value: UInt64, at offset: Int, count: Int = 8) {
+        LightNode.store(value, to: mutableSpan, at: offset, count: count)
     }
 
-    @inline(never)
-    func loadLittleEndian64(at offset: Int) -> UInt64 {
-        UInt64(loadLittleEndian(at: offset)) | UInt64(loadLittleEndian(at: offset &+ 4)) << 32
+    @inline(__always)
+    func loadLittleEndian64(at offset: Int, count: Int = 8) -> UInt64 {
+        LightNode.loadLittleEndian64(span.bytes, at: offset, count: count)
     }
 
     /// Copies all of `bytes` to `offset`.
-    @inline(never)
+    @inline(__always)
     mutating func store(_ bytes: RawSpan, at offset: Int) {
-        for i in 0..<bytes.byteCount { self[offset &+ i] = bytes.unsafeLoad(fromByteOffset: i, as: UInt8.self) }
+        LightNode.copy(bytes, to: mutableSpan, at: offset)
     }
+
+    @inline(__always)
+    mutating func clear() {
+        LightNode.clear(mutableSpan)
+    }
+}
+
+@inline(never)
+func clear(_ bytes: consuming MutableSpan<UInt8>) {
+    for i in bytes.indices { bytes[i] = 0 }
 }
 
 /// 32 bytes of a span that is known to have as many.

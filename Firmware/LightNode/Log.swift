@@ -28,9 +28,8 @@ extension Memory where Flash: ~Copyable {
     /// Records that the message of `entry` is about to be executed, and gives the entry its number. False when a page must be opened first.
     @inline(never)
     mutating func begin(_ entry: inout LogEntry) throws(Refusal) -> Bool {
-        let intent = entry.intent
         do throws(StoreError) {
-            entry.index = try store.begin(sequence: entry.seq, signer: entry.origin, application: intent.span)
+            entry.index = try store.begin(sequence: entry.seq, signer: entry.origin, application: entry.intent)
             nextIndex = store.nextJournalIndex
             return true
         } catch {
@@ -43,65 +42,66 @@ extension Memory where Flash: ~Copyable {
     /// so does `entry` from then on.
     @inline(never)
     mutating func complete(_ entry: inout LogEntry) {
-        let result = entry.result
         do throws(StoreError) {
-            try store.complete(entry.index, outcome: result.span)
+            try store.complete(entry.index, outcome: entry.result)
         } catch {
             entry.outcome = .unknown
             entry.value = .none
         }
-        chain = LightNode.chain(chain, entry)
+        LightNode.chain(&chain, entry)
     }
 
-    /// What the executor knew when the page with entry `index` began; nil when there is no such entry.
+    /// Reads what the executor knew when the page with entry `index` began; false when there is no such entry.
     @inline(never)
-    func summary(ofPageWith index: UInt32) throws(StoreError) -> LogSummary? {
+    func read(_ summary: inout LogSummary, ofPageWith index: UInt32) throws(StoreError) -> Bool {
         var bytes = InlineArray<44, UInt8>(repeating: 0)
         var span = bytes.mutableSpan
-        guard let first = try store.readSummary(ofPageWith: index, into: &span) else { return nil }
-        return LogSummary(
-            chain: bytes32(bytes.span.bytes), ownerMark: bytes.loadLittleEndian64(at: 32), epoch: bytes.loadLittleEndian(at: 40),
-            first: first)
+        guard let first = try store.readSummary(ofPageWith: index, into: &span) else { return false }
+        summary.chain.store(bytes.span.bytes.extracting(0..<32), at: 0)
+        summary.ownerMark = bytes.loadLittleEndian64(at: 32)
+        summary.epoch = bytes.loadLittleEndian(at: 40)
+        summary.first = first
+        return true
     }
 
-    /// The first entry from `index` on; nil when there is none. A damaged one is passed over with the rest of its page: the indexes show the gap.
+    /// Reads the first entry from `index` on, and moves `index` behind it; false when there is none. A damaged one is passed over with
+    /// the rest of its page, because nobody can tell the chain of what follows there: the indexes show the gap.
     @inline(never)
-    func entry(from index: UInt32) throws(StoreError) -> LogEntry? {
-        var index = index
-        while let found = try store.nextEntry(from: index) {
+    func readNext(_ entry: inout LogEntry, from index: inout UInt32) throws(StoreError) -> Bool {
+        var found = JournalEntry()
+        while try store.readEntry(&found, from: index) {
             index = found.index &+ 1
-            guard found.isReadable else {
-                // Nobody can tell the chain of what follows on this page; the next one begins with its own.
-                let page = try summary(ofPageWith: found.index)?.first
-                while index < nextIndex, try summary(ofPageWith: index)?.first == page { index &+= 1 }
-                continue
+            if found.isReadable {
+                entry.load(found)
+                return true
             }
-            var entry = LogEntry()
-            let application = found.application
-            let intent: InlineArray<4, UInt8> = [application[0], application[1], application[2], application[3]]
-            guard entry.load(seq: found.sequence, origin: found.signer, intent: intent, index: found.index) else { continue }
-            if found.outcome == .recorded {
-                let bytes = found.outcomeBytes
-                entry.load(result: [bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]])
-            }
-            return entry
+            let page = try firstIndex(ofPageWith: found.index)
+            while index < nextIndex, try firstIndex(ofPageWith: index) == page { index &+= 1 }
         }
-        return nil
+        return false
+    }
+
+    /// The number of the first entry of the page with entry `index`; nil when there is no such entry.
+    @inline(never)
+    func firstIndex(ofPageWith index: UInt32) throws(StoreError) -> UInt32? {
+        var summary = LogSummary()
+        return try read(&summary, ofPageWith: index) ? summary.first : nil
     }
 }
 
 /// What the executor knew when a page of the log began.
-struct LogSummary {
-    var chain: Bytes32
-    var ownerMark: UInt64
-    var epoch: UInt32
+struct LogSummary: ~Copyable {
+    private let inMemory = InMemory()
+    var chain = Bytes32(repeating: 0)
+    var ownerMark: UInt64 = 0
+    var epoch: UInt32 = 0
     /// Number of the page's first entry.
-    var first: UInt32
+    var first: UInt32 = 0
 
     /// Moves on over an entry.
     @inline(never)
-    mutating func pass(_ entry: LogEntry) {
-        chain = LightNode.chain(chain, entry)
-        if entry.kind.raisesEpoch && entry.outcome == .done { epoch &+= 1 }
+    mutating func pass(_ entry: borrowing LogEntry) {
+        LightNode.chain(&chain, entry)
+        if entry.outcome == .done, entry.kind.raisesEpoch { epoch &+= 1 }
     }
 }

@@ -1,5 +1,8 @@
 // One line of the device's log: 22 bytes, as specified in docs/protocol.md, "Receipts and the log".
 
+import FlashStore
+import HAL
+
 /// Who signed a message.
 public struct Signer: RawRepresentable, Equatable, Sendable {
     /// 0…15: the high nibble of byte 7 of a log entry.
@@ -61,71 +64,102 @@ public enum LogValue: Equatable, Sendable {
     }
 }
 
-/// One line of the log.
-public struct LogEntry: Sendable {
-    public var seq: UInt64 = 0
-    public var signer: Signer = .owner
-    public var kind: MessageType = .command
-    /// The first 2 bytes of SHA-512 of the whole message: a guard against mix-ups, not a proof. Epoch, signer and seq name the message.
-    public var tag: UInt16 = 0
-    public var device: UInt8 = LogEntry.none
-    public var method: UInt8 = LogEntry.none
-    public var outcome: Outcome = .unknown
-    public var value: LogValue = .none
-    public var index: UInt32 = 0
+/// One line of the log, kept as its 22 bytes.
+public struct LogEntry: ~Copyable, Sendable {
+    private let inMemory = InMemory()
+    private var bytes = InlineArray<22, UInt8>(repeating: 0)
 
     /// In place of a device or method number.
     public static var none: UInt8 { 255 }
 
-    public init() {}
-
-    /// Byte 7 of the entry.
-    var origin: UInt8 { signer.rawValue << 4 | kind.rawValue }
-
-    /// Bytes 8–11 of the entry: known before the message is executed.
-    var intent: InlineArray<4, UInt8> {
-        [UInt8(truncatingIfNeeded: tag), UInt8(truncatingIfNeeded: tag >> 8), device, method]
+    public init() {
+        (device, method, outcome) = (LogEntry.none, LogEntry.none, .unknown)
     }
 
-    /// Bytes 12–17 of the entry: known after.
-    var result: InlineArray<6, UInt8> {
-        let bits = value.bits
-        return [
-            outcome.rawValue, value.kind, UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8),
-            UInt8(truncatingIfNeeded: bits >> 16), UInt8(truncatingIfNeeded: bits >> 24),
-        ]
+    public var seq: UInt64 {
+        @inline(never) get { LightNode.loadLittleEndian64(bytes.span.bytes, at: 0, count: 7) }
+        @inline(never) set { bytes.storeLittleEndian64(newValue, at: 0, count: 7) }
+    }
+
+    /// Signer and kind.
+    private(set) var origin: UInt8 {
+        get { bytes[7] }
+        set { bytes[7] = newValue }
+    }
+
+    public var signer: Signer {
+        get { Signer(rawValue: origin >> 4) }
+        set { origin = origin & 15 | newValue.rawValue << 4 }
+    }
+
+    public var kind: MessageType {
+        // All 16 numbers are kinds.
+        get { MessageType(rawValue: origin & 15) ?? .command }
+        set { origin = origin & 0xF0 | newValue.rawValue }
+    }
+
+    /// The first 2 bytes of SHA-512 of the whole message: a guard against mix-ups, not a proof. Epoch, signer and seq name the message.
+    public var tag: UInt16 {
+        get { UInt16(bytes[8]) | UInt16(bytes[9]) << 8 }
+        set { (bytes[8], bytes[9]) = (UInt8(truncatingIfNeeded: newValue), UInt8(truncatingIfNeeded: newValue >> 8)) }
+    }
+
+    public var device: UInt8 {
+        get { bytes[10] }
+        set { bytes[10] = newValue }
+    }
+
+    public var method: UInt8 {
+        get { bytes[11] }
+        set { bytes[11] = newValue }
+    }
+
+    public var outcome: Outcome {
+        get { Outcome(rawValue: bytes[12]) ?? .unknown }
+        set { bytes[12] = newValue.rawValue }
+    }
+
+    public var value: LogValue {
+        @inline(never) get { LogValue(kind: bytes[13], bits: LightNode.loadLittleEndian(bytes.span.bytes, at: 14)) }
+        @inline(never) set {
+            bytes[13] = newValue.kind
+            bytes.storeLittleEndian(newValue.bits, at: 14)
+        }
+    }
+
+    public var index: UInt32 {
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: 18) }
+        @inline(never) set { bytes.storeLittleEndian(newValue, at: 18) }
     }
 
     /// The 22 bytes that the chain hashes.
-    @inline(never)
-    public func encoded() -> InlineArray<22, UInt8> {
-        var bytes = InlineArray<22, UInt8>(repeating: 0)
-        for i in 0..<7 { bytes[i] = UInt8(truncatingIfNeeded: seq >> UInt64(8 &* i)) }
-        bytes[7] = origin
-        let intent = intent
-        let result = result
-        bytes.store(intent.span.bytes, at: 8)
-        bytes.store(result.span.bytes, at: 12)
-        bytes.storeLittleEndian(index, at: 18)
-        return bytes
+    public var encoded: Span<UInt8> {
+        @_lifetime(borrow self) get { bytes.span }
     }
 
-    /// Takes over what the journal kept of the intent. False when a byte is no signer or kind of this version.
-    @inline(never)
-    mutating func load(seq: UInt64, origin: UInt8, intent: InlineArray<4, UInt8>, index: UInt32) -> Bool {
-        guard let kind = MessageType(rawValue: origin & 15) else { return false }
-        (self.seq, self.kind, self.index) = (seq, kind, index)
-        signer = Signer(rawValue: origin >> 4)
-        tag = UInt16(intent[0]) | UInt16(intent[1]) << 8
-        (device, method) = (intent[2], intent[3])
-        return true
+    /// Bytes 8–11: known before the message is executed.
+    var intent: Span<UInt8> {
+        @_lifetime(borrow self) get { bytes.span.extracting(8..<12) }
     }
 
-    /// Takes over what the journal kept of the outcome.
+    /// Bytes 12–17: known after.
+    var result: Span<UInt8> {
+        @_lifetime(borrow self) get { bytes.span.extracting(12..<18) }
+    }
+
+    mutating func copy(from other: borrowing LogEntry) { bytes.store(other.bytes.span.bytes, at: 0) }
+
+    /// Takes over what the journal kept of an entry. An outcome that is none of this version's counts as unknown.
     @inline(never)
-    mutating func load(result: InlineArray<6, UInt8>) {
-        outcome = Outcome(rawValue: result[0]) ?? .unknown
-        let bits = UInt32(result[2]) | UInt32(result[3]) << 8 | UInt32(result[4]) << 16 | UInt32(result[5]) << 24
-        value = LogValue(kind: result[1], bits: bits)
+    mutating func load(_ found: borrowing JournalEntry) {
+        bytes.clear()
+        (device, method, outcome) = (LogEntry.none, LogEntry.none, .unknown)
+        seq = found.sequence
+        origin = found.signer
+        for i in 0..<4 { bytes[8 &+ i] = found.application[i] }
+        index = found.index
+        guard found.outcome == .recorded else { return }
+        for i in 0..<6 { bytes[12 &+ i] = found.outcomeBytes[i] }
+        outcome = outcome
     }
 }

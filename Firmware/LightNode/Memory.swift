@@ -1,6 +1,7 @@
 // What the executor keeps in flash, over the flash store: named records, and the log with its hash chain.
 
 import CBOR
+import Devices
 import Ed25519
 import FlashStore
 import HAL
@@ -18,23 +19,9 @@ enum Record: UInt8 {
     /// Slots 0…7 are 16…23.
     case grants = 16
 
-    var name: StaticString {
-        switch self {
-        case .device: "device"
-        case .identity: "identity"
-        case .ownership: "ownership"
-        case .time: "time"
-        case .watermarks: "watermarks"
-        case .boots: "boots"
-        case .log: "log"
-        case .grants: "grants"
-        }
-    }
-
-    /// In the order in which `status` names them.
-    static var count: Int { 8 }
-    init?(number: Int) {
-        self.init(rawValue: number == 7 ? 16 : UInt8(truncatingIfNeeded: number &+ 1))
+    /// In the order in which `status` names them, and of the bits in a set of records.
+    static var names: FlashText {
+        @export(interface) get { FlashText("device identity ownership time watermarks boots log grants") }
     }
     /// Bit in a set of records.
     var bit: UInt8 { self == .grants ? 128 : 1 << (rawValue &- 1) }
@@ -71,9 +58,9 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
 
     func writeDamaged(_ writer: inout CBORWriter) {
         writer.array(damaged.nonzeroBitCount)
-        for number in 0..<Record.count {
-            guard let record = Record(number: number), isDamaged(record) else { continue }
-            writer.text(record.name)
+        for number in 0..<8 where damaged >> UInt8(truncatingIfNeeded: number) & 1 != 0 {
+            guard let name = Record.names.part(number, of: UInt8(ascii: " ")) else { continue }
+            writer.text(name)
         }
     }
 
@@ -81,10 +68,9 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
 
     /// Reads a record into `bytes`. Damage is noted and reported, never taken for absence.
     @inline(never)
-    mutating func read<let n: Int>(_ record: Record, slot: Int = 0, into bytes: inout InlineArray<n, UInt8>) -> Reading {
-        var span = bytes.mutableSpan
+    mutating func read(_ record: Record, slot: Int = 0, into bytes: consuming MutableSpan<UInt8>) -> Reading {
         do throws(StoreError) {
-            guard let count = try store.read(record.rawValue &+ UInt8(truncatingIfNeeded: slot), into: &span) else { return .absent }
+            guard let count = try store.read(record.rawValue &+ UInt8(truncatingIfNeeded: slot), into: &bytes) else { return .absent }
             return .value(count)
         } catch {
             noteDamage(record)
@@ -93,16 +79,13 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     }
 
     @inline(never)
-    private mutating func put<let n: Int>(_ record: Record, slot: Int = 0, _ bytes: InlineArray<n, UInt8>, count: Int) throws(Refusal) {
-        let bytes = bytes
-        do throws(StoreError) {
-            try store.put(record.rawValue &+ UInt8(truncatingIfNeeded: slot), bytes.span.extracting(0..<count))
-        } catch { throw .storeFailed }
+    mutating func put(_ record: Record, slot: Int = 0, _ bytes: Span<UInt8>) throws(Refusal) {
+        do throws(StoreError) { try store.put(record.rawValue &+ UInt8(truncatingIfNeeded: slot), bytes) } catch { throw .storeFailed }
     }
 
     /// Identity, claim key and the first ownership, all or none.
     @inline(never)
-    mutating func saveIdentity(_ identity: Identity, seed: borrowing Bytes32) throws(Refusal) {
+    mutating func saveIdentity(_ identity: borrowing Identity, seed: borrowing Bytes32) throws(Refusal) {
         var device = InlineArray<38, UInt8>(repeating: 0)
         device.store(identity.claimKey.span.bytes, at: 0)
         device.storeLittleEndian(identity.network, at: 32)
@@ -111,14 +94,16 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         var keys = InlineArray<64, UInt8>(repeating: 0)
         keys.store(seed.span.bytes, at: 0)
         keys.store(identity.publicKey.span.bytes, at: 32)
-        var ownership = InlineArray<184, UInt8>(repeating: 0)
-        let count = Ownership().encoded(into: &ownership)
-        defer { wipe(&keys) }
+        let nobody = Ownership()
         var batch = RecordBatch<200>()
+        defer {
+            wipe(&keys)
+            batch.wipe()
+        }
         do throws(StoreError) {
             try batch.put(Record.device.rawValue, device.span)
             try batch.put(Record.identity.rawValue, keys.span, secret: true)
-            try batch.put(Record.ownership.rawValue, ownership.span.extracting(0..<count))
+            try batch.put(Record.ownership.rawValue, nobody.record)
             try store.apply(batch)
         } catch { throw .storeFailed }
     }
@@ -130,17 +115,17 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         defer { wipe(&keys) }
         do throws(StoreError) {
             var span = keys.mutableSpan
-            guard try store.read(Record.identity.rawValue, into: &span) == 64 else { throw .unreadable(key: Record.identity.rawValue) }
+            guard try store.read(Record.identity.rawValue, into: &span) == 64 else { throw .unreadable }
         } catch { throw .damaged }
-        for i in 0..<32 { seed[i] = keys[i] }
+        seed.store(keys.span.bytes.extracting(0..<32), at: 0)
     }
 
     /// Reads the identity's public key.
     mutating func loadPublicKey(_ key: inout Bytes32) -> Reading {
         var keys = InlineArray<64, UInt8>(repeating: 0)
         defer { wipe(&keys) }
-        let reading = read(.identity, into: &keys)
-        for i in 0..<32 { key[i] = keys[i &+ 32] }
+        let reading = read(.identity, into: keys.mutableSpan)
+        key.store(keys.span.bytes.extracting(32..<64), at: 0)
         return reading
     }
 
@@ -152,23 +137,12 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     }
 
     @inline(never)
-    mutating func saveOwnership(_ ownership: borrowing Ownership) throws(Refusal) {
-        var bytes = InlineArray<184, UInt8>(repeating: 0)
-        let count = ownership.encoded(into: &bytes)
-        try put(.ownership, bytes, count: count)
-    }
-
     mutating func saveWatermarks(_ watermarks: inout Watermarks, epoch: UInt32) throws(Refusal) {
         guard watermarks.needSaving else { return }
         var bytes = InlineArray<196, UInt8>(repeating: 0)
         let count = watermarks.encoded(epoch: epoch, into: &bytes)
-        try put(.watermarks, bytes, count: count)
+        try put(.watermarks, bytes.span.extracting(0..<count))
         watermarks.needSaving = false
-    }
-
-    @inline(never)
-    mutating func saveGrant(_ slot: Int, _ grant: borrowing GrantSlot) throws(Refusal) {
-        try put(.grants, slot: slot, grant.encoded(), count: GrantSlot.recordSize)
     }
 
     @inline(never)
@@ -176,7 +150,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         guard time.floor > time.savedFloor else { return }
         var bytes = InlineArray<8, UInt8>(repeating: 0)
         bytes.storeLittleEndian64(time.floor, at: 0)
-        try put(.time, bytes, count: 8)
+        try put(.time, bytes.span)
         time.savedFloor = time.floor
     }
 

@@ -1,5 +1,7 @@
 // The types of signed messages, and which claims each must and may carry (docs/protocol.cddl).
 
+import Devices
+
 public enum MessageType: UInt8, CaseIterable, Sendable {
     case command = 0
     case state = 1
@@ -20,24 +22,12 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     case attest = 15
 
     /// The type's name in `external_aad`, and the path that takes it.
-    public var name: StaticString {
-        switch self {
-        case .command: "command"
-        case .state: "state"
-        case .bind: "bind"
-        case .release: "release"
-        case .transfer: "transfer"
-        case .rotate: "rotate"
-        case .recover: "recover"
-        case .backups: "backups"
-        case .takeover: "takeover"
-        case .revoke: "revoke"
-        case .tick: "tick"
-        case .time: "time"
-        case .accept: "accept"
-        case .grant: "grant"
-        case .receipt: "receipt"
-        case .attest: "attest"
+    public var name: FlashText { MessageType.names.part(Int(rawValue), of: UInt8(ascii: " ")) ?? MessageType.names }
+
+    private static var names: FlashText {
+        @export(interface) get {
+            FlashText(
+                "command state bind release transfer rotate recover backups takeover revoke tick time accept grant receipt attest")
         }
     }
 

@@ -57,6 +57,7 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     ///
     /// - Returns: the length of the receipt in bytes.
     /// - Throws: why it was refused; nothing was then recorded or executed.
+    @inline(never)
     public mutating func handle(
         _ type: MessageType, _ bytes: RawSpan, reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
@@ -64,12 +65,8 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
         let message = try Message(bytes, type: type)
         try checkAddressee(message.claims)
         try attempts.check(uptime: platform.microseconds())
-        let count = switch type {
-        case .command, .state: try call(message, reply: reply)
-        case .time: try acceptTime(message, reply: reply)
-        case .revoke, .tick: try administerGrant(message, reply: reply)
-        default: try changeOwnership(message, reply: reply)
-        }
+        let isCall = type == .command || type == .state
+        let count = isCall ? try call(message, reply: reply) : try administer(message, reply: reply)
         attempts.refund()
         return count
     }
@@ -82,6 +79,11 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
         case .damaged: throw .damaged
         case .unowned, .owned: break
         }
+        try checkAddress(claims)
+    }
+
+    @inline(never)
+    func checkAddress(_ claims: borrowing Claims) throws(Refusal) {
         guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
         guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
     }
@@ -92,12 +94,18 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
         if seq <= watermarks[signer] { throw .replayed }
     }
 
-    /// Verifies, and counts it against the budget of attempts.
+    /// Verifies a whole message, and counts it against the budget of attempts.
+    @inline(never)
+    mutating func verify(_ whole: RawSpan, _ type: MessageType, by key: RawSpan) throws(Refusal) {
+        attempts.noteCheck()
+        if Message.isSigned(whole, type, by: key, network: identity.network) { return }
+        throw .badSignature
+    }
+
     @inline(never)
     mutating func verify(_ message: borrowing Message, by key: Bytes32) throws(Refusal) {
-        attempts.noteCheck()
-        if message.isSigned(by: key, network: identity.network) { return }
-        throw .badSignature
+        let key = key
+        try verify(message.whole, message.type, by: key.span.bytes)
     }
 
     /// Throws unless the limits that a message sets to its own life still hold.
@@ -110,9 +118,7 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
 
     @inline(never)
     func token(_ claims: borrowing Claims) -> UInt64 {
-        var value: UInt64 = 0
-        for i in 0..<8 { value = value << 8 | UInt64(claims.token.unsafeLoad(fromByteOffset: i, as: UInt8.self)) }
-        return value
+        loadLittleEndian64(claims.token, at: 0)
     }
 
     /// What a verified message of the owner proves besides its purpose: that the owner lives, and perhaps the time.

@@ -1,81 +1,119 @@
 // Whose device it is: the epoch, the owner's key, and the keys that the owner fixed beside its own.
+//
+// Kept in RAM as the bytes of its one record, so that a change of ownership is one atomic write, little-endian:
+//
+//      0  4  epoch: rises by one at every change; messages of other epochs are dead
+//      4  4  sinceIndex: number of the first log entry of this epoch; those before it say nothing of this epoch's sequence numbers
+//      8  1  flags: 1 owned, 2 has a recovery key, 4 the owner has forbidden the reset by button
+//      9  1  number of backup controllers, 0…3
+//     10  2  0
+//     12 32  the owner's key
+//     44 32  the recovery key
+//     76     per backup controller, by rank: 4 seconds that the owner must have been silent before it may take over, 32 its key
 
-import HAL
+import CBOR
 import Ed25519
+import HAL
 
-/// Kept in one record, so that a change of ownership is one atomic write.
 struct Ownership: ~Copyable {
     private let inMemory = InMemory()
-    /// Rises by one at every change; messages of other epochs are dead.
-    var epoch: UInt32 = 0
-    /// Number of the first log entry of this epoch. Entries before it say nothing about this epoch's sequence numbers.
-    var sinceIndex: UInt32 = 0
-    var isOwned = false
-    var hasRecovery = false
-    /// The owner has forbidden the reset by button.
-    var forbidsReset = false
-    var owner = Bytes32(repeating: 0)
-    var recovery = Bytes32(repeating: 0)
-    /// Backup controllers by rank.
-    var backups = InlineArray<3, Backup>(repeating: Backup())
+    private var bytes = InlineArray<184, UInt8>(repeating: 0)
 
-    struct Backup {
-        var key = Bytes32(repeating: 0)
-        /// Seconds that the owner must have been silent before this controller may take over; 0: no backup of this rank.
-        var silence: UInt32 = 0
+    var epoch: UInt32 {
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: 0) }
+        @inline(never) set { bytes.storeLittleEndian(newValue, at: 0) }
     }
 
-    // Record: epoch (4), sinceIndex (4), flags (1: owned, 2: recovery, 4: reset forbidden), number of backups (1), 0 (2),
-    // owner (32), recovery (32), then per backup silence (4) and key (32). Length 76 + 36 per backup.
-    static var recordCapacity: Int { 184 }
+    var sinceIndex: UInt32 {
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: 4) }
+        @inline(never) set { bytes.storeLittleEndian(newValue, at: 4) }
+    }
+
+    struct Flags: OptionSet {
+        var rawValue: UInt8
+        static var owned: Flags { Flags(rawValue: 1) }
+        static var recovery: Flags { Flags(rawValue: 2) }
+        static var forbidsReset: Flags { Flags(rawValue: 4) }
+    }
+
+    var flags: Flags {
+        get { Flags(rawValue: bytes[8]) }
+        set { bytes[8] = newValue.rawValue }
+    }
+
+    var isOwned: Bool { flags.contains(.owned) }
+    var hasRecovery: Bool { flags.contains(.recovery) }
+    var forbidsReset: Bool { flags.contains(.forbidsReset) }
+
+    // MARK: Keys
+
+    static var ownerKey: Int { 12 }
+    static var recoveryKey: Int { 44 }
+    static func backupKey(_ rank: Int) -> Int { 80 &+ 36 &* rank }
+
+    /// The key at one of the places above.
+    @inline(never)
+    func key(at offset: Int) -> Bytes32 { bytes32(bytes.span.bytes, at: offset) }
 
     @inline(never)
-    func encoded(into bytes: inout InlineArray<184, UInt8>) -> Int {
-        bytes.storeLittleEndian(epoch, at: 0)
-        bytes.storeLittleEndian(sinceIndex, at: 4)
-        bytes[8] = (isOwned ? 1 : 0) | (hasRecovery ? 2 : 0) | (forbidsReset ? 4 : 0)
-        bytes.store(owner.span.bytes, at: 12)
-        bytes.store(recovery.span.bytes, at: 44)
-        var ranks = 0
-        while ranks < 3 && backups[ranks].silence != 0 {
-            bytes.storeLittleEndian(backups[ranks].silence, at: 76 &+ 36 &* ranks)
-            bytes.store(backups[ranks].key.span.bytes, at: 80 &+ 36 &* ranks)
-            ranks &+= 1
-        }
-        bytes[9] = UInt8(truncatingIfNeeded: ranks)
-        return 76 &+ 36 &* ranks
+    mutating func setKey(at offset: Int, _ key: RawSpan) { bytes.store(key, at: offset) }
+
+    var backups: Int { Int(bytes[9]) }
+
+    /// Seconds that the owner must have been silent before this controller may take over.
+    @inline(never)
+    func silence(rank: Int) -> UInt32 { LightNode.loadLittleEndian(bytes.span.bytes, at: 76 &+ 36 &* rank) }
+
+    @inline(never)
+    mutating func addBackup(_ key: RawSpan, silence: UInt32) {
+        let rank = backups
+        bytes.storeLittleEndian(silence, at: 76 &+ 36 &* rank)
+        setKey(at: Ownership.backupKey(rank), key)
+        bytes[9] = UInt8(truncatingIfNeeded: rank &+ 1)
     }
 
-    init() {}
+    mutating func removeBackups() { bytes[9] = 0 }
 
-    /// nil if the record is not well-formed.
-    init?(_ bytes: InlineArray<184, UInt8>, count: Int) {
-        let ranks = Int(bytes[9])
-        guard count >= 76, ranks <= 3, count == 76 &+ 36 &* ranks, bytes[8] < 8 else { return nil }
-        epoch = bytes.loadLittleEndian(at: 0)
-        sinceIndex = bytes.loadLittleEndian(at: 4)
-        isOwned = bytes[8] & 1 != 0
-        hasRecovery = bytes[8] & 2 != 0
-        forbidsReset = bytes[8] & 4 != 0
-        owner = bytes32(bytes.span.bytes, at: 12)
-        recovery = bytes32(bytes.span.bytes, at: 44)
-        for rank in 0..<ranks {
-            backups[rank].silence = bytes.loadLittleEndian(at: 76 &+ 36 &* rank)
-            backups[rank].key = bytes32(bytes.span.bytes, at: 80 &+ 36 &* rank)
-        }
+    /// Takes one backup out; those behind it move up.
+    @inline(never)
+    mutating func remove(rank: Int) {
+        for i in (76 &+ 36 &* rank)..<148 { bytes[i] = bytes[i &+ 36] }
+        bytes[9] &-= 1
     }
 
     /// The rank of the backup controller that holds `key`.
     @inline(never)
-    func rank(of key: Bytes32) -> Int? {
-        for rank in 0..<3 where backups[rank].silence != 0 && same(backups[rank].key, key) { return rank }
+    func rank(of key: RawSpan) -> Int? {
+        for rank in 0..<backups where equal(bytes.span.bytes.extracting(Ownership.backupKey(rank)..<Ownership.backupKey(rank) &+ 32), key) {
+            return rank
+        }
         return nil
     }
-}
 
-/// Compares public values. Not for secrets.
-@inline(never)
-func same(_ a: Bytes32, _ b: Bytes32) -> Bool {
-    for i in 0..<32 where a[i] != b[i] { return false }
-    return true
+    // MARK: Record
+
+    var record: Span<UInt8> {
+        @_lifetime(borrow self) get { bytes.span.extracting(0..<(76 &+ 36 &* backups)) }
+    }
+
+    /// Where a record is read to; `isWellFormed` comes next.
+    var mutableRecord: MutableSpan<UInt8> {
+        @_lifetime(&self) mutating get { bytes.mutableSpan }
+    }
+
+    @inline(never)
+    func isWellFormed(count: Int) -> Bool {
+        backups <= 3 && count == 76 &+ 36 &* backups && bytes[8] < 8
+    }
+
+    @inline(never)
+    mutating func copy(from other: borrowing Ownership) { bytes.store(other.bytes.span.bytes, at: 0) }
+
+    /// Nobody's, in the same epoch.
+    @inline(never)
+    mutating func clear() {
+        let epoch = epoch
+        bytes.clear()
+        self.epoch = epoch
+    }
 }

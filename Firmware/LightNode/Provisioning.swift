@@ -3,6 +3,7 @@
 import Bech32
 import CBOR
 import COSE
+import Devices
 import Ed25519
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
@@ -30,10 +31,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
         var writer = CBORWriter(reply)
         writer.map(2)
-        writer.key(0)
-        writer.bytes(identity.publicKey.span.bytes)
-        writer.key(1)
-        writer.text(self.identity.address.text.span.bytes)
+        writer.entry(0, bytes: identity.publicKey.span.bytes)
+        writer.entry(1, text: self.identity.address.text.span.bytes)
         return try finished(writer)
     }
 
@@ -41,24 +40,20 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func attest(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         guard condition == .unowned || condition == .owned else { throw condition == .damaged ? .damaged : .wrongState }
         var writer = COSESign1Writer(reply)
-        writer.payload.beginDeviceClaims(issuer: identity.address, epoch: ownership.epoch, count: 5)
+        writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: 5)
         do throws(CBORError) {
             var reader = CBORReader(request)
             var map = try reader.map()
             guard map.remaining == 1, try reader.nextKey(&map) == .int(NodeKey.nonce) else { throw .unexpectedType }
-            writer.payload.key(NodeKey.nonce)
-            writer.payload.bytes(try reader.bytes(count: 16))
+            writer.payload.entry(NodeKey.nonce, bytes: try reader.bytes(count: 16))
             try reader.finish()
         } catch { throw .malformed }
-        writer.payload.key(NodeKey.board)
-        writer.payload.text(platform.board)
-        writer.payload.key(NodeKey.version)
-        writer.payload.text(platform.version)
-        writer.payload.key(NodeKey.test)
-        writer.payload.bool(identity.isTest)
+        writer.payload.entries(board: platform.board, NodeKey.board, version: platform.version, NodeKey.version)
+        writer.payload.entry(NodeKey.test, identity.isTest)
         return try sign(&writer, type: .attest)
     }
 
+    @inline(never)
     private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Bytes32) throws(CBORError) {
         var reader = CBORReader(request)
         var map = try reader.map()
@@ -86,7 +81,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var seed = Bytes32(repeating: 0)
         defer { Ed25519.wipe(&seed) }
         try memory.loadSeed(&seed)
-        let context = COSEContext(network: UInt64(identity.network), type: type.name)
+        let context = COSEContext(network: UInt64(identity.network), constant: type.name.bytes)
         let signature = Ed25519.sign(seed: seed, publicKey: identity.publicKey) { hash in
             writer.signedPieces(in: context) { hash.update($0) }
         }

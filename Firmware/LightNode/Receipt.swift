@@ -5,19 +5,15 @@ import COSE
 import Devices
 import Ed25519
 
-/// What a receipt says beside its log entry.
-struct ReceiptContext: ~Escapable {
-    var entry: LogEntry
-    var epoch: UInt32
+/// An entry of the log with what its receipt says besides.
+struct ReceiptContext: ~Copyable {
+    var entry = LogEntry()
+    var epoch: UInt32 = 0
     /// The chain before the entry.
-    var previous: Bytes32
-    /// 32 bytes of SHA-512 of the message, or the 2 that the log keeps.
-    var message: RawSpan
-
-    @_lifetime(copy message)
-    init(entry: LogEntry, epoch: UInt32, previous: Bytes32, message: RawSpan) {
-        (self.entry, self.epoch, self.previous, self.message) = (entry, epoch, previous, message)
-    }
+    var previous = Bytes32(repeating: 0)
+    /// SHA-512 of the message, of which `messageCount` bytes are known: 32, or the 2 that the log keeps.
+    var message = Bytes32(repeating: 0)
+    var messageCount = 32
 }
 
 /// Keys of the private claim that only the device writes (docs/protocol.cddl).
@@ -37,17 +33,54 @@ enum NodeKey {
 }
 
 extension CBORWriter {
+    // A key and its value in one call.
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, _ value: UInt64) {
+        self.key(key)
+        uint(value)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, bytes: RawSpan) {
+        self.key(key)
+        self.bytes(bytes)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, text: RawSpan) {
+        self.key(key)
+        self.text(text)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entry(_ key: Int32, _ value: Bool) {
+        self.key(key)
+        bool(value)
+    }
+
+    @inline(never)
+    @_lifetime(self: copy self)
+    mutating func entries(board: StaticString, _ boardKey: Int32, version: Version, _ versionKey: Int32) {
+        key(boardKey)
+        text(board)
+        key(versionKey)
+        text(version)
+    }
+
     /// The claims that receipts and attestations begin with; the private claim's map of `count` pairs is open afterwards.
     @inline(never)
     @_lifetime(self: copy self)
-    mutating func beginDeviceClaims(issuer: Address, epoch: UInt32, count: Int) {
+    mutating func beginDeviceClaims(issuer: RawSpan, epoch: UInt32, count: Int) {
         map(2)
-        key(CWT.issuer)
-        text(issuer.text.span.bytes)
+        entry(CWT.issuer, text: issuer)
         key(Claims.nodeLabel)
         map(count)
-        key(0)
-        uint(UInt64(epoch))
+        entry(0, UInt64(epoch))
     }
 
     @inline(never)
@@ -61,27 +94,22 @@ extension CBORWriter {
     }
 }
 
-/// The chain after an entry: SHA-512 over the chain before it and its 22 bytes, cut to 32.
+/// Moves the chain on over an entry: SHA-512 over the chain before it and its 22 bytes, cut to 32.
 @inline(never)
-func chain(_ previous: Bytes32, _ entry: LogEntry) -> Bytes32 {
+func chain(_ chain: inout Bytes32, _ entry: borrowing LogEntry) {
     var hash = SHA512()
-    hash.update(previous.span.bytes)
-    let encoded = entry.encoded()
-    hash.update(encoded.span.bytes)
+    hash.update(chain.span.bytes)
+    hash.update(entry.encoded.bytes)
     let digest = hash.finalize()
-    return bytes32(digest.span.bytes)
+    chain.store(digest.span.bytes.extracting(0..<32), at: 0)
 }
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
-    /// Signs the receipt of an entry just completed.
+    /// The id of the grant under which an entry was made; 0 when there is none, or the slot has gone to another grant.
     @inline(never)
-    mutating func writeReceipt(
-        _ entry: LogEntry, epoch: UInt32, previous: Bytes32, digest: Bytes64, expected: ExpectedArgument? = nil,
-        reply: consuming MutableSpan<UInt8>
-    ) throws(Refusal) -> Int {
-        let digest = digest
-        let context = ReceiptContext(entry: entry, epoch: epoch, previous: previous, message: digest.span.bytes.extracting(0..<32))
-        return try writeReceipt(context, expected: expected, reply: reply)
+    private func grantID(_ entry: borrowing LogEntry) -> UInt64 {
+        guard let slot = entry.signer.grantSlot, entry.index >= grants[slot, .sinceIndex] else { return 0 }
+        return grants.id(slot)
     }
 
     /// Signs a receipt: a fresh one, or one made again from the log.
@@ -89,26 +117,21 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     func writeReceipt(
         _ context: borrowing ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
-        let entry = context.entry
-        let grant = entry.signer.grantSlot.map { entry.index >= grants.slots[$0].sinceIndex ? grants.slots[$0].id : 0 } ?? 0
+        let grant = grantID(context.entry)
+        let value = context.entry.value
         var writer = COSESign1Writer(reply)
-        let optional = (entry.value == .none ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1)
-        writer.payload.beginDeviceClaims(issuer: identity.address, epoch: context.epoch, count: 8 + optional)
-        writer.payload.key(1)
-        writer.payload.uint(entry.seq)
+        let optional = (value.kind == 0 ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1)
+        writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: context.epoch, count: 8 + optional)
+        writer.payload.entry(1, context.entry.seq)
         writer.payload.key(2)
-        writeCallName(entry, to: &writer.payload)
-        writer.payload.key(NodeKey.index)
-        writer.payload.uint(UInt64(entry.index))
-        writer.payload.key(NodeKey.previous)
-        writer.payload.bytes(context.previous.span.bytes)
-        writer.payload.key(NodeKey.message)
-        writer.payload.bytes(context.message)
-        writer.payload.key(NodeKey.outcome)
-        writer.payload.uint(UInt64(entry.outcome.rawValue))
-        if entry.value != .none {
+        writeCallName(context.entry, to: &writer.payload)
+        writer.payload.entry(NodeKey.index, UInt64(context.entry.index))
+        writer.payload.entry(NodeKey.previous, bytes: context.previous.span.bytes)
+        writer.payload.entry(NodeKey.message, bytes: context.message.span.bytes.extracting(0..<context.messageCount))
+        writer.payload.entry(NodeKey.outcome, UInt64(context.entry.outcome.rawValue))
+        if value.kind != 0 {
             writer.payload.key(NodeKey.value)
-            writer.payload.value(entry.value)
+            writer.payload.value(value)
         }
         if grant != 0 {
             writer.payload.key(NodeKey.grant)
@@ -116,9 +139,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             id.storeLittleEndian64(grant, at: 0)
             writer.payload.bytes(id.span.bytes)
         }
-        writer.payload.key(NodeKey.entry)
-        let encoded = entry.encoded()
-        writer.payload.bytes(encoded.span.bytes)
+        writer.payload.entry(NodeKey.entry, bytes: context.entry.encoded.bytes)
         if let expected {
             writer.payload.key(NodeKey.expected)
             writer.payload.array(3)
@@ -130,8 +151,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     /// `[device, method]`, or `[type]` when the entry names none.
-    private func writeCallName(_ entry: LogEntry, to writer: inout CBORWriter) {
-        guard let device = Table.declaration(entry.device), let method = device.interface.method(Int(entry.method)) else {
+    @inline(never)
+    private func writeCallName(_ entry: borrowing LogEntry, to writer: inout CBORWriter) {
+        guard let device = Table.describe(entry.device), let method = device.interface.method(Int(entry.method)) else {
             writer.array(1)
             writer.text(entry.kind.name)
             return

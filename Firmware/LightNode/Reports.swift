@@ -11,42 +11,35 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func writeStatus(_ writer: inout CBORWriter) {
         let hasIdentity = condition != .blank && !memory.isDamaged(.identity)
         writer.map(hasIdentity ? 17 : 16)
-        writer.key(0)
-        writer.uint(UInt64(condition.rawValue))
+        writer.entry(0, UInt64(condition.rawValue))
         writer.key(1)
         if hasIdentity { writer.text(identity.address.text.span.bytes) } else { writer.null() }
-        writer.key(2)
-        writer.text(platform.board)
-        writer.key(3)
-        writer.text(platform.version)
-        let numbers: InlineArray<8, UInt64> = [
-            UInt64(ownership.epoch), watermarks[.owner], platform.microseconds() / 1000, UInt64(platform.stackUsed),
-            UInt64(platform.stackSize), UInt64(memory.nextIndex), UInt64(platform.resetReason), UInt64(identity.network),
-        ]
-        for i in 0..<8 {
-            writer.key(Int32(4 &+ i))
-            writer.uint(numbers[i])
-        }
+        writer.entries(board: platform.board, 2, version: platform.version, 3)
+        writer.entry(4, UInt64(ownership.epoch))
+        writer.entry(5, watermarks[.owner])
+        writer.entry(6, platform.microseconds() / 1000)
+        writer.entry(7, UInt64(platform.stackUsed))
+        writer.entry(8, UInt64(platform.stackSize))
+        writer.entry(9, UInt64(memory.nextIndex))
+        writer.entry(10, UInt64(platform.resetReason))
+        writer.entry(11, UInt64(identity.network))
         writer.key(12)
         memory.writeDamaged(&writer)
-        writer.key(13)
-        writer.bool(identity.isTest)
+        writer.entry(13, identity.isTest)
         writer.key(14)
         var serial = InlineArray<8, UInt8>(repeating: 0)
         serial.storeLittleEndian64(platform.hardwareSerial, at: 0)
         writer.bytes(serial.span.bytes)
-        writer.key(15)
-        writer.bool(time.isKnown)
+        writer.entry(15, time.isKnown)
         guard hasIdentity else { return }
-        writer.key(16)
-        writer.bytes(identity.publicKey.span.bytes)
+        writer.entry(16, bytes: identity.publicKey.span.bytes)
     }
 
     /// Writes the `devices` array.
     public mutating func writeDevices(_ writer: inout CBORWriter) {
         writer.array(Int(Table.count))
         var index: UInt8 = 0
-        while let device = Table.declaration(index) {
+        while let device = Table.describe(index) {
             writer.array(4)
             writer.text(device.name)
             writer.text(device.interface.text)
@@ -60,7 +53,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func issueToken() throws(Refusal) -> InlineArray<8, UInt8> {
         var token = InlineArray<8, UInt8>(repeating: 0)
         if let young = freshness.young(uptime: platform.microseconds()) {
-            for i in 0..<8 { token[i] = UInt8(truncatingIfNeeded: young >> UInt64(56 &- 8 &* i)) }
+            token.storeLittleEndian64(young, at: 0)
             return token
         }
         if platform.isTrueRandom {
@@ -70,9 +63,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         } else {
             token = try deriveToken()
         }
-        var value: UInt64 = 0
-        for i in 0..<8 { value = value << 8 | UInt64(token[i]) }
-        freshness.issue(value, uptime: platform.microseconds())
+        freshness.issue(token.loadLittleEndian64(at: 0), uptime: platform.microseconds())
         return token
     }
 
@@ -115,14 +106,20 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func writeHistory(from first: UInt32, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         guard condition == .unowned || condition == .owned else { throw condition == .damaged ? .damaged : .wrongState }
         var written = 0
+        var summary = LogSummary()
+        var entry = LogEntry()
         do throws(StoreError) {
-            guard let found = try memory.entry(from: first), var summary = try memory.summary(ofPageWith: found.index) else { return 0 }
-            var index = summary.first
-            while let entry = try memory.entry(from: index) {
-                index = entry.index &+ 1
-                if let page = try memory.summary(ofPageWith: entry.index), page.first != summary.first { summary = page }
-                if entry.index >= found.index {
-                    let count = try writeReceipt(entry, summary, reply: reply.extracting(written...))
+            var index = first
+            guard try memory.readNext(&entry, from: &index) else { return 0 }
+            let wanted = entry.index
+            guard try memory.read(&summary, ofPageWith: wanted) else { return 0 }
+            index = summary.first
+            while try memory.readNext(&entry, from: &index) {
+                if try memory.firstIndex(ofPageWith: entry.index) != summary.first {
+                    guard try memory.read(&summary, ofPageWith: entry.index) else { return written }
+                }
+                if entry.index >= wanted {
+                    let count = writeReceipt(entry, summary, reply: reply._mutatingExtracting(written...))
                     if count == 0 { return written }
                     written &+= count
                 }
@@ -134,9 +131,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// The receipt of a log entry made again; 0 when it does not fit.
     @inline(never)
-    private func writeReceipt(_ entry: LogEntry, _ before: LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
-        let tag: InlineArray<2, UInt8> = [UInt8(truncatingIfNeeded: entry.tag), UInt8(truncatingIfNeeded: entry.tag >> 8)]
-        let context = ReceiptContext(entry: entry, epoch: before.epoch, previous: before.chain, message: tag.span.bytes)
+    private func writeReceipt(_ entry: borrowing LogEntry, _ before: borrowing LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
+        var context = ReceiptContext()
+        context.entry.copy(from: entry)
+        context.epoch = before.epoch
+        context.previous = before.chain
+        context.message.store(entry.encoded.bytes.extracting(8..<10), at: 0)
+        context.messageCount = 2
         return (try? writeReceipt(context, expected: nil, reply: reply)) ?? 0
     }
 }

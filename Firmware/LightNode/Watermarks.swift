@@ -10,50 +10,53 @@ struct Watermarks: ~Copyable {
     private let inMemory = InMemory()
     static var deviceLimit: Int { 16 }
 
-    /// Highest accepted message per signer, grant holders excepted: their marks are in their slots.
-    private var commands = InlineArray<8, UInt64>(repeating: 0)
-    /// Highest accepted desired state per device.
-    private var states = InlineArray<16, UInt64>(repeating: 0)
+    /// By number: 0…7 the highest accepted message per signer, grant holders excepted, whose marks are in their slots; from 8 on the
+    /// highest accepted desired state per device.
+    private var marks = InlineArray<24, UInt64>(repeating: 0)
 
     /// A mark has risen that neither the log's page summary nor the record has.
     var needSaving = false
 
-    subscript(signer: Signer) -> UInt64 { commands[Int(signer.rawValue & 7)] }
+    subscript(signer: Signer) -> UInt64 { marks[Int(signer.rawValue & 7)] }
 
+    @inline(never)
     func state(of device: UInt8) -> UInt64 {
-        Int(device) < Watermarks.deviceLimit ? states[Int(device)] : .max
+        Int(device) < Watermarks.deviceLimit ? marks[8 &+ Int(device)] : .max
     }
 
     /// Raises the mark that an entry with these fields stands for; never lowers one.
     @inline(never)
-    mutating func note(seq: UInt64, signer: Signer, kind: MessageType, device: UInt8) {
-        if kind == .state {
-            guard Int(device) < Watermarks.deviceLimit else { return }
-            states[Int(device)] = max(states[Int(device)], seq)
-            needSaving = true
+    mutating func note(_ entry: borrowing LogEntry) {
+        if entry.kind == .state {
+            guard Int(entry.device) < Watermarks.deviceLimit else { return }
+            note(entry.seq, 8 &+ Int(entry.device))
         } else {
-            commands[Int(signer.rawValue & 7)] = max(commands[Int(signer.rawValue & 7)], seq)
-            if signer != .owner { needSaving = true }
+            note(entry.seq, Int(entry.signer.rawValue & 7))
         }
     }
 
     @inline(never)
-    mutating func clear() {
-        self = Watermarks()
+    mutating func note(_ seq: UInt64, _ number: Int = 0) {
+        if seq > marks[number] { marks[number] = seq }
+        // The owner's mark goes into the page summary instead.
+        if number != 0 { needSaving = true }
     }
 
-    // Record: epoch (4 bytes), then for each mark that is not zero: number (1; states from 8 on) and sequence number (7).
+    @inline(never)
+    mutating func clear() {
+        for number in 0..<24 { marks[number] = 0 }
+        needSaving = false
+    }
+
+    // Record: epoch (4 bytes), then for each mark that is not zero: sequence number (7) and number (1).
     static var recordCapacity: Int { 4 + 24 * 8 }
 
     @inline(never)
     func encoded(epoch: UInt32, into bytes: inout InlineArray<196, UInt8>) -> Int {
         bytes.storeLittleEndian(epoch, at: 0)
         var count = 4
-        for number in 0..<24 {
-            let seq = number < 8 ? commands[number] : states[number &- 8]
-            if seq == 0 { continue }
-            bytes[count] = UInt8(truncatingIfNeeded: number)
-            for i in 0..<7 { bytes[count &+ 1 &+ i] = UInt8(truncatingIfNeeded: seq >> UInt64(8 &* i)) }
+        for number in 0..<24 where marks[number] != 0 {
+            bytes.storeLittleEndian64(marks[number] | UInt64(number) << 56, at: count)
             count &+= 8
         }
         return count
@@ -61,16 +64,15 @@ struct Watermarks: ~Copyable {
 
     /// Takes over the marks of a record of `epoch`; false if the record is not well-formed. A record of another epoch says nothing.
     @inline(never)
-    mutating func load(_ bytes: InlineArray<196, UInt8>, count: Int, epoch: UInt32) -> Bool {
-        guard count >= 4, (count &- 4) & 7 == 0, count <= Watermarks.recordCapacity else { return false }
-        guard bytes.loadLittleEndian(at: 0) == epoch else { return true }
+    mutating func load(_ bytes: Span<UInt8>, epoch: UInt32) -> Bool {
+        guard bytes.count & 7 == 4 else { return false }
+        guard loadLittleEndian(bytes.bytes, at: 0) == epoch else { return true }
         var at = 4
-        while at < count {
-            let number = Int(bytes[at])
+        while at < bytes.count {
+            let mark = loadLittleEndian64(bytes.bytes, at: at)
+            let number = Int(truncatingIfNeeded: mark >> 56)
             guard number < 24 else { return false }
-            var seq: UInt64 = 0
-            for i in 0..<7 { seq |= UInt64(bytes[at &+ 1 &+ i]) << UInt64(8 &* i) }
-            if number < 8 { commands[number] = seq } else { states[number &- 8] = seq }
+            marks[number] = mark & Claims.maximumSeq
             at &+= 8
         }
         return true

@@ -21,6 +21,11 @@ struct BoardPlatform: Platform {
     var stackSize: UInt32 { startup_stack_size() }
     var isTrueRandom: Bool { hardware.entropy.isTrueRandom }
 
-    mutating func microseconds() -> UInt64 { hardware.clock.microseconds() }
+    mutating func microseconds() -> UInt64 { uptime() }
+    @inline(never)
     mutating func fillRandom(_ bytes: inout MutableRawSpan) { hardware.entropy.fill(&bytes) }
 }
+
+/// Microseconds since reset. Out of line, because each use of `hardware` asks first whether it has been made.
+@inline(never)
+func uptime() -> UInt64 { hardware.clock.microseconds() }

@@ -14,22 +14,15 @@ public func reportFault(_ frame: UnsafePointer<FaultFrame>) {
     write("FAULT exception ")
     write(hex: fault.exception)
     write(fault.sp < startup_stack_limit() &+ 256 ? " stack overflow" : "")
-    line(" pc ", fault.pc)
-    line(" lr ", fault.lr)
-    line(" sp ", fault.sp)
-    line(" psr ", fault.xpsr)
-    line(" r0 ", fault.r0)
-    line(" r1 ", fault.r1)
-    line(" r2 ", fault.r2)
-    line(" r3 ", fault.r3)
-    line(" r12 ", fault.r12)
-    line(" cfsr ", fault.cfsr)
-    line(" address ", fault.address)
+    // One text for the names, in the order of the fields.
+    let names = FlashText(" pc | lr | sp | psr | r0 | r1 | r2 | r3 | r12 | cfsr | address ")
+    let values: InlineArray<11, UInt32> = [
+        fault.pc, fault.lr, fault.sp, fault.xpsr, fault.r0, fault.r1, fault.r2, fault.r3, fault.r12, fault.cfsr, fault.address,
+    ]
+    for i in 0..<11 {
+        if let name = names.part(i, of: UInt8(ascii: "|")) { write(name) }
+        write(hex: values[i])
+    }
     endLog()
     while true {}
-}
-
-private func line(_ name: StaticString, _ value: UInt32) {
-    write(name)
-    write(hex: value)
 }

@@ -1,32 +1,41 @@
 // Lines for people, as slipmux diagnostic frames on the same wire as CoAP.
 
 import Board
+import Devices
 import HAL
 import MCU
 import Slipmux
 
 /// Sends one line made of two texts.
 public func log(_ text: StaticString, _ more: StaticString = "") {
-    Slipmux.beginDiagnostic(send)
+    beginLog()
     write(text)
     write(more)
-    send(UInt8(ascii: "\n"))
-    Slipmux.endFrame(send)
+    endLog()
 }
 
 /// Opens a line that `write` continues; `endLog` closes it.
+@inline(never)
 func beginLog() { Slipmux.beginDiagnostic(send) }
 
+@inline(never)
 func endLog() {
     send(UInt8(ascii: "\n"))
     Slipmux.endFrame(send)
 }
 
+@inline(never)
 func write(_ text: StaticString) {
-    for i in 0..<text.utf8CodeUnitCount { Slipmux.emitEscaped(text.utf8Start[i], send) }
+    write(FlashText(text))
+}
+
+@inline(never)
+func write(_ text: FlashText) {
+    for i in 0..<text.count { Slipmux.emitEscaped(text[i], send) }
 }
 
 /// Eight hexadecimal digits.
+@inline(never)
 func write(hex value: UInt32) {
     for shift in stride(from: UInt32(28), through: 0, by: -4) {
         let digit = UInt8(truncatingIfNeeded: value >> shift & 15)
@@ -34,4 +43,5 @@ func write(hex value: UInt32) {
     }
 }
 
-private func send(_ byte: UInt8) { hardware.serial.writeByte(byte) }
+@inline(never)
+func send(_ byte: UInt8) { hardware.serial.writeByte(byte) }

@@ -36,35 +36,61 @@ nonisolated(unsafe) private var server = NodeServer(
 
 /// Runs the node for ever.
 public func runNode<App: Application>(_ application: consuming App) -> Never {
-    log("light node: ", bootMessage())
-    hardware.watchdog.start(timeoutMilliseconds: 8000)
+    run(&application, &server, &decoder)
+}
+
+/// By reference: each access to a global would ask again whether it has been made.
+@inline(never)
+private func run<App: Application>(
+    _ application: inout App, _ server: inout NodeServer<BoardFlash, BoardDevices, BoardPlatform>, _ decoder: inout SlipmuxDecoder<1024>
+) -> Never {
+    log("light node: ", bootMessage(server.node.condition))
+    startWatchdog()
     application.start()
     while true {
-        hardware.watchdog.feed()
-        receive()
+        feedWatchdog()
+        receive(&server, &decoder)
         server.node.poll()
-        application.step(Instant(microseconds: hardware.clock.microseconds()))
+        application.step(Instant(microseconds: uptime()))
         while let event = server.node.devices.nextEvent() { application.handle(event) }
-        if hardware.serial.isIdle {
-            hardware.clock.wake(inMicroseconds: 2000)
-            startup_wait_for_interrupt()
-        }
+        rest()
     }
 }
 
+/// Sleeps until something happens, for two milliseconds at most.
+@inline(never)
+private func rest() {
+    guard hardware.serial.isIdle else { return }
+    hardware.clock.wake(inMicroseconds: 2000)
+    startup_wait_for_interrupt()
+}
+
+@inline(never)
+private func startWatchdog() { hardware.watchdog.start(timeoutMilliseconds: 8000) }
+
+@inline(never)
+private func feedWatchdog() { hardware.watchdog.feed() }
+
+@inline(never)
+private func readByte() -> UInt8? { hardware.serial.readByte() }
+
 /// Takes what the serial line has brought; answers each whole request.
-private func receive() {
-    while let byte = hardware.serial.readByte() {
+@inline(never)
+private func receive(
+    _ server: inout NodeServer<BoardFlash, BoardDevices, BoardPlatform>, _ decoder: inout SlipmuxDecoder<1024>
+) {
+    while let byte = readByte() {
         guard case .coap = decoder.receive(byte) else { continue }
         server.receive(decoder.content)
         let answer = server.answer
-        if answer.byteCount > 0 { Slipmux.sendCoAP(answer) { hardware.serial.writeByte($0) } }
-        hardware.watchdog.feed()
+        if answer.byteCount > 0 { Slipmux.sendCoAP(answer, send) }
+        feedWatchdog()
     }
 }
 
-private func bootMessage() -> StaticString {
-    switch server.node.condition {
+@inline(never)
+private func bootMessage(_ condition: Condition) -> StaticString {
+    switch condition {
     case .blank: "blank, waiting to be provisioned"
     case .unowned: "provisioned, waiting for its owner's bind"
     case .owned: "owned, waiting for signed commands"

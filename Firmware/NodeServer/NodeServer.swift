@@ -37,13 +37,14 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     /// Takes one datagram. `answer` is to be sent back if it is not empty.
+    @inline(never)
     public mutating func receive(_ datagram: RawSpan) {
         let message: CoAPMessage
         do throws(CoAPError) {
             message = try CoAPMessage(datagram)
         } catch {
             replyCount = 0
-            rejectMalformed(datagram)
+            if let id = CoAPMessage.idToReset(datagram) { replyEmpty(.reset, id: id) }
             return
         }
         if message.isPing {
@@ -59,14 +60,6 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         answer(message)
     }
 
-    /// A confirmable message that is no CoAP gets a reset if its id can be read (section 4.2); anything else gets silence.
-    private mutating func rejectMalformed(_ datagram: RawSpan) {
-        guard datagram.byteCount >= 4, datagram.unsafeLoad(fromByteOffset: 0, as: UInt8.self) & 0xF0 == 0x40 else { return }
-        let high = datagram.unsafeLoad(fromByteOffset: 2, as: UInt8.self)
-        let low = datagram.unsafeLoad(fromByteOffset: 3, as: UInt8.self)
-        replyEmpty(.reset, id: UInt16(high) << 8 | UInt16(low))
-    }
-
     @inline(never)
     private mutating func replyEmpty(_ type: CoAPType, id: UInt16) {
         let writer = CoAPWriter(reply.mutableSpan, type: type, code: .empty, id: id)
@@ -74,6 +67,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         hasLast = false
     }
 
+    @inline(never)
     private mutating func answer(_ message: borrowing CoAPMessage) {
         do throws(Refusal) {
             let request = CoAPRequest(message)
@@ -89,6 +83,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     /// Writes the body of the answer; executes what is asked.
+    @inline(never)
     private mutating func render(_ resource: Resource, _ message: borrowing CoAPMessage) throws(Refusal) -> Int {
         switch resource {
         case .links: return try writeLinks()
@@ -107,7 +102,9 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         case .history: return try node.writeHistory(from: message.queryNumber("from") ?? 0, reply: body.mutableSpan)
         case .provision: return try node.provision(message.payload, reply: body.mutableSpan)
         case .attest: return try node.attest(message.payload, reply: body.mutableSpan)
-        case .message(let type): return try node.handle(type, message.payload, reply: body.mutableSpan)
+        default:
+            guard let type = resource.message else { throw .notFound }
+            return try node.handle(type, message.payload, reply: body.mutableSpan)
         }
     }
 
@@ -117,25 +114,13 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     /// RFC 6690: the resources that a client can use without knowing them.
+    @inline(never)
     private mutating func writeLinks() throws(Refusal) -> Int {
         var links = CoAPLinkWriter(body.mutableSpan)
-        links.link("/status")
-        links.attribute("ct", CoAPContentFormat.cbor)
-        links.link("/devices")
-        links.attribute("ct", CoAPContentFormat.cbor)
-        links.link("/token")
-        links.attribute("ct", CoAPContentFormat.octetStream)
-        links.link("/history")
-        links.attribute("ct", CoAPContentFormat.cborSequence)
-        links.link("/provision")
-        links.attribute("ct", CoAPContentFormat.cbor)
-        links.link("/attest")
-        links.attribute("ct", CoAPContentFormat.coseSign1)
-        for number in 0...MessageType.time.rawValue {
-            guard let type = MessageType(rawValue: number) else { continue }
-            let name = type.name
-            links.link("/", name: RawSpan(_unsafeStart: UnsafeRawPointer(name.utf8Start), byteCount: name.utf8CodeUnitCount))
-            links.attribute("ct", CoAPContentFormat.coseSign1)
+        for number in 1..<Resource.count {
+            let resource = Resource(number: number)
+            links.link("/", name: resource.path.bytes)
+            links.attribute("ct", resource.format)
         }
         do throws(CoAPError) { return try links.finish() } catch { throw .tooLarge }
     }
@@ -167,7 +152,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         var writer = Self.begin(reply.mutableSpan, message, refusal.code, id: id)
         writer.contentFormat(CoAPContentFormat.problemDetails)
         var body = CBORWriter(self.body.mutableSpan)
-        CoAPProblem(title: refusal.name, detail: refusal.detail, code: UInt32(refusal.rawValue)).write(to: &body)
+        CoAPProblem.write(title: refusal.name.bytes, code: UInt32(refusal.rawValue), to: &body)
         writer.payload(body.written())
         replyCount = (try? writer.finish()) ?? 0
     }

@@ -1,85 +1,75 @@
 // The node's resources: path, method, format. docs/protocol.md, "Resources".
 
 import CoAP
+import Devices
 import LightNode
 
 /// The node's refusal of a message, not a device's refusal of a call.
 public typealias Refusal = LightNode.Refusal
 
-/// What a request asks for.
-enum Resource {
-    case links
-    case status
-    case devices
-    case token
-    case history
-    case provision
-    case attest
-    /// A signed message of this type.
-    case message(MessageType)
+/// What a request asks for: a number, by which everything about it is looked up.
+struct Resource: Equatable {
+    let number: UInt8
+
+    static var links: Resource { Resource(number: 0) }
+    static var status: Resource { Resource(number: 1) }
+    static var devices: Resource { Resource(number: 2) }
+    static var token: Resource { Resource(number: 3) }
+    static var history: Resource { Resource(number: 4) }
+    static var provision: Resource { Resource(number: 5) }
+    static var attest: Resource { Resource(number: 6) }
+    private static var names: FlashText {
+        @export(interface) get { FlashText(".well-known/core status devices token history provision attest") }
+    }
+    /// From here on a signed message of the type with this number.
+    private static var firstMessage: UInt8 { 7 }
+    static var count: UInt8 { firstMessage + MessageType.time.rawValue + 1 }
+
+    init(number: UInt8) { self.number = number }
 
     /// The resource that a request's path names.
+    @inline(never)
     init(_ request: borrowing CoAPMessage) throws(Refusal) {
-        if request.hasPath(".well-known/core") {
-            self = .links
-        } else if request.hasPath("status") {
-            self = .status
-        } else if request.hasPath("devices") {
-            self = .devices
-        } else if request.hasPath("token") {
-            self = .token
-        } else if request.hasPath("history") {
-            self = .history
-        } else if request.hasPath("provision") {
-            self = .provision
-        } else if request.hasPath("attest") {
-            self = .attest
-        } else {
-            for number in 0...MessageType.time.rawValue {
-                if let type = MessageType(rawValue: number), request.hasPath(type.name) {
-                    self = .message(type)
-                    return
-                }
-            }
-            throw .notFound
+        for number in 0..<Resource.count where request.hasPath(Resource(number: number).path.bytes) {
+            self.number = number
+            return
+        }
+        throw .notFound
+    }
+
+    /// The type of the signed message that it takes.
+    var message: MessageType? { number < Resource.firstMessage ? nil : MessageType(rawValue: number &- Resource.firstMessage) }
+
+    var path: FlashText {
+        @inline(never) get {
+            if let message { return message.name }
+            return Resource.names.part(Int(number), of: UInt8(ascii: " ")) ?? Resource.names
         }
     }
 
-    var method: CoAPCode {
-        switch self {
-        case .links, .status, .devices, .token, .history: .get
-        case .provision, .attest, .message: .post
-        }
-    }
+    var method: CoAPCode { self == .provision || self == .attest || message != nil ? .post : .get }
 
     /// Content-Format of the answer.
     var format: UInt16 {
-        switch self {
-        case .links: CoAPContentFormat.linkFormat
-        case .status, .devices, .provision: CoAPContentFormat.cbor
-        case .token: CoAPContentFormat.octetStream
-        case .history: CoAPContentFormat.cborSequence
-        case .attest, .message: CoAPContentFormat.coseSign1
+        @inline(never) get {
+            switch self {
+            case .links: CoAPContentFormat.linkFormat
+            case .status, .devices, .provision: CoAPContentFormat.cbor
+            case .token: CoAPContentFormat.octetStream
+            case .history: CoAPContentFormat.cborSequence
+            default: CoAPContentFormat.coseSign1
+            }
         }
     }
 
     /// Content-Format of the request's payload; nil when it has none.
     var requestFormat: UInt16? {
-        switch self {
-        case .links, .status, .devices, .token, .history: nil
-        case .provision, .attest: CoAPContentFormat.cbor
-        case .message: CoAPContentFormat.coseSign1
-        }
+        if method == .get { return nil }
+        return message == nil ? CoAPContentFormat.cbor : CoAPContentFormat.coseSign1
     }
 
     /// Code of a good answer.
-    var success: CoAPCode {
-        switch self {
-        case .links, .status, .devices, .token, .history, .attest: .content
-        case .provision: .created
-        case .message: .changed
-        }
-    }
+    var success: CoAPCode { self == .provision ? .created : message == nil ? .content : .changed }
 }
 
 extension Refusal {

@@ -69,6 +69,7 @@ public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
     }
 
     /// Takes the next byte from the wire.
+    @inline(never)
     public mutating func receive(_ byte: UInt8) -> SlipmuxEvent {
         if byte == Slipmux.end { return endFrame() }
         if escaped {
@@ -86,6 +87,7 @@ public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
         return .none
     }
 
+    @inline(never)
     private mutating func take(_ byte: UInt8) {
         switch state {
         case .idle:
@@ -111,6 +113,7 @@ public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
         }
     }
 
+    @inline(never)
     private mutating func endFrame() -> SlipmuxEvent {
         if escaped { state = .malformed }
         let finished = state

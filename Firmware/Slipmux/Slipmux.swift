@@ -19,6 +19,7 @@ public enum Slipmux {
     public static let coapOverhead = 5
 
     /// Sends a CoAP message as one frame.
+    @inline(never)
     public static func sendCoAP(_ message: RawSpan, _ emit: (UInt8) -> Void) {
         var fcs = FCS()
         emit(end)
@@ -42,6 +43,7 @@ public enum Slipmux {
     }
 
     /// Sends one byte of a frame's content.
+    @inline(never)
     public static func emitEscaped(_ byte: UInt8, _ emit: (UInt8) -> Void) {
         if byte == end || byte == escape {
             emit(escape)
@@ -85,6 +87,7 @@ struct FCS: Sendable {
     var value: UInt16 { ~register }
 
     /// One byte at a time without a table: the eight shift steps folded into one expression.
+    @inline(never)
     mutating func update(_ byte: UInt8) {
         var mixed = byte ^ UInt8(truncatingIfNeeded: register)
         mixed ^= mixed << 4

@@ -44,7 +44,7 @@ public struct BoardDisplay: Equatable, Sendable, Codable, CustomStringConvertibl
     }
 
     /// All lights that are lit in this look or the other: what an eye sees of a display that is scanned row by row.
-    func union(_ other: BoardDisplay) -> BoardDisplay {
+    public func union(_ other: BoardDisplay) -> BoardDisplay {
         var both = self
         both.lights = zip(lights, other.lights).map { zip($0, $1).map { $0 || $1 } }
         return both

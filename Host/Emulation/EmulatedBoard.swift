@@ -92,7 +92,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     deinit { close() }
 
     /// Ends QEMU without saving and removes the run folder; the board cannot be used afterwards.
-    func close() {
+    public func close() {
         powerOff()
         try? FileManager.default.removeItem(at: folder)
     }

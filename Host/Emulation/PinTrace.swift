@@ -20,8 +20,10 @@ public struct PinTrace: Sendable, Codable, CustomStringConvertible {
 
     /// One line per change: time, pin, level.
     public var description: String {
-        changes.map { String(format: "%12.6f ms  pin %d %@", Double(nanoseconds($0)) / 1e6, $0.change.pin, $0.change.level ? "high" : "low") }
-            .joined(separator: "\n")
+        changes.map {
+            String(format: "%12.6f ms  pin %d %@", Double(nanoseconds($0)) / 1e6, $0.change.pin, $0.change.level ? "high" : "low")
+        }
+        .joined(separator: "\n")
     }
 
     /// Value change dump (IEEE 1364-2005, clause 18), in nanoseconds. Pins that never changed are left out.

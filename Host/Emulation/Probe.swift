@@ -5,6 +5,7 @@ import Foundation
 final class Probe: @unchecked Sendable {
     private let listener: Int32
     private var channel: Int32 = -1
+    private var asked: UInt64 = 0
 
     /// Listens at `path`, before QEMU starts.
     init(path: String) throws {
@@ -29,17 +30,22 @@ final class Probe: @unchecked Sendable {
     }
 
     /// Lets the processor run until it has executed `target` instructions since power on; nil when that takes longer.
+    /// - Throws: `EmulationError` when it is further already: it cannot run backwards.
     func run(until target: UInt64, timeout: Double) throws -> UInt64? {
-        try receive(timeout: 0) as Void
+        guard target >= asked else {
+            throw EmulationError(
+                "the board was run to instruction \(asked) already; it cannot go back to \(target). Power it off and on.")
+        }
+        asked = target
         var value = target
         guard withUnsafeBytes(of: &value, { send(channel, $0.baseAddress, 8, Int32(MSG_NOSIGNAL)) }) == 8 else {
             throw EmulationError("the emulator is gone: \(systemError()).")
         }
-        return try receive(timeout: timeout)
+        let limit = Date().addingTimeInterval(timeout)
+        // The processor also reports when it starts, which may come late.
+        while let reached = try receive(timeout: max(0, limit.timeIntervalSinceNow)) { if reached == target { return reached } }
+        return nil
     }
-
-    /// Drops a report that nobody waited for.
-    private func receive(timeout: Double) throws { while let _: UInt64 = try receive(timeout: timeout) {} }
 
     private func receive(timeout: Double) throws -> UInt64? {
         guard wait(channel, timeout) else { return nil }

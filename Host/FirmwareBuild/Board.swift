@@ -99,6 +99,15 @@ public struct Board: Codable, Sendable {
         public var leds: [LED]?
     }
 
+    /// What an image may take at most, in bytes.
+    public struct Budget: Codable, Sendable {
+        public var flash: Word?
+        /// Static RAM.
+        public var ram: Word?
+        /// Stack, measured.
+        public var stack: Word?
+    }
+
     public struct USBIdentity: Codable, Sendable {
         public var vendor: Word
         public var product: Word
@@ -118,6 +127,8 @@ public struct Board: Codable, Sendable {
     /// Absent when QEMU has no model of the board.
     public var emulator: Emulator?
     public var display: Display?
+    /// By application.
+    public var budgets: [String: Budget]?
     /// Ways to flash it, as `lightnode flash` knows them.
     public var flashing: [String]
     public var usb: [USBIdentity]

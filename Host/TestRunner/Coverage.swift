@@ -59,7 +59,9 @@ public struct Coverage: Sendable, Codable, CustomStringConvertible {
         func path(_ file: Int) -> String? {
             guard let entry = names[file] else { return nil }
             let whole = entry.name.hasPrefix("/") ? entry.name : (folders[entry.folder] ?? "") + "/" + entry.name
-            return whole.hasPrefix(root.path + "/Firmware/") ? String(whole.dropFirst(root.path.count + 1)) : nil
+            // Absolute, or relative to where the compiler ran, which is the root.
+            let relative = whole.hasPrefix(root.path + "/") ? String(whole.dropFirst(root.path.count + 1)) : whole
+            return relative.hasPrefix("Firmware/") ? relative : nil
         }
         for line in result.output.split(separator: "\n") {
             if line.hasPrefix("debug_line[") {

@@ -22,6 +22,8 @@ public struct Runner: Sendable {
         public var stopsAtFailure = false
         /// Records which code was executed.
         public var coverage = false
+        /// Power cuts or a trace of the pins.
+        public var control: RunControl?
 
         public init() {}
     }
@@ -94,7 +96,7 @@ public struct Runner: Sendable {
                     let run = TestRun(
                         test: item.test, prepared: item.prepared, seed: options.seed,
                         hostLimit: Self.hostLimit * options.timeoutFactor, scratch: folder, sources: item.sources,
-                        coverage: options.coverage)
+                        coverage: options.coverage, control: options.control)
                     work.finish(index, run(), stop: options.stopsAtFailure, progress)
                 }
                 done.leave()

@@ -1,4 +1,5 @@
 // How a test ended, with all that a report needs.
+import Emulation
 import Foundation
 
 /// The result of one run of one test.
@@ -49,6 +50,10 @@ public struct TestResult: Sendable, Codable {
     public var instructions: Int?
     /// Bytes of stack used at most.
     public var stack: Int?
+    /// Changes of output pins, when they were traced.
+    public var pins: PinTrace?
+    /// Instructions at which the power was cut, start by start.
+    public var cuts: [UInt64] = []
     /// Host seconds, QEMU's start included.
     public var seconds: Double
     /// What repeats it: seed of the run.
@@ -97,6 +102,11 @@ extension TestResult {
             if let expression = failure.expression { lines.append("    \(expression)") }
             if let left = failure.left, let right = failure.right { lines.append("    left: \(left), right: \(right)") }
             if let reason = failure.reason { lines.append("    \(reason)") }
+        }
+        if !cuts.isEmpty {
+            lines.append(
+                "    power cut after instruction \(cuts.suffix(3).map(String.init).joined(separator: ", ")) of \(cuts.count) starts"
+            )
         }
         lines += registers.map { "    \($0)" } + backtrace.map { "    in \($0)" } + log.suffix(40).map { "    | \($0)" }
         return lines.joined(separator: "\n")

@@ -56,6 +56,7 @@ struct TestRun {
     let scratch: URL
     let sources: URL
     var coverage = false
+    var control: RunControl?
 
     func callAsFunction() -> TestResult {
         let began = Date()
@@ -64,15 +65,11 @@ struct TestRun {
         for file in [output, serial, messages] { try? FileManager.default.removeItem(at: file) }
         var result = TestResult(test: test, outcome: .emulatorFailed, seconds: 0, seed: seed)
         do {
-            let trace = scratch.appendingPathComponent("in_asm")
-            let tracing = coverage ? ["-d", "in_asm", "-D", trace.path] : []
-            let exit = try EmulatorRun(
-                arguments: arguments(output: output, serial: serial) + tracing, log: messages.path, timeout: hostLimit
-            ).callAsFunction()
+            let exit = try run(&result, output: output, serial: serial, messages: messages)
             let said = TestOutput((try? Data(contentsOf: output)) ?? Data())
             judge(&result, exit, said, messages: (try? String(contentsOf: messages, encoding: .utf8)) ?? "")
             let uart = TestOutput((try? Data(contentsOf: serial)) ?? Data()).log
-            if coverage { prepared.note(executed: try Coverage.executed(log: trace)) }
+            if coverage { prepared.note(executed: try Coverage.executed(log: scratch.appendingPathComponent("in_asm"))) }
             result.log = said.log + uart.map { "UART: \($0)" }
         } catch {
             result.detail = "\(error)"
@@ -81,13 +78,33 @@ struct TestRun {
         return result
     }
 
+    private func run(_ result: inout TestResult, output: URL, serial: URL, messages: URL) throws -> EmulatorRun.End {
+        guard let control else {
+            let trace = scratch.appendingPathComponent("in_asm")
+            let tracing = coverage ? ["-d", "in_asm", "-D", trace.path] : []
+            let arguments = arguments(output: output, serial: serial) + tracing
+            return try EmulatorRun(arguments: arguments, log: messages.path, timeout: hostLimit)()
+        }
+        let controlled = try ControlledRun(
+            board: prepared.board, image: prepared.image.url, arguments: semihosting(output: output), uart: serial,
+            seed: seed, hostLimit: hostLimit)(control)
+        result.pins = controlled.pins
+        result.cuts = controlled.cuts
+        return controlled.end
+    }
+
     /// The bare command line, also for `--gdb`.
     func arguments(output: URL, serial: URL) -> [String] {
         let machine = prepared.board.emulator?.machine ?? ""
-        let words = ["lightnode-test", String(test.address, radix: 16), String(seed, radix: 16), String(Self.shift, radix: 16)]
         return ["-machine", machine, "-nodefaults", "-no-reboot", "-display", "none"] + prepared.load + [
             "-icount", "shift=\(Self.shift),align=off,sleep=off", "-rtc", "clock=vm", "-seed", String(seed),
             "-chardev", "file,id=uart,path=\(serial.path)", "-serial", "chardev:uart",
+        ] + semihosting(output: output)
+    }
+
+    private func semihosting(output: URL) -> [String] {
+        let words = ["lightnode-test", String(test.address, radix: 16), String(seed, radix: 16), String(Self.shift, radix: 16)]
+        return [
             "-chardev", "file,id=semi,path=\(output.path)", "-semihosting-config",
             "enable=on,target=native,chardev=semi," + words.map { "arg=\($0)" }.joined(separator: ","),
         ]

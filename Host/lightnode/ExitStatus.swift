@@ -17,6 +17,8 @@ enum ExitStatus: Int32, CaseIterable {
     case notAuthentic = 5
     /// The device answered with something that the protocol does not allow.
     case malformedAnswer = 6
+    /// An image takes more than its board's budget.
+    case overBudget = 7
     /// What was asked for makes no sense (EX_USAGE of sysexits.h).
     case usage = 64
     /// A fault of this program (EX_SOFTWARE).
@@ -43,6 +45,7 @@ enum ExitStatus: Int32, CaseIterable {
         case .environment: "this computer lacks a file, a permission, space or a program"
         case .notAuthentic: "a signature, an address or a log is not genuine"
         case .malformedAnswer: "the device answered against the protocol"
+        case .overBudget: "the image is larger than its board's budget"
         case .usage: "wrong usage"
         case .fault: "a fault of this program"
         }

@@ -43,6 +43,16 @@ struct Test: ParsableCommand, JSONCapable {
     var compare: String?
     @Option(help: ArgumentHelp("Record coverage, print it per file and write it to this lcov file.", valueName: "file"))
     var coverage: String?
+    @Option(help: ArgumentHelp("Cut the power: every:N, at:N or random:SEED, in instructions.", valueName: "plan"))
+    var cutPower: String?
+    @Flag(help: "Print every change of an output pin with its virtual time.")
+    var trace = false
+    @Option(
+        help: ArgumentHelp(
+            "Write the pin changes of the one test selected to this file, for a waveform viewer.", valueName: "file"))
+    var vcd: String?
+    @Option(help: "Instructions between two looks at the pins.")
+    var traceStep: UInt64 = 100
     @Flag(help: "Stop at the first failure and wait with a gdb server at its start.")
     var gdb = false
     @OptionGroup var output: Output
@@ -61,6 +71,7 @@ struct Test: ParsableCommand, JSONCapable {
         options.seed = seed
         options.stopsAtFailure = gdb
         options.coverage = coverage != nil
+        options.control = try control()
         var runner = Runner(builder: FirmwareBuilder(catalogue: try BoardCatalogue()), options: options)
         // Read before the run: a wrong name must not cost one.
         let old = try compare.map { try JSONDecoder().decode(TestReport.self, from: Data(contentsOf: URL(fileURLWithPath: $0))) }
@@ -68,6 +79,9 @@ struct Test: ParsableCommand, JSONCapable {
         if list {
             output.show(list: plan.tests.map(Listed.init), empty: "no tests")
             return
+        }
+        guard vcd == nil || plan.count == 1 else {
+            throw ValidationError("--vcd needs exactly one test, \(plan.count) are selected. Name it, and its --board.")
         }
         let line = ProgressLine()
         runner.progress = { done, total, result in line.show(done, total, result) }
@@ -80,12 +94,29 @@ struct Test: ParsableCommand, JSONCapable {
             try found.lcov.write(toFile: coverage, atomically: true, encoding: .utf8)
             output.say(found.description)
         }
+        try showPins(report)
         if let old { output.say(report.changes(since: old).joined(separator: "\n")) }
         if tap { print(report.tap, terminator: "") } else { output.show(report) }
         if gdb, let failed = report.results.first(where: { $0.outcome.isFailure }) {
             try runner.debug(failed.test, in: plan) { print($0) }
         }
         if !report.isGood { throw ExitCode(1) }
+    }
+
+    private func control() throws -> RunControl? {
+        guard let cutPower else { return trace || vcd != nil ? .tracePins(step: max(1, traceStep)) : nil }
+        guard let cuts = PowerCuts(cutPower), !trace, vcd == nil else {
+            throw ValidationError("--cut-power takes every:N, at:N or random:SEED, and no trace beside it.")
+        }
+        return .cutPower(cuts)
+    }
+
+    private func showPins(_ report: TestReport) throws {
+        for result in report.results {
+            guard let pins = result.pins else { continue }
+            if trace, !pins.changes.isEmpty { output.say("\(result.test.path) [\(result.test.board)]\n\(pins)") }
+            if let vcd { try pins.vcd.write(toFile: vcd, atomically: true, encoding: .utf8) }
+        }
     }
 
     struct Listed: Encodable, CustomStringConvertible {

@@ -251,8 +251,8 @@ let idle: [UInt16] = [0xE7FE]
     func cutAtInstruction() throws {
         let board = try loadBoard("microbit")
         let image = try TinyImage.write(for: board, code: Self.writer, to: scratch.url)
-        for (cut, words) in [(6, 1), (5, 0), (11, 2), (100, 19)] {
-            let file = scratch.url.appendingPathComponent("cut-\(cut)")
+        for (cut, words) in [(6, 1), (5, 0), (11, 2), (100, 19), (0, 0), (6, 1), (6, 1), (6, 1)] {
+            let file = scratch.url.appendingPathComponent("cut-\(UUID().uuidString)")
             var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: file)
             configuration.clock = .instructions(shift: 6)
             configuration.countsInstructions = true
@@ -279,6 +279,7 @@ let idle: [UInt16] = [0xE7FE]
             let store = try emulated.flashContents()[0x3C000...]
             #expect(stride(from: store.startIndex, to: store.endIndex, by: 4).prefix { store[$0 + 3] == 0 }.count == word)
         }
+        #expect { try emulated.run(untilInstruction: 5) } throws: { "\($0)".contains("cannot go back to 5") }
         try emulated.runFreely()
         usleep(50_000)
         #expect(try emulated.readRegister(0x3C000 + 4 * 127) == 127)

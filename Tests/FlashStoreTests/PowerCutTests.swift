@@ -225,4 +225,59 @@ struct PowerCutTests {
         let layout = StoreLayout(recordPages: 2, intentBytes: 8, outcomeBytes: 2, summaryBytes: 16)
         try explore(Explorer<4>(layout: layout, pages: [128, 160, 192, 128, 160, 320]), "unequal pages", entries: 16)
     }
+
+    @Test("a page turn cut short in any of many ways leaves whole history, and no false alarm", arguments: [false, true])
+    func tornPages(prepares: Bool) throws {
+        let flash = SimulatedNOR<4>(pages: Array(repeating: 256, count: 6))
+        var model = Model()
+        var bench = Bench(flash, small)
+        try bench.store.mount()
+        // The ring has turned more than once, and the page in use is full.
+        while bench.store.nextJournalIndex < 60 || !bench.store.needsPage {
+            let step = Step.begin(model.mark + 12345, signer: 1)
+            model.apply(step, index: try bench.perform(step, model))
+        }
+        let full = flash.snapshot
+        let step = prepares ? Step.prepare : .begin(model.mark + 1, signer: 2)
+        var next = model
+        next.apply(step, index: bench.store.nextJournalIndex)
+        for seed in 0..<600 as Range<UInt64> {
+            flash.restore(full)
+            var bench = Bench(flash, small)
+            try bench.store.mount()
+            // Operation 0 is the marker, 1 the erase.
+            flash.powerUp(.cut(at: 1, torn: seed))
+            _ = try? bench.perform(step, model)
+            #expect(flash.isCut)
+            flash.powerUp()
+            try bench.store.mount()
+            let seen = try bench.observe()
+            #expect(seen.shows(model, oldestAtMost: .max), "seed \(seed)")
+            let then = Step.begin(model.mark + 1, signer: 2)
+            let index = try bench.perform(then, model)
+            #expect(index >= next.log.last?.index ?? 0, "seed \(seed)")
+            try bench.store.mount()
+            #expect(try bench.observe().mark == model.mark + 1)
+        }
+        #expect(flash.violations.isEmpty)
+    }
+
+    @Test("what a cut has left behind the log is decided once: the mount wipes it")
+    func tornTail() throws {
+        let flash = SimulatedNOR<4>(pages: microbitPages)
+        var store = FlashStore(flash, layout: microbitLayout)
+        try store.mount()
+        try store.put(1, [1, 2, 3])
+        let value = (0..<32).map { UInt8(200 - $0 * 3) }
+        flash.powerUp(.cut(at: 9, torn: 3))
+        try? store.put(2, value)
+        #expect(flash.isCut && flash.holdsPart(of: value))
+        flash.powerUp()
+        try store.mount()
+        #expect(try store.bytes(2) == nil)
+        #expect(!flash.holdsPart(of: value))
+        flash.powerUp()
+        try store.mount()
+        #expect(flash.operations == 0)
+    }
 }

@@ -106,19 +106,20 @@ import Testing
 
     /// Boundary values of the type of `item`, none equal to it.
     private static func others(_ item: CBORItem) -> [CBORItem] {
-        let values: [CBORItem] =
-            switch item {
-            case .uint(let value): (boundaries + [value &- 1, value &+ 1]).map { .uint($0) }
-            case .bytes(let bytes):
-                [
-                    [], Array(bytes.dropLast()), bytes + [0], [UInt8](repeating: 0, count: bytes.count),
-                    [UInt8](repeating: 255, count: bytes.count),
-                ]
-                .map { .bytes($0) }
-            case .text(let text):
-                ["", String(text.dropLast()), text + "a", text.uppercased(), String(repeating: "a", count: 17)].map { .text($0) }
-            default: []
-            }
+        var values: [CBORItem] = []
+        switch item {
+        case .uint(let value):
+            for other in boundaries { values.append(.uint(other)) }
+            values += [.uint(value &- 1), .uint(value &+ 1)]
+        case .bytes(let bytes):
+            let zeros = [UInt8](repeating: 0, count: bytes.count)
+            let ones = [UInt8](repeating: 255, count: bytes.count)
+            values = [.bytes([]), .bytes(Array(bytes.dropLast())), .bytes(bytes + [0]), .bytes(zeros), .bytes(ones)]
+        case .text(let text):
+            let long = String(repeating: "a", count: 17)
+            values = [.text(""), .text(String(text.dropLast())), .text(text + "a"), .text(text.uppercased()), .text(long)]
+        default: break
+        }
         return values.filter { $0 != item }
     }
 

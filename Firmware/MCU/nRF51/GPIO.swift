@@ -28,6 +28,7 @@ public struct Output: OutputPin, Sendable {
     @inline(__always) public init(_ pin: UInt32) { mask = 1 << pin }
 
     /// Makes the pin an output that starts at `high`, without a glitch. Call before anything else, with the safe level.
+    @inline(never)
     public func configure(high: Bool, highDrive: Bool = false) {
         (high ? GPIO.outSet : GPIO.outClear).store(mask)
         GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(0x3 | (highDrive ? 3 << 8 : 0))
@@ -45,6 +46,7 @@ public struct Input: InputPin, Sendable {
     /// Describes P0.`pin` without touching it; `configure` makes it an input.
     @inline(__always) public init(_ pin: UInt32) { mask = 1 << pin }
 
+    @inline(never)
     public func configure(pull: Pull = .none) {
         GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(pull.rawValue << 2)
     }

@@ -4,7 +4,7 @@
 public struct Refusal: Error, Hashable, Codable, Sendable {
     /// The stable name that programs match on, such as "replayed".
     public let reason: String
-    /// The device's own sentence.
+    /// What it means, in one sentence: the device's own, or ours for a device that saves the flash.
     public let detail: String
     /// The code on the wire, if it sent one.
     public let code: UInt64?
@@ -18,8 +18,37 @@ public struct Refusal: Error, Hashable, Codable, Sendable {
     /// Reads an answer's body; nil if it is no problem details.
     init?(problemDetails body: [UInt8]) {
         guard let item = try? CBORItem(body), let title = item[-1]?.text else { return nil }
-        self.init(reason: title, detail: item[-2]?.text ?? "", code: item["tag:lightnode,2026:refusal"]?[0]?.uint)
+        self.init(reason: title, detail: item[-2]?.text ?? Self.meaning[title] ?? "", code: item["tag:lightnode,2026:refusal"]?[0]?.uint)
     }
+
+    private static let meaning = [
+        "malformed": "not a message of this protocol in deterministic CBOR: see protocol.cddl",
+        "wrong-address": "addressed to another device: check the address",
+        "wrong-epoch": "signed in another ownership epoch: read /status and sign again",
+        "wrong-state": "not possible in the state that /status shows",
+        "replayed": "its sequence number is not above the recorded high-water mark: sign a new message",
+        "expired": "its time is over: sign a new message",
+        "time-unknown": "it has a time limit and this device does not know the time: send a signed time first",
+        "token-required": "this device demands freshness: read /token and sign again with it",
+        "token-invalid": "its token was used, replaced or lost in a reset: read /token and sign again",
+        "bad-signature": "its signature is not of the key that may send it",
+        "too-many-attempts": "too many bad signatures: wait and try again",
+        "damaged": "a record that this needs cannot be read: see /status",
+        "store-failed": "the flash did not take the record, so nothing was done: see /status",
+        "no-entropy": "this device has no true random generator: provision it with an injected identity",
+        "grant-invalid": "its grant does not hold for this device, owner or holder",
+        "grant-revoked": "its grant was revoked",
+        "grant-used-up": "its grant has no uses or paid ticks left",
+        "grant-slots-full": "this device tracks no more grants: rotate the owner key to start afresh",
+        "not-yet-valid": "its time has not come",
+        "forbidden": "the owner has forbidden this",
+        "owner-alive": "the owner has been heard within the agreed silence",
+        "not-found": "no such resource: see /.well-known/core",
+        "method-not-allowed": "this resource does not take that method: see /.well-known/core",
+        "too-large": "longer than this device takes",
+        "bad-option": "a critical CoAP option that this device does not know",
+        "superseded": "a newer desired state is in force",
+    ]
 
     /// What to do next, in one sentence.
     public var advice: String { Self.advice[reason] ?? "Look at the device with “lightnode status”" }

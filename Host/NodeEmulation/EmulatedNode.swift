@@ -1,0 +1,119 @@
+// A light node's image on an emulated board with a line to it: what first light, the measurements and the end-to-end tests stand on.
+import ControlNode
+import Emulation
+import FirmwareBuild
+import Foundation
+import Provisioning
+import Transport
+
+/// One light node in QEMU and the connection to its UART. Its flash outlives its power. Used by one task at a time.
+public final class EmulatedNode: @unchecked Sendable {
+    public let emulated: EmulatedBoard
+    public var board: Board { emulated.board }
+    /// What messages call it.
+    public let name: String
+    private let lock = NSLock()
+    private var lines: [String] = []
+    private var connection: CoAPClient?
+    private let wrap: @Sendable (any BytePipe) -> any BytePipe
+
+    /// Programs `image` into `flashFile` and leaves the board off.
+    /// - Parameters:
+    ///   - clock: how virtual time passes.
+    ///   - countsInstructions: for `EmulatedBoard.run(untilInstruction:)`; the processor then stands still after power on.
+    ///   - wrap: puts something between the client and the UART, such as noise or a meter.
+    /// - Throws: `FirmwareError` when the image is missing, damaged or another board's; `EmulationError` when QEMU or the file is the matter.
+    public init(
+        board: Board, image: URL, flashFile: URL, name: String? = nil, clock: EmulatedBoard.Clock = .host,
+        countsInstructions: Bool = false,
+        wrap: @escaping @Sendable (any BytePipe) -> any BytePipe = { $0 }
+    ) throws {
+        var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: flashFile)
+        configuration.clock = clock
+        configuration.countsInstructions = countsInstructions
+        emulated = try EmulatedBoard(configuration)
+        self.name = name ?? "the emulated \(board.name)"
+        self.wrap = wrap
+    }
+
+    /// The firmware's log lines so far, those of earlier power cycles too.
+    public var log: [String] { lock.withLock { lines } }
+
+    /// Connects to the UART, then lets the processor run: no byte of the boot is missed.
+    /// - Parameter timeout: seconds after which a request without an answer is given up.
+    @discardableResult
+    public func powerOn(timeout: Double = 30) async throws -> CoAPClient {
+        try emulated.start(paused: true)
+        let client = try connect(timeout: timeout)
+        try emulated.resume()
+        return client
+    }
+
+    /// Connects while the processor is halted or running; QEMU serves one connection at a time.
+    @discardableResult
+    public func connect(timeout: Double = 30) throws -> CoAPClient {
+        let pipe = try UnixSocket.connect(path: emulated.uartSocket.path, name: name)
+        let client = CoAPClient(wrap(pipe), name: name, timing: .init(total: .seconds(timeout))) { [weak self] line in
+            guard let self else { return }
+            lock.withLock { lines.append(line) }
+        }
+        lock.withLock { connection = client }
+        return client
+    }
+
+    /// The connection made last.
+    /// - Throws: `EmulationError` before the first.
+    public var client: CoAPClient {
+        get throws {
+            guard let client = lock.withLock({ connection }) else { throw EmulationError("\(name) is off. Power it on first.") }
+            return client
+        }
+    }
+
+    /// Hangs up, so that raw bytes can be sent over a connection of one's own.
+    public func disconnect() async {
+        let client = lock.withLock { () -> CoAPClient? in
+            defer { connection = nil }
+            return connection
+        }
+        await client?.close()
+    }
+
+    /// Hangs up and powers off at once; the flash stays in its file.
+    public func powerOff() async throws {
+        await disconnect()
+        try emulated.stop()
+    }
+
+    /// Power off and on again.
+    @discardableResult
+    public func powerCycle() async throws -> CoAPClient {
+        try await powerOff()
+        return try await powerOn()
+    }
+
+    // MARK: The first minutes of a device
+
+    /// What the factory does: keys in, proof out, the label's text printed and its secret forgotten.
+    ///
+    /// A board without a true random generator gets its identity from the factory's computer.
+    public func provision(_ station: Station, isTest: Bool = false) async throws -> Provisioned {
+        var options = Station.Options()
+        options.isTest = isTest
+        let provisioned: Provisioned
+        do { provisioned = try await station.provision(client, options: options) } catch let refusal as Refusal
+            where refusal.reason == "no-entropy"
+        {
+            options.injectsIdentity = true
+            provisioned = try await station.provision(client, options: options)
+        }
+        try station.finish(provisioned)
+        return provisioned
+    }
+
+    /// The device as the control node with that home sees it; its key is made when it has none.
+    public func seen(from home: Home) throws -> RemoteNode {
+        if !home.controllerKey.exists { try ControllerKey.generate().save(to: home.controllerKey) }
+        return RemoteNode(try client, controller: try Controller(home) { nil })
+    }
+}

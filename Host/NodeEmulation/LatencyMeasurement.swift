@@ -1,0 +1,199 @@
+// Times in executed instructions, seen from outside an unchanged image: from reset to its first line, from a command to the pin.
+//
+// A plugin holds QEMU's processor at exact counts of executed instructions; between two holds the wire and the pins are looked at. A
+// figure is therefore exact but for one step. What a sleeping processor does not execute does not count.
+import ControlNode
+import Emulation
+import FirmwareBuild
+import Foundation
+import Provisioning
+import Transport
+
+/// What was measured on one board, in executed instructions.
+public struct LatencyMeasurement: Codable, Sendable {
+    /// Instructions between two looks: how much too high a figure may be.
+    public static let step: UInt64 = 250
+
+    /// From reset to the end of the line that says that the node is ready, with an erased store.
+    public var bootBlank: Int
+    /// The same with an owner, a label and a log in the store.
+    public var bootOwned: Int
+    /// From the arrival of the last byte of the owner's command to the change of the pin.
+    public var command: Int
+
+    /// Measures on `board`.
+    /// - Throws: `EmulationError` when the plugin QEMUProbe is not built, or the board has no lights.
+    public init(board: Board, image: URL) async throws {
+        let bench = try Bench(board: board, image: image)
+        defer { bench.clear() }
+        bootBlank = try bench.boot(flash: nil)
+        let owned = try await bench.makeOwned()
+        bootOwned = try bench.boot(flash: owned)
+        command = try await bench.command(flash: owned)
+    }
+}
+
+private struct Bench {
+    let board: Board
+    let image: URL
+    let folder: URL
+
+    init(board: Board, image: URL) throws {
+        self.board = board
+        self.image = image
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("lightnode-bench-\(UInt32.random(in: 0 ... .max))")
+        try FileManager.default.createDirectory(
+            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    func clear() { try? FileManager.default.removeItem(at: folder) }
+
+    private func home(_ name: String) throws -> Home { try Home(folder.appendingPathComponent(name).path) }
+
+    /// The flash of a node with an owner.
+    func makeOwned() async throws -> Data {
+        let node = try EmulatedNode(board: board, image: image, flashFile: folder.appendingPathComponent("owned.bin"))
+        try await node.powerOn()
+        let label = try await node.provision(Station(home: try home("factory"))).label
+        let owner = try node.seen(from: try home("owner"))
+        try await owner.bind(label: label)
+        try await owner.perform(Call(device: "led", method: "off"))
+        try await node.powerOff()
+        return try node.emulated.flashContents()
+    }
+
+    private func node(flash: Data?, wrap: @escaping @Sendable (any BytePipe) -> any BytePipe = { $0 }) throws -> EmulatedNode {
+        let file = folder.appendingPathComponent("flash-\(UInt32.random(in: 0 ... .max))")
+        try flash?.write(to: file)
+        return try EmulatedNode(
+            board: board, image: image, flashFile: file, clock: .instructions(shift: 0), countsInstructions: true, wrap: wrap)
+    }
+
+    func boot(flash: Data?) throws -> Int {
+        let node = try node(flash: flash)
+        try node.emulated.start(paused: true)
+        defer { node.emulated.powerOff() }
+        let wire = try node.emulated.connectUART()
+        try node.emulated.resume()
+        var said = Data()
+        var count: UInt64 = 0
+        // A line is a slipmux frame: it ends with a newline and END.
+        while !said.starts(with: [0xC0, 0x0A]) || said.dropFirst(2).range(of: Data([0x0A, 0xC0])) == nil {
+            count += LatencyMeasurement.step
+            guard count < 100_000_000, try node.emulated.run(untilInstruction: count) else {
+                throw EmulationError(
+                    "\(board.name) said nothing within 100 million instructions: \(String(decoding: said, as: UTF8.self))")
+            }
+            said += try wire.receive(timeout: 0)
+        }
+        return Int(count)
+    }
+
+    func command(flash: Data) async throws -> Int {
+        guard let lights = board.display?.output.value else { throw EmulationError("\(board.name) has no lights to look at.") }
+        let gate = Gate()
+        let node = try node(flash: flash) { HeldPipe($0, gate) }
+        try await node.powerOn(timeout: 120)
+        defer { node.emulated.powerOff() }
+        let processor = SteppedProcessor(node.emulated)
+        defer { processor.stop() }
+        let owner = try node.seen(from: try home("owner"))
+        let message = try owner.sign(Call(device: "led", method: "on"), for: try await owner.known())
+        nonisolated(unsafe) var measured: Int?
+        gate.whenHeld = { release in
+            let start = processor.hold()
+            defer { processor.goOn() }
+            let dark = try node.emulated.readRegister(lights)
+            try release()
+            // The main loop of QEMU takes the byte while the processor stands.
+            usleep(100_000)
+            while try node.emulated.readRegister(lights) == dark {
+                try processor.advance(LatencyMeasurement.step)
+                guard processor.count - start < 1_000_000_000 else { return }
+            }
+            measured = Int(processor.count - start)
+        }
+        let receipt = try await owner.transmit(message)
+        guard receipt.outcome == .done, let measured else {
+            throw EmulationError("the command of the measurement was not carried out: \(receipt).")
+        }
+        return measured
+    }
+}
+
+/// Lets the processor run in known steps on a thread of its own, until it is held.
+private final class SteppedProcessor: @unchecked Sendable {
+    private let emulated: EmulatedBoard
+    private let turn = NSLock()
+    private var isStopped = false
+    /// Instructions since reset. Valid while held.
+    private(set) var count: UInt64 = 0
+    /// What kept the processor from going on.
+    private var failure: (any Error)?
+
+    init(_ emulated: EmulatedBoard) {
+        self.emulated = emulated
+        Thread.detachNewThread { [self] in
+            while turn.withLock({ oneMore() }) { usleep(1) }
+        }
+    }
+
+    private func oneMore() -> Bool {
+        guard !isStopped else { return false }
+        do { try advance(20_000) } catch { failure = error }
+        return failure == nil
+    }
+
+    /// Only while held, or by the thread.
+    func advance(_ instructions: UInt64) throws {
+        guard try emulated.run(untilInstruction: count + instructions) else {
+            throw EmulationError("the processor did not execute \(instructions) instructions within a minute.")
+        }
+        count += instructions
+    }
+
+    /// Returns the count at which it stands from now on.
+    func hold() -> UInt64 {
+        turn.lock()
+        return count
+    }
+
+    func goOn() { turn.unlock() }
+    func stop() { turn.withLock { isStopped = true } }
+}
+
+/// Holds back the last byte of the one frame that is long enough to be a signed command.
+private final class Gate: @unchecked Sendable {
+    /// Called with what releases the byte.
+    var whenHeld: ((_ release: @escaping () throws -> Void) throws -> Void)?
+}
+
+private struct HeldPipe: BytePipe {
+    let pipe: any BytePipe
+    let gate: Gate
+
+    init(_ pipe: any BytePipe, _ gate: Gate) {
+        self.pipe = pipe
+        self.gate = gate
+    }
+
+    var incoming: AsyncThrowingStream<[UInt8], any Error> { pipe.incoming }
+    func close() { pipe.close() }
+
+    func send(_ bytes: [UInt8]) async throws {
+        guard let whenHeld = gate.whenHeld, bytes.count > 120, let last = bytes.last else { return try await pipe.send(bytes) }
+        gate.whenHeld = nil
+        try await pipe.send(bytes.dropLast())
+        // The firmware takes what has come and sleeps.
+        try await Task.sleep(for: .milliseconds(1500))
+        let pipe = pipe
+        try whenHeld {
+            let sent = DispatchSemaphore(value: 0)
+            Task.detached {
+                try? await pipe.send([last])
+                sent.signal()
+            }
+            sent.wait()
+        }
+    }
+}

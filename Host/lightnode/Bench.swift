@@ -1,0 +1,124 @@
+// lightnode bench: the figures of bench.json, measured under QEMU, with other implementations' beside them.
+import ArgumentParser
+import Emulation
+import FirmwareBuild
+import Foundation
+import NodeEmulation
+
+struct Bench: AsyncParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure boot, command latency, signatures and sizes in instructions and bytes.",
+        discussion: """
+            EXAMPLE:
+              lightnode bench --board microbit --board mps2-an386
+
+            QEMU runs at -icount shift=0: a figure is the same on every computer. Images must be built before; the signature benchmarks
+            are build/<board>/bench-ed25519.elf and, for the portable product, build/<board>/bench-ed25519-swift.elf. The result is
+            kept in build/bench.json, as an array of {"name", "board", "variant", "value", "unit"}.
+            """)
+
+    @Option(name: .shortAndLong, help: "The board; may be given several times.")
+    var board: [String]
+    @Option(help: ArgumentHelp("More rows of the same form, from another measurement.", valueName: "file"))
+    var merge: [String] = []
+    @OptionGroup var output: Output
+
+    func run() async throws {
+        let catalogue = try BoardCatalogue()
+        var rows: [Row] = []
+        for name in board { rows += try await measure(try catalogue.board(name), catalogue.root) }
+        for file in merge { rows += try Self.read(Row.self, URL(fileURLWithPath: file)) }
+        let file = catalogue.root.appendingPathComponent("build/bench.json")
+        try Data(Output.encoded(rows).utf8).write(to: file, options: .atomic)
+        let peers = try Self.read(Peer.self, catalogue.root.appendingPathComponent("Tools/peers.json"))
+        if output.json { print(Output.encoded(rows)) } else { print(Self.table(rows, peers)) }
+    }
+
+    private func measure(_ board: Board, _ root: URL) async throws -> [Row] {
+        let image = root.appendingPathComponent("build/\(board.name)/light-node.elf")
+        func row(_ name: String, _ variant: String, _ value: Int, _ unit: String) -> Row {
+            Row(name: name, board: board.name, variant: variant, value: Double(value), unit: unit)
+        }
+        var rows: [Row] = []
+        for (variant, file) in [("kernel", "bench-ed25519"), ("swift", "bench-ed25519-swift")] {
+            let url = root.appendingPathComponent("build/\(board.name)/\(file).elf")
+            guard FileManager.default.fileExists(atPath: url.path) else {
+                Output.standardError(
+                    "\(board.name): build/\(board.name)/\(file).elf is not built, so ed25519.* (\(variant)) is left out")
+                continue
+            }
+            let keys = try KeyBenchmark(board: board, image: url)
+            for (name, unit) in [
+                ("verify", "instructions"), ("sign", "instructions"), ("stack.verify", "bytes"), ("stack.sign", "bytes"),
+            ] {
+                if let value = keys.values[name] { rows.append(row("ed25519.\(name)", variant, value, unit)) }
+            }
+        }
+        let latency = try await LatencyMeasurement(board: board, image: image)
+        let size = try ImageSize(try ELFImage(contentsOf: image), board: board)
+        let stack = try await StackMeasurement(board: board, image: image)
+        return rows + [
+            row("boot.ready", "blank", latency.bootBlank, "instructions"),
+            row("boot.ready", "owned", latency.bootOwned, "instructions"),
+            row("command.latency", "owner", latency.command, "instructions"),
+            row("image.flash", "light-node", size.total.flash, "bytes"),
+            row("image.ram", "light-node", size.total.ram, "bytes"), row("image.stack", "light-node", stack.used, "bytes"),
+        ]
+    }
+
+    private static func read<Item: Decodable>(_ type: Item.Type, _ file: URL) throws -> [Item] {
+        do { return try JSONDecoder().decode([Item].self, from: Data(contentsOf: file)) } catch {
+            throw FirmwareError("\(file.path) cannot be read: \(error). Restore it from the repository, or measure it again.")
+        }
+    }
+
+    /// One figure of bench.json.
+    struct Row: Codable {
+        let name: String
+        let board: String
+        let variant: String
+        let value: Double
+        let unit: String
+    }
+
+    /// A figure of somebody else's, as published or measured: Tools/peers.json.
+    struct Peer: Codable {
+        let name: String
+        let board: String
+        let peer: String
+        let value: Double
+        let unit: String
+        /// Where the figure comes from.
+        let source: String
+    }
+
+    static func table(_ rows: [Row], _ peers: [Peer]) -> String {
+        func cell(_ text: String, _ width: Int) -> String {
+            text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+        }
+        func number(_ value: Double) -> String {
+            let digits = String(Int(value.rounded()))
+            if abs(value) < 1000 { return value == value.rounded() ? digits : String(format: "%.3g", value) }
+            let groups = stride(from: digits.count, to: 0, by: -3).map { end in
+                let start = max(0, end - 3)
+                return String(Array(digits)[start..<end])
+            }
+            return groups.reversed().joined(separator: ",")
+        }
+        func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+        var lines: [String] = []
+        for board in rows.map(\.board).reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
+            lines.append(board)
+            for row in rows where row.board == board {
+                lines.append("  " + cell(row.name, 22) + cell(row.variant, 26) + right(number(row.value), 14) + "  " + row.unit)
+                let others = peers.filter { $0.board == board && $0.name == row.name }
+                for peer in others where rows.last(where: { $0.board == board && $0.name == row.name })?.variant == row.variant {
+                    lines.append(
+                        "  " + cell("", 22) + cell(peer.peer, 26) + right(number(peer.value), 14) + "  " + peer.unit
+                            + String(format: "  (%.2f × ours)", peer.value / row.value))
+                }
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
