@@ -160,7 +160,7 @@ final class Walk {
     }
 
     private func readChain() throws {
-        let history = try stage.history(from: stage.log > 60 ? stage.log - 60 : 0)
+        let history = try stage.history(from: stage.log > 8 ? stage.log - 8 : 0)
         chain = history.last?.chain
         for receipt in history where fresh[receipt.index] == nil { fresh[receipt.index] = ReceiptTests.claims(receipt) }
     }
