@@ -10,3 +10,6 @@ public typealias BoardFlash = SectorFlash<Peripheral, Peripheral>
 public func boardFlash() -> BoardFlash {
     BoardFlash(registers: Peripheral(Base.flash), memory: Peripheral(0x0800_0000), firstSector: 6, count: 2)
 }
+
+/// True when the chip has a random generator that keys can come from. A constant: what the other kind of chip needs takes no flash.
+@inline(__always) public var boardHasTrueRandom: Bool { false }

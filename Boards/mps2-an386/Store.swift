@@ -11,3 +11,6 @@ public typealias BoardFlash = RAMFlash
 public func boardFlash() -> BoardFlash {
     BoardFlash(address: UInt(startup_store_address()), pageCount: 16)
 }
+
+/// True when the chip has a random generator that keys can come from. A constant: what the other kind of chip needs takes no flash.
+@inline(__always) public var boardHasTrueRandom: Bool { false }

@@ -21,9 +21,7 @@ struct BoardPlatform: Platform {
     }
     var stackUsed: UInt32 { startup_stack_high_water() }
     var stackSize: UInt32 { startup_stack_size() }
-    var isTrueRandom: Bool {
-        @inline(never) get { hardware.entropy.isTrueRandom }
-    }
+    @inline(__always) var isTrueRandom: Bool { boardHasTrueRandom }
 
     mutating func microseconds() -> UInt64 { uptime() }
     @inline(never)

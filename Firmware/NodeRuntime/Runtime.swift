@@ -91,9 +91,9 @@ private func receive(
 @inline(never)
 private func bootMessage(_ condition: Condition) -> StaticString {
     switch condition {
-    case .blank: "blank, waiting to be provisioned"
-    case .unowned: "provisioned, waiting for its owner's bind"
-    case .owned: "owned, waiting for signed commands"
-    case .damaged: "DAMAGED: a record cannot be read; see /status"
+    case .blank: "blank"
+    case .unowned: "unowned"
+    case .owned: "owned"
+    case .damaged: "DAMAGED: see /status"
     }
 }
