@@ -75,8 +75,10 @@ enum DoubleScalar {
         }
     }
 
-    private static func walk(_ p: PointPointer, _ table: Element, _ s: UnsafePointer<UInt32>, _ k: UnsafePointer<UInt32>,
-                             _ scratch: Element) {
+    private static func walk(
+        _ p: PointPointer, _ table: Element, _ s: UnsafePointer<UInt32>, _ k: UnsafePointer<UInt32>,
+        _ scratch: Element
+    ) {
         var forBase = SlidingDigits(s, width: 7)
         var forKey = SlidingDigits(k, width: 5)
         Point.setNeutral(p)

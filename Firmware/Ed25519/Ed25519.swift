@@ -62,7 +62,8 @@ public enum Ed25519 {
     /// Whether `signature` is the strictly valid signature, by `publicKey`, of the message that `message` feeds to a hash. It is called
     /// once at most: not at all when the signature or the key is malformed.
     @export(interface)
-    public static func verify(signature: borrowing Bytes64, publicKey: borrowing Bytes32, message: (inout SHA512) -> Void) -> Bool {
+    public static func verify(signature: borrowing Bytes64, publicKey: borrowing Bytes32, message: (inout SHA512) -> Void) -> Bool
+    {
         verify(signature: signature.span.bytes, publicKey: publicKey.span.bytes, message: message)
     }
 

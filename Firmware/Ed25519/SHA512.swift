@@ -92,32 +92,36 @@ public struct SHA512 {
 @_transparent
 private func sum0(_ x: UInt64) -> UInt64 {
     let l = halves(x).low, h = halves(x).high
-    return whole((l >> 28) ^ (h << 4) ^ (h >> 2) ^ (l << 30) ^ (h >> 7) ^ (l << 25),
-                 (h >> 28) ^ (l << 4) ^ (l >> 2) ^ (h << 30) ^ (l >> 7) ^ (h << 25))
+    return whole(
+        (l >> 28) ^ (h << 4) ^ (h >> 2) ^ (l << 30) ^ (h >> 7) ^ (l << 25),
+        (h >> 28) ^ (l << 4) ^ (l >> 2) ^ (h << 30) ^ (l >> 7) ^ (h << 25))
 }
 
 /// Σ1: rotated by 14, 18 and 41 bits.
 @_transparent
 private func sum1(_ x: UInt64) -> UInt64 {
     let l = halves(x).low, h = halves(x).high
-    return whole((l >> 14) ^ (h << 18) ^ (l >> 18) ^ (h << 14) ^ (h >> 9) ^ (l << 23),
-                 (h >> 14) ^ (l << 18) ^ (h >> 18) ^ (l << 14) ^ (l >> 9) ^ (h << 23))
+    return whole(
+        (l >> 14) ^ (h << 18) ^ (l >> 18) ^ (h << 14) ^ (h >> 9) ^ (l << 23),
+        (h >> 14) ^ (l << 18) ^ (h >> 18) ^ (l << 14) ^ (l >> 9) ^ (h << 23))
 }
 
 /// σ0: rotated by 1 and 8 bits, shifted by 7.
 @_transparent
 private func schedule0(_ x: UInt64) -> UInt64 {
     let l = halves(x).low, h = halves(x).high
-    return whole((l >> 1) ^ (h << 31) ^ (l >> 8) ^ (h << 24) ^ (l >> 7) ^ (h << 25),
-                 (h >> 1) ^ (l << 31) ^ (h >> 8) ^ (l << 24) ^ (h >> 7))
+    return whole(
+        (l >> 1) ^ (h << 31) ^ (l >> 8) ^ (h << 24) ^ (l >> 7) ^ (h << 25),
+        (h >> 1) ^ (l << 31) ^ (h >> 8) ^ (l << 24) ^ (h >> 7))
 }
 
 /// σ1: rotated by 19 and 61 bits, shifted by 6.
 @_transparent
 private func schedule1(_ x: UInt64) -> UInt64 {
     let l = halves(x).low, h = halves(x).high
-    return whole((l >> 19) ^ (h << 13) ^ (h >> 29) ^ (l << 3) ^ (l >> 6) ^ (h << 26),
-                 (h >> 19) ^ (l << 13) ^ (l >> 29) ^ (h << 3) ^ (h >> 6))
+    return whole(
+        (l >> 19) ^ (h << 13) ^ (h >> 29) ^ (l << 3) ^ (l >> 6) ^ (h << 26),
+        (h >> 19) ^ (l << 13) ^ (l >> 29) ^ (h << 3) ^ (h >> 6))
 }
 
 /// FIPS 180-4, section 6.4.2: hashes the block in words 8–23, 128 bytes in memory order, into the hash value in words 0–7.
@@ -162,7 +166,9 @@ private func copy(_ to: UnsafeMutablePointer<UInt64>, _ from: UnsafePointer<UInt
 
 /// The window starts at `top` and ends 16 words below.
 @_transparent
-private func sixteenRounds(_ top: UnsafeMutablePointer<UInt64>, _ schedule: UnsafePointer<UInt64>, _ constants: UnsafePointer<UInt64>) {
+private func sixteenRounds(
+    _ top: UnsafeMutablePointer<UInt64>, _ schedule: UnsafePointer<UInt64>, _ constants: UnsafePointer<UInt64>
+) {
     var v = top
     var w = schedule
     var k = constants

@@ -74,8 +74,10 @@ enum Scalar {
     }
 
     /// r = (a b + c) mod L. Uses 16 words at `scratch`; r may be a, b or c.
-    static func multiplyAdd(_ r: ScalarPointer, _ a: UnsafePointer<UInt32>, _ b: UnsafePointer<UInt32>, _ c: UnsafePointer<UInt32>,
-                            scratch: UnsafeMutablePointer<UInt32>) {
+    static func multiplyAdd(
+        _ r: ScalarPointer, _ a: UnsafePointer<UInt32>, _ b: UnsafePointer<UInt32>, _ c: UnsafePointer<UInt32>,
+        scratch: UnsafeMutablePointer<UInt32>
+    ) {
         // a b + c <= (2^256 - 1)^2 + 2^256 - 1 < 2^512, and each step below fits in 64 bits: (2^32-1)^2 + 2 (2^32-1) = 2^64 - 1.
         var i = 0
         while i < 8 {

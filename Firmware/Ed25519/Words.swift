@@ -34,7 +34,9 @@ func upper(_ x: Int64) -> Int64 { unsafeBitCast(Halves(low: halves(x).high, high
 func multiplyAddHalves(_ t: inout UInt32, _ a: (UInt32, UInt32), _ b: (UInt32, UInt32), _ carry: UInt32) -> UInt32 {
     let cross = a.0 &* b.1
     let other = a.1 &* b.0
-    let sum = whole(a.0 &* b.0, a.1 &* b.1) &+ whole(cross << 16, cross >> 16) &+ whole(other << 16, other >> 16) &+ wide(t) &+ wide(carry)
+    let sum =
+        whole(a.0 &* b.0, a.1 &* b.1) &+ whole(cross << 16, cross >> 16) &+ whole(other << 16, other >> 16) &+ wide(t)
+        &+ wide(carry)
     t = halves(sum).low
     return halves(sum).high
 }

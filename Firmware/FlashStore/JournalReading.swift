@@ -46,7 +46,8 @@ extension FlashStore where Flash: ~Copyable {
 
     @inline(never)
     private func copySummary(_ header: PageHeader, _ ring: Int, into bytes: inout MutableSpan<UInt8>) throws(StoreError) {
-        let words = CheckedWords(page: ringPage(ring), offset: 0, length: Self.pageFields(header.summaryLength), verdict: header.verdict)
+        let words = CheckedWords(
+            page: ringPage(ring), offset: 0, length: Self.pageFields(header.summaryLength), verdict: header.verdict)
         try words.copy(from: 8, count: header.summaryLength, of: self, into: &bytes)
     }
 

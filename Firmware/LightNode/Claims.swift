@@ -1,7 +1,7 @@
 // The claims of one signed message, as slices of the received bytes. Absent strings are empty: `cwt` and `node` tell what was there.
 
-import HAL
 import CBOR
+import HAL
 
 struct Claims: ~Copyable, ~Escapable {
     private let inMemory = InMemory()

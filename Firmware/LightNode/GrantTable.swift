@@ -60,17 +60,25 @@ struct GrantTable: ~Copyable {
     // MARK: Fields
 
     subscript(slot: Int, field: Field) -> UInt32 {
-        @inline(never) get { LightNode.loadLittleEndian(records.span.bytes, at: slot &* GrantTable.slotSize &+ field.offset, count: field.count) }
+        @inline(never) get {
+            LightNode.loadLittleEndian(records.span.bytes, at: slot &* GrantTable.slotSize &+ field.offset, count: field.count)
+        }
         @inline(never) set {
             records.storeLittleEndian(newValue, at: slot &* GrantTable.slotSize &+ field.offset, count: field.count)
         }
     }
 
-    @inline(never) func id(_ slot: Int) -> UInt64 { LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize) }
+    @inline(never) func id(_ slot: Int) -> UInt64 {
+        LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize)
+    }
 
-    @inline(never) func seq(_ slot: Int) -> UInt64 { LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize &+ 8, count: 7) }
+    @inline(never) func seq(_ slot: Int) -> UInt64 {
+        LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize &+ 8, count: 7)
+    }
 
-    @inline(never) func expiry(_ slot: Int) -> UInt64 { LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize &+ 16, count: 5) }
+    @inline(never) func expiry(_ slot: Int) -> UInt64 {
+        LightNode.loadLittleEndian64(records.span.bytes, at: slot &* GrantTable.slotSize &+ 16, count: 5)
+    }
 
     @inline(never) mutating func setExpiry(_ slot: Int, _ expiry: UInt64) {
         records.storeLittleEndian64(expiry, at: slot &* GrantTable.slotSize &+ 16, count: 5)
@@ -107,7 +115,8 @@ struct GrantTable: ~Copyable {
     @inline(never)
     func isWellFormed(_ slot: Int) -> Bool {
         let flags = self[slot, .flags]
-        return isUsed(slot) && flags & 12 == 0 && (flags >> 7 == 0 || flags >> 4 == 15) && records[slot &* GrantTable.slotSize &+ 21] == 0
+        return isUsed(slot) && flags & 12 == 0 && (flags >> 7 == 0 || flags >> 4 == 15)
+            && records[slot &* GrantTable.slotSize &+ 21] == 0
     }
 
     @inline(never)

@@ -70,7 +70,9 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     @inline(never)
     mutating func read(_ record: Record, slot: Int = 0, into bytes: consuming MutableSpan<UInt8>) -> Reading {
         do throws(StoreError) {
-            guard let count = try store.read(record.rawValue &+ UInt8(truncatingIfNeeded: slot), into: &bytes) else { return .absent }
+            guard let count = try store.read(record.rawValue &+ UInt8(truncatingIfNeeded: slot), into: &bytes) else {
+                return .absent
+            }
             return .value(count)
         } catch {
             noteDamage(record)
@@ -80,7 +82,9 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
 
     @inline(never)
     mutating func put(_ record: Record, slot: Int = 0, _ bytes: Span<UInt8>) throws(Refusal) {
-        do throws(StoreError) { try store.put(record.rawValue &+ UInt8(truncatingIfNeeded: slot), bytes) } catch { throw .storeFailed }
+        do throws(StoreError) { try store.put(record.rawValue &+ UInt8(truncatingIfNeeded: slot), bytes) } catch {
+            throw .storeFailed
+        }
     }
 
     /// Identity, claim key and the first ownership, all or none.

@@ -27,7 +27,8 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     private static var names: FlashText {
         @export(interface) get {
             FlashText(
-                "command state bind release transfer rotate recover backups takeover revoke tick time accept grant receipt attest")
+                "command state bind release transfer rotate recover backups takeover revoke tick time accept grant receipt attest"
+            )
         }
     }
 
@@ -45,7 +46,8 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     var shape: ClaimShape {
         switch self {
         case .command, .state:
-            ClaimShape(cwt: [.audience], cwtOptional: [.expiry, .issuedAt], node: [.epoch, .seq, .call], nodeOptional: [.token, .nested])
+            ClaimShape(
+                cwt: [.audience], cwtOptional: [.expiry, .issuedAt], node: [.epoch, .seq, .call], nodeOptional: [.token, .nested])
         case .bind:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch, .seq], nodeOptional: [.recoveryKey, .flags])
         case .release:
@@ -65,8 +67,9 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
         case .accept:
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch])
         case .grant:
-            ClaimShape(cwt: [.audience, .tokenID, .confirmation], cwtOptional: [.expiry, .notBefore], node: [.epoch, .scope],
-                       nodeOptional: [.nested, .uses, .hops, .contract, .meter])
+            ClaimShape(
+                cwt: [.audience, .tokenID, .confirmation], cwtOptional: [.expiry, .notBefore], node: [.epoch, .scope],
+                nodeOptional: [.nested, .uses, .hops, .contract, .meter])
         case .receipt, .attest:
             ClaimShape(cwt: [.issuer], node: [.epoch])
         }

@@ -84,7 +84,8 @@ struct Ownership: ~Copyable {
     /// The rank of the backup controller that holds `key`.
     @inline(never)
     func rank(of key: RawSpan) -> Int? {
-        for rank in 0..<backups where equal(bytes.span.bytes.extracting(Ownership.backupKey(rank)..<Ownership.backupKey(rank) &+ 32), key) {
+        for rank in 0..<backups
+        where equal(bytes.span.bytes.extracting(Ownership.backupKey(rank)..<Ownership.backupKey(rank) &+ 32), key) {
             return rank
         }
         return nil

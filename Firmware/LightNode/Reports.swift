@@ -131,7 +131,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// The receipt of a log entry made again; 0 when it does not fit.
     @inline(never)
-    private func writeReceipt(_ entry: borrowing LogEntry, _ before: borrowing LogSummary, reply: consuming MutableSpan<UInt8>) -> Int {
+    private func writeReceipt(_ entry: borrowing LogEntry, _ before: borrowing LogSummary, reply: consuming MutableSpan<UInt8>)
+        -> Int
+    {
         var context = ReceiptContext()
         context.entry.copy(from: entry)
         context.epoch = before.epoch

@@ -42,7 +42,8 @@ public func runNode<App: Application>(_ application: consuming App) -> Never {
 /// By reference: each access to a global would ask again whether it has been made.
 @inline(never)
 private func run<App: Application>(
-    _ application: inout App, _ server: inout NodeServer<BoardFlash, BoardDevices, BoardPlatform>, _ decoder: inout SlipmuxDecoder<1024>
+    _ application: inout App, _ server: inout NodeServer<BoardFlash, BoardDevices, BoardPlatform>,
+    _ decoder: inout SlipmuxDecoder<1024>
 ) -> Never {
     log("light node: ", bootMessage(server.node.condition))
     startWatchdog()

@@ -135,7 +135,8 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
             let end = min(count, block.offset &+ block.size)
             range = block.offset..<end
             writer.option(
-                CoAPOptionNumber.block2, block: CoAPBlock(number: block.number, more: end < count, sizeExponent: block.sizeExponent))
+                CoAPOptionNumber.block2,
+                block: CoAPBlock(number: block.number, more: end < count, sizeExponent: block.sizeExponent))
             if block.number == 0 { writer.option(CoAPOptionNumber.size2, uint: UInt32(truncatingIfNeeded: count)) }
         }
         writer.payload(body.span.bytes.extracting(range))

@@ -79,7 +79,8 @@ extension Refusal {
         case .malformed: .badRequest
         case .badSignature: .unauthorized
         case .badOption: .badOption
-        case .wrongAddress, .wrongEpoch, .forbidden, .tokenRequired, .tokenInvalid, .expired, .timeUnknown, .notYetValid, .grantInvalid,
+        case .wrongAddress, .wrongEpoch, .forbidden, .tokenRequired, .tokenInvalid, .expired, .timeUnknown, .notYetValid,
+            .grantInvalid,
             .grantRevoked, .grantUsedUp, .ownerAlive:
             .forbidden
         case .notFound: .notFound

@@ -36,7 +36,9 @@ private let edges: [[UInt32]] = {
         for k in 1...40 { values.append(base - BigNatural(k)) }
     }
     for k in 1...80 { values.append(BigNatural.power(256) - BigNatural(k)) }
-    for bit in stride(from: 0, to: 256, by: 31) { values += [BigNatural.power(bit), BigNatural.power(256) - BigNatural.power(bit)] }
+    for bit in stride(from: 0, to: 256, by: 31) {
+        values += [BigNatural.power(bit), BigNatural.power(256) - BigNatural.power(bit)]
+    }
     values += [BigNatural.power(255) - BigNatural(20), p - one]
     return values.map { words($0) }
         + (0..<256).map { pattern in (0..<8).map { pattern >> $0 & 1 == 1 ? 0xFFFF_FFFF : 0 } }
@@ -104,7 +106,10 @@ private func pairs(_ count: Int) -> [([UInt32], [UInt32])] {
 
     @Test("the canonical form is below p") func canonical() {
         for (a, _) in pairs(2000) {
-            #expect(compute([a]) { Field.copy($0, $1[0]); Field.canonicalize($0) } == BigNatural(words: a) % p, "\(a)")
+            #expect(
+                compute([a]) {
+                    Field.copy($0, $1[0]); Field.canonicalize($0)
+                } == BigNatural(words: a) % p, "\(a)")
         }
     }
 
@@ -145,7 +150,9 @@ private func pairs(_ count: Int) -> [([UInt32], [UInt32])] {
         var generator = SystemRandomNumberGenerator()
         for (a, b) in pairs(500) {
             let c = random(&generator)
-            let result = compute([a, b, c, [UInt32](repeating: 0, count: 16)]) { Scalar.multiplyAdd($0, $1[0], $1[1], $1[2], scratch: $1[3]) }
+            let result = compute([a, b, c, [UInt32](repeating: 0, count: 16)]) {
+                Scalar.multiplyAdd($0, $1[0], $1[1], $1[2], scratch: $1[3])
+            }
             #expect(result == (BigNatural(words: a) * BigNatural(words: b) + BigNatural(words: c)) % order)
         }
     }

@@ -67,7 +67,10 @@ private struct Generator: RandomNumberGenerator {
     /// Encodings around 0, L, p, 2^252, 2^255 and 2^256, with either top bit.
     private func edgeEncodings() -> [[UInt8]] {
         var result: [[UInt8]] = []
-        for base in [BigNatural(40), .groupOrder, .groupOrder + .groupOrder, .fieldOrder, .power(252), .power(253), .power(255), .power(256)] {
+        for base in [
+            BigNatural(40), .groupOrder, .groupOrder + .groupOrder, .fieldOrder, .power(252), .power(253), .power(255),
+            .power(256),
+        ] {
             for k in 0...80 {
                 let value = base + BigNatural(40) - BigNatural(k)
                 if value >= .power(256) { continue }

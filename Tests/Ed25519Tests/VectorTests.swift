@@ -19,15 +19,19 @@ private func json(_ url: URL) throws -> Any { try JSONSerialization.jsonObject(w
 /// The folder of vectors that others wrote, or nil, with a notice, where it is absent.
 private func shared(_ name: String) -> URL? {
     let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let folder = ProcessInfo.processInfo.environment["LIGHTNODE_SHARED"].map { URL(filePath: $0) } ?? package.appending(path: "../shared")
+    let folder =
+        ProcessInfo.processInfo.environment["LIGHTNODE_SHARED"].map { URL(filePath: $0) } ?? package.appending(path: "../shared")
     let file = folder.appending(path: "vectors/" + name)
     if FileManager.default.fileExists(atPath: file.path) { return file }
-    print("notice: \(name) is not at \(file.path): its vectors are skipped; set LIGHTNODE_SHARED to the folder that holds vectors/")
+    print(
+        "notice: \(name) is not at \(file.path): its vectors are skipped; set LIGHTNODE_SHARED to the folder that holds vectors/")
     return nil
 }
 
 @Suite("Vectors") struct VectorTests {
-    @Test("ours: S + L, every low-order and non-canonical encoding, mixed order, particular R and S, changed bits") func ours() throws {
+    @Test("ours: S + L, every low-order and non-canonical encoding, mixed order, particular R and S, changed bits") func ours()
+        throws
+    {
         let url = try #require(Bundle.module.url(forResource: "vectors", withExtension: "json"))
         let cases = try #require(try json(url) as? [[String: Any]])
         #expect(cases.count > 400)
@@ -41,7 +45,9 @@ private func shared(_ name: String) -> URL? {
             let seed: Bytes32 = inline(text("seed"))
             let key = Ed25519.publicKey(seed: seed)
             #expect(array(key) == one.key, "\(one.name)")
-            #expect(array(Ed25519.sign(seed: seed, publicKey: key) { $0.update(one.message.span.bytes) }) == one.signature, "\(one.name)")
+            #expect(
+                array(Ed25519.sign(seed: seed, publicKey: key) { $0.update(one.message.span.bytes) }) == one.signature,
+                "\(one.name)")
         }
     }
 
@@ -53,7 +59,8 @@ private func shared(_ name: String) -> URL? {
             let key = bytes((group["publicKey"] as! [String: Any])["pk"] as! String)
             for test in group["tests"] as! [[String: Any]] {
                 let one = Case(
-                    name: test["comment"] as! String, key: key, signature: bytes(test["sig"] as! String), message: bytes(test["msg"] as! String),
+                    name: test["comment"] as! String, key: key, signature: bytes(test["sig"] as! String),
+                    message: bytes(test["msg"] as! String),
                     valid: test["result"] as! String == "valid")
                 #expect(one.verdict == one.valid, "\(test["tcId"]!) \(one.name)")
                 count += 1
@@ -70,7 +77,8 @@ private func shared(_ name: String) -> URL? {
         for object in cases {
             let one = Case(
                 name: "\(object["number"]!)", key: bytes(object["key"] as! String), signature: bytes(object["sig"] as! String),
-                message: Array((object["msg"] as! String).utf8), valid: refused.isDisjoint(with: object["flags"] as? [String] ?? []))
+                message: Array((object["msg"] as! String).utf8),
+                valid: refused.isDisjoint(with: object["flags"] as? [String] ?? []))
             #expect(one.verdict == one.valid, "\(one.name)")
         }
     }
@@ -83,7 +91,8 @@ private func shared(_ name: String) -> URL? {
         #expect(cases.count == 12)
         for (index, object) in cases.enumerated() {
             let one = Case(
-                name: "\(index)", key: bytes(object["pub_key"]!), signature: bytes(object["signature"]!), message: bytes(object["message"]!),
+                name: "\(index)", key: bytes(object["pub_key"]!), signature: bytes(object["signature"]!),
+                message: bytes(object["message"]!),
                 valid: index == 3)
             #expect(one.verdict == one.valid, "\(one.name)")
         }
@@ -111,7 +120,8 @@ private func shared(_ name: String) -> URL? {
         for offset in 0..<8 {
             let memory = [UInt8](repeating: 0, count: offset) + array(signature) + array(key)
             let valid = Ed25519.verify(
-                signature: memory.span.bytes.extracting(offset..<offset + 64), publicKey: memory.span.bytes.extracting(offset + 64..<offset + 96),
+                signature: memory.span.bytes.extracting(offset..<offset + 64),
+                publicKey: memory.span.bytes.extracting(offset + 64..<offset + 96),
                 message: message.span.bytes)
             #expect(valid)
         }
