@@ -4,7 +4,12 @@ import ControlNode
 
 struct History: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show or export the receipts in a device's log.", subcommands: [HistoryShow.self, HistoryExport.self],
+        abstract: "Show or export the receipts in a device's log.",
+        discussion: """
+            EXAMPLE:
+              lightnode history
+              lightnode history export --help
+            """, subcommands: [HistoryShow.self, HistoryExport.self],
         defaultSubcommand: HistoryShow.self)
 }
 
