@@ -26,13 +26,14 @@ run: firmware ## from nothing to the owner's signed $('led').on() on an emulated
 test: deps ## lint, unit tests, on-target tests and end-to-end tests
 	@Tools/test
 
-# Runs of their own for the long computations, and for the tests that talk to a node: beside those they would wait for a thread.
+# Runs of their own for the long computations, and for the tests that talk to a node: one after another: each waits for a program
+while its node answers, and two cores have but two threads for that.
 HEAVY = LightNodeTests|FlashStoreTests|Ed25519Tests
 TALKING = CLITests|ControlNodeTests|ProvisioningTests
 SWIFT_TEST = $(subst build --,test --,$(SWIFT_BUILD))
 host-test: deps witness ## unit tests and end-to-end tests on this computer
 	@$(SWIFT_TEST) --filter '$(HEAVY)'
-	@$(SWIFT_TEST) --filter '$(TALKING)'
+	@$(SWIFT_TEST) --no-parallel --filter '$(TALKING)'
 	@$(SWIFT_TEST) --skip '$(HEAVY)|$(TALKING)'
 
 target-test: build ## on-target tests of every board under QEMU
