@@ -26,8 +26,8 @@ run: firmware ## from nothing to the owner's signed $('led').on() on an emulated
 test: deps ## lint, unit tests, on-target tests and end-to-end tests
 	@Tools/test
 
-# Runs of their own for the long computations, and for the tests that talk to a node: one after another: each waits for a program
-while its node answers, and two cores have but two threads for that.
+# Runs of their own for the long computations, and for the tests that talk to a node. Those go one after another: each waits for a
+# program while its node answers, and two cores have but two threads for that.
 HEAVY = LightNodeTests|FlashStoreTests|Ed25519Tests
 TALKING = CLITests|ControlNodeTests|ProvisioningTests
 SWIFT_TEST = $(subst build --,test --,$(SWIFT_BUILD))
