@@ -189,6 +189,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
         tests("CLITests", ["lightnode", "HostedNode"]),
+        tests("FirmwareBuildTests", ["FirmwareBuild"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
         tests(

@@ -127,6 +127,9 @@ public struct Board: Codable, Sendable {
     /// Absent when QEMU has no model of the board.
     public var emulator: Emulator?
     public var display: Display?
+    /// The enumerations of Board.swift that name pins, lights and bus addresses, and how a member is written on the board, such as
+    /// "P0.{number}" or "P{port}{pin}".
+    public var wiring: [String: String]?
     /// By application.
     public var budgets: [String: Budget]?
     /// Ways to flash it, as `lightnode flash` knows them.

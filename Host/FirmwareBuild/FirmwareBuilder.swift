@@ -21,7 +21,8 @@ public struct FirmwareBuilder: Sendable {
     public func scratchFolder(_ board: Board) -> URL { catalogue.root.appendingPathComponent(".build-\(board.name)") }
 
     /// Builds `product` for `board`, stamps its header and returns the image.
-    /// - Throws: `FirmwareError` with the compiler's first error, or naming the tool or the product that is missing.
+    /// - Throws: `FirmwareError` with the compiler's first error, or naming the tool or the product that is missing, or both users of
+    ///   one pin.
     public func build(board: Board, product: String) throws -> ELFImage {
         try build(board: board, products: [product])[0]
     }
@@ -31,6 +32,7 @@ public struct FirmwareBuilder: Sendable {
         for product in wanted where !products.contains(product) {
             throw FirmwareError("nothing called \"\(product)\" to build. There are: \(products.joined(separator: ", ")).")
         }
+        try BoardWiring(board, in: catalogue).check()
         let arguments = try commonArguments(board)
         return try wanted.map { product in
             let result = try Tool.swift.run(

@@ -20,7 +20,7 @@ struct Lightnode: AsyncParsableCommand {
             Keys and records are in $LIGHTNODE_HOME, else $XDG_CONFIG_HOME/lightnode, else ~/.config/lightnode.
             """,
         subcommands: [
-            Boards.self, Build.self, Size.self, Bench.self, Test.self, MeasureRunner.self, Emulate.self, Provision.self,
+            Boards.self, Layout.self, Build.self, Size.self, Bench.self, Test.self, MeasureRunner.self, Emulate.self, Provision.self,
             LabelCommand.self, Bind.self, Send.self, Status.self, History.self, Console.self, Keys.self, Release.self,
             Transfer.self, Rotate.self, Recover.self, Backups.self, Takeover.self, GrantCommand.self, Grants.self, Revoke.self,
             Tick.self, TimeCommand.self,
