@@ -17,7 +17,7 @@ public struct BoardHardware {
     /// Starts them, outputs at their safe level. Call once, first of all.
     public init() {
         resetReason = takeResetReason()
-        clocks = startChip(crystalHertz: 25_000_000, vectors: 0x0800_0000)
+        clocks = startChip(crystalHertz: 25_000_000, vectors: 0x0802_0000)
         Pin.lock.output.configure(high: false)
         Pin.relay.output.configure(high: false)
         Pin.led.output.configure(high: true)

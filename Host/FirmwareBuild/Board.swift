@@ -47,7 +47,7 @@ public struct Board: Codable, Sendable {
         public var address: Word
         /// Bytes.
         public var size: Word
-        /// Bytes of one erase page.
+        /// Bytes of one erase page, of the smallest when they differ.
         public var page: Word
 
         public var range: Range<UInt64> { address.value..<address.value + size.value }
@@ -121,7 +121,10 @@ public struct Board: Codable, Sendable {
     public var core: String
     /// Target triple of the firmware.
     public var triple: String
+    /// The flash that holds the image, from its vector table on.
     public var flash: Memory
+    /// Where the chip starts, when that is not the image's vector table: holds the boot code that jumps to it.
+    public var boot: Memory?
     public var ram: Memory
     public var store: Store?
     /// Absent when QEMU has no model of the board.

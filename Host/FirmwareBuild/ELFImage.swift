@@ -10,6 +10,9 @@ public struct ELFImage: Sendable {
         /// Bytes in the file; what else is in memory is zeroed at start.
         public var fileSize: Int
         public var memorySize: Int
+
+        /// The addresses that are programmed.
+        var range: Range<UInt64> { address..<address + UInt64(fileSize) }
     }
 
     public struct Section: Sendable {

@@ -2,14 +2,14 @@
 import CSodium
 import Foundation
 
-/// What an image says about itself, 64 bytes at offset 0x200 of the flash. All numbers are little-endian.
+/// What an image says about itself, 64 bytes at offset 0x200 from its vector table. All numbers are little-endian.
 ///
 /// | Offset | Size | Field |
 /// |---|---|---|
 /// | 0 | 4 | magic, "LNIM" |
 /// | 4 | 1 | format, 1 |
 /// | 5 | 3 | firmware version: major, minor, patch |
-/// | 8 | 4 | size: bytes from the start of the flash to the end of the image |
+/// | 8 | 4 | size: bytes from the vector table to the end of the image |
 /// | 12 | 4 | build: first 32 bits of the commit's hash, 0 when unknown |
 /// | 16 | 16 | name of the board, ASCII, padded with NUL; it implies the MCU |
 /// | 32 | 32 | hash: the first 32 bytes of SHA-512 (FIPS 180-4) over those `size` bytes, this field taken as zeros |
@@ -100,7 +100,25 @@ extension ELFImage {
     public func checkedFlash(for board: Board) throws -> Data {
         let flat = try flat(in: board.flash.range)
         try ImageHeader.check(flash: flat, for: board)
+        if let store = board.store, let intruder = segments.first(where: { $0.fileSize > 0 && $0.range.overlaps(store.range) }) {
+            throw FirmwareError(
+                "\(url.lastPathComponent) has \(intruder.fileSize) bytes at \(Word(intruder.address)), in the store at "
+                    + "\(store.address), where keys and records are kept. Correct its linker script.")
+        }
         return flat
+    }
+
+    /// A part of the flash and what belongs there.
+    public struct Piece: Equatable, Sendable {
+        public var address: UInt64
+        public var bytes: Data
+    }
+
+    /// All that a programmer writes to `board`, checked: the boot code, on a board that has one, and the image. The store lies outside.
+    public func pieces(for board: Board) throws -> [Piece] {
+        let image = Piece(address: board.flash.address.value, bytes: try checkedFlash(for: board))
+        guard let boot = board.boot else { return [image] }
+        return [Piece(address: boot.address.value, bytes: try flat(in: boot.range)), image]
     }
 
     /// Fills size, build and hash of the header, and the board's name.

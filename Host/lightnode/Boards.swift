@@ -53,8 +53,9 @@ struct Boards: ParsableCommand, JSONCapable {
                 "\(board.name): \(board.title)", "flash     \(board.flash.size.int / 1024) KB at \(board.flash.address)",
                 "RAM       \(board.ram.size.int / 1024) KB at \(board.ram.address)",
             ]
+            if let boot = board.boot { lines.append("boot      \(boot.size.int / 1024) KB at \(boot.address)") }
             if let store = board.store {
-                lines.append("store     \(store.size.int / 1024) KB at \(store.address), pages of \(store.page.int) bytes")
+                lines.append("store     \(store.size.int / 1024) KB at \(store.address), pages from \(store.page.int) bytes")
             }
             lines.append("emulator  " + (board.emulator.map { "QEMU \($0.machine), \($0.minimumVersion) or newer" } ?? "none"))
             lines.append("flashing  " + (board.flashing.isEmpty ? "none" : board.flashing.joined(separator: ", ")))

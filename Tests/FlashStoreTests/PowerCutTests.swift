@@ -226,6 +226,11 @@ struct PowerCutTests {
         try explore(Explorer<4>(layout: layout, pages: [128, 160, 192, 128, 160, 320]), "unequal pages", entries: 16)
     }
 
+    @Test("pages in the proportions of an STM32F411's small sectors: each cut leaves the state before or after")
+    func sectors() throws {
+        try explore(Explorer<4>(layout: small, pages: [256, 256, 256, 1024]), "sectors", entries: 30)
+    }
+
     @Test("a page turn cut short in any of many ways leaves whole history, and no false alarm", arguments: [false, true])
     func tornPages(prepares: Bool) throws {
         let flash = SimulatedNOR<4>(pages: Array(repeating: 256, count: 6))

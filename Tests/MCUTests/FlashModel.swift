@@ -130,6 +130,9 @@ final class MainMemoryModel: RegisterModel, @unchecked Sendable {
         contents[Int(offset) / 4] &= value
     }
 
+    /// Puts a word there before the chip is powered.
+    func preload(_ offset: Int, _ word: UInt32) { contents[offset / 4] = word }
+
     func fill(from start: Int, to end: Int) {
         for at in (start / 4)..<(end / 4) { contents[at] = .max & ~stuck[at * 4, default: 0] }
     }
