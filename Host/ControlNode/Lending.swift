@@ -29,14 +29,7 @@ extension RemoteNode {
     }
 
     private func lendingMessage(_ make: (SignedMessage.Heading) -> SignedMessage) async throws -> Receipt {
-        let device = try await known()
-        let message = make(
-            .init(device.address, epoch: device.epoch, sequence: try controller.sequence.next(), network: device.network))
-        let receipt = try await deliver(
-            message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
-        try remember(receipt)
-        guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-        return receipt
+        try await administer(try await known(), make)
     }
 
     /// Sends a call as the holder of `grant`; a token is fetched when the device demands one.
@@ -55,20 +48,21 @@ extension RemoteNode {
                 .usage, "the grant is for \(grant.device), but this is \(device.address)",
                 advice: "Name the right device with --device")
         }
-        var token = fresh ? try await self.token() : nil
-        while true {
-            let message = SignedMessage.call(
-                call, as: type, to: grant.device, epoch: grant.epoch, sequence: try controller.sequence.next(),
-                network: grant.network,
-                token: token, expires: expires.map { UInt64(max(0, $0.timeIntervalSince1970)) }, grant: grant,
-                key: controller.key.signing)
-            do {
-                let receipt = try await deliver(
-                    message, identity: device.identity, network: grant.network, logLength: device.nextIndex ?? 0)
-                guard receipt.outcome == .done else { throw await notDone(receipt, call) }
-                return receipt
-            } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
-                token = try await self.token()
+        return try await controller.inTurn(device.address) {
+            var token = fresh ? try await self.token() : nil
+            while true {
+                let message = SignedMessage.call(
+                    call, as: type, to: grant.device, epoch: grant.epoch, sequence: try controller.sequence.next(),
+                    network: grant.network, token: token, expires: expires.map { UInt64(max(0, $0.timeIntervalSince1970)) },
+                    grant: grant, key: controller.key.signing)
+                do {
+                    let receipt = try await deliver(
+                        message, identity: device.identity, network: grant.network, logLength: device.nextIndex ?? 0)
+                    guard receipt.outcome == .done else { throw await notDone(receipt, call) }
+                    return receipt
+                } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
+                    token = try await self.token()
+                }
             }
         }
     }

@@ -4,15 +4,17 @@ import Reporting
 
 extension RemoteNode {
     /// Signs what `make` makes for the device at the other end, sends it, and returns the receipt that says that it was done.
-    private func administer(
+    func administer(
         _ device: KnownDevice, _ make: (SignedMessage.Heading) throws -> SignedMessage
     ) async throws -> Receipt {
-        let message = try make(heading(device))
-        let receipt = try await deliver(
-            message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
-        try remember(receipt)
-        guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-        return receipt
+        try await inTurn(device) { device in
+            let message = try make(heading(device))
+            let receipt = try await deliver(
+                message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
+            try remember(receipt)
+            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+            return receipt
+        }
     }
 
     private func heading(_ device: KnownDevice) throws -> SignedMessage.Heading {
@@ -107,10 +109,12 @@ extension RemoteNode {
 
     private func acquire(_ make: (SignedMessage.Heading) -> SignedMessage) async throws -> Receipt {
         let (device, _) = try await strange()
-        let receipt = try await deliver(
-            make(try heading(device)), identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
-        guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-        return try await confirm(receipt, identity: device.identity, network: device.network)
+        return try await controller.inTurn(device.address) {
+            let receipt = try await deliver(
+                make(try heading(device)), identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
+            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+            return try await confirm(receipt, identity: device.identity, network: device.network)
+        }
     }
 
     /// Makes this control node the owner, with the recovery key that was fixed at bind.

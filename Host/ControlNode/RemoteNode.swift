@@ -116,19 +116,28 @@ public struct RemoteNode: Sendable {
     public func send(_ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil) async throws
         -> Receipt
     {
-        let device = try await known()
-        var token = fresh ? try await self.token() : nil
-        while true {
-            let message = try sign(call, as: type, for: device, token: token, expires: expires)
-            do {
-                let receipt = try await deliver(
-                    message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
-                try remember(receipt)
-                return receipt
-            } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
-                // The device demands freshness: this is the one thing that a second message puts right.
-                token = try await self.token()
+        try await inTurn(try await known()) { device in
+            var token = fresh ? try await self.token() : nil
+            while true {
+                let message = try sign(call, as: type, for: device, token: token, expires: expires)
+                do {
+                    let receipt = try await deliver(
+                        message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
+                    try remember(receipt)
+                    return receipt
+                } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
+                    // The device demands freshness: this is the one thing that a second message puts right.
+                    token = try await self.token()
+                }
             }
+        }
+    }
+
+    /// Runs `body` in this control node's turn with `device`, as the book knows it by then.
+    func inTurn<R>(_ device: KnownDevice, _ body: (KnownDevice) async throws -> R) async throws -> R {
+        try await controller.inTurn(device.address) {
+            let known = try controller.book.device(device.address)
+            return try await body(known.flatMap { $0.unconfirmedBind == nil && $0.epoch >= device.epoch ? $0 : nil } ?? device)
         }
     }
 
@@ -145,10 +154,11 @@ public struct RemoteNode: Sendable {
     /// Sends bytes that were signed before, perhaps by somebody else, perhaps sent already, and verifies the receipt. A refusal is
     /// thrown as it comes, even if the device has carried the message out before.
     public func transmit(_ message: SignedMessage) async throws -> Receipt {
-        let device = try await known()
-        let receipt = try await exchange(message, identity: device.identity, network: device.network)
-        try remember(receipt)
-        return receipt
+        try await inTurn(try await known()) { device in
+            let receipt = try await exchange(message, identity: device.identity, network: device.network)
+            try remember(receipt)
+            return receipt
+        }
     }
 
     /// A one-time token of the device: 8 bytes, valid until used, replaced or reset.

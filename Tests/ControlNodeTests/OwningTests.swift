@@ -241,9 +241,7 @@ struct OwningTests {
         } catch let failure as Failure { #expect(failure.kind == .notAuthentic) }
     }
 
-    @Test(
-        "Commands sent at once are all carried out, each once, in the order of their numbers",
-        .disabled("known: sent at once, some overtake others and are refused"))
+    @Test("Commands sent at once are all carried out, each once, in the order of their numbers")
     func concurrent() async throws {
         let stage = try await Stage()
         try await stage.node.bind(label: stage.label)
@@ -254,5 +252,8 @@ struct OwningTests {
         }
         #expect(outcomes.filter { $0 == .done }.count == 8)
         #expect(!stage.hosted.isHigh("led"))
+        let history = try await node.history(from: 1)
+        #expect(history.count == 8)
+        #expect(zip(history, history.dropFirst()).allSatisfy { $0.sequence < $1.sequence })
     }
 }
