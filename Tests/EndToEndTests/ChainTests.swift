@@ -77,6 +77,18 @@ struct ChainTests {
         try await node.powerOff()
     }
 
+    @Test("Uptime counts from the reset, also while the timer still stands at its start", arguments: emulatedBoards)
+    func uptime(name: String) async throws {
+        // Counted instructions: the firmware reaches the timer's setting before its first tick, each time.
+        let node = try EmulatedNode(
+            board: try board(name), image: try lightNodeImage(name), flashFile: scratch.url.appendingPathComponent("flash.bin"),
+            clock: .instructions(shift: 0))
+        try await node.powerOn()
+        // Half a period of the 32-bit timer is 2,147 s.
+        #expect(try await DeviceProbe(node.client).status().uptimeMilliseconds < 2_000_000)
+        try await node.powerOff()
+    }
+
     @Test("A replay, a stranger and a second bind are refused with their reasons and leave no trace", arguments: emulatedBoards)
     func intruders(name: String) async throws {
         let (node, owner, label) = try await ownedNode(name, scratch)

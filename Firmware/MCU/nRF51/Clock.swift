@@ -23,7 +23,7 @@ private enum Timer0 {
 /// Half periods (2^31 µs) that the interrupt has seen end. Only the interrupt writes it.
 private let halfPeriods = Atomic<UInt32>(0)
 
-/// COMPARE[0] at the wrap, COMPARE[1] half way, COMPARE[2] only to wake the CPU.
+/// COMPARE[0] just after the wrap, COMPARE[1] half way, COMPARE[2] only to wake the CPU.
 @c(IRQ8_Handler)
 public func timer0Interrupt() {
     for n in Timer0.wrap...Timer0.half where Timer0.compared(n).isSet {
@@ -48,10 +48,11 @@ public struct Timer0Clock: MonotonicClock {
         Timer0.bitMode.store(3)  // 32 bits
         Timer0.prescaler.store(4)  // 16 MHz / 2^4
         Timer0.clear.trigger()
-        Timer0.compare(Timer0.wrap).store(0)
+        Timer0.compare(Timer0.wrap).store(1)
         Timer0.compare(Timer0.half).store(0x8000_0000)
         Timer0.start.trigger()
-        // The start at 0 may count as a wrap.
+        // The start passes the wrap's mark too. (Not 0: QEMU takes a mark at 0 for reached as long as the counter stands there.)
+        repeat { Timer0.capture(Timer0.reading).trigger() } while Timer0.compare(Timer0.reading).load() <= 1
         for n in Timer0.wrap...Timer0.alarm { Timer0.compared(n).clear() }
         Timer0.interruptEnableSet.store(7 << 16)
         NVIC.enable(Timer0.interrupt)
