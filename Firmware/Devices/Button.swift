@@ -48,6 +48,14 @@ public struct Button<Pin: InputPin>: Device {
 }
 
 extension DeviceHandle {
+    /// A first press, not the second of a double one.
+    @inline(__always) public func wasPressed(in event: DeviceEvent) -> Bool { raised(0, of: "|button:bool|pressed;", in: event) }
+    /// Held for 800 ms.
+    @inline(__always) public func wasHeld(in event: DeviceEvent) -> Bool { raised(2, of: "|button:bool|pressed;", in: event) }
+    /// Pressed twice within 400 ms.
+    @inline(__always) public func wasDoublePressed(in event: DeviceEvent) -> Bool {
+        raised(3, of: "|button:bool|pressed;", in: event)
+    }
     /// True while the button is down or the contact closed.
     public var isPressed: Bool { state.isTrue }
 }

@@ -32,6 +32,17 @@ public struct DeviceHandle<Table: StaticDeviceTable>: Sendable {
         return DeviceHandle.perform(index, method, argument)
     }
 
+    /// True when `event` says that this device's state has changed.
+    @inline(__always)
+    public func hasChanged(in event: DeviceEvent) -> Bool { event.device == index && event.kind == DeviceEvent.changed }
+
+    /// True when `event` is number `kind` of this device's own, whose interface must begin with the text given.
+    @inline(__always)
+    public func raised(_ kind: UInt8, of interface: StaticString, in event: DeviceEvent) -> Bool {
+        BuildTime.require(interface, Table.declaration(index))
+        return event.device == index && event.kind == kind
+    }
+
     /// The state as last set or measured.
     public var state: Value {
         var table = Table()

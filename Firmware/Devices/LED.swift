@@ -23,4 +23,6 @@ extension DeviceHandle {
     @inline(__always) @discardableResult public func on() -> Outcome { call(0, of: "on;off;toggle") }
     @inline(__always) @discardableResult public func off() -> Outcome { call(1, of: "on;off;toggle") }
     @inline(__always) @discardableResult public func toggle() -> Outcome { call(2, of: "on;off;toggle") }
+    /// True while it is on.
+    public var isOn: Bool { state.isTrue }
 }

@@ -46,4 +46,10 @@ extension DeviceHandle {
     }
     @inline(__always) @discardableResult
     public func close() -> Outcome { call(1, of: "open(for:ms 100..60000=5000);close") }
+    /// True while the bolt is drawn.
+    public var isOpen: Bool { state.isTrue }
+    /// Its time was over.
+    @inline(__always) public func hasRelocked(in event: DeviceEvent) -> Bool {
+        raised(0, of: "open(for:ms 100..60000=5000);close|lock:bool|", in: event)
+    }
 }

@@ -31,4 +31,6 @@ extension DeviceHandle {
     /// The value now, or a fault.
     @inline(__always) @discardableResult
     public func read() -> Outcome { call(0, of: "read:") }
+    /// Thousandths of a degree Celsius as last measured by itself; nil before the first reading.
+    public var millidegrees: Int32? { state.kind == .none ? nil : state.integer }
 }

@@ -21,16 +21,18 @@ public final class EmulatedNode: @unchecked Sendable {
     /// - Parameters:
     ///   - clock: how virtual time passes.
     ///   - countsInstructions: for `EmulatedBoard.run(untilInstruction:)`; the processor then stands still after power on.
+    ///   - parts: more of QEMU's command line, such as parts on a bus: `["-device", "tmp105,address=0x48,id=t1"]`.
     ///   - wrap: puts something between the client and the UART, such as noise or a meter.
     /// - Throws: `FirmwareError` when the image is missing, damaged or another board's; `EmulationError` when QEMU or the file is the matter.
     public init(
         board: Board, image: URL, flashFile: URL, name: String? = nil, clock: EmulatedBoard.Clock = .host,
-        countsInstructions: Bool = false,
+        countsInstructions: Bool = false, parts: [String] = [],
         wrap: @escaping @Sendable (any BytePipe) -> any BytePipe = { $0 }
     ) throws {
         var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: flashFile)
         configuration.clock = clock
         configuration.countsInstructions = countsInstructions
+        configuration.extraArguments = parts
         emulated = try EmulatedBoard(configuration)
         self.name = name ?? "the emulated \(board.name)"
         self.wrap = wrap

@@ -1,0 +1,73 @@
+// A node that runs an application of Firmware/Apps, owned, on an emulated board: what an application's test begins with.
+import ControlNode
+import Emulation
+import FirmwareBuild
+import Foundation
+import NodeEmulation
+import Provisioning
+import Synchronization
+import Testing
+
+/// The application's image for `board`, built once for all tests.
+func image(of application: String, on board: String) throws -> URL {
+    try Images.built.withLock { images in
+        if let known = images["\(board)/\(application)"] { return known }
+        let catalogue = try BoardCatalogue(root: sourceRoot)
+        let image = try FirmwareBuilder(catalogue: catalogue).build(board: try catalogue.board(board), product: application).url
+        images["\(board)/\(application)"] = image
+        return image
+    }
+}
+
+private enum Images {
+    static let built = Mutex<[String: URL]>([:])
+}
+
+/// An application on an emulated board, and the people around it.
+struct Stage {
+    let scratch: Scratch
+    let node: EmulatedNode
+    let owner: RemoteNode
+
+    /// - Parameter parts: more of QEMU's command line, such as parts on a bus.
+    init(_ application: String, on name: String, clock: EmulatedBoard.Clock = .host, parts: [String] = []) async throws {
+        scratch = try Scratch()
+        node = try EmulatedNode(
+            board: try board(name), image: try image(of: application, on: name),
+            flashFile: scratch.url.appendingPathComponent("flash.bin"), clock: clock, parts: parts)
+        try await node.powerOn(timeout: 120)
+        let label = try await node.provision(Station(home: try scratch.home("factory"))).label
+        owner = try node.seen(from: try scratch.home("owner"))
+        try await owner.bind(label: label)
+    }
+
+    /// Somebody else with a key.
+    func person(_ name: String) throws -> RemoteNode { try node.seen(from: try scratch.home(name)) }
+
+    /// Waits until `condition` holds, for at most `seconds` of the host's time.
+    func wait(_ seconds: Double = 60, until condition: () async throws -> Bool) async throws -> Bool {
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            if try await condition() { return true }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return try await condition()
+    }
+
+    /// Whether an output is high, as QEMU's own register shows it: `lock`, `relay`, and the first light of `led`.
+    func isHigh(_ output: String) throws -> Bool {
+        let (address, bit): (UInt64, UInt32) =
+            switch (node.board.name, output) {
+            case ("microbit", "lock"): (0x5000_0504, 18)
+            case ("microbit", "relay"): (0x5000_0504, 16)
+            case ("mps2-an386", "lock"): (0x4002_F004, 0)
+            case ("mps2-an386", "relay"): (0x4002_F004, 1)
+            case ("mps2-an386", "led"): (0x4002_8000, 0)
+            default: throw EmulationError("\(node.board.name) has no output \(output) that a register shows.")
+            }
+        return try node.emulated.readRegister(address) & 1 << bit != 0
+    }
+
+    /// Whether any light of the board's display is lit, as QEMU shows it.
+    func isLit() throws -> Bool { try node.emulated.display(samples: 200).isLit }
+}
