@@ -1,8 +1,8 @@
-// A CoAP client over a byte pipe: confirmable requests with retransmission, block-wise answers, observation, log lines.
+// A CoAP client: confirmable requests with retransmission, block-wise answers, log lines. Observation has a file of its own.
 import CoAP
 import Reporting
 
-/// Talks CoAP (RFC 7252) in slipmux frames with one device. Every wait has a limit.
+/// Talks CoAP (RFC 7252) with one device, over any link. Every wait has a limit.
 public actor CoAPClient {
     /// Waiting times. The defaults are those of RFC 7252, section 4.8.
     public struct Timing: Sendable {
@@ -26,14 +26,14 @@ public actor CoAPClient {
 
     /// What the device is called in messages.
     public nonisolated let name: String
-    private let pipe: any BytePipe
+    private let link: any CoAPLink
     private let timing: Timing
     private let onLog: @Sendable (String) -> Void
     private var messageID = UInt16.random(in: 0 ... .max)
     private var exchanges: [UInt32: Exchange] = [:]
-    private var observers: [UInt32: Observer] = [:]
+    var observers: [UInt32: Observer] = [:]
     private var reader: Task<Void, Never>?
-    private var broken: Failure?
+    private(set) var broken: Failure?
     private var isBusy = false
     private var queue: [CheckedContinuation<Void, Never>] = []
 
@@ -41,21 +41,28 @@ public actor CoAPClient {
     public static let maximumAnswer = 1 << 20
 
     /// - Parameters:
-    ///   - pipe: the line to the device; the client is its only user from now on.
-    ///   - onLog: takes each log line that the device writes between the frames.
+    ///   - link: the way to the device; the client is its only user from now on.
+    ///   - onLog: takes each log line that the device writes between the messages.
     public init(
-        _ pipe: any BytePipe, name: String, timing: Timing = Timing(), onLog: @escaping @Sendable (String) -> Void = { _ in }
+        _ link: any CoAPLink, name: String, timing: Timing = Timing(), onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) {
-        self.pipe = pipe
+        self.link = link
         self.name = name
         self.timing = timing
         self.onLog = onLog
     }
 
+    /// A client of the device at the other end of `pipe`, in slipmux frames.
+    public init(
+        _ pipe: any BytePipe, name: String, timing: Timing = Timing(), onLog: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.init(SlipmuxLink(pipe), name: name, timing: timing, onLog: onLog)
+    }
+
     /// Hangs up. Requests under way fail.
     public func close() {
         reader?.cancel()
-        pipe.close()
+        link.close()
         end(Failure(.unreachable, "the connection to \(name) was closed", advice: "Connect again"))
     }
 
@@ -69,70 +76,55 @@ public actor CoAPClient {
         return try await assemble(first, of: request)
     }
 
-    /// Observes a resource (RFC 7641): the present representation first, then each new one until the stream is dropped.
-    public func observe(_ path: String) async throws -> AsyncThrowingStream<Response, any Error> {
+    /// Sends a request with exactly these options, those of the link before them, and returns the answer as it came: one block of a long
+    /// one. For whoever passes other people's requests on.
+    public func pass(_ code: CoAPCode, options: [Message.Option], payload: [UInt8]) async throws -> Message {
         await takeTurn()
         defer { endTurn() }
-        let request = Request.get(path)
-        let token = UInt32.random(in: 0 ... .max)
-        let (stream, continuation) = AsyncThrowingStream<Response, any Error>.makeStream()
-        observers[token] = Observer(continuation: continuation)
-        do {
-            let first = try await exchange(request, token: token, observe: 0)
-            guard first.observe != nil else {
-                throw Failure(
-                    .malformedAnswer, "\(name) does not let /\(path) be observed (\(first.response.codeText))",
-                    advice: "Ask for it again and again instead")
-            }
-            observers[token]?.last = first.observe
-            continuation.yield(try await assemble(first, of: request))
-        } catch {
-            observers[token] = nil
-            throw error
-        }
-        continuation.onTermination = { [weak self] _ in Task { await self?.endObservation(token, of: request) } }
-        return stream
-    }
-
-    private func endObservation(_ token: UInt32, of request: Request) async {
-        guard observers.removeValue(forKey: token) != nil, broken == nil else { return }
-        await takeTurn()
-        defer { endTurn() }
-        _ = try? await exchange(request, token: token, observe: 1)
+        return try await exchange(code, options, payload, "the request")
     }
 
     /// Fetches the remaining blocks of an answer (RFC 7959, section 2.4).
-    private func assemble(_ first: WireMessage, of request: Request) async throws -> Response {
+    func assemble(_ first: Message, of request: Request) async throws -> Response {
         var payload = first.payload
         var last = first
         while let block = last.block2, block.more {
             guard payload.count == Int(block.number + 1) * block.size, payload.count < Self.maximumAnswer else {
-                throw malformed(request, "blocks that do not fit together")
+                throw malformed("\(request)", "blocks that do not fit together")
             }
             let next = CoAPBlock(number: block.number + 1, more: false, sizeExponent: block.sizeExponent)
             var following = request
             following.payload = []
             following.contentFormat = nil
-            last = try await exchange(following, block2: next)
+            last = try await exchange(following, more: [.init(CoAPOptionNumber.block2, uint: next.optionValue)])
             guard last.code == first.code, last.entityTag == first.entityTag, last.block2?.number == next.number else {
-                throw Failure(
-                    .malformedAnswer, "the answer of \(name) to \(request) changed while it was being read", advice: "Try again")
+                throw AnswerChanged(name: name, request: request)
             }
             payload += last.payload
         }
         return Response(code: first.code.rawValue, contentFormat: first.contentFormat, payload: payload)
     }
 
+    func exchange(_ request: Request, more: [Message.Option] = [], token: UInt32 = .random(in: 0 ... .max)) async throws -> Message {
+        let message = try await exchange(request.code, request.options + more, request.payload, "\(request)", token: token)
+        if message.isUnusable { throw malformed("\(request)", "an option that must be understood and is not") }
+        return message
+    }
+
     /// One confirmable message and its response, piggybacked or separate (RFC 7252, sections 4.2 and 5.2).
     private func exchange(
-        _ request: Request, token: UInt32 = .random(in: 0 ... .max), observe: UInt32? = nil, block2: CoAPBlock? = nil
-    ) async throws -> WireMessage {
+        _ code: CoAPCode, _ options: [Message.Option], _ payload: [UInt8], _ request: String,
+        token: UInt32 = .random(in: 0 ... .max)
+    ) async throws -> Message {
         start()
         if let broken { throw broken }
         messageID &+= 1
         let id = messageID
+        let message = Message(
+            .confirmable, code, id: id, token: (0..<4).map { UInt8(token >> (24 - $0 * 8) & 0xff) },
+            options: link.base + options, payload: payload)
         let bytes: [UInt8]
-        do { bytes = try request.encoded(id: id, token: token, observe: observe, block2: block2) } catch {
+        do { bytes = try message.encoded() } catch {
             throw Failure(.usage, "\(request) cannot be written as CoAP (\(error))", advice: "Use shorter names and values")
         }
         let exchange = Exchange(id: id)
@@ -141,12 +133,10 @@ public actor CoAPClient {
 
         var limit = timing.acknowledgement * Double.random(in: 1...1.5)
         var sent = 0
-        try await pipe.send(SlipmuxFrames.coap(bytes))
+        try await link.send(bytes)
         while true {
             switch await event(of: exchange, within: limit) {
-            case .response(let message):
-                if message.isUnusable { throw malformed(request, "an option that must be understood and is not") }
-                return message
+            case .response(let message): return message
             case .acknowledged:
                 sent = .max
                 limit = timing.separateResponse
@@ -157,12 +147,12 @@ public actor CoAPClient {
                 guard sent < timing.retransmissions else { throw silence(request, acknowledged: sent == .max) }
                 sent += 1
                 limit *= 2
-                try await pipe.send(SlipmuxFrames.coap(bytes))
+                try await link.send(bytes)
             }
         }
     }
 
-    private func silence(_ request: Request, acknowledged: Bool) -> Failure {
+    private func silence(_ request: String, acknowledged: Bool) -> Failure {
         Failure(
             .unreachable,
             acknowledged
@@ -171,7 +161,7 @@ public actor CoAPClient {
             advice: "Check that the device runs light-node firmware and that no other program (a console?) uses the same line")
     }
 
-    private func malformed(_ request: Request, _ what: String) -> Failure {
+    func malformed(_ request: String, _ what: String) -> Failure {
         Failure(
             .malformedAnswer, "\(name) answered \(request) with \(what)",
             advice: "Check that the firmware and lightnode belong to the same release")
@@ -179,11 +169,11 @@ public actor CoAPClient {
 
     // MARK: Turns
 
-    private func takeTurn() async {
+    func takeTurn() async {
         if isBusy { await withCheckedContinuation { queue.append($0) } } else { isBusy = true }
     }
 
-    private func endTurn() {
+    func endTurn() {
         if queue.isEmpty { isBusy = false } else { queue.removeFirst().resume() }
     }
 
@@ -191,7 +181,7 @@ public actor CoAPClient {
 
     private enum Event: Sendable {
         case acknowledged
-        case response(WireMessage)
+        case response(Message)
         case reset
         case failed(Failure)
     }
@@ -213,11 +203,6 @@ public actor CoAPClient {
                 events.append(event)
             }
         }
-    }
-
-    private struct Observer {
-        let continuation: AsyncThrowingStream<Response, any Error>.Continuation
-        var last: UInt32?
     }
 
     /// The next event, or nil when `limit` has passed or the task was cancelled.
@@ -249,12 +234,9 @@ public actor CoAPClient {
 
     private func start() {
         guard reader == nil else { return }
-        reader = Task { [pipe, weak self, name] in
-            var frames = SlipmuxFrames()
+        reader = Task { [link, weak self, name] in
             do {
-                for try await chunk in pipe.incoming {
-                    for frame in frames.push(chunk) { await self?.receive(frame) }
-                }
+                for try await frame in link.incoming { await self?.receive(frame) }
                 await self?.end(Failure(.unreachable, "\(name) hung up", advice: "Check that it is running, then try again"))
             } catch let failure as Failure {
                 await self?.end(failure)
@@ -267,7 +249,7 @@ public actor CoAPClient {
     private func end(_ failure: Failure) {
         if broken == nil { broken = failure }
         for exchange in exchanges.values { exchange.deliver(.failed(failure)) }
-        for observer in observers.values { observer.continuation.finish(throwing: failure) }
+        for observer in observers.values { observer.notifications.finish(throwing: failure) }
         observers = [:]
     }
 
@@ -276,11 +258,11 @@ public actor CoAPClient {
         case .log(let line): onLog(line)
         case .coap(let bytes):
             // What is no CoAP is ignored (RFC 7252, section 4.2); the retransmission covers a damaged frame.
-            if let message = try? WireMessage(bytes) { await receive(message) }
+            if let message = try? Message(bytes) { await receive(message) }
         }
     }
 
-    private func receive(_ message: WireMessage) async {
+    private func receive(_ message: Message) async {
         if message.code == .empty || !message.code.isResponse {
             let exchange = exchanges.values.first { $0.id == message.id }
             switch message.type {
@@ -290,35 +272,36 @@ public actor CoAPClient {
             }
             return
         }
-        let exchange = message.token.flatMap { exchanges[$0] }
-        let isNotification = message.token.map { observers[$0] != nil } ?? false
+        // Ours have four bytes.
+        let token = message.token.count == 4 ? message.token.reduce(0) { $0 << 8 | UInt32($1) } : nil
+        let exchange = token.flatMap { exchanges[$0] }
+        let isNotification = token.map { observers[$0] != nil } ?? false
         if message.type == .confirmable {
             // A response that nobody waits for any more is refused, which also ends an observation (RFC 7641, section 3.6).
             await answer(exchange != nil || isNotification ? .acknowledgement : .reset, message.id)
         }
-        if let exchange {
+        if let exchange, message.type != .acknowledgement || exchange.id == message.id {
             // A piggybacked response belongs to this very message (RFC 7252, section 5.3.2).
-            if message.type != .acknowledgement || exchange.id == message.id { exchange.deliver(.response(message)) }
-        } else if isNotification, let token = message.token {
-            await notify(token, message)
+            exchange.deliver(.response(message))
+        } else if isNotification, let token, message.type != .acknowledgement {
+            notify(token, message)
+        } else if message.type == .nonConfirmable, exchange == nil, message.observe != nil {
+            // A reset is how a device learns that nobody wants its notifications any more (RFC 7641, section 3.6).
+            await answer(.reset, message.id)
         }
-    }
-
-    private func notify(_ token: UInt32, _ message: WireMessage) async {
-        guard var observer = observers[token] else { return }
-        guard message.code.class == 2, let number = message.observe else {
-            observers[token] = nil
-            observer.continuation.finish()
-            return
-        }
-        // Fresher only (RFC 7641, section 3.4), by the number's 24 bits.
-        if let last = observer.last, (number &- last) & 0xff_ffff == 0 || (number &- last) & 0xff_ffff >= 1 << 23 { return }
-        observer.last = number
-        observers[token] = observer
-        observer.continuation.yield(message.response)
     }
 
     private func answer(_ type: CoAPType, _ id: UInt16) async {
-        try? await pipe.send(SlipmuxFrames.coap(WireMessage.empty(type, id: id)))
+        if let bytes = try? Message.empty(type, id: id).encoded() { try? await link.send(bytes) }
+    }
+}
+
+/// Between two blocks the answer became another one.
+struct AnswerChanged: Error, Reportable {
+    let name: String
+    let request: Request
+
+    var failure: Failure {
+        Failure(.malformedAnswer, "the answer of \(name) to \(request) changed while it was being read", advice: "Try again")
     }
 }

@@ -1,4 +1,4 @@
-// Requests and responses as values, and their bytes (RFC 7252); the portable CoAP module does the encoding.
+// Requests and responses as a caller thinks of them: a path and a body, a code and a body.
 import CoAP
 
 /// A request to a device.
@@ -20,6 +20,14 @@ public struct Request: Sendable, Hashable {
 
     public static func post(_ path: String, _ payload: [UInt8], contentFormat: UInt16) -> Request {
         Request(method: .post, path: path, query: [], contentFormat: contentFormat, payload: payload)
+    }
+
+    var code: CoAPCode { method == .get ? .get : .post }
+
+    var options: [Message.Option] {
+        path.split(separator: "/").map { .init(CoAPOptionNumber.uriPath, $0) }
+            + (contentFormat.map { [.init(CoAPOptionNumber.contentFormat, uint: UInt32($0))] } ?? [])
+            + query.map { .init(CoAPOptionNumber.uriQuery, $0) }
     }
 }
 
@@ -47,78 +55,4 @@ public struct Response: Sendable, Hashable {
 
     /// As it is written: "4.03".
     public var codeText: String { "\(code >> 5).\(code & 31 < 10 ? "0" : "")\(code & 31)" }
-}
-
-/// One CoAP message on the wire, taken apart.
-struct WireMessage: Sendable {
-    var type: CoAPType
-    var code: CoAPCode
-    var id: UInt16
-    /// Ours have four bytes; nil for any other.
-    var token: UInt32?
-    var contentFormat: UInt16?
-    var observe: UInt32?
-    var block2: CoAPBlock?
-    var entityTag: [UInt8]?
-    var payload: [UInt8]
-    /// A critical option that is not understood makes a response unusable (RFC 7252, section 5.4.1).
-    var isUnusable = false
-
-    init(_ bytes: [UInt8]) throws(CoAPError) {
-        let message = try CoAPMessage(bytes.span.bytes)
-        type = message.type
-        code = message.code
-        id = message.id
-        payload = message.payload.withUnsafeBytes { Array($0) }
-        if message.token.count == 4 {
-            token = (0..<4).reduce(0) { $0 << 8 | UInt32(message.token[$1]) }
-        }
-        var options = message.options
-        while options.next() {
-            switch options.number {
-            case CoAPOptionNumber.contentFormat: contentFormat = options.uintValue.flatMap(UInt16.init(exactly:))
-            case CoAPOptionNumber.observe: observe = options.uintValue
-            case CoAPOptionNumber.block2: block2 = options.uintValue.flatMap { CoAPBlock(optionValue: $0) }
-            case CoAPOptionNumber.entityTag: entityTag = options.value.withUnsafeBytes { Array($0) }
-            case let number where number & 1 == 1: isUnusable = true
-            default: break
-            }
-        }
-    }
-
-    /// As the answer to a request, when it came in one piece.
-    var response: Response { Response(code: code.rawValue, contentFormat: contentFormat, payload: payload) }
-
-    /// An empty acknowledgement or reset of the message `id`.
-    static func empty(_ type: CoAPType, id: UInt16) -> [UInt8] {
-        var buffer = [UInt8](repeating: 0, count: 4)
-        let writer = CoAPWriter(buffer.mutableSpan, type: type, code: .empty, id: id)
-        guard let count = try? writer.finish() else { preconditionFailure("an empty message has four bytes") }
-        return Array(buffer.prefix(count))
-    }
-}
-
-extension Request {
-    /// The confirmable message of this request.
-    func encoded(id: UInt16, token: UInt32, observe: UInt32? = nil, block2: CoAPBlock? = nil) throws(CoAPError) -> [UInt8] {
-        let room = 64 + path.utf8.count * 2 + query.reduce(0) { $0 + $1.utf8.count + 4 } + payload.count
-        var buffer = [UInt8](repeating: 0, count: room)
-        var writer = CoAPWriter(
-            buffer.mutableSpan, type: .confirmable, code: method == .get ? .get : .post, id: id,
-            token: CoAPToken(UInt64(token), count: 4))
-        if let observe { writer.option(CoAPOptionNumber.observe, uint: observe) }
-        for segment in path.split(separator: "/") {
-            let bytes = Array(segment.utf8)
-            writer.option(CoAPOptionNumber.uriPath, bytes.span.bytes)
-        }
-        if let contentFormat { writer.contentFormat(contentFormat) }
-        for item in query {
-            let bytes = Array(item.utf8)
-            writer.option(CoAPOptionNumber.uriQuery, bytes.span.bytes)
-        }
-        if let block2 { writer.option(CoAPOptionNumber.block2, block: block2) }
-        writer.payload(payload.span.bytes)
-        let count = try writer.finish()
-        return Array(buffer.prefix(count))
-    }
 }

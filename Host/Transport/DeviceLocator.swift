@@ -2,7 +2,7 @@
 import Foundation
 import Reporting
 
-/// Where a device is: `emulated:NAME`, `serial:/dev/ttyACM0`, `usb:SERIAL`, `coap://host`.
+/// Where a device is: `emulated:NAME`, `serial:/dev/ttyACM0`, `usb:SERIAL`, `coap://host[:port][/name]`.
 public enum DeviceLocator: Hashable, Sendable {
     case emulated(name: String)
     case serial(path: String)
@@ -11,7 +11,7 @@ public enum DeviceLocator: Hashable, Sendable {
 
     /// Reads a locator; a failure lists the forms.
     public init(parsing text: String) throws {
-        let forms = "Write emulated:NAME, serial:/dev/ttyACM0, usb:SERIAL or coap://host"
+        let forms = "Write emulated:NAME, serial:/dev/ttyACM0, usb:SERIAL or coap://host[:port][/name]"
         if text.lowercased().hasPrefix("coap://") {
             guard let host = URLComponents(string: text)?.host, !host.isEmpty else {
                 throw Failure(.usage, "“\(text)” names no host", advice: forms)
@@ -68,8 +68,16 @@ public struct DeviceCandidate: Hashable, Codable, Sendable {
 public protocol DeviceSource: Sendable {
     /// Devices present now; fast, and talks to none of them.
     func candidates() throws -> [DeviceCandidate]
-    /// Opens a pipe to `locator`; nil if it belongs to another source.
+    /// Opens a pipe to `locator`; nil if it belongs to another source, or leads over no pipe.
     func open(_ locator: DeviceLocator) async throws -> (any BytePipe)?
+    /// Opens a link for CoAP messages to `locator`; nil if it belongs to another source. Over a pipe, in slipmux frames.
+    func connect(_ locator: DeviceLocator) async throws -> (any CoAPLink)?
+}
+
+extension DeviceSource {
+    public func connect(_ locator: DeviceLocator) async throws -> (any CoAPLink)? {
+        try await open(locator).map { SlipmuxLink($0) }
+    }
 }
 
 /// Serial lines of USB adapters and boards.
@@ -124,13 +132,13 @@ public struct DeviceFinder: Sendable {
         }
     }
 
-    /// Opens a pipe to the device at `locator`.
-    public func open(_ locator: DeviceLocator) async throws -> any BytePipe {
+    /// Opens a link to the device at `locator`.
+    public func connect(_ locator: DeviceLocator) async throws -> any CoAPLink {
         for source in sources {
-            if let pipe = try await source.open(locator) { return pipe }
+            if let link = try await source.connect(locator) { return link }
         }
         throw Failure(
             .usage, "this program cannot reach “\(locator)”: it knows no way for that kind of address",
-            advice: "Use an emulated: or serial: address")
+            advice: "Use an emulated:, serial: or coap: address")
     }
 }

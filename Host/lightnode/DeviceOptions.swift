@@ -8,7 +8,7 @@ import Transport
 struct DeviceOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
-        help: "Where the device is: emulated:NAME or serial:/dev/ttyACM0. Not needed when there is only one.",
+        help: "Where the device is: emulated:NAME, serial:/dev/ttyACM0 or coap://HOST. Not needed when there is only one.",
         transform: { try DeviceLocator(parsing: $0) })
     var device: DeviceLocator?
 
@@ -23,14 +23,14 @@ struct DeviceOptions: ParsableArguments {
     }
 
     /// Every way to reach a device that this program has.
-    static let finder = DeviceFinder([EmulatedSource(), SerialSource()])
+    static let finder = DeviceFinder([EmulatedSource(), SerialSource(), NetworkSource()])
 
     /// Runs `body` with a connection to the device that is meant, and hangs up afterwards.
     func withClient<R>(_ body: (CoAPClient) async throws -> R) async throws -> R {
         let locator = try Self.finder.choose(device)
-        let pipe = try await Self.finder.open(locator)
+        let link = try await Self.finder.connect(locator)
         let logs = logs
-        let client = CoAPClient(pipe, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
+        let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
             if logs { Output.standardError("[\(locator)] \(line)") }
         }
         do {

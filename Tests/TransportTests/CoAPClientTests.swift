@@ -2,14 +2,15 @@ import Foundation
 import Reporting
 import Synchronization
 import Testing
-import Transport
+
+@testable import Transport
 
 /// The client against aiocoap, a server that nobody here wrote, through a bridge that can lose, repeat and garble.
 @Suite("The CoAP client, against aiocoap", .serialized)
 struct CoAPClientTests {
     /// Starts the server and connects to it. Skipped with a notice where aiocoap is missing.
     private func withServer(
-        _ options: [String] = [], onLog: @escaping @Sendable (String) -> Void = { _ in },
+        _ options: [String] = [], overUDP: Bool = false, onLog: @escaping @Sendable (String) -> Void = { _ in },
         _ body: (CoAPClient) async throws -> Void
     ) async throws {
         let path = FileManager.default.temporaryDirectory.path + "/ln-\(getpid())-\(UInt32.random(in: 0 ... .max))"
@@ -23,11 +24,15 @@ struct CoAPClientTests {
             server.process.terminate()
             try? FileManager.default.removeItem(atPath: path)
         }
-        #expect(server.firstLine() == "ready")
+        let ready = server.firstLine().split(separator: " ")
+        try #require(ready.count == 2 && ready[0] == "ready")
         var timing = CoAPClient.Timing()
         timing.acknowledgement = .milliseconds(100)
-        let client = CoAPClient(
-            try UnixSocket.connect(path: path, name: "aiocoap"), name: "aiocoap", timing: timing, onLog: onLog)
+        let link: any CoAPLink =
+            overUDP
+            ? try UDPLink(url: "coap://[::1]:\(ready[1])")
+            : SlipmuxLink(try UnixSocket.connect(path: path, name: "aiocoap"))
+        let client = CoAPClient(link, name: "aiocoap", timing: timing, onLog: onLog)
         try await body(client)
         await client.close()
     }
@@ -122,6 +127,67 @@ struct CoAPClientTests {
                 try await Task.sleep(for: .milliseconds(50))
             }
             Issue.record("the server still has an observer")
+        }
+    }
+
+    @Test("Over UDP it is fetched, sent and observed alike, in blocks too")
+    func udp() async throws {
+        try await withServer(overUDP: true) { client async throws in
+            #expect(try await client.send(.get("long")).payload == (0..<5000).map { UInt8($0 % 251) })
+            #expect(try await client.send(.post("echo", Array("x".utf8), contentFormat: 60)).payload == Array("1::x".utf8))
+            var seen = 0
+            for try await _ in try await client.observe("ticker") {
+                seen += 1
+                if seen == 3 { break }
+            }
+        }
+    }
+
+    @Test("What is observed comes whole, however many blocks a notification takes")
+    func observedBlocks() async throws {
+        try await withServer { client async throws in
+            var seen: [Int] = []
+            for try await answer in try await client.observe("long-ticker") {
+                let numbers = Set(String(decoding: answer.payload, as: UTF8.self).split(separator: ";"))
+                #expect(numbers.count == 1 && answer.payload.count >= 2000)
+                seen.append(Int(numbers.first ?? "") ?? -1)
+                if seen.count == 3 { break }
+            }
+            #expect(seen == seen.sorted())
+        }
+    }
+
+    @Test("An observation that falls silent is asked for anew")
+    func renewal() async throws {
+        try await withServer { client async throws in
+            var seen: [String] = []
+            for try await answer in try await client.observe("silent", lateness: .milliseconds(100)) {
+                seen.append(String(decoding: answer.payload, as: UTF8.self))
+                if seen.count == 3 { break }
+            }
+            #expect(seen == ["1", "2", "3"])
+        }
+    }
+
+    @Test("An observation is ended by cancelling it, and one of a resource that has none fails")
+    func cancelled() async throws {
+        try await withServer { client async throws in
+            let observation = try await client.observe("ticker")
+            observation.cancel()
+            for try await _ in observation {}
+            await #expect(throws: Failure.self) { try await client.observe("short") }
+        }
+    }
+
+    @Test("Notifications are ordered by their 24-bit numbers, which wrap around, and after 128 seconds by their arrival")
+    func order() {
+        var order = NotificationOrder()
+        let start = ContinuousClock.now
+        for (number, seconds, isNewer) in [
+            (0xff_fffe, 0, true), (0xff_ffff, 1, true), (0xff_fffe, 1, false), (0xff_ffff, 1, false), (0, 2, true), (5, 3, true),
+            (4, 4, false), (4 + 1 << 23, 5, true), (4, 134, true), (3, 135, false),
+        ] as [(UInt32, Int, Bool)] {
+            #expect(order.accept(number, at: start + .seconds(seconds)) == isNewer, "\(number)")
         }
     }
 

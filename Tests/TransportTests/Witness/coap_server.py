@@ -4,7 +4,7 @@ Usage: coap_server.py SOCKET [--lose N,N,...] [--repeat] [--noise]
     --lose    frames (counted from 1, both directions) that never arrive
     --repeat  every frame arrives twice
     --noise   bytes that are no frame stand between the frames, and a log line before each
-Prints "ready" when it listens. aiocoap speaks UDP; this bridge puts each datagram into a frame.
+Prints "ready" and its UDP port when it listens. aiocoap speaks UDP; this bridge puts each datagram into a frame.
 """
 import argparse
 import asyncio
@@ -77,6 +77,25 @@ class Ticker(resource.ObservableResource):
         return aiocoap.Message(payload=b"%d" % self.value)
 
 
+class LongTicker(Ticker):
+    """Its representations come in several blocks."""
+
+    async def render_get(self, request):
+        return aiocoap.Message(payload=b"%d;" % self.value * 1000)
+
+
+class Silent(resource.ObservableResource):
+    """Lets itself be observed and never tells anything, as a device that restarted would."""
+
+    def __init__(self):
+        super().__init__()
+        self.value = 0
+
+    async def render_get(self, request):
+        self.value += 1
+        return aiocoap.Message(payload=b"%d" % self.value, max_age=0)
+
+
 class Observers(resource.Resource):
     def __init__(self, ticker):
         super().__init__()
@@ -103,12 +122,15 @@ async def main():
     site.add_resource(["slow"], Text(b"at last", delay=1.0))
     site.add_resource(["echo"], Echo())
     site.add_resource(["ticker"], ticker)
+    long_ticker = LongTicker()
+    site.add_resource(["long-ticker"], long_ticker)
+    site.add_resource(["silent"], Silent())
     site.add_resource(["observers"], Observers(ticker))
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         probe.bind(("::1", 0))
         port = probe.getsockname()[1]
     await aiocoap.Context.create_server_context(site, bind=("::1", port))
-    ticking = asyncio.create_task(ticker.tick())
+    ticking = [asyncio.create_task(one.tick()) for one in (ticker, long_ticker)]
 
     frames = 0
 
@@ -143,10 +165,11 @@ async def main():
         writer.close()
 
     server = await asyncio.start_unix_server(serve, options.socket)
-    print("ready", flush=True)
+    print(f"ready {port}", flush=True)
     async with server:
         await server.serve_forever()
-    ticking.cancel()
+    for task in ticking:
+        task.cancel()
 
 
 asyncio.run(main())

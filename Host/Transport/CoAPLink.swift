@@ -1,0 +1,52 @@
+// What carries CoAP messages to a device: slipmux frames on a byte pipe, or UDP datagrams.
+import CoAP
+
+/// A way to send and receive whole CoAP messages.
+public protocol CoAPLink: Sendable {
+    /// What arrives. It has one consumer, ends when the other side hangs up, and throws when the line breaks.
+    var incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error> { get }
+    /// What every request to the device begins with: the host and the path prefix that tell it from others behind the same address.
+    var base: [Message.Option] { get }
+    /// Sends one message, or throws a `Failure` of kind `unreachable`.
+    func send(_ message: [UInt8]) async throws
+    /// Hangs up; `incoming` ends. Closing twice is harmless.
+    func close()
+}
+
+extension CoAPLink {
+    public var base: [Message.Option] { [] }
+}
+
+/// CoAP in slipmux frames on a byte pipe, between the device's log lines.
+public final class SlipmuxLink: CoAPLink {
+    public let incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error>
+    private let pipe: any BytePipe
+    private let reader: Task<Void, Never>
+
+    /// Takes over `pipe`.
+    public init(_ pipe: any BytePipe) {
+        self.pipe = pipe
+        let (stream, continuation) = AsyncThrowingStream<SlipmuxFrames.Frame, any Error>.makeStream()
+        incoming = stream
+        reader = Task {
+            var frames = SlipmuxFrames()
+            do {
+                for try await chunk in pipe.incoming {
+                    for frame in frames.push(chunk) { continuation.yield(frame) }
+                }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+    }
+
+    public func send(_ message: [UInt8]) async throws { try await pipe.send(SlipmuxFrames.coap(message)) }
+
+    public func close() {
+        reader.cancel()
+        pipe.close()
+    }
+
+    deinit { close() }
+}
