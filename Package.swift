@@ -88,7 +88,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: name, dependencies: dependencies, path: "Host/\(name)", swiftSettings: [.enableExperimentalFeature("Lifetimes")]
         )
     }
-    package.dependencies += [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")]
+    package.dependencies += [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ]
+    let database = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
     package.targets += [
         system("CSodium", pkgConfig: "libsodium", debian: "libsodium-dev"),
         system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
@@ -109,7 +113,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ]),
         host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
-        host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium"]),
+        host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium", database]),
         host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
         host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Provisioning"]),
         .executableTarget(

@@ -5,11 +5,14 @@ public struct Controller: Sendable {
     public let key: ControllerKey
     public let sequence: SequenceClock
     public let book: DeviceBook
+    /// Every receipt that was ever verified.
+    public let log: DeviceLog
 
-    public init(key: ControllerKey, sequence: SequenceClock, book: DeviceBook) {
+    public init(key: ControllerKey, sequence: SequenceClock, book: DeviceBook, log: DeviceLog) {
         self.key = key
         self.sequence = sequence
         self.book = book
+        self.log = log
     }
 
     /// The controller that lives in `home`, with its key there or in `keyFile`.
@@ -17,6 +20,7 @@ public struct Controller: Sendable {
         self.init(
             key: try ControllerKey.load(from: keyFile ?? home.controllerKey, passphrase: passphrase),
             sequence: home.sequenceClock,
-            book: DeviceBook(home.deviceBook))
+            book: DeviceBook(home.deviceBook),
+            log: try DeviceLog(home.deviceLog))
     }
 }

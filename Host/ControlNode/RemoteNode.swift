@@ -170,10 +170,22 @@ public struct RemoteNode: Sendable {
         return token
     }
 
-    /// The receipts that the device keeps, from number `first` on, each verified, and the chain between them too.
-    public func history(from first: UInt32 = 0) async throws -> [Receipt] {
+    /// Fetches what the log of this control node still lacks of the device's, verified and chained, and returns what there is from entry
+    /// `first` on, gaps included. When it is interrupted, the next call goes on where it stopped.
+    public func history(from first: UInt32 = 0) async throws -> [DeviceLog.Entry] {
         let device = try await known()
-        return try await receipts(from: first, identity: device.identity, network: device.network)
+        let end = try await status().nextIndex
+        var next = try controller.log.firstMissing(of: device.address, from: first)
+        while next < end {
+            let batch = try await batch(from: next, identity: device.identity, network: device.network)
+            // What it no longer has is lost for good; what it has from there on continues the chain.
+            let lost = next..<max(next, batch.first?.index ?? end)
+            if !lost.isEmpty {
+                try controller.log.recordGap(lost, of: device.address, identity: device.identity, network: device.network)
+            }
+            next = try controller.log.firstMissing(of: device.address, from: max(next, batch.last.map { $0.index + 1 } ?? end))
+        }
+        return try controller.log.entries(of: device.address, from: first)
     }
 
     /// The receipt of a message sent earlier, if the device's log still has it.
@@ -188,22 +200,26 @@ public struct RemoteNode: Sendable {
 
     private func receipts(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
         var receipts: [Receipt] = []
-        var next = first
         while true {
-            let body = try await probe.get("history", query: ["from=\(next)"])
-            let items: [[UInt8]]
-            do { items = try CBORItem.sequence(body) } catch { throw probe.malformed("history", "that cannot be read: \(error)") }
-            if items.isEmpty { return receipts }
-            for item in items {
-                let receipt = try Receipt(verifying: item, identity: identity, network: network)
-                guard receipt.index >= next else { throw probe.malformed("history", "that goes back to entry \(receipt.index)") }
-                if let last = receipts.last, last.index + 1 == receipt.index, last.chain != receipt.previous {
-                    throw brokenChain(receipt)
-                }
-                receipts.append(receipt)
-                next = receipt.index + 1
-            }
+            let next = try await batch(from: receipts.last.map { $0.index + 1 } ?? first, identity: identity, network: network)
+            if next.isEmpty { return receipts }
+            receipts += next
         }
+    }
+
+    /// The receipts that one answer of the device holds, verified and recorded.
+    private func batch(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
+        let body = try await probe.get("history", query: ["from=\(first)"])
+        let items: [[UInt8]]
+        do { items = try CBORItem.sequence(body) } catch { throw probe.malformed("history", "that cannot be read: \(error)") }
+        let receipts = try items.map { try Receipt(verifying: $0, identity: identity, network: network) }
+        var next = first
+        for receipt in receipts {
+            guard receipt.index >= next else { throw probe.malformed("history", "that goes back to entry \(receipt.index)") }
+            next = receipt.index + 1
+        }
+        try controller.log.record(receipts, identity: identity, network: network)
+        return receipts
     }
 
     // MARK: Delivery
@@ -233,6 +249,7 @@ public struct RemoteNode: Sendable {
                 .notAuthentic, "the receipt from \(receipt.device) answers another message (sequence \(receipt.sequence))",
                 advice: "Something on the way repeats old receipts: look at “lightnode history” for what was really done")
         }
+        try controller.log.record([receipt], identity: identity, network: network)
         return receipt
     }
 

@@ -105,7 +105,9 @@ public actor CoAPClient {
         return Response(code: first.code.rawValue, contentFormat: first.contentFormat, payload: payload)
     }
 
-    func exchange(_ request: Request, more: [Message.Option] = [], token: UInt32 = .random(in: 0 ... .max)) async throws -> Message {
+    func exchange(_ request: Request, more: [Message.Option] = [], token: UInt32 = .random(in: 0 ... .max)) async throws
+        -> Message
+    {
         let message = try await exchange(request.code, request.options + more, request.payload, "\(request)", token: token)
         if message.isUnusable { throw malformed("\(request)", "an option that must be understood and is not") }
         return message

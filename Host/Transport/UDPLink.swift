@@ -17,7 +17,8 @@ public final class UDPLink: CoAPLink {
     private let reader: Task<Void, Never>
 
     public init(url: String) throws {
-        guard let parts = URLComponents(string: url), parts.scheme?.lowercased() == "coap", let found = parts.host, !found.isEmpty,
+        guard let parts = URLComponents(string: url), parts.scheme?.lowercased() == "coap", let found = parts.host,
+            !found.isEmpty,
             parts.query == nil, parts.fragment == nil, parts.user == nil, (1...65535).contains(parts.port ?? 1)
         else {
             throw Failure(.usage, "“\(url)” is no address of a device", advice: "Write it like coap://192.0.2.7:5683/porch")

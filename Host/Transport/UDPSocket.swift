@@ -78,7 +78,8 @@ public final class UDPSocket: Sendable {
 
     /// A socket that receives what is sent to `address`; port 0 takes any free one.
     public convenience init(boundTo address: SocketAddress) throws {
-        try self.init(family: address.family, name: "\(address)") { descriptor in address.withPointer { bind(descriptor, $0, $1) } }
+        try self.init(family: address.family, name: "\(address)") { descriptor in address.withPointer { bind(descriptor, $0, $1) }
+        }
     }
 
     /// A socket for one peer.
@@ -89,16 +90,19 @@ public final class UDPSocket: Sendable {
     }
 
     private init(family: Int32, name: String, _ attach: (Int32) -> Int32) throws {
-        let descriptor = socket(family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        let descriptor = socket(
+            family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         var ends: [Int32] = [-1, -1]
-        guard descriptor >= 0, attach(descriptor) == 0, pipe2(&ends, O_CLOEXEC) == 0 else {
+        guard descriptor >= 0, attach(descriptor) == 0, pipe(&ends) == 0 else {
             let code = errno
             if descriptor >= 0 { Foundation.close(descriptor) }
             throw Failure(
                 code == EADDRINUSE || code == EACCES || code == EADDRNOTAVAIL ? .environment : .unreachable,
                 "\(name) cannot be used: \(String(cString: strerror(code)))",
-                advice: code == EADDRINUSE ? "Stop the program that uses it, or choose another port" : "Check the address and the port")
+                advice: code == EADDRINUSE
+                    ? "Stop the program that uses it, or choose another port" : "Check the address and the port")
         }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         self.descriptor = descriptor
         wake = (ends[0], ends[1])
         let (stream, continuation) = AsyncThrowingStream<Datagram, any Error>.makeStream(
@@ -141,7 +145,8 @@ public final class UDPSocket: Sendable {
             } else if count < 0, errno == ECONNREFUSED {
                 continuation.finish(
                     throwing: Failure(
-                        .unreachable, "nobody takes CoAP at \(name)", advice: "Check the address and port, and that the gateway runs"))
+                        .unreachable, "nobody takes CoAP at \(name)",
+                        advice: "Check the address and port, and that the gateway runs"))
                 return
             }
         }

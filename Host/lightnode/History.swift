@@ -32,8 +32,8 @@ struct HistoryShow: AsyncParsableCommand, JSONCapable {
     func run() async throws {
         let controller = try key.controller()
         try await device.withClient { client in
-            let receipts = try await RemoteNode(client, controller: controller).history(from: from)
-            output.show(list: receipts, empty: "the log has no entries from \(from) on")
+            let entries = try await RemoteNode(client, controller: controller).history(from: from)
+            output.show(list: entries, empty: "the log has no entries from \(from) on")
         }
     }
 }

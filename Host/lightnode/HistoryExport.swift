@@ -26,7 +26,8 @@ struct HistoryExport: AsyncParsableCommand, JSONCapable {
     func run() async throws {
         let controller = try key.controller()
         try await device.withClient { client in
-            let receipts = try await RemoteNode(client, controller: controller).history(from: from)
+            let entries = try await RemoteNode(client, controller: controller).history(from: from)
+            let receipts = entries.receipts
             guard let first = receipts.first, let last = receipts.last else {
                 throw Failure(
                     .usage, "the log has no entries from \(from) on",
@@ -36,7 +37,7 @@ struct HistoryExport: AsyncParsableCommand, JSONCapable {
             output.show(
                 Result(
                     device: first.device, file: file, first: first.index, next: last.index + 1, receipts: receipts.count,
-                    gap: first.index - from))
+                    gaps: entries.gaps.map { .gap($0) }))
         }
     }
 
@@ -47,12 +48,12 @@ struct HistoryExport: AsyncParsableCommand, JSONCapable {
         /// Where the next export resumes.
         let next: UInt32
         let receipts: Int
-        /// Entries asked for that the log no longer has.
-        let gap: UInt32
+        /// Entries that were overwritten in the device before they were fetched.
+        let gaps: [DeviceLog.Entry]
 
         var description: String {
             "\(receipts) receipts of \(device) written to \(file)\n  resume with --from \(next)"
-                + (gap == 0 ? "" : "\n  \(gap) older entries were overwritten")
+                + gaps.map { "\n  gap: \($0)" }.joined()
         }
     }
 }

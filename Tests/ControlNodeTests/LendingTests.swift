@@ -133,7 +133,7 @@ struct LendingTests {
         #expect(await reason { try await guest.perform(Call(device: "led", method: "on"), under: passed) } == "grant-used-up")
         try await owner.pay(passed.slotID, ticks: 1)
         try await guest.perform(Call(device: "led", method: "on"), under: passed)
-        let history = try await owner.history()
+        let history = try await owner.history().receipts
         #expect(history.filter { $0.grant == grant.slotID }.count == 3)
     }
 }

@@ -12,7 +12,7 @@ struct MessageTests {
     @Test("The vectors are what the witness writes today")
     func witness() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        guard let output = try python([folder.appendingPathComponent("Witness/vectors.py").path], needs: "pycose") else { return }
+        let output = try python([folder.appendingPathComponent("Witness/vectors.py").path])
         let stored = try String(contentsOf: folder.appendingPathComponent("Vectors/messages.json"), encoding: .utf8)
         #expect(output == stored)
     }

@@ -217,11 +217,11 @@ struct OwningTests {
         }
         await stage.powerCycle()
         receipts.append(try await stage.node.send(Call(device: "lamp", method: "on")))
-        let history = try await stage.node.history()
+        let history = try await stage.node.history().receipts
         #expect(history.map(\.entry) == receipts.map(\.entry))
         #expect(history.map(\.outcome) == receipts.map(\.outcome))
         #expect(history.last?.chain == receipts.last?.chain)
-        #expect(try await stage.node.history(from: 20).map(\.index) == Array(20...31))
+        #expect(try await stage.node.history(from: 20).receipts.map(\.index) == Array(20...31))
         #expect(try await stage.node.history(from: 1000).isEmpty)
     }
 

@@ -34,25 +34,20 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     return try body(path)
 }
 
-/// Runs a Python program; nil, with a notice, where Python or the module `needs` is missing.
-func python(_ arguments: [String], needs module: String) throws -> String? {
-    func run(_ arguments: [String]) throws -> (Int32, Data) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3"] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, data)
-    }
-    guard try run(["-c", "import \(module)"]).0 == 0 else {
-        print("notice: the Python module \(module) is missing, its witness test is skipped (pip install \(module))")
-        return nil
-    }
-    let (status, data) = try run(arguments)
-    #expect(status == 0)
+/// Runs a program of the Python that `make witness` prepared. A test without it fails: what was not tested is not to look tested.
+func python(_ arguments: [String]) throws -> String {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let interpreter = root.appendingPathComponent("build/witness/bin/python")
+    try #require(FileManager.default.isExecutableFile(atPath: interpreter.path), "run `make witness` first")
+    let process = Process()
+    process.executableURL = interpreter
+    process.arguments = arguments
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
     return String(decoding: data, as: UTF8.self)
 }

@@ -50,7 +50,7 @@ struct ChainTests {
         #expect(try isDark(node))
 
         // `history` verifies every signature and the chain between the receipts.
-        #expect(try await owner.history().map(\.subject) == [["bind"], ["led", "on"], ["led", "off"]])
+        #expect(try await owner.history().receipts.map(\.subject) == [["bind"], ["led", "on"], ["led", "off"]])
         try await node.powerOff()
     }
 

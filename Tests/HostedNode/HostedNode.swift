@@ -74,6 +74,7 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     private var server: NodeServer<SimulatedNOR<4>, HostedDevices, HostedPlatform>
     private var decoder = SlipmuxDecoder<1152>()
     private var answersToLose = 0
+    private var answersToKeep = 0
     private var isOff = false
 
     /// A part like the microbit's: 16 pages of 1 KB.
@@ -88,8 +89,8 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
         (incoming, outgoing) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
     }
 
-    /// The next answers never arrive; the node has done its work all the same.
-    public func loseAnswers(_ count: Int) { queue.sync { answersToLose = count } }
+    /// The next answers but the first `kept` never arrive; the node has done its work all the same.
+    public func loseAnswers(_ count: Int, after kept: Int = 0) { queue.sync { (answersToLose, answersToKeep) = (count, kept) } }
 
     /// The power fails: the line goes dead.
     public func close() {
@@ -104,7 +105,10 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
                 guard let message = decoder.message(endingWith: byte) else { continue }
                 let answer = server.exchange(message)
                 guard !answer.isEmpty else { continue }
-                if answersToLose > 0 {
+                if answersToLose > 0, answersToKeep > 0 {
+                    answersToKeep -= 1
+                    outgoing.yield(SlipmuxFrames.coap(answer))
+                } else if answersToLose > 0 {
                     answersToLose -= 1
                 } else {
                     outgoing.yield(SlipmuxFrames.coap(answer))

@@ -1,0 +1,112 @@
+import Foundation
+import HostedNode
+import Reporting
+import Testing
+import Transport
+
+@testable import ControlNode
+
+@Suite("The log of all devices, in SQLite", .serialized)
+struct DeviceLogTests {
+    let vectors = Vectors.shared
+
+    private func receipts() throws -> [Receipt] {
+        try vectors.receipts.map {
+            try Receipt(verifying: bytes($0), identity: vectors.identityKey, network: vectors.network)
+        }
+    }
+
+    private func record(_ receipts: [Receipt], in log: DeviceLog) throws {
+        try log.record(receipts, identity: vectors.identityKey, network: vectors.network)
+    }
+
+    @Test("What was recorded comes back in the device's order, verified, and a program that starts later finds it")
+    func keeps() throws {
+        try withFolder { folder throws in
+            let receipts = try receipts()
+            try record(receipts.reversed(), in: try DeviceLog(folder + "/log.sqlite"))
+            let later = try DeviceLog(folder + "/log.sqlite")
+            #expect(try later.entries(of: vectors.device).receipts == receipts)
+            #expect(try later.entries(of: vectors.device, from: receipts[1].index).receipts == Array(receipts.dropFirst()))
+            #expect(try later.firstMissing(of: vectors.device, from: receipts[0].index) == receipts.last!.index + 1)
+            let mode = try FileManager.default.attributesOfItem(atPath: folder + "/log.sqlite")[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+        }
+    }
+
+    @Test("A gap is what neither came nor can come; what lies in it already is no gap")
+    func gaps() throws {
+        try withFolder { folder throws in
+            let log = try DeviceLog(folder + "/log.sqlite")
+            let receipts = try receipts()
+            let middle = receipts[1].index
+            try record([receipts[1]], in: log)
+            try log.recordGap(
+                0..<(middle + 3), of: vectors.device, identity: vectors.identityKey, network: vectors.network)
+            let entries = try log.entries(of: vectors.device)
+            #expect(entries.gaps == [0..<middle, (middle + 1)..<(middle + 3)].filter { !$0.isEmpty })
+            #expect(entries.map(\.first) == entries.map(\.first).sorted())
+            #expect(try log.firstMissing(of: vectors.device) == middle + 3)
+        }
+    }
+
+    @Test("A receipt that contradicts one seen before is not recorded, nor what came with it")
+    func contradiction() throws {
+        try withFolder { folder throws in
+            let receipts = try receipts()
+            let log = try DeviceLog(folder + "/log.sqlite")
+            try record([receipts[0]], in: log)
+            // The chain that the next receipt names is not the one that this file has.
+            try changeFile(folder, "UPDATE receipt SET chainAfter = zeroblob(32)")
+            #expect { try record([receipts[1], receipts[2]], in: log) } throws: { ($0 as? Failure)?.kind == .notAuthentic }
+            #expect(try log.entries(of: vectors.device).receipts == [receipts[0]])
+        }
+    }
+
+    @Test("A file that somebody changed is noticed when it is read")
+    func changed() throws {
+        try withFolder { folder throws in
+            let log = try DeviceLog(folder + "/log.sqlite")
+            try record(try receipts(), in: log)
+            try changeFile(folder, "UPDATE receipt SET bytes = substr(bytes, 1, length(bytes) - 1) || x'00' WHERE number = 1")
+            #expect { try log.entries(of: vectors.device) } throws: { ($0 as? Failure)?.kind == .notAuthentic }
+            try Data("no database".utf8).write(to: URL(fileURLWithPath: folder + "/other.sqlite"))
+            #expect { try DeviceLog(folder + "/other.sqlite") } throws: { ($0 as? Failure)?.kind == .environment }
+        }
+    }
+
+    /// As any SQLite program would.
+    private func changeFile(_ folder: String, _ sql: String) throws {
+        _ = try python(
+            ["-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"]
+                + [folder + "/log.sqlite", sql])
+    }
+
+    @Test("A device's log that outran its ring is fetched with its gap, and fetching resumes where it was interrupted")
+    func resumes() async throws {
+        let stage = try await OwningTests.Stage()
+        try await stage.node.bind(label: stage.label)
+        let call = Call(device: "led", method: "toggle")
+        let device = try await stage.node.known()
+        // Commands of this owner that this control node never saw the receipts of.
+        func unseen(_ count: Int) async throws {
+            for _ in 0..<count {
+                let message = try stage.node.sign(call, for: device)
+                _ = try await stage.client.send(.post("command", message.bytes, contentFormat: 18))
+            }
+        }
+        try await unseen(40)
+        stage.hosted.loseAnswers(.max, after: 3)
+        await #expect(throws: Failure.self) { try await stage.node.history() }
+        let part = try stage.controller.log.entries(of: device.address).receipts
+        #expect(!part.isEmpty && part.count < 41)
+        stage.hosted.loseAnswers(0)
+        let all = try await stage.node.history()
+        #expect(all.gaps.isEmpty && all.receipts.map(\.index) == Array(0...40))
+
+        try await unseen(700)
+        let long = try await stage.node.history()
+        let gap = try #require(long.gaps.first)
+        #expect(gap.lowerBound == 41 && long.receipts.map(\.index) == Array(0...40) + Array(gap.upperBound...740))
+    }
+}
