@@ -68,7 +68,7 @@ struct DeviceLogTests {
         try withFolder { folder throws in
             let log = try DeviceLog(folder + "/log.sqlite")
             try record(try receipts(), in: log)
-            try changeFile(folder, "UPDATE receipt SET bytes = substr(bytes, 1, length(bytes) - 1) || x'00' WHERE number = 1")
+            try changeFile(folder, "UPDATE receipt SET bytes = (SELECT bytes FROM receipt WHERE number = 0) WHERE number = 1")
             #expect { try log.entries(of: vectors.device) } throws: { ($0 as? Failure)?.kind == .notAuthentic }
             try Data("no database".utf8).write(to: URL(fileURLWithPath: folder + "/other.sqlite"))
             #expect { try DeviceLog(folder + "/other.sqlite") } throws: { ($0 as? Failure)?.kind == .environment }
