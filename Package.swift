@@ -99,7 +99,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
-        host("Emulation", ["FirmwareBuild", "Reporting"]),
+        host("VirtualUSB", ["Reporting"]),
+        host("Emulation", ["FirmwareBuild", "VirtualUSB", "Reporting"]),
         // Loaded into QEMU by Emulation.
         .target(
             name: "QEMUProbe", path: "Host/QEMUProbe",
@@ -168,6 +169,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "HostedNode", path: "Tests/HostedNode",
             ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
+        support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "CMemcheck", path: "Tests/CMemcheck"),
         .executableTarget(
             name: "ed25519-constant-time", dependencies: ["Ed25519", "CMemcheck"], path: "Tests/ConstantTime",
@@ -189,6 +191,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "NRF51", "HAL", "FlashStore"]),
+        tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
