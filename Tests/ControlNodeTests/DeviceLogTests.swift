@@ -104,9 +104,9 @@ struct DeviceLogTests {
         let all = try await stage.node.history()
         #expect(all.gaps.isEmpty && all.receipts.map(\.index) == Array(0...40))
 
-        try await unseen(700)
+        try await unseen(640)
         let long = try await stage.node.history()
         let gap = try #require(long.gaps.first)
-        #expect(gap.lowerBound == 41 && long.receipts.map(\.index) == Array(0...40) + Array(gap.upperBound...740))
+        #expect(gap.lowerBound == 41 && long.receipts.map(\.index) == Array(0...40) + Array(gap.upperBound...680))
     }
 }

@@ -252,7 +252,7 @@ struct OwningTests {
         }
         #expect(outcomes.filter { $0 == .done }.count == 8)
         #expect(!stage.hosted.isHigh("led"))
-        let history = try await node.history(from: 1)
+        let history = try await node.history(from: 1).receipts
         #expect(history.count == 8)
         #expect(zip(history, history.dropFirst()).allSatisfy { $0.sequence < $1.sequence })
     }

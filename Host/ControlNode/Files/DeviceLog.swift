@@ -155,15 +155,20 @@ public struct DeviceLog: Sendable {
                 let identity = PublicKey(Array(known["identity"] as Data)), device.matches(identity)
             else { return [] }
             let network = UInt64(bitPattern: known["network"] as Int64)
-            let rows = try Data.fetchAll(
-                database, sql: "SELECT bytes FROM receipt WHERE device = ? AND number >= ? ORDER BY number",
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT number, bytes FROM receipt WHERE device = ? AND number >= ? ORDER BY number",
                 arguments: [device.description, first])
-            let receipts = try rows.map { try Receipt(verifying: Array($0), identity: identity, network: network) }
-            for (one, next) in zip(receipts, receipts.dropFirst()) where one.index + 1 == next.index && one.chain != next.previous
-            {
-                throw Failure(
-                    .notAuthentic, "\(path) was changed: entry \(next.index) of \(device) does not continue the one before it",
-                    advice: "Restore it from a copy, or export the history from the device again")
+            var receipts: [Receipt] = []
+            for row in rows {
+                let receipt = try Receipt(verifying: Array(row["bytes"] as Data), identity: identity, network: network)
+                let number: UInt32 = row["number"]
+                let follows = receipts.last.map { $0.index + 1 == number } ?? false
+                guard receipt.index == number, !follows || receipts.last?.chain == receipt.previous else {
+                    throw Failure(
+                        .notAuthentic, "\(path) was changed: entry \(number) of \(device) is not the one that was recorded",
+                        advice: "Restore it from a copy, or move it away and fetch the history from the device again")
+                }
+                receipts.append(receipt)
             }
             let gaps = try Row.fetchAll(
                 database, sql: "SELECT first, next FROM gap WHERE device = ? AND next > ?",
