@@ -62,6 +62,7 @@ let portable: [Target] = [
     firmware("Slipmux"),
     firmware("Bech32"),
     firmware("HAL"),
+    firmware("USBDevice", ["HAL"]),
     firmware("FlashStore", ["HAL"]),
     firmware("Devices", ["HAL"]),
     firmware("LightNode", ["Ed25519", "Bech32", "CBOR", "COSE", "HAL", "FlashStore", "Devices"]),
@@ -164,6 +165,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "NRF51", dependencies: ["HAL"], path: "Firmware/MCU/nRF51",
             sources: ["ADC.swift", "GPIOTE.swift", "PWM.swift", "Peripheral.swift", "SPI.swift", "TWI.swift"],
             swiftSettings: embeddedFeatures + [.enableExperimentalFeature("Volatile")]),
+        .target(
+            name: "MPS2", dependencies: ["HAL"], path: "Firmware/MCU/MPS2", sources: ["VirtualUSB.swift"],
+            swiftSettings: embeddedFeatures),
+        support("SimulatedUSB", path: "Tests/SimulatedUSB", ["USBDevice", "HAL", "MPS2"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
@@ -187,6 +192,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("CodecWorkoutTests", ["CodecWorkout"]),
         tests("CodecWitnessTests", ["codec-witness"]),
         tests("HALTests", ["HAL"]),
+        tests("USBDeviceTests", ["USBDevice", "HAL", "SimulatedUSB"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
@@ -218,7 +224,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
     let modules =
         portable + [
-            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "Startup"], settings: volatile),
+            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "USBDevice", "Startup"], settings: volatile),
             firmware(
                 "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"],
                 exclude: ["board.json", "toolset.json", "README.md"]),

@@ -8,6 +8,7 @@ import MCU
 public struct BoardHardware {
     public var clock: TIM5Clock
     public var serial: SerialUART
+    public var usb: BoardUSB
     public var entropy: ConverterNoise<ADCInput<Peripheral>>
     public var watchdog: WatchdogTimer<Peripheral>
     public let resetReason: ResetReason
@@ -27,6 +28,7 @@ public struct BoardHardware {
         Pin.busClock.handOver(function: 4, openDrain: true)
         Pin.busData.handOver(function: 4, openDrain: true)
         clock = TIM5Clock(clock: clocks.timers1)
+        usb = BoardUSB()
         serial = SerialUART(clock: clocks.apb2)
         let die = ADCInput(Peripheral(Base.adc1), channel: 18)
         die.configure()

@@ -1,8 +1,11 @@
 // Name of the board, and where it keeps what must survive: sectors 1 to 4 of the chip's flash (LinkerScripts/stm32f411.ld).
 
+import HAL
 import MCU
 
 public var boardName: StaticString { "blackpill-f411" }
+
+public typealias BoardUSB = NoUSB
 
 public typealias BoardFlash = SectorFlash<Peripheral, Peripheral>
 

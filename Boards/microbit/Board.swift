@@ -8,6 +8,7 @@ import MCU
 public struct BoardHardware {
     public var clock: Timer0Clock
     public var serial: SerialUART
+    public var usb: BoardUSB
     public var entropy: RandomNumberGenerator
     public var watchdog: WatchdogTimer
     public let resetReason: ResetReason
@@ -23,6 +24,7 @@ public struct BoardHardware {
         clock = Timer0Clock()
         Output(.serialTransmit).configure(high: true)
         Input(.serialReceive).configure(pull: .up)
+        usb = BoardUSB()
         serial = SerialUART(transmit: Pin.serialTransmit.rawValue, receive: Pin.serialReceive.rawValue)
         entropy = RandomNumberGenerator()
         watchdog = WatchdogTimer()

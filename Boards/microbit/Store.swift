@@ -1,9 +1,12 @@
 // Name of the board, and where it keeps what must survive: the last 16 KB of the chip's flash (LinkerScripts/nrf51822.ld).
 
+import HAL
 import MCU
 import Startup
 
 public var boardName: StaticString { "microbit" }
+
+public typealias BoardUSB = NoUSB
 
 public typealias BoardFlash = CodeFlash
 

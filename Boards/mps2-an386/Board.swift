@@ -8,6 +8,7 @@ import MCU
 public struct BoardHardware {
     public var clock: Timer0Clock
     public var serial: SerialUART
+    public var usb: BoardUSB
     public var entropy: CycleCounterMix
     public var watchdog: WatchdogTimer
     public let resetReason: ResetReason
@@ -17,6 +18,7 @@ public struct BoardHardware {
         resetReason = takeResetReason()
         clock = Timer0Clock()
         serial = SerialUART()
+        usb = BoardUSB(board: boardName)
         entropy = CycleCounterMix()
         watchdog = WatchdogTimer()
     }

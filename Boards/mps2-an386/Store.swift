@@ -5,6 +5,8 @@ import Startup
 
 public var boardName: StaticString { "mps2-an386" }
 
+public typealias BoardUSB = VirtualUSBPort
+
 public typealias BoardFlash = RAMFlash
 
 /// The store's pages.

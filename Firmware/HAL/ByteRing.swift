@@ -46,6 +46,16 @@ public struct ByteRing<let capacity: Int>: ~Copyable {
     /// True when `pop` would return nil.
     public var isEmpty: Bool { tail.load(ordering: .relaxed) == head.load(ordering: .acquiring) }
 
+    /// Bytes waiting: no more than these for the producer, no fewer for the consumer.
+    @inline(__always)
+    public var count: Int {
+        Int((head.load(ordering: .acquiring) &- tail.load(ordering: .acquiring)) & UInt32(truncatingIfNeeded: capacity &- 1))
+    }
+
+    /// Bytes that `push` takes now.
+    @inline(__always)
+    public var room: Int { capacity &- 1 &- count }
+
     /// Bytes lost since reset.
     public var overruns: UInt32 { lost.load(ordering: .relaxed) }
 }

@@ -1,4 +1,4 @@
-// Runs a node on a board: serial link, CoAP, executor, application, watchdog, in one loop without an operating system.
+// Runs a node on a board: wires, CoAP, executor, application, watchdog, in one loop without an operating system.
 
 import Board
 import CoAP
@@ -27,10 +27,13 @@ extension Application {
     public mutating func handle(_ event: DeviceEvent) {}
 }
 
-/// The longest request, in bytes: a command under a grant that was passed on twice, with CoAP's header and options.
-let requestCapacity = 1024
+/// The longest request is a command under a grant that was passed on twice, with CoAP's header and options.
+private typealias Decoder = SlipmuxDecoder<1024>
+private typealias Server = NodeServer<BoardFlash, BoardDevices, BoardPlatform>
 
-nonisolated(unsafe) private var decoder = SlipmuxDecoder<1024>()
+nonisolated(unsafe) private var decoder = Decoder()
+nonisolated(unsafe) private var usbDecoder = Decoder()
+nonisolated(unsafe) private var usbPresence = USBPresence()
 nonisolated(unsafe) private var server = NodeServer(
     Node(flash: boardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
 
@@ -42,15 +45,15 @@ public func runNode<App: Application>(_ application: consuming App) -> Never {
 /// By reference: each access to a global would ask again whether it has been made.
 @inline(never)
 private func run<App: Application>(
-    _ application: inout App, _ server: inout NodeServer<BoardFlash, BoardDevices, BoardPlatform>,
-    _ decoder: inout SlipmuxDecoder<1024>
+    _ application: inout App, _ server: inout Server, _ decoder: inout Decoder
 ) -> Never {
     log("light node: ", bootMessage(server.node.condition))
     startWatchdog()
     application.start()
     while true {
         feedWatchdog()
-        receive(&server, &decoder)
+        _ = receive(SerialWire.self, &server, &decoder)
+        if BoardUSB.isPresent { serveUSB(&server, &usbDecoder) }
         server.node.poll()
         application.step(Instant(microseconds: uptime()))
         while let event = server.node.devices.nextEvent() { application.handle(event) }
@@ -61,7 +64,7 @@ private func run<App: Application>(
 /// Sleeps until something happens, for two milliseconds at most.
 @inline(never)
 private func rest() {
-    guard hardware.serial.isIdle else { return }
+    guard hardware.serial.isIdle, !BoardUSB.isPresent || hardware.usb.isIdle else { return }
     hardware.clock.wake(inMicroseconds: 2000)
     startup_wait_for_interrupt()
 }
@@ -72,20 +75,32 @@ private func startWatchdog() { hardware.watchdog.start(timeoutMilliseconds: 8000
 @inline(never)
 private func feedWatchdog() { hardware.watchdog.feed() }
 
+/// Takes what a wire has brought; answers each whole request. True when there was anything.
 @inline(never)
-private func readByte() -> UInt8? { hardware.serial.readByte() }
-
-/// Takes what the serial line has brought; answers each whole request.
-@inline(never)
-private func receive(
-    _ server: inout NodeServer<BoardFlash, BoardDevices, BoardPlatform>, _ decoder: inout SlipmuxDecoder<1024>
-) {
-    while let byte = readByte() {
+private func receive<W: Wire>(_ wire: W.Type, _ server: inout Server, _ decoder: inout Decoder) -> Bool {
+    var isHeard = false
+    while let byte = W.readByte() {
+        isHeard = true
         guard case .coap = decoder.receive(byte) else { continue }
         server.receive(decoder.content)
         let answer = server.answer
-        if answer.byteCount > 0 { Slipmux.sendCoAP(answer, send) }
+        if answer.byteCount > 0 && W.hasRoom(for: answer.byteCount) {
+            Slipmux.sendCoAP(answer, W.send)
+            W.flush()
+        }
         feedWatchdog()
+    }
+    return isHeard
+}
+
+/// The same over USB. A host that asks for the bootloader gets it when devices are safe.
+private func serveUSB(_ server: inout Server, _ decoder: inout Decoder) {
+    if receive(USBWire.self, &server, &decoder) { usbPresence.noteTraffic() }
+    usbPresence.step(server.node.address)
+    if hardware.usb.isBootloaderWanted {
+        server.node.devices.enterSafeState()
+        log("bootloader")
+        hardware.usb.enterBootloader()
     }
 }
 

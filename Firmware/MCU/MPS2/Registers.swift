@@ -18,6 +18,9 @@ enum NVIC {
         Register(0xE000_E280).store(1 << number)  // ICPR
         Register(0xE000_E100).store(1 << number)  // ISER
     }
+
+    /// Makes interrupt `number` happen.
+    @inline(__always) static func request(_ number: UInt32) { Register(0xE000_E200).store(1 << number) }  // ISPR
 }
 
 /// The clock of CPU and peripherals: 25 MHz (AN386, 4.2).

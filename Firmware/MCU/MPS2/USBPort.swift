@@ -1,0 +1,107 @@
+// The board's virtual USB: the controller of VirtualUSB.swift on UART1 (CMSDK 4.3), all of it in that UART's interrupts.
+
+import HAL
+import Startup
+import USBDevice
+
+private enum UART1 {
+    static let base: UInt = 0x4000_5000
+    static let data = Register(base + 0x00)
+    static let state = Register(base + 0x04)  // bit 0 TX full, 1 RX full
+    static let control = Register(base + 0x08)  // bit 0 TX enable, 1 RX enable, 2 TX interrupt, 3 RX interrupt
+    static let interruptClear = Register(base + 0x0C)  // INTCLEAR: bit 0 TX, 1 RX
+    static let baudDivisor = Register(base + 0x10)
+    static let receiveInterrupt: UInt32 = 2
+    static let transmitInterrupt: UInt32 = 3
+    static let receiving: UInt32 = 1 << 0 | 1 << 1 | 1 << 3
+    static let congested: UInt32 = receiving | 1 << 2
+}
+
+/// UART1 as both of its interrupts see it. What the line does not take at once waits in a ring.
+struct USBLine: VirtualUSBLine, ~Copyable {
+    private var waiting = ByteRing<1024>()
+
+    mutating func readByte() -> UInt8? {
+        UART1.state.load() & (1 << 1) != 0 ? UInt8(truncatingIfNeeded: UART1.data.load()) : nil
+    }
+
+    mutating func writeByte(_ byte: UInt8) { waiting.push(byte) }
+
+    var room: Int { waiting.room }
+
+    /// Sends what the line takes. The transmit interrupt is asked for only while it takes no more.
+    mutating func drain() {
+        UART1.control.store(UART1.receiving)
+        while !waiting.isEmpty {
+            if UART1.state.load() & 1 != 0 {
+                UART1.control.store(UART1.congested)
+                if UART1.state.load() & 1 != 0 { return }
+            }
+            if let byte = waiting.pop() { UART1.data.store(UInt32(byte)) }
+        }
+        UART1.control.store(UART1.receiving)
+    }
+}
+
+nonisolated(unsafe) private var usb = USBDevice(VirtualUSB(USBLine()), NodeFunctions())
+
+@c(IRQ2_Handler)
+public func uart1ReceiveInterrupt() { serviceUSB() }
+
+@c(IRQ3_Handler)
+public func uart1TransmitInterrupt() { serviceUSB() }
+
+/// Both interrupts have one priority, so that neither breaks into the other.
+@inline(never)
+private func serviceUSB() {
+    UART1.interruptClear.store(1 << 0 | 1 << 1)
+    usb.controller.line.drain()
+    repeat {
+        usb.service()
+        usb.controller.line.drain()
+    } while usb.controller.mayHear && UART1.state.load() & (1 << 1) != 0
+}
+
+/// The main loop's half.
+public struct VirtualUSBPort: USBPort {
+    /// Call once, before `attach`. The wire is told that the device is off the bus, in case it was on it before a reset.
+    public init(board: StaticString) {
+        let version = lightnode_image_header.version
+        usb.functions.identify(board: board, version: (version.0, version.1, version.2))
+        usb.controller.disconnect()
+        UART1.baudDivisor.store(16)
+        UART1.control.store(UART1.receiving)
+        NVIC.enable(UART1.receiveInterrupt)
+        NVIC.enable(UART1.transmitInterrupt)
+    }
+
+    public static var isPresent: Bool { true }
+
+    /// Lets the interrupt see to what the main loop has changed.
+    private func notify() { NVIC.request(UART1.receiveInterrupt) }
+
+    @export(interface) public mutating func attach(serial: RawSpan) {
+        usb.functions.pipe.attach(serial: serial)
+        notify()
+    }
+
+    @export(interface) public mutating func detach() {
+        usb.functions.pipe.detach()
+        notify()
+    }
+
+    @export(interface) public mutating func readByte() -> UInt8? {
+        let (byte, isRoomAwaited) = usb.functions.pipe.readByte()
+        if isRoomAwaited { notify() }
+        return byte
+    }
+
+    @export(interface) public mutating func writeByte(_ byte: UInt8) { usb.functions.pipe.outgoing.push(byte) }
+    @export(interface) public var room: Int { usb.functions.pipe.isConfigured ? usb.functions.pipe.outgoing.room : 0 }
+    @export(interface) public mutating func flush() { notify() }
+    @export(interface) public var isIdle: Bool { usb.functions.pipe.incoming.isEmpty }
+    @export(interface) public var overruns: UInt32 { usb.functions.pipe.incoming.overruns }
+    @export(interface) public var isBootloaderWanted: Bool { usb.functions.pipe.isBootloaderWanted }
+    /// The board has no bootloader.
+    @export(interface) public mutating func enterBootloader() { startup_reset() }
+}
