@@ -168,7 +168,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .target(
             name: "MPS2", dependencies: ["HAL"], path: "Firmware/MCU/MPS2", sources: ["VirtualUSB.swift"],
             swiftSettings: embeddedFeatures),
-        support("SimulatedUSB", path: "Tests/SimulatedUSB", ["USBDevice", "HAL", "MPS2"]),
+        support("USBRig", path: "Tests/USBRig", ["USBDevice", "HAL", "MPS2"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
@@ -192,7 +192,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("CodecWorkoutTests", ["CodecWorkout"]),
         tests("CodecWitnessTests", ["codec-witness"]),
         tests("HALTests", ["HAL"]),
-        tests("USBDeviceTests", ["USBDevice", "HAL", "SimulatedUSB"]),
+        tests("USBDeviceTests", ["USBDevice", "HAL", "USBRig"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),

@@ -1,4 +1,4 @@
-import SimulatedUSB
+import USBRig
 import Testing
 
 @Suite struct StandardRequestTests {

@@ -1,11 +1,11 @@
-import SimulatedUSB
+import USBRig
 import Testing
 
 /// What the device runs on. Every test of behaviour runs on all.
 enum Kind: CaseIterable {
     case virtual
 
-    func make() -> any USBRig {
+    func make() -> any SimulatedBus {
         switch self {
         case .virtual: VirtualRig()
         }

@@ -7,12 +7,12 @@ public struct USBViolation: Error, CustomStringConvertible {
 
 /// One host on one rig.
 public final class USBHost {
-    public let rig: any USBRig
+    public let rig: any SimulatedBus
     /// Packets that each control transfer took, for tests of their number.
     public private(set) var packets = 0
     private var toggles: [UInt8: UInt8] = [:]
 
-    public init(_ rig: any USBRig) { self.rig = rig }
+    public init(_ rig: any SimulatedBus) { self.rig = rig }
 
     /// The host and the device forget the toggles of an endpoint.
     public func resetToggle(_ endpoint: UInt8) { toggles[endpoint] = 0 }

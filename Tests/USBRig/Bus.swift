@@ -13,7 +13,7 @@ public enum InAnswer: Equatable, Sendable {
 }
 
 /// The bus and the main loop's side of the device.
-public protocol USBRig: AnyObject {
+public protocol SimulatedBus: AnyObject {
     /// The pull-up that shows the device.
     var isConnected: Bool { get }
     func reset()
@@ -43,7 +43,7 @@ public protocol USBRig: AnyObject {
     var isSuspended: Bool { get }
 }
 
-extension USBRig {
+extension SimulatedBus {
     public func `in`(_ endpoint: UInt8) -> InAnswer { `in`(endpoint, acknowledges: true) }
     public func read() -> [UInt8] { read(atMost: .max) }
 }

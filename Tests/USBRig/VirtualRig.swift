@@ -16,7 +16,7 @@ public struct MemoryLine: VirtualUSBLine, ~Copyable {
     public var room: Int { max(0, capacity - toHost.count) }
 }
 
-public final class VirtualRig: USBRig {
+public final class VirtualRig: SimulatedBus {
     public var usb = USBDevice(VirtualUSB(MemoryLine()), NodeFunctions())
     public private(set) var isConnected = false
     public private(set) var wakeups = 0
