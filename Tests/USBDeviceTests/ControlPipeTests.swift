@@ -1,5 +1,5 @@
-import USBRig
 import Testing
+import USBRig
 
 @Suite struct ControlPipeTests {
     @Test(

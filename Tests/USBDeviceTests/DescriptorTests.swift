@@ -1,5 +1,5 @@
-import USBRig
 import Testing
+import USBRig
 
 @Suite struct DescriptorTests {
     private func word(_ bytes: [UInt8], _ at: Int) -> UInt16 { UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8 }

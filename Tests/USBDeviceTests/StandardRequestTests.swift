@@ -1,5 +1,5 @@
-import USBRig
 import Testing
+import USBRig
 
 @Suite struct StandardRequestTests {
     @Test("The pull-up shows the device only once the main loop wants it, and hides it again", arguments: Kind.allCases)

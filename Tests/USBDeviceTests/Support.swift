@@ -1,5 +1,5 @@
-import USBRig
 import Testing
+import USBRig
 
 /// What the device runs on. Every test of behaviour runs on all.
 enum Kind: CaseIterable {
