@@ -52,6 +52,8 @@ public struct FirmwareBuilder: Sendable {
         let jobs = self.jobs.map { ["--jobs", String($0)] } ?? []
         return [
             "build", "--manifest-cache", "none", "--configuration", "release", "--build-system", "native",
+            // The optimiser sees the whole image: on a Cortex-M0 that saves a tenth of the executor's code.
+            "--experimental-lto-mode", "full",
             "--triple", board.triple, "--toolset", "Firmware/toolset.json", "--toolset", "Boards/\(board.name)/toolset.json",
             "--scratch-path", scratchFolder(board).path,
             "-Xlinker", library.output.trimmingCharacters(in: .whitespacesAndNewlines),
