@@ -208,8 +208,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "EndToEndTests",
             [
-                "CBOR", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport", "lightnode",
-                "first-light",
+                "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport",
+                "lightnode",
+                "first-light", "HostedNode", "SimulatedNOR",
             ]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
     ]

@@ -42,8 +42,9 @@
 //
 // COST. g = granule, up() rounds to it. Record: up(4 + length) + g. Entry: up(8 + intentBytes) + g + up(2 + outcomeBytes). Page header: up(8 + summary)
 // + 2g. Entries per page e = (page - header) / entry. The journal lasts ring pages * e * rated erases commands: 14 * 40 * 20,000 = 11.2 million
-// on 16 KB of an nRF51 (1 KB pages; 4, 6 and 44 bytes), 6.4 words each. A bank is erased once for two changes of bank; with L bytes live and
-// records of s bytes, (bank - header - L) / s records are written between changes. Capacity: L up to a bank less its header.
+// on 16 KB of an nRF51 (1 KB pages; 4, 6 and 44 bytes), 6.4 words each. The high-water mark takes 1.8 of them: 7 bytes of the entry are its
+// sequence number, 8 of each summary the owner's mark, and no record is written for it. A bank is erased once for two changes of bank; with
+// L bytes live and records of s bytes, (bank - header - L) / s records are written between changes. Capacity: L up to a bank less its header.
 // A mount reads all page headers, the newest page of the journal, and the log. No allocation, no buffer above 16 bytes.
 import HAL
 

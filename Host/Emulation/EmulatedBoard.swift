@@ -33,6 +33,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var semihosting: [String]?
         /// Loads the plugin QEMUProbe, for `run(untilInstruction:)`. About a fifth of the speed.
         public var countsInstructions = false
+        /// With `countsInstructions`: the processor stands still after each store to these addresses (`run(toStoreOrInstruction:)`).
+        public var watchedStores: [Range<UInt64>] = []
         /// Seed of QEMU's random number generators.
         public var seed: UInt64?
         /// Seconds for QEMU to come up.
@@ -153,11 +155,24 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// - Returns: false when it has not executed so many after `timeout` seconds; it goes on meanwhile.
     @discardableResult
     public func run(untilInstruction count: UInt64, timeout: Double = 60) throws -> Bool {
+        try run(toStoreOrInstruction: count, timeout: timeout) != nil
+    }
+
+    /// Where the processor stands.
+    public struct Stop: Equatable, Sendable {
+        /// Instructions executed since power on.
+        public var instruction: UInt64
+        /// The last of them stored to a watched address.
+        public var isAfterStore: Bool
+    }
+
+    /// The same, but stops earlier after a store to one of `Configuration.watchedStores`. Nil when it runs on after `timeout` seconds.
+    public func run(toStoreOrInstruction count: UInt64, timeout: Double = 60) throws -> Stop? {
         guard isRunning else { throw off }
         guard let probe else {
             throw EmulationError("this board does not count instructions: set Configuration.countsInstructions.")
         }
-        return try probe.run(until: count, timeout: timeout) != nil
+        return try probe.run(until: count, timeout: timeout)
     }
 
     /// Lets the processor run freely after `run(untilInstruction:)`.
@@ -350,7 +365,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         }
         arguments += Self.clockArguments(configuration.clock)
         if let seed = configuration.seed { arguments += ["-seed", String(seed)] }
-        if configuration.countsInstructions { arguments += try Probe.arguments(socket: folder.path + "/probe") }
+        if configuration.countsInstructions {
+            arguments += try Probe.arguments(socket: folder.path + "/probe", watching: configuration.watchedStores)
+        }
         if let words = configuration.semihosting { arguments += Self.semihostingArguments(words) }
         return arguments + configuration.extraArguments
     }

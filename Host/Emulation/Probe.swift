@@ -5,7 +5,7 @@ import Foundation
 final class Probe: @unchecked Sendable {
     private let listener: Int32
     private var channel: Int32 = -1
-    private var asked: UInt64 = 0
+    private var stands: UInt64 = 0
 
     /// Listens at `path`, before QEMU starts.
     init(path: String) throws {
@@ -29,21 +29,26 @@ final class Probe: @unchecked Sendable {
         channel = Glibc.accept(listener, nil, nil)
     }
 
-    /// Lets the processor run until it has executed `target` instructions since power on; nil when that takes longer.
+    /// Lets the processor run until it has executed `target` instructions since power on, or has stored to a watched address; returns where
+    /// it stands, nil when that takes longer.
     /// - Throws: `EmulationError` when it is further already: it cannot run backwards.
-    func run(until target: UInt64, timeout: Double) throws -> UInt64? {
-        guard target >= asked else {
+    func run(until target: UInt64, timeout: Double) throws -> EmulatedBoard.Stop? {
+        guard target >= stands else {
             throw EmulationError(
-                "the board was run to instruction \(asked) already; it cannot go back to \(target). Power it off and on.")
+                "the board was run to instruction \(stands) already; it cannot go back to \(target). Power it off and on.")
         }
-        asked = target
         var value = target
         guard withUnsafeBytes(of: &value, { send(channel, $0.baseAddress, 8, Int32(MSG_NOSIGNAL)) }) == 8 else {
             throw EmulationError("the emulator is gone: \(systemError()).")
         }
         let limit = Date().addingTimeInterval(timeout)
         // The processor also reports when it starts, which may come late.
-        while let reached = try receive(timeout: max(0, limit.timeIntervalSinceNow)) { if reached == target { return reached } }
+        while let report = try receive(timeout: max(0, limit.timeIntervalSinceNow)) {
+            let reached = report & ~(1 << 63)
+            guard reached == target || reached > stands else { continue }
+            stands = reached
+            return .init(instruction: reached, isAfterStore: report != reached)
+        }
         return nil
     }
 
@@ -62,8 +67,9 @@ final class Probe: @unchecked Sendable {
     }
 
     /// QEMU's arguments that load the plugin.
-    static func arguments(socket path: String) throws -> [String] {
-        ["-plugin", "\(try library().qemuEscaped),socket=\(path.qemuEscaped)"]
+    static func arguments(socket path: String, watching ranges: [Range<UInt64>]) throws -> [String] {
+        let watches = ranges.map { ",watch=\(String($0.lowerBound, radix: 16)):\(String($0.upperBound, radix: 16))" }
+        return ["-plugin", "\(try library().qemuEscaped),socket=\(path.qemuEscaped)" + watches.joined()]
     }
 
     /// libQEMUProbe.so, beside the program or the test bundle that this code is in (`LIGHTNODE_PROBE` overrides).

@@ -208,7 +208,7 @@ import Testing
         let before = Before(stage, try stage.condition == .blank ? [] : stage.history())
         let explorer = Explorer(scenario, stage, message, before)
         try explorer.run()
-        print("power cuts: \(scenario.name): \(explorer.cuts) cut points explored")
+        print("store.cut_points executor, \(scenario.name): \(explorer.cuts)")
         #expect(explorer.cuts > 0)
     }
 

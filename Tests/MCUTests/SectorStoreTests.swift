@@ -15,9 +15,9 @@ struct SectorStoreTests {
 
     init() { interface = FlashModel(memory: memory) }
 
-    private func mounted() throws -> FlashStore<SectorFlash<ModelBlock, ModelBlock>> {
+    private func mounted(first: Int = 1) throws -> FlashStore<SectorFlash<ModelBlock, ModelBlock>> {
         var store = FlashStore(
-            SectorFlash(registers: interface.block, memory: memory.block, firstSector: 1, count: 4), layout: layout)
+            SectorFlash(registers: interface.block, memory: memory.block, firstSector: first, count: 4), layout: layout)
         try store.mount()
         return store
     }
@@ -50,6 +50,23 @@ struct SectorStoreTests {
         #expect(try node.nextEntry(from: 6999)?.sequence == 7000 << 8)
         #expect(try node.oldestJournalIndex() < 6900, "a turn of the log leaves the other sector's history")
         #expect(words.allSatisfy { store.contains($0) || memory.load(UInt32($0)) == 0x600D_C0DE })
+        #expect(interface.violations + memory.violations == [])
+    }
+
+    @Test("pages of 64 and 128 KB do as well")
+    func large() throws {
+        var node = try mounted(first: 4)
+        let (summary, call) = ([UInt8](repeating: 7, count: 44), [1, 2, 3, 4] as [UInt8])
+        for number in 1...6000 as ClosedRange<UInt64> {
+            if node.needsPage { try node.openPage(summary: summary.span) }
+            _ = try node.begin(sequence: number << 8, signer: 1, application: call.span)
+        }
+        for round in 0..<100 as Range<UInt8> { try node.put(9, [UInt8](repeating: round, count: 100).span) }
+        node = try mounted(first: 4)
+        #expect(node.nextJournalIndex == 6000)
+        #expect(try node.nextEntry(from: 0)?.sequence == 1 << 8, "a page of 128 KB is full, and the next one begun")
+        let found: InlineArray<100, UInt8>? = try node.value(9)
+        #expect(found?[99] == 99)
         #expect(interface.violations + memory.violations == [])
     }
 }
