@@ -168,7 +168,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .target(
             name: "MPS2", dependencies: ["HAL"], path: "Firmware/MCU/MPS2", sources: ["VirtualUSB.swift"],
             swiftSettings: embeddedFeatures),
-        support("USBRig", path: "Tests/USBRig", ["USBDevice", "HAL", "MPS2"]),
+        support("RegisterModels", path: "Tests/RegisterModels", ["HAL"]),
+        support("USBRig", path: "Tests/USBRig", ["USBDevice", "HAL", "MPS2", "STM32F4", "RegisterModels"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",

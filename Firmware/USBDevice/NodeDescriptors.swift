@@ -40,12 +40,12 @@ let deviceDescriptor: InlineArray<18, UInt8> = [
 
 /// Configuration descriptor (table 9-10): powered by the bus, 100 mA at most, remote wakeup.
 ///
-/// Interface 0: vendor-specific, subclass 1, protocol 1: slipmux over a pair of bulk endpoints of 64 bytes.
+/// Interface 0: vendor-specific, subclass 0x4C, protocol 1: slipmux over a pair of bulk endpoints of 64 bytes.
 /// Interface 1: the run-time half of Device Firmware Upgrade (USB DFU 1.1, 4.1). 0x0B in its functional descriptor: downloads, uploads,
 /// and detaches by itself (bitWillDetach); then 255 ms for that, and 2048 bytes a block in the bootloader.
 let configurationDescriptor: InlineArray<50, UInt8> = [
     9, 2, 50, 0, 2, 1, 0, 0xA0, 50,
-    9, 4, 0, 0, 2, 0xFF, 1, 1, 4,
+    9, 4, 0, 0, 2, 0xFF, 0x4C, 1, 4,
     7, 5, 0x01, 2, 64, 0, 0,
     7, 5, 0x81, 2, 64, 0, 0,
     9, 4, 1, 0, 0, 0xFE, 1, 1, 5,

@@ -72,9 +72,9 @@ public struct NodeFunctions: USBFunctions, ~Copyable {
         guard index == 0 || language == Self.language else { return false }
         switch index {
         case 0: answer.append(Self.language)
-        case StringIndex.manufacturer: answer.append(utf16: "light node project")
+        case StringIndex.manufacturer: answer.append(utf16: "lightnode")
         case StringIndex.product:
-            answer.append(utf16: "light node ")
+            answer.append(utf16: "Light node ")
             answer.append(utf16: board)
         case StringIndex.serialNumber:
             guard pipe.serialCount > 0 else { return false }

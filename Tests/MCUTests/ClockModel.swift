@@ -1,5 +1,7 @@
 // RCC with its oscillators and PLL (RM 6), the regulator (RM 5.4) and the flash's wait states (RM 3.4.1).
 
+import RegisterModels
+
 /// What may be broken.
 struct ClockFaults {
     var crystalStarts = true

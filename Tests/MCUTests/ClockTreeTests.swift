@@ -1,5 +1,6 @@
 // STM32F411: the clock tree with whole and broken oscillators, reset reasons, time.
 
+import RegisterModels
 import STM32F4
 import Testing
 

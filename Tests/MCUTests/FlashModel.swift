@@ -1,6 +1,7 @@
 // A model of the STM32F411's flash interface and main memory (RM0383, section 3), to the letter and no more patient than the chip.
 
 import HAL
+import RegisterModels
 
 /// The flash interface: registers by offset (3.8).
 final class FlashModel: RegisterModel, @unchecked Sendable {

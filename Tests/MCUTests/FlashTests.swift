@@ -1,6 +1,7 @@
 // The driver of the STM32F4's flash against the model of its registers: order, errors, protection, bounds.
 
 import HAL
+import RegisterModels
 import STM32F4
 import Testing
 

@@ -1,6 +1,8 @@
 // The I2C controller in master mode (RM 18.3.3 and 18.6), with one part of 256 bytes and an address pointer on its bus. The rules of
 // figures 163 to 166 are checked: a byte too many that the controller fetches shows in `clocked`.
 
+import RegisterModels
+
 final class I2CModel: RegisterModel, @unchecked Sendable {
     enum Phase: Equatable {
         case idle

@@ -1,6 +1,7 @@
 // STM32F411: the I2C controller.
 
 import HAL
+import RegisterModels
 import STM32F4
 import Testing
 

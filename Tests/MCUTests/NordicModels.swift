@@ -1,6 +1,8 @@
 // Peripherals of the nRF51, from its reference manual v3.0: the two-wire interface (28), the converter (31), SPI (26), and TIMER2,
 // PPI and GPIOTE together (18, 16, 14), whose joint effect on a pin is played tick by tick.
 
+import RegisterModels
+
 /// TWI with one part of 256 bytes and an address pointer.
 final class TWIModel: RegisterModel, @unchecked Sendable {
     let address: UInt32

@@ -2,6 +2,7 @@
 
 import HAL
 import NRF51
+import RegisterModels
 import Testing
 
 private func read(_ bus: inout TWI<ModelBlock>, _ address: UInt8, from: UInt8, count: Int) throws -> [UInt8] {

@@ -1,5 +1,7 @@
 // GPIO (RM 8.4), USART (RM 19.6), the converter (RM 11.12) and the watchdog (RM 15.4).
 
+import RegisterModels
+
 /// Sixteen pins; `levels` is what the world drives.
 final class GPIOModel: RegisterModel, @unchecked Sendable {
     var levels: UInt32 = 0

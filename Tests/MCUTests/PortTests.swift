@@ -1,6 +1,7 @@
 // STM32F411: pins, serial port, converter, watchdog, edges, PWM.
 
 import HAL
+import RegisterModels
 import STM32F4
 import Testing
 

@@ -2,6 +2,7 @@
 
 import FlashStore
 import HAL
+import RegisterModels
 import STM32F4
 import Testing
 

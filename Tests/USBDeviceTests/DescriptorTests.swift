@@ -13,8 +13,8 @@ import USBRig
         #expect(bytes[7] == 64 && bytes[17] == 1)
         #expect(word(bytes, 8) == 0x1209 && word(bytes, 10) == 0x0001)
         #expect(word(bytes, 12) == 0x0123, "firmware 1.2.3")
-        #expect(try host.string(bytes[14]) == "light node project")
-        #expect(try host.string(bytes[15]) == "light node test-board")
+        #expect(try host.string(bytes[14]) == "lightnode")
+        #expect(try host.string(bytes[15]) == "Light node test-board")
         #expect(try host.string(bytes[16]) == "00C0FFEE00C0FFEE")
     }
 
@@ -53,7 +53,7 @@ import USBRig
             at += descriptor.count
         }
         #expect(at == bytes.count)
-        #expect(interfaces.map { Array($0[2...7]) } == [[0, 0, 2, 0xFF, 1, 1], [1, 0, 0, 0xFE, 1, 1]])
+        #expect(interfaces.map { Array($0[2...7]) } == [[0, 0, 2, 0xFF, 0x4C, 1], [1, 0, 0, 0xFE, 1, 1]])
         #expect(endpoints.map { $0[2] } == [0x01, 0x81])
         #expect(try interfaces.map { try host.string($0[8]) } == ["slipmux", "bootloader"])
         #expect(Array(bytes.suffix(9)) == [9, 0x21, 0x0B, 255, 0, 0, 8, 0x10, 1])

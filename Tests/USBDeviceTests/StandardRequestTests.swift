@@ -86,7 +86,7 @@ import USBRig
         #expect(try host.control(0x80, 0, length: 2) == [2, 0])
         rig.suspend()
         #expect(rig.isSuspended)
-        #expect(rig.wakeups == 0, "nothing to say")
+        #expect(rig.wakeups == 0, "it has nothing to say")
         rig.write([1, 2, 3])
         #expect(rig.wakeups == 1)
         rig.write([4])
@@ -232,7 +232,7 @@ import USBRig
     func unplugged(kind: Kind) throws {
         let host = try kind.configured()
         host.rig.unplug()
-        #expect(host.rig.state == "powered")
+        if kind == .virtual { #expect(host.rig.state == "powered") } else { #expect(host.rig.isSuspended) }
         #expect(host.rig.in(0x80) == .handshake(.none))
         try host.enumerate()
         #expect(host.rig.state == "configured" && host.rig.violations == [])

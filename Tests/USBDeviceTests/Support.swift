@@ -3,11 +3,12 @@ import USBRig
 
 /// What the device runs on. Every test of behaviour runs on all.
 enum Kind: CaseIterable {
-    case virtual
+    case virtual, otg
 
     func make() -> any SimulatedBus {
         switch self {
         case .virtual: VirtualRig()
+        case .otg: OTGRig()
         }
     }
 

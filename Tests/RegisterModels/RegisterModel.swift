@@ -5,25 +5,27 @@ import HAL
 import Synchronization
 
 /// A peripheral that only remembers. Subclasses give registers their side effects.
-class RegisterModel: @unchecked Sendable {
-    var words: [UInt32: UInt32] = [:]
-    var violations: [String] = []
-    var loads = 0
+open class RegisterModel: @unchecked Sendable {
+    public var words: [UInt32: UInt32] = [:]
+    public var violations: [String] = []
+    public var loads = 0
 
-    func load(_ offset: UInt32) -> UInt32 { words[offset, default: 0] }
-    func store(_ offset: UInt32, _ value: UInt32) { words[offset] = value }
+    public init() {}
 
-    subscript(offset: UInt32) -> UInt32 {
+    open func load(_ offset: UInt32) -> UInt32 { words[offset, default: 0] }
+    open func store(_ offset: UInt32, _ value: UInt32) { words[offset] = value }
+
+    public subscript(offset: UInt32) -> UInt32 {
         get { words[offset, default: 0] }
         set { words[offset] = newValue }
     }
 
     /// The name under which drivers reach this model.
-    private(set) lazy var block = ModelBlock(self)
+    public private(set) lazy var block = ModelBlock(self)
 }
 
 /// Drivers hold registers as plain bits, so a model is reached by its number.
-struct ModelBlock: SharedRegisterBlock {
+public struct ModelBlock: SharedRegisterBlock {
     private static let models = Mutex<[RegisterModel]>([])
     private let index: Int
 
@@ -36,16 +38,16 @@ struct ModelBlock: SharedRegisterBlock {
 
     private var model: RegisterModel { ModelBlock.models.withLock { $0[index] } }
 
-    func load(_ offset: UInt32) -> UInt32 {
+    public func load(_ offset: UInt32) -> UInt32 {
         let model = model
         model.loads += 1
         return model.load(offset)
     }
-    func store(_ offset: UInt32, _ value: UInt32) { model.store(offset, value) }
+    public func store(_ offset: UInt32, _ value: UInt32) { model.store(offset, value) }
 }
 
 extension UInt32 {
     /// Bits `high`…`low`.
-    func bits(_ high: UInt32, _ low: UInt32) -> UInt32 { (self >> low) & ((1 << (high - low + 1)) - 1) }
-    func bit(_ number: UInt32) -> Bool { self & (1 << number) != 0 }
+    public func bits(_ high: UInt32, _ low: UInt32) -> UInt32 { (self >> low) & ((1 << (high - low + 1)) - 1) }
+    public func bit(_ number: UInt32) -> Bool { self & (1 << number) != 0 }
 }
