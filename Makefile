@@ -1,7 +1,7 @@
 # The front door. Every step of CI is one of these targets; `make help` lists them.
 .DEFAULT_GOAL := help
 .PHONY: help run test lint host-test target-test witness firmware build size bench soak deps clean
-BOARDS ?= microbit mps2-an386
+BOARDS ?= microbit mps2-an386 blackpill-f411
 # One configuration for tools and tests, so that nothing is compiled twice.
 SWIFT_BUILD = swift build --build-system native -c release -Xswiftc -enable-testing
 BIN = .build/release

@@ -17,6 +17,7 @@ public struct BoardHardware {
 
     /// Starts them, outputs at their safe level. Call once, first of all.
     public init() {
+        enterBootloaderIfAsked()
         resetReason = takeResetReason()
         clocks = startChip(crystalHertz: 25_000_000, vectors: 0x0802_0000)
         Pin.lock.output.configure(high: false)
@@ -28,8 +29,10 @@ public struct BoardHardware {
         Pin.busClock.handOver(function: 4, openDrain: true)
         Pin.busData.handOver(function: 4, openDrain: true)
         clock = TIM5Clock(clock: clocks.timers1)
-        usb = BoardUSB()
         serial = SerialUART(clock: clocks.apb2)
+        Pin.usbMinus.handOver(function: 10)
+        Pin.usbPlus.handOver(function: 10)
+        usb = BoardUSB(board: boardName, clocks: clocks)
         let die = ADCInput(Peripheral(Base.adc1), channel: 18)
         die.configure()
         analogInput.configure()
@@ -47,6 +50,8 @@ enum Pin: UInt32 {
     case dimmer = 0x06
     case serialTransmit = 0x09
     case serialReceive = 0x0A
+    case usbMinus = 0x0B
+    case usbPlus = 0x0C
     case lock = 0x10
     case relay = 0x11
     case busClock = 0x16

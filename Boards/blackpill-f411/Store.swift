@@ -1,11 +1,10 @@
 // Name of the board, and where it keeps what must survive: sectors 1 to 4 of the chip's flash (LinkerScripts/stm32f411.ld).
 
-import HAL
 import MCU
 
 public var boardName: StaticString { "blackpill-f411" }
 
-public typealias BoardUSB = NoUSB
+public typealias BoardUSB = OTGPort
 
 public typealias BoardFlash = SectorFlash<Peripheral, Peripheral>
 

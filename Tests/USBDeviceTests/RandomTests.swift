@@ -70,7 +70,9 @@ struct Random: RandomNumberGenerator {
         #expect(host.rig.violations == [])
     }
 
-    @Test("A next SETUP packet is served whatever came before it, without a reset", arguments: Kind.allCases, 1...10 as ClosedRange<UInt64>)
+    @Test(
+        "A SETUP packet is served whatever came before it, without a reset", arguments: Kind.allCases,
+        1...10 as ClosedRange<UInt64>)
     func persistence(kind: Kind, seed: UInt64) throws {
         let host = try kind.configured()
         var random = Random(state: seed &* 0xD134_2543_DE82_EF95)
@@ -82,7 +84,7 @@ struct Random: RandomNumberGenerator {
         }
     }
 
-    @Test("Bytes that are no frames do not disturb the virtual wire for longer than they take", arguments: 1...20 as ClosedRange<UInt64>)
+    @Test("Bytes that are no frames disturb the virtual wire no longer than they take", arguments: 1...20 as ClosedRange<UInt64>)
     func noise(seed: UInt64) throws {
         var random = Random(state: seed &* 0x2545_F491_4F6C_DD1D)
         let rig = VirtualRig()

@@ -253,7 +253,9 @@ public final class OTGModel: RegisterModel, @unchecked Sendable {
         case 0x08: self[offset] &= ~value
         case 0x10:
             // STUPCNT is to be set after a reset, whatever was armed before it (22.17.5).
-            if self[base].bit(31) && !(offset == 0xB10 && isAwaitingSetup) { violate("size of \(isIn ? "IN" : "OUT") endpoint \(number) changed while it is enabled") }
+            if self[base].bit(31) && !(offset == 0xB10 && isAwaitingSetup) {
+                violate("size of \(isIn ? "IN" : "OUT") endpoint \(number) changed while it is enabled")
+            }
             self[offset] = value
         default: violate("write of reserved offset \(String(offset, radix: 16))")
         }

@@ -21,6 +21,7 @@ public enum Base {
     public static var tim3: UInt { 0x4000_0400 }
     public static var tim4: UInt { 0x4000_0800 }
     public static var tim5: UInt { 0x4000_0C00 }
+    public static var realTimeClock: UInt { 0x4000_2800 }
     public static var watchdog: UInt { 0x4000_3000 }
     public static var i2c1: UInt { 0x4000_5400 }
     public static var power: UInt { 0x4000_7000 }
@@ -31,6 +32,7 @@ public enum Base {
     public static var gpioA: UInt { 0x4002_0000 }
     public static var rcc: UInt { 0x4002_3800 }
     public static var flash: UInt { 0x4002_3C00 }
+    public static var otg: UInt { 0x5000_0000 }
 }
 
 /// Nested vectored interrupt controller (ARMv7-M Architecture Reference Manual, B3.4).
@@ -40,5 +42,14 @@ enum NVIC {
         let word = (number / 32) * 4
         Peripheral(0xE000_E280).store(word, 1 << (number & 31))  // ICPR
         Peripheral(0xE000_E100).store(word, 1 << (number & 31))  // ISER
+    }
+
+    /// Makes interrupt `number` happen.
+    static func request(_ number: UInt32) { Peripheral(0xE000_E200).store((number / 32) * 4, 1 << (number & 31)) }  // ISPR
+
+    /// 0, the reset value, goes before all others; the chip has the upper four bits of `priority`.
+    static func setPriority(_ number: UInt32, _ priority: UInt32) {
+        let shift = (number & 3) * 8
+        Peripheral(0xE000_E400).modify(number & ~3, clear: 0xFF << shift, set: priority << shift)  // IPR
     }
 }

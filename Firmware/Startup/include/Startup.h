@@ -50,6 +50,13 @@ static inline void startup_barrier(void) { __asm volatile("dsb" ::: "memory"); }
 /// Resets the chip through SCB->AIRCR.SYSRESETREQ (B3.2.6). Does not return.
 __attribute__((noreturn)) void startup_reset(void);
 
+/// Starts another program by its vector table (B1.5.5): stack pointer, then reset handler. Interrupts must be as after a reset.
+__attribute__((noreturn)) static inline void startup_jump(uint32_t vectors) {
+    const uint32_t *table = (const uint32_t *)(uintptr_t)vectors;
+    __asm volatile("msr msp, %0\n bx %1" ::"r"(table[0]), "r"(table[1]) : "memory");
+    __builtin_unreachable();
+}
+
 /// Arm semihosting call (Semihosting for AArch32, 2.2). Only test and benchmark images use it; without a debugger it faults.
 static inline int32_t startup_semihosting(uint32_t operation, uint32_t argument) {
     register uint32_t r0 __asm("r0") = operation;

@@ -1,0 +1,74 @@
+// blackpill-f411's image on QEMU's netduinoplus2, an STM32F405: the same core, memory map and USART, so the image that is flashed runs. Its clock
+// controller, GPIO, flash controller, backup registers, watchdog and USB are not modelled: they read as 0 and take writes without effect.
+import ControlNode
+import Foundation
+import Testing
+import Transport
+
+@Suite("The Black Pill's image on a relative of its chip") struct BlackpillTests {
+    /// The board while it runs.
+    private final class Relative {
+        private let process = Process()
+        let socket: URL
+        let accesses: URL
+
+        /// - Parameter hasErasedStore: QEMU's flash reads as zeros, which no record is; erased flash reads as ones.
+        init(_ scratch: Scratch, hasErasedStore: Bool) throws {
+            socket = scratch.url.appendingPathComponent("uart")
+            accesses = scratch.url.appendingPathComponent("unimplemented")
+            let erased = scratch.url.appendingPathComponent("erased.bin")
+            try Data(repeating: 0xFF, count: 0x1C000).write(to: erased)
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments =
+                [
+                    "qemu-system-arm", "-machine", "netduinoplus2", "-nodefaults", "-display", "none", "-kernel",
+                    try lightNodeImage("blackpill-f411").path, "-chardev", "socket,id=uart,path=\(socket.path),server=on,wait=on",
+                    "-serial", "chardev:uart", "-d", "unimp", "-D", accesses.path,
+                ] + (hasErasedStore ? ["-device", "loader,file=\(erased.path),addr=0x08004000,force-raw=on"] : [])
+            process.standardInput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+        }
+
+        deinit {
+            process.terminate()
+            process.waitUntilExit()
+        }
+
+        /// QEMU waits for the connection before it lets the processor run, so the first line is heard.
+        func connect(_ onLog: @escaping @Sendable (String) -> Void) async throws -> CoAPClient {
+            for _ in 0..<300 where !FileManager.default.fileExists(atPath: socket.path) {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            let pipe = try UnixSocket.connect(path: socket.path, name: "the Black Pill's relative")
+            return CoAPClient(pipe, name: "the Black Pill's relative", timing: .init(total: .seconds(60)), onLog: onLog)
+        }
+    }
+
+    private final class Lines: @unchecked Sendable {
+        private let lock = NSLock()
+        private var lines: [String] = []
+        func add(_ line: String) { lock.withLock { lines.append(line.trimmingCharacters(in: .whitespacesAndNewlines)) } }
+        var all: [String] { lock.withLock { lines } }
+    }
+
+    @Test(
+        "It starts from the boot sector, gives up on clocks that never get ready, says what it is and answers",
+        arguments: [true, false])
+    func boots(hasErasedStore: Bool) async throws {
+        let scratch = try Scratch()
+        let relative = try Relative(scratch, hasErasedStore: hasErasedStore)
+        let lines = Lines()
+        let client = try await relative.connect { lines.add($0) }
+        let status = try await DeviceProbe(client).status()
+        await client.close()
+        #expect(lines.all.first == (hasErasedStore ? "light node: blank" : "light node: DAMAGED: see /status"))
+        #expect(status.board == "blackpill-f411")
+        #expect(status.state == (hasErasedStore ? .blank : .damaged))
+
+        let accesses = try String(contentsOf: relative.accesses, encoding: .utf8).split(separator: "\n")
+        let clockReads = accesses.count { $0.contains("RCC: unimplemented device read") && $0.contains("offset 0x000)") }
+        #expect(clockReads >= 60_000 && clockReads < 60_100, "three sources, each waited for as long as ClockTree.patience says")
+        #expect(!accesses.contains { $0.contains("USB OTG FS") }, "no USB without a crystal")
+    }
+}
