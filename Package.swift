@@ -197,7 +197,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
-        tests("MCUTests", ["STM32F4", "NRF51", "HAL", "FlashStore"]),
+        tests("MCUTests", ["STM32F4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
