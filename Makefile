@@ -1,6 +1,6 @@
 # The front door. Every step of CI is one of these targets; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint host-test target-test witness firmware build size bench soak deps clean
+.PHONY: help run test lint host-test target-test witness firmware build docs size bench soak deps clean
 BOARDS ?= microbit mps2-an386 blackpill-f411
 # One configuration for tools and tests, so that nothing is compiled twice.
 SWIFT_BUILD = swift build --build-system native -c release -Xswiftc -enable-testing
@@ -29,7 +29,7 @@ test: deps ## lint, unit tests, on-target tests and end-to-end tests
 # Runs of their own for the long computations, and for the tests that talk to a node. Those go one after another: each waits for a
 # program while its node answers, and two cores have but two threads for that.
 HEAVY = LightNodeTests|FlashStoreTests|Ed25519Tests
-TALKING = CLITests|ControlNodeTests|ProvisioningTests
+TALKING = CLITests|ControlNodeTests|GatewayTests|ProvisioningTests
 SWIFT_TEST = $(subst build --,test --,$(SWIFT_BUILD))
 host-test: deps witness ## unit tests and end-to-end tests on this computer
 	@$(SWIFT_TEST) --filter '$(HEAVY)'
@@ -46,6 +46,9 @@ witness: deps ## the independent Python programs that check our encodings, kept 
 
 lint: ## check format and structure
 	@Tools/lint
+
+docs: build ## the pages of the ControlNode library, in build/docs
+	@Tools/docs
 
 size: firmware ## flash and RAM per board and module; fails over budget
 	@bin/lightnode size $(addprefix --board ,$(BOARDS))

@@ -116,6 +116,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "Reporting"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium", database]),
+        host("Gateway", ["CBOR", "CoAP", "Transport", "Reporting"]),
+        host("Bridge", ["CoAP", "Transport"]),
         host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
         host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Provisioning"]),
         .executableTarget(
@@ -126,10 +128,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ],
             path: "Host/FirstLight"),
         .executableTarget(
+            name: "below-fifteen", dependencies: ["ControlNode", "Transport"], path: "Host/Examples/BelowFifteen"),
+        .executableTarget(
             name: "lightnode",
             dependencies: [
                 "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation",
-                "TestRunner",
+                "TestRunner", "Gateway", "Bridge",
                 "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -155,7 +159,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         // Shared by tests; each says in its first lines what it stands in for.
         support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
         support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
-        support("FuzzProperties", path: "Tests/Fuzz/Properties", codecs + ["CodecSupport"]),
+        support(
+            "FuzzProperties", path: "Tests/Fuzz/Properties",
+            codecs + ["CodecSupport", "Ed25519", "HAL", "Devices", "LightNode", "NodeServer", "SimulatedNOR"]),
         firmware(
             "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
         .executableTarget(
@@ -201,6 +207,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests(
+            "GatewayTests", ["Gateway", "Bridge", "ControlNode", "Transport", "HostedNode", "CoAP"], exclude: ["Witness"]),
         tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
         tests("CLITests", ["lightnode", "HostedNode"]),
         tests("FirmwareBuildTests", ["FirmwareBuild"]),
@@ -210,8 +218,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "EndToEndTests",
             [
                 "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport",
-                "lightnode",
-                "first-light", "HostedNode", "SimulatedNOR",
+                "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
             ]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
     ]

@@ -15,6 +15,33 @@ public struct RemoteDevice: Sendable {
     public subscript(dynamicMember method: String) -> RemoteMethod { RemoteMethod(device: self, name: method) }
 }
 
+extension RemoteDevice {
+    /// The device's state: as it is now, then each time that it changes. Nil when the device does not know it.
+    ///
+    ///     for try await temperature in try await node.`$`("thermometer").states() { … }
+    ///
+    /// States are not signed: good for showing and for deciding what to command, no evidence of anything.
+    public func states() async throws -> AsyncThrowingStream<Value?, any Error> {
+        let (stream, continuation) = AsyncThrowingStream<Value?, any Error>.makeStream(bufferingPolicy: .bufferingNewest(64))
+        let observation = try await node.client.observe("devices/\(name)")
+        let task = Task {
+            do {
+                for try await answer in observation {
+                    guard let item = try? CBORItem(answer.payload) else {
+                        throw node.probe.malformed("state of \(name)", "that cannot be read")
+                    }
+                    continuation.yield(item.value)
+                }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
+    }
+}
+
 /// A method of a named device, to be called.
 public struct RemoteMethod: Sendable {
     public let device: RemoteDevice

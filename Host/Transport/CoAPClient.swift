@@ -33,7 +33,8 @@ public actor CoAPClient {
     private var exchanges: [UInt32: Exchange] = [:]
     var observers: [UInt32: Observer] = [:]
     private var reader: Task<Void, Never>?
-    private(set) var broken: Failure?
+    /// Why the connection can no longer be used; nil while it can.
+    public private(set) var broken: Failure?
     private var isBusy = false
     private var queue: [CheckedContinuation<Void, Never>] = []
 
@@ -102,7 +103,7 @@ public actor CoAPClient {
             }
             payload += last.payload
         }
-        return Response(code: first.code.rawValue, contentFormat: first.contentFormat, payload: payload)
+        return Response(code: first.code.rawValue, contentFormat: first.contentFormat, payload: payload, maxAge: first.maxAge)
     }
 
     func exchange(_ request: Request, more: [Message.Option] = [], token: UInt32 = .random(in: 0 ... .max)) async throws

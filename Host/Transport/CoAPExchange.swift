@@ -43,11 +43,14 @@ public struct Response: Sendable, Hashable {
     public let code: UInt8
     public let contentFormat: UInt16?
     public let payload: [UInt8]
+    /// Seconds for which it is fresh (RFC 7252, section 5.10.5).
+    public let maxAge: UInt32
 
-    public init(code: UInt8, contentFormat: UInt16?, payload: [UInt8]) {
+    public init(code: UInt8, contentFormat: UInt16?, payload: [UInt8], maxAge: UInt32 = 60) {
         self.code = code
         self.contentFormat = contentFormat
         self.payload = payload
+        self.maxAge = maxAge
     }
 
     /// True for the codes 2.xx.

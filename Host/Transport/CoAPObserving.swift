@@ -26,22 +26,22 @@ extension CoAPClient {
             observers[token] = nil
             throw error
         }
-        let pump = Task { [weak self] in
+        // Both keep the connection as long as somebody observes, even if nobody else has it any more.
+        let pump = Task {
             do {
                 for try await message in notifications {
-                    guard let self else { break }
                     if let answer = try await self.whole(message, of: request) { outgoing.yield(answer) }
                 }
                 outgoing.finish()
             } catch {
                 outgoing.finish(throwing: error)
             }
-            await self?.endObservation(token, of: request)
+            await self.endObservation(token, of: request)
         }
-        let renewal = Task { [weak self] in
-            while let wake = await self?.observers[token]?.freshUntil {
+        let renewal = Task {
+            while let wake = self.observers[token]?.freshUntil {
                 do { try await Task.sleep(until: wake) } catch { return }
-                await self?.renew(token, request, lateness)
+                await self.renew(token, request, lateness)
             }
         }
         outgoing.onTermination = { _ in

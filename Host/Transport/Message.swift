@@ -99,5 +99,5 @@ public struct Message: Sendable, Equatable {
     }
 
     /// As the answer to a request, when it came in one piece.
-    var response: Response { Response(code: code.rawValue, contentFormat: contentFormat, payload: payload) }
+    var response: Response { Response(code: code.rawValue, contentFormat: contentFormat, payload: payload, maxAge: maxAge) }
 }

@@ -47,6 +47,8 @@ struct Lightnode: AsyncParsableCommand {
             Revoke.self,
             Tick.self,
             TimeCommand.self,
+            GatewayCommand.self,
+            BridgeCommand.self,
         ])
 
     static func main() async {

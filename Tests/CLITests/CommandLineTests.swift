@@ -51,7 +51,7 @@ struct CommandLineTests {
 
     @Test(
         "Every subcommand has help with an example",
-        arguments: ["provision", "label", "bind", "send", "status", "history", "console"])
+        arguments: ["provision", "label", "bind", "send", "status", "history", "console", "gateway", "bridge"])
     func help(_ subcommand: String) throws {
         try withHome { home throws in
             let result = try run([subcommand, "--help"], home: home)

@@ -7,6 +7,7 @@ import NodeEmulation
 import Provisioning
 import Synchronization
 import Testing
+import Transport
 
 /// The application's image for `board`, built once for all tests.
 func image(of application: String, on board: String) throws -> URL {
@@ -28,17 +29,23 @@ struct Stage {
     let scratch: Scratch
     let node: EmulatedNode
     let owner: RemoteNode
+    let label: ClaimLabel
 
-    /// - Parameter parts: more of QEMU's command line, such as parts on a bus.
-    init(_ application: String, on name: String, clock: EmulatedBoard.Clock = .host, parts: [String] = []) async throws {
+    /// - Parameters:
+    ///   - parts: more of QEMU's command line, such as parts on a bus.
+    ///   - recovery: the key that may name another owner.
+    init(
+        _ application: String, on name: String, clock: EmulatedBoard.Clock = .host, parts: [String] = [],
+        recovery: PublicKey? = nil
+    ) async throws {
         scratch = try Scratch()
         node = try EmulatedNode(
             board: try board(name), image: try image(of: application, on: name),
             flashFile: scratch.url.appendingPathComponent("flash.bin"), clock: clock, parts: parts)
         try await node.powerOn(timeout: 120)
-        let label = try await node.provision(Station(home: try scratch.home("factory"))).label
+        label = try await node.provision(Station(home: try scratch.home("factory"))).label
         owner = try node.seen(from: try scratch.home("owner"))
-        try await owner.bind(label: label)
+        try await owner.bind(label: label, recovery: recovery)
     }
 
     /// Somebody else with a key.
@@ -70,4 +77,13 @@ struct Stage {
 
     /// Whether any light of the board's display is lit, as QEMU shows it.
     func isLit() throws -> Bool { try node.emulated.display(samples: 200).isLit }
+}
+
+extension CoAPClient {
+    /// Posts a message whose sender may have no business with the device, and throws the refusal.
+    func transmitRaw(_ message: SignedMessage) async throws -> Response {
+        let answer = try await send(.post(message.type.rawValue, message.bytes, contentFormat: 18))
+        if let refusal = Refusal(problemDetails: answer.payload) { throw refusal }
+        return answer
+    }
 }

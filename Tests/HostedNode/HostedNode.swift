@@ -117,6 +117,9 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
         }
     }
 
+    /// How often the pin called `name` has changed.
+    public func changes(_ name: String) -> Int { queue.sync { waveform.history(name).count } }
+
     /// True while the pin called `name` is high.
     public func isHigh(_ name: String) -> Bool { queue.sync { waveform.history(name).last?.value == 1 } }
 }

@@ -16,7 +16,7 @@ public struct Refusal: Error, Hashable, Codable, Sendable {
     }
 
     /// Reads an answer's body; nil if it is no problem details.
-    init?(problemDetails body: [UInt8]) {
+    public init?(problemDetails body: [UInt8]) {
         guard let item = try? CBORItem(body), let title = item[-1]?.text else { return nil }
         self.init(
             reason: title, detail: item[-2]?.text ?? Self.meaning[title] ?? "", code: item["tag:lightnode,2026:refusal"]?[0]?.uint
