@@ -79,6 +79,8 @@ final class Stage {
     var damaged: [String] { status[12]!.array!.compactMap(\.text) }
     var log: UInt32 { UInt32(status[9]!.uint!) }
 
+    var devices: [UInt8] { CBOR.encode(capacity: 1024) { self.node.writeDevices(&$0) } }
+
     /// The status without what passes by itself.
     var lasting: CBORItem {
         guard case .map(var items) = status else { return .null }

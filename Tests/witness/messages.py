@@ -1,23 +1,22 @@
 """Checks docs/vectors/messages.json with code that shares nothing with ours: cbor2 encodes the claims anew from their meaning, pycose and
-cryptography sign and verify.
+cryptography sign and verify, pycddl compares the shape with docs/protocol.cddl.
 
 Run: python3 messages.py ../../docs/vectors/messages.json
 """
 import json
+import pathlib
+import re
 import sys
 
-try:
-    import cbor2
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-    from pycose.algorithms import EdDSA
-    from pycose.headers import Algorithm
-    from pycose.keys import OKPKey
-    from pycose.keys.curves import Ed25519
-    from pycose.messages import Sign1Message
-except ImportError as missing:
-    print(missing)
-    sys.exit(77)
+import cbor2
+import pycddl
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pycose.algorithms import EdDSA
+from pycose.headers import Algorithm
+from pycose.keys import OKPKey
+from pycose.keys.curves import Ed25519
+from pycose.messages import Sign1Message
 
 NODE = -65537
 
@@ -51,6 +50,43 @@ def claims(meaning):
     return outer
 
 
+CDDL = (pathlib.Path(__file__).resolve().parent.parent.parent / "docs/protocol.cddl").read_text(encoding="utf-8")
+# Types whose rule has another name: "time" is a rule of CDDL's own.
+RULES = {"accept": "acceptance", "attest": "attestation", "time": "time-statement"}
+
+
+def shape(rule, encoded, arguments=0):
+    """Raises unless `encoded` has the shape of `rule`.
+
+    pycddl 0.6.4 matches neither an array that ends in a repetition nor .cbor within an array: the former is spelled out for the number of
+    arguments at hand, the latter left out (what is inside is checked by its own rule).
+    """
+    schema = CDDL.replace(", * argument ]", ", argument" * arguments + " ]")
+    schema = re.sub(r"(protected|payload): bytes \.cbor (\{[^}]*\}|claims)", r"\1: bytes", schema)
+    assert schema.count("argument ]") or not arguments
+    pycddl.Schema(f"start = {rule}\n{schema}").validate_cbor(encoded)
+
+
+def refuses(rule, encoded, arguments=0):
+    try:
+        shape(rule, encoded, arguments)
+    except pycddl.ValidationError:
+        return True
+    return False
+
+
+def check_shape(vector, encoded):
+    payload = cbor2.loads(encoded).value[2]
+    rule = RULES.get(vector["type"], vector["type"])
+    arguments = max(0, len(vector["claims"].get("call", [])) - 2)
+    shape("signed", encoded)
+    shape(rule, payload, arguments)
+    # Without its first claim, and with one that no rule knows, it is something else.
+    claims = cbor2.loads(payload)
+    for changed in ({key: claims[key] for key in list(claims)[1:]}, {**claims, 99: 1}):
+        assert refuses(rule, cbor2.dumps(changed, canonical=True), arguments), f"the CDDL takes {changed} for {rule}"
+
+
 def check(vector, network, seeds):
     encoded = bytes.fromhex(vector["message"])
     seed = bytes([seeds[vector["signer"]]]) * 32
@@ -60,6 +96,7 @@ def check(vector, network, seeds):
     wanted = claims(vector["claims"])
     assert cbor2.loads(cbor2.loads(encoded).value[2]) == wanted, "the claims mean something else"
 
+    check_shape(vector, encoded)
     received = Sign1Message.decode(encoded)
     received.external_aad = aad
     received.key = OKPKey(crv=Ed25519, x=public)
@@ -80,8 +117,17 @@ def main():
         except Exception as problem:  # every kind of disagreement is a finding
             failed += 1
             print(f"vector {number} ({vector['type']}): {type(problem).__name__} {problem}")
-    print(f"{len(contents['vectors']) - failed} vectors agree, {failed} do not")
-    sys.exit(1 if failed or not contents["vectors"] else 0)
+    for body in contents["bodies"]:
+        try:
+            encoded = bytes.fromhex(body["body"])
+            assert cbor2.dumps(cbor2.loads(encoded), canonical=True) == encoded, "cbor2 makes other bytes"
+            shape(body["rule"], encoded)
+        except Exception as problem:
+            failed += 1
+            print(f"body ({body['rule']}): {type(problem).__name__} {problem}")
+    count = len(contents["vectors"]) + len(contents["bodies"])
+    print(f"{count - failed} vectors agree, {failed} do not")
+    sys.exit(1 if failed or not contents["vectors"] or not contents["bodies"] else 0)
 
 
 main()
