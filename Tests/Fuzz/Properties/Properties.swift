@@ -1,4 +1,4 @@
-// What must hold for any bytes whatever: one function for each decoder. libFuzzer calls them, and so does the replay of the corpus.
+// What must hold for any bytes whatever: one function for each decoder, and one for the executor as a whole. libFuzzer calls them, and so does the replay of the corpus.
 import Bech32
 import CBOR
 import COSE
@@ -16,12 +16,14 @@ public struct Violation: Error, CustomStringConvertible {
 public struct FuzzProperty: Sendable, CustomStringConvertible {
     public let name: String
     public let check: @Sendable ([UInt8]) throws -> Void
+    /// Signs and verifies for each input: too slow to try every variant of every one.
+    public var isSlow = false
     public var description: String { name }
 
     public static let all = [
         FuzzProperty(name: "cbor", check: checkCBOR), FuzzProperty(name: "cose", check: checkCOSE),
         FuzzProperty(name: "coap", check: checkCoAP), FuzzProperty(name: "slipmux", check: checkSlipmux),
-        FuzzProperty(name: "bech32", check: checkBech32),
+        FuzzProperty(name: "bech32", check: checkBech32), FuzzProperty(name: "executor", check: checkExecutor, isSlow: true),
     ]
 }
 
