@@ -109,6 +109,7 @@ public struct RemoteNode: Sendable {
 
     /// Sends a call and returns the device's verified receipt. The receipt's outcome says how it ended.
     /// - Parameters:
+    ///   - call: the device of the node, its method and the arguments.
     ///   - type: `.command`, executed exactly once, or `.state`, an idempotent desired state.
     ///   - fresh: fetch a one-time token first, which proves to the device that the message was signed just now.
     ///   - expires: the device refuses the message from then on.

@@ -42,7 +42,9 @@ public struct PrivateFile: Sendable {
     }
 
     /// Replaces it: the new contents are on the disk before the old ones are let go. Mode 0600.
-    /// - Parameter replacing: when false, an existing file is left as it is and an error thrown.
+    /// - Parameters:
+    ///   - bytes: the new contents.
+    ///   - replacing: when false, an existing file is left as it is and an error thrown.
     public func write(_ bytes: [UInt8], replacing: Bool = true) throws {
         let temporary = path + ".\(getpid())-\(randomBytes(4).hex).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)

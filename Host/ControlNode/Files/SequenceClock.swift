@@ -9,7 +9,9 @@ public struct SequenceClock: Sendable {
     let file: PrivateFile
     let now: @Sendable () -> UInt64
 
-    /// - Parameter now: microseconds since 1970.
+    /// - Parameters:
+    ///   - file: holds the last number that was given out.
+    ///   - now: microseconds since 1970.
     public init(_ file: PrivateFile, now: @escaping @Sendable () -> UInt64 = SequenceClock.systemTime) {
         self.file = file
         self.now = now

@@ -36,8 +36,14 @@ public struct SignedMessage: Hashable, Sendable {
 extension SignedMessage {
     /// *Bind*: makes `owner` the key that the device obeys. Signed with the claim key of the label.
     /// - Parameters:
+    ///   - device: the address on the label.
+    ///   - owner: the key that the device obeys from then on.
+    ///   - epoch: the device's present one.
+    ///   - sequence: above all numbers that the device has seen.
+    ///   - network: the one that the device was provisioned for.
     ///   - recovery: the key that may later name a new owner.
     ///   - forbidsReset: true if holding the device's button is not to make it ownerless.
+    ///   - claim: the secret of the label.
     public static func bind(
         _ device: DeviceAddress, owner: PublicKey, epoch: UInt32, sequence: UInt64, network: UInt64, recovery: PublicKey? = nil,
         forbidsReset: Bool = false, claim: SigningKey
@@ -49,9 +55,16 @@ extension SignedMessage {
 
     /// *Command* (executed exactly once) or *state* (an idempotent desired state).
     /// - Parameters:
+    ///   - call: the device of the node, its method and the arguments.
+    ///   - type: `.command` or `.state`; any other is a fault of the caller.
+    ///   - device: the address of the node.
+    ///   - epoch: the node's present one.
+    ///   - sequence: above all numbers of this signer that the node has seen.
+    ///   - network: the one that the node was provisioned for.
     ///   - token: the device's one-time token, which proves that the message is fresh.
     ///   - expires: seconds since 1970; the device refuses the message later, and when it does not know the time.
     ///   - grant: the right that `key`, its holder's, uses; without one `key` is the owner's.
+    ///   - key: signs the message.
     public static func call(
         _ call: Call, as type: MessageType = .command, to device: DeviceAddress, epoch: UInt32, sequence: UInt64,
         network: UInt64, token: [UInt8]? = nil, expires: UInt64? = nil, grant: Grant? = nil, key: SigningKey
