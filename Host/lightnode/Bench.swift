@@ -63,7 +63,7 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             row("command.latency", "owner", latency.command, "instructions"),
             row("image.flash", "light-node", size.total.flash, "bytes"),
             row("image.ram", "light-node", size.total.ram, "bytes"), row("image.stack", "light-node", stack.used, "bytes"),
-        ]
+        ] + (size.modules["USBDevice"].map { [row("usb.flash", "stack without controller", $0.flash, "bytes")] } ?? [])
     }
 
     private static func read<Item: Decodable>(_ type: Item.Type, _ file: URL) throws -> [Item] {

@@ -1,5 +1,9 @@
+import Foundation
 import Testing
 import USBRig
+
+/// `make soak` sets more.
+private let seeds = UInt64(ProcessInfo.processInfo.environment["LIGHTNODE_USB_SEEDS"] ?? "") ?? 20
 
 /// Marsaglia's xorshift: the same seed, the same run.
 struct Random: RandomNumberGenerator {
@@ -50,7 +54,7 @@ struct Random: RandomNumberGenerator {
 
     @Test(
         "Whatever packets come, the device breaks no rule, and after a reset it is as good as new", arguments: Kind.allCases,
-        1...20 as ClosedRange<UInt64>)
+        1...seeds)
     func chaos(kind: Kind, seed: UInt64) throws {
         let host = kind.attached()
         let device = try #require(try host.descriptor(1))
@@ -72,7 +76,7 @@ struct Random: RandomNumberGenerator {
 
     @Test(
         "A SETUP packet is served whatever came before it, without a reset", arguments: Kind.allCases,
-        1...10 as ClosedRange<UInt64>)
+        1...seeds)
     func persistence(kind: Kind, seed: UInt64) throws {
         let host = try kind.configured()
         var random = Random(state: seed &* 0xD134_2543_DE82_EF95)
@@ -84,7 +88,7 @@ struct Random: RandomNumberGenerator {
         }
     }
 
-    @Test("Bytes that are no frames disturb the virtual wire no longer than they take", arguments: 1...20 as ClosedRange<UInt64>)
+    @Test("Bytes that are no frames disturb the virtual wire no longer than they take", arguments: 1...seeds)
     func noise(seed: UInt64) throws {
         var random = Random(state: seed &* 0x2545_F491_4F6C_DD1D)
         let rig = VirtualRig()

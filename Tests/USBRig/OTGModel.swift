@@ -278,6 +278,8 @@ public final class OTGModel: RegisterModel, @unchecked Sendable {
             if number == 0 { violate("SD0PID of endpoint 0") }
             if isIn { inToggle[Int(number)] = 0 } else { outToggle[Int(number)] = 0 }
         }
+        // Had the core ended the transfer in between, this would start another one.
+        if value.bit(31) && was.bit(31) { violate("\(name) enabled while it is enabled") }
         if value.bit(31) && !was.bit(31) {
             now |= 1 << 31
             if self[base + 0x10].bits(28, 19) == 0 { violate("\(name) enabled for no packet") }
