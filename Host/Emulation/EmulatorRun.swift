@@ -9,22 +9,24 @@ public struct EmulatorRun: Sendable {
         case timeout
     }
 
+    public var qemu: QEMU
     public var arguments: [String]
     /// File for QEMU's messages.
     public var log: String
     /// Host seconds.
     public var timeout: Double
 
-    public init(arguments: [String], log: String, timeout: Double) {
+    public init(_ qemu: QEMU, arguments: [String], log: String, timeout: Double) {
+        self.qemu = qemu
         self.arguments = arguments
         self.log = log
         self.timeout = timeout
     }
 
     /// Runs it.
-    /// - Throws: `EmulationError` when QEMU is missing or cannot be started.
+    /// - Throws: `EmulationError` when QEMU cannot be started.
     public func callAsFunction() throws -> End {
-        let child = try ChildProcess(try QEMU.installed().path, arguments, output: log)
+        let child = try ChildProcess(qemu.path, arguments, output: log)
         switch child.wait(timeout: timeout) {
         case .status(let status): return .status(status)
         case .signal(let number): return .signal(number)

@@ -2,7 +2,8 @@
 import FirmwareBuild
 import Foundation
 
-/// `qemu-system-arm` as found in PATH (or named by LIGHTNODE_QEMU).
+/// `qemu-system-arm` as found in PATH, or named by LIGHTNODE_QEMU; for a board that this one is too old for, the newer one that
+/// Tools/install-newer-qemu keeps in build/qemu.
 public struct QEMU: Sendable {
     public let path: String
     /// Major and minor version, [7, 2].
@@ -12,22 +13,39 @@ public struct QEMU: Sendable {
 
     /// Finds it and asks its version; the answer is kept for the process's life.
     /// - Throws: `EmulationError` naming the package to install.
-    public static func installed() throws -> QEMU { try cache.value { try QEMU() } }
+    public static func installed() throws -> QEMU { try cache.value { try QEMU(path: try installedPath()) } }
 
-    private static let cache = Cache()
+    /// The one to run `board` with: the installed one, or a newer one in build/qemu when that alone is new enough.
+    /// - Throws: `EmulationError` when there is none at all; `obstacle` and `require` tell whether it is good enough.
+    public static func installed(for board: Board) throws -> QEMU {
+        let usual = try installed()
+        guard usual.obstacle(to: board) != nil, named == nil, let newer = try? newer(), newer.obstacle(to: board) == nil else {
+            return usual
+        }
+        return newer
+    }
 
-    private init() throws {
-        let named = ProcessInfo.processInfo.environment["LIGHTNODE_QEMU"]
+    private static func newer() throws -> QEMU {
+        try newerCache.value {
+            try QEMU(path: try BoardCatalogue().root.appendingPathComponent("build/qemu/bin/qemu-system-arm").path)
+        }
+    }
+
+    private static let cache = Cache(), newerCache = Cache()
+    private static var named: String? { ProcessInfo.processInfo.environment["LIGHTNODE_QEMU"] }
+
+    private static func installedPath() throws -> String {
         if let named {
             guard FileManager.default.isExecutableFile(atPath: named) else {
                 throw EmulationError("LIGHTNODE_QEMU names \(named), which is no program. Correct or unset it.")
             }
-            path = named
-        } else {
-            do { path = try Tool("qemu-system-arm", package: "qemu-system-arm").path() } catch {
-                throw EmulationError("\(error)")
-            }
+            return named
         }
+        do { return try Tool("qemu-system-arm", package: "qemu-system-arm").path() } catch { throw EmulationError("\(error)") }
+    }
+
+    private init(path: String) throws {
+        self.path = path
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = ["--version"]
@@ -57,7 +75,7 @@ public struct QEMU: Sendable {
     public func require(_ board: Board) throws {
         if let obstacle = obstacle(to: board) {
             throw EmulationError(
-                "\(obstacle). Install a newer one (Debian: from backports) and name it in LIGHTNODE_QEMU, or use another board.")
+                "\(obstacle). Run Tools/install-newer-qemu, or name a newer one in LIGHTNODE_QEMU, or use another board.")
         }
     }
 

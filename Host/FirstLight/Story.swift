@@ -45,7 +45,7 @@ final class Story {
 
     private func checkTools(_ walk: inout Walk) throws {
         walk.begin("The tools are here")
-        let qemu = try QEMU.installed()
+        let qemu = try QEMU.installed(for: board)
         try walk.require(
             "QEMU \(qemu.versionText) models this board (machine \(board.emulator?.machine ?? "?"))",
             qemu.obstacle(to: board) == nil,

@@ -17,6 +17,7 @@ public struct KeyBenchmark: Sendable {
         let printed = folder.appendingPathComponent("printed"), program = folder.appendingPathComponent("flash.bin")
         try flat.write(to: program)
         let end = try EmulatorRun(
+            try QEMU.installed(for: board),
             arguments: [
                 "-machine", board.emulator?.machine ?? "", "-nodefaults", "-display", "none", "-serial", "null",
                 "-kernel", board.emulator?.flash == .nrf51 ? program.path : image.path,

@@ -17,11 +17,10 @@ struct Boards: ParsableCommand, JSONCapable {
 
     func run() throws {
         let catalogue = try BoardCatalogue()
-        let qemu = try? QEMU.installed()
         if let name {
             output.show(Detail(board: try catalogue.board(name)))
         } else {
-            output.show(list: try catalogue.boards().map { Line($0, qemu: qemu) }, empty: "no boards")
+            output.show(list: try catalogue.boards().map { Line($0, qemu: try? QEMU.installed(for: $0)) }, empty: "no boards")
         }
     }
 
