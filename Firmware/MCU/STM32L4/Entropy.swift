@@ -1,0 +1,27 @@
+// Numbers that differ; the chip's random number generator (RM 27) is not used yet.
+
+import HAL
+
+/// Bytes that differ from one call to the next and, as far as timing allows, from one boot to the next; anyone can guess them.
+/// Good to tell two answers apart, useless for a key: `isTrueRandom` is false, and keys come from the factory.
+public struct CycleCounterMix<Counter: SharedRegisterBlock>: Entropy {
+    private let counter: Counter
+    private var state: UInt32 = 0x6C07_8965
+
+    /// `counter`: SysTick.
+    public init(_ counter: Counter) { self.counter = counter }
+
+    public var isTrueRandom: Bool { false }
+
+    /// A xorshift generator (Marsaglia, "Xorshift RNGs", 2003) stirred with the counter for each byte.
+    public mutating func fill(_ bytes: inout MutableRawSpan) {
+        for index in 0..<bytes.byteCount {
+            state ^= counter.load(SysTickRegister.count)
+            if state == 0 { state = 1 }
+            state ^= state << 13
+            state ^= state >> 17
+            state ^= state << 5
+            bytes.storeBytes(of: UInt8(truncatingIfNeeded: state >> 24), toByteOffset: index, as: UInt8.self)
+        }
+    }
+}

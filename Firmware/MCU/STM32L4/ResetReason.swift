@@ -1,0 +1,1 @@
+../STM32F4/ResetReason.swift
