@@ -22,8 +22,8 @@ public struct Coverage: Sendable, Codable, CustomStringConvertible {
     mutating func add(_ image: ELFImage, executed: Set<UInt64>, root: URL) throws {
         let addresses = executed.sorted()
         for row in try Self.lineTable(image, root: root) {
-            let first = addresses.partitioningIndex { $0 >= row.start }
-            let hit = first < addresses.count && addresses[first] < row.end
+            let first = addresses.partitioningIndex { $0 >= row.addresses.lowerBound }
+            let hit = first < addresses.count && addresses[first] < row.addresses.upperBound
             files[row.path, default: File(path: row.path, lines: [:])].lines[row.line, default: false] =
                 hit || files[row.path]?.lines[row.line] == true
         }
@@ -40,53 +40,16 @@ public struct Coverage: Sendable, Codable, CustomStringConvertible {
         return addresses
     }
 
-    private struct Row {
-        var path: String
-        var line: Int
-        var start: UInt64
-        var end: UInt64
-    }
-
     /// The image's line table, restricted to files below `root` that are firmware.
-    private static func lineTable(_ image: ELFImage, root: URL) throws -> [Row] {
-        let tool = Tool("llvm-dwarfdump", package: "llvm")
-        let result = try tool.run(["--debug-line", image.url.path])
-        guard result.status == 0 else { throw FirmwareError("llvm-dwarfdump cannot read \(image.url.path): \(result.errors)") }
-        var rows: [Row] = []
-        var names: [Int: (folder: Int, name: String)] = [:], folders: [Int: String] = [:]
-        var pending: (address: UInt64, line: Int, file: Int)?
-        var index = 0
-        func path(_ file: Int) -> String? {
-            guard let entry = names[file] else { return nil }
-            let whole = entry.name.hasPrefix("/") ? entry.name : (folders[entry.folder] ?? "") + "/" + entry.name
+    private static func lineTable(_ image: ELFImage, root: URL) throws -> [LineRow] {
+        try image.lineTable().compactMap { row in
             // Absolute, or relative to where the compiler ran, which is the root.
-            let relative = whole.hasPrefix(root.path + "/") ? String(whole.dropFirst(root.path.count + 1)) : whole
-            return relative.hasPrefix("Firmware/") ? relative : nil
+            let path = row.path.hasPrefix(root.path + "/") ? String(row.path.dropFirst(root.path.count + 1)) : row.path
+            guard path.hasPrefix("Firmware/") else { return nil }
+            var firmware = row
+            firmware.path = path
+            return firmware
         }
-        for line in result.output.split(separator: "\n") {
-            if line.hasPrefix("debug_line[") {
-                (names, folders, pending) = ([:], [:], nil)
-            } else if let match = line.firstMatch(of: /include_directories\[\s*(\d+)\] = "(.*)"/) {
-                folders[Int(match.1)!] = String(match.2)
-            } else if let match = line.firstMatch(of: /file_names\[\s*(\d+)\]/) {
-                index = Int(match.1)!
-            } else if let match = line.firstMatch(of: /^\s+name: "(.*)"/) {
-                names[index] = (0, String(match.1))
-            } else if let match = line.firstMatch(of: /dir_index: (\d+)/) {
-                names[index]?.folder = Int(match.1)!
-            } else if line.hasPrefix("0x") {
-                let words = line.split(separator: " ")
-                guard words.count >= 4, let address = UInt64(words[0].dropFirst(2), radix: 16), let number = Int(words[1]),
-                    let file = Int(words[3])
-                else { continue }
-                if let before = pending, before.line > 0, address > before.address, let path = path(before.file) {
-                    rows.append(Row(path: path, line: before.line, start: before.address, end: address))
-                }
-                pending = words.last == "end_sequence" ? nil : (address, number, file)
-            }
-        }
-        // Code that the linker dropped is left at address 0 or below the vectors.
-        return rows.filter { $0.start >= 0x240 }
     }
 
     /// lcov's tracefile format (geninfo manual page).

@@ -1,27 +1,42 @@
-// Names of functions, files and lines for addresses, through DWARF in the image (llvm-symbolizer or arm-none-eabi-addr2line).
+// Names of functions, files and lines for addresses, from the image's symbols and its DWARF line table.
 import FirmwareBuild
 import Foundation
 
 /// Turns addresses of an image into "function at file:line".
-struct Symbolizer: Sendable {
+final class Symbolizer: Sendable {
     let image: ELFImage
     let root: URL
+    /// Read when it is first needed: most runs have no backtrace.
+    private let table = LazyTable()
+
+    init(image: ELFImage, root: URL) {
+        self.image = image
+        self.root = root
+    }
 
     /// One text per address; the address itself when nothing is known of it.
     func names(_ addresses: [UInt32]) -> [String] {
-        guard !addresses.isEmpty else { return [] }
-        let words = addresses.map { "0x" + String($0, radix: 16) }
-        guard
-            let result = try? Tool("arm-none-eabi-addr2line", package: "binutils-arm-none-eabi").run(
-                ["-f", "-e", image.url.path] + words),
-            result.status == 0
-        else { return words }
-        let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        return addresses.indices.map { index in
-            guard lines.count > 2 * index + 1 else { return words[index] }
-            let function = lines[2 * index] == "??" ? words[index] : demangle(lines[2 * index])
-            let place = lines[2 * index + 1].split(separator: " ").first.map(String.init) ?? ""
-            return place.hasPrefix("??") ? function : "\(function) at \(relative(place))"
+        let rows = table.rows(image)
+        return addresses.map { address in
+            let at = UInt64(address)
+            let symbol = image.symbols.first {
+                $0.isFunction && ($0.value & ~1..<$0.value & ~1 + UInt64(max($0.size, 1))).contains(at)
+            }
+            let function = symbol.map { demangle($0.name) } ?? "0x" + String(address, radix: 16)
+            guard let row = rows.last(where: { $0.addresses.contains(at) }) else { return function }
+            return "\(function) at \(relative(row.path)):\(row.line)"
+        }
+    }
+
+    private final class LazyTable: @unchecked Sendable {
+        private let lock = NSLock()
+        private var kept: [LineRow]?
+
+        func rows(_ image: ELFImage) -> [LineRow] {
+            lock.withLock {
+                if kept == nil { kept = (try? image.lineTable()) ?? [] }
+                return kept ?? []
+            }
         }
     }
 
