@@ -164,6 +164,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             codecs + ["CodecSupport", "Ed25519", "HAL", "Devices", "LightNode", "NodeServer", "SimulatedNOR"]),
         firmware(
             "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
+        firmware(
+            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
@@ -203,7 +205,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
-        tests("MCUTests", ["STM32F4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
+        tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
@@ -220,7 +222,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
             ]),
-        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
+        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "lightnode"]),
     ]
 }
 
@@ -243,7 +245,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
             .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
             firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
-            firmware("FirmwareTesting", ["Startup"], settings: volatile + [.define("MCU_\(mcu)")]),
+            firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),
         ]
     package.targets = modules
     package.targets.append(

@@ -1,9 +1,6 @@
 // Faults and time-outs: reported with registers and the stack, for the host to name functions and lines.
 import Startup
 
-/// The alarm of TestClock is interrupt 10 on nRF51 (TIMER2) and on MPS2 (the dual timer); nobody handles it, so it comes here too.
-private let alarmException: UInt32 = 16 + 10
-
 /// Called by Startup after a fault.
 @c(lightnode_fault) @used public func testFault(_ frame: UnsafePointer<FaultFrame>) {
     let registers = frame.pointee
@@ -34,5 +31,5 @@ private let alarmException: UInt32 = 16 + 10
         rows += 1
     }
     let overflown = registers.sp < limit || startup_stack_high_water() >= startup_stack_size()
-    TestRun.end(overflown ? .stackOverflow : registers.exception == alarmException ? .timeout : .fault)
+    TestRun.end(overflown ? .stackOverflow : registers.exception == TestClock.alarmException ? .timeout : .fault)
 }

@@ -8,7 +8,7 @@
 //
 // A test is a static function of the suite whose name, in backquotes, is a sentence; `@used` keeps it in the image. The host
 // finds the tests in the image's symbol table and starts the image once per test, from reset, telling it which one to call:
-// semihosting command line "lightnode-test ADDRESS SEED SHIFT". So no test can spoil the next, and a failed expectation simply ends it.
+// semihosting command line "lightnode-test ADDRESS SEED SHIFT FAULTS". So no test can spoil the next, and a failed expectation simply ends it.
 import Startup
 
 /// A suite of tests that run on the board, each from reset.
@@ -18,7 +18,7 @@ extension FirmwareSuite {
     public static func main() {
         let line = CommandLine()
         guard line.isTest else { TestRun.end(.noTest) }
-        TestRun.begin(seed: line.seed, shift: line.shift)
+        TestRun.begin(line)
         line.call()
         TestRun.end(.passed)
     }
@@ -31,6 +31,8 @@ struct CommandLine {
     private(set) var seed: UInt32 = 0
     /// Nanoseconds of one instruction, as a power of two.
     private(set) var shift: UInt32 = 0
+    /// The host injects faults into this run.
+    private(set) var hasFaults = false
 
     init() {
         var text = InlineArray<96, UInt8>(repeating: 0)
@@ -48,8 +50,8 @@ struct CommandLine {
             guard text[at] == expected.utf8Start[at] else { return }
             at += 1
         }
-        var numbers = InlineArray<3, UInt32>(repeating: 0)
-        for index in 0..<3 {
+        var numbers = InlineArray<4, UInt32>(repeating: 0)
+        for index in 0..<4 {
             guard at < 80, CommandLine.digit(text[at]) != nil else { return }
             while at < 80, let digit = CommandLine.digit(text[at]) {
                 numbers[index] = numbers[index] << 4 | digit
@@ -58,6 +60,7 @@ struct CommandLine {
             at += 1
         }
         (address, seed, shift) = (numbers[0], numbers[1], numbers[2])
+        hasFaults = numbers[3] != 0
         isTest = true
     }
 
@@ -86,17 +89,21 @@ enum Ending: UInt32 {
     case stackOverflow = 5
     case limit = 6
     case noTest = 7
+    /// The host starts the test again, with the faults that it was told.
+    case asksForFaults = 8
 }
 
 /// The running test.
 enum TestRun {
     nonisolated(unsafe) static var seed: UInt32 = 0
+    nonisolated(unsafe) static var hasFaults = false
     nonisolated(unsafe) static var instructionLimit: UInt32 = .max
     nonisolated(unsafe) static var stackLimit: UInt32 = .max
 
-    static func begin(seed: UInt32, shift: UInt32) {
-        self.seed = seed
-        TestClock.start(shift: shift)
+    static func begin(_ line: CommandLine) {
+        seed = line.seed
+        hasFaults = line.hasFaults
+        TestClock.start(shift: line.shift)
         setTimeLimit(milliseconds: 10_000)
     }
 

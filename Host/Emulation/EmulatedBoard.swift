@@ -35,6 +35,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var countsInstructions = false
         /// With `countsInstructions`: the processor stands still after each store to these addresses (`run(toStoreOrInstruction:)`).
         public var watchedStores: [Range<UInt64>] = []
+        /// Instructions are counted from the one at this address, when it is executed for the first time; nil: from power on.
+        public var countsFrom: UInt64?
         /// Seed of QEMU's random number generators.
         public var seed: UInt64?
         /// Seconds for QEMU to come up.
@@ -71,7 +73,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     public init(_ configuration: Configuration) throws {
         self.configuration = configuration
         let board = configuration.board
-        try QEMU.installed().require(board)
+        try QEMU.installed(for: board).require(board)
         if let image = configuration.image {
             imageFlash = try ELFImage(contentsOf: image).checkedFlash(for: board)
         } else {
@@ -111,13 +113,12 @@ public final class EmulatedBoard: @unchecked Sendable {
     public func start(paused: Bool = false) throws {
         guard !isRunning else { throw EmulationError("the emulated \(board.name) is on already.") }
         process = nil
-        let qemu = try QEMU.installed()
+        let qemu = try QEMU.installed(for: board)
         for name in ["uart", "qmp", "qtest"] { unlink(folder.path + "/" + name) }
         let log = folder.path + "/qemu.log"
         if board.emulator?.flash == .psram { truncate(flash.url.path, off_t(FlashFile.backingSize)) }
         if configuration.countsInstructions {
             unlink(folder.path + "/probe")
-            setenv("LIGHTNODE_QEMU_PLUGIN_VERSION", qemu.version.lexicographicallyPrecedes([9]) ? "1" : "2", 1)
             probe = try Probe(path: folder.path + "/probe")
         }
         let child = try ChildProcess(qemu.path, arguments(), output: log)
@@ -302,14 +303,21 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Pin changes since the last call, waiting up to `timeout` seconds for a first one.
-    public func pinChanges(timeout: Double = 0) throws -> [PinChange] { try testInterface().takeChanges(timeout: timeout) }
+    public func pinChanges(timeout: Double = 0) throws -> [PinChange] {
+        let first = board.emulator?.firstOutput ?? 0
+        return try testInterface().takeChanges(timeout: timeout).map { PinChange(pin: first + $0.pin, level: $0.level) }
+    }
 
     /// Drives an input pin: presses a button, closes a contact.
     public func setInput(pin: Int, high: Bool) throws {
-        guard let path = board.emulator?.interruptOutputs, let name = board.emulator?.inputs else {
+        guard let emulator = board.emulator, let name = emulator.inputs, pin >= 0 else {
             throw EmulationError("QEMU does not model the input pins of \(board.name).")
         }
-        try testInterface().request("set_irq_in \(path) \(name) \(pin) \(high ? 1 : 0)")
+        let ports = emulator.inputPorts
+        guard let path = ports == nil ? emulator.interruptOutputs : pin / 16 < ports!.count ? ports![pin / 16] : nil else {
+            throw EmulationError("QEMU models no input pin \(pin) of \(board.name).")
+        }
+        try testInterface().request("set_irq_in \(path) \(name) \(ports == nil ? pin : pin % 16) \(high ? 1 : 0)")
     }
 
     /// Connects to the UART. QEMU serves one connection at a time; close it (drop it) before another opens.
@@ -366,7 +374,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         arguments += Self.clockArguments(configuration.clock)
         if let seed = configuration.seed { arguments += ["-seed", String(seed)] }
         if configuration.countsInstructions {
-            arguments += try Probe.arguments(socket: folder.path + "/probe", watching: configuration.watchedStores)
+            arguments += try Probe.arguments(
+                socket: folder.path + "/probe", from: configuration.countsFrom, watching: configuration.watchedStores)
         }
         if let words = configuration.semihosting { arguments += Self.semihostingArguments(words) }
         return arguments + configuration.extraArguments
@@ -409,6 +418,7 @@ enum RunFolder {
 /// Programs the flash of QEMU's nRF51 from outside, through its controller (nRF51 Series Reference Manual v3.0, section 6 "NVMC").
 enum NRF51Flash {
     static let config: UInt64 = 0x4001_E504
+    static let erasePage: UInt64 = 0x4001_E508
     static let eraseAll: UInt64 = 0x4001_E50C
     static let writeEnable: UInt32 = 1
     static let eraseEnable: UInt32 = 2

@@ -3,9 +3,14 @@ import Foundation
 
 /// A pin change at a count of executed instructions.
 public struct TimedPinChange: Equatable, Sendable, Codable {
-    /// Instructions since power on; at `-icount shift=S` one takes 2^S ns.
+    /// Instructions since counting began; at `-icount shift=S` one takes 2^S ns.
     public var instruction: UInt64
     public var change: PinChange
+
+    public init(instruction: UInt64, change: PinChange) {
+        self.instruction = instruction
+        self.change = change
+    }
 }
 
 /// The outputs of a board over a stretch of its run.
@@ -15,6 +20,11 @@ public struct PinTrace: Sendable, Codable, CustomStringConvertible {
     /// Instructions between two looks: a change is placed at the end of the step in which it happened.
     public var step: UInt64
     public var changes: [TimedPinChange] = []
+
+    public init(shift: Int, step: UInt64) {
+        self.shift = shift
+        self.step = step
+    }
 
     public func nanoseconds(_ change: TimedPinChange) -> UInt64 { change.instruction << UInt64(shift) }
 

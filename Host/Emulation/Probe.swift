@@ -67,9 +67,17 @@ final class Probe: @unchecked Sendable {
     }
 
     /// QEMU's arguments that load the plugin.
-    static func arguments(socket path: String, watching ranges: [Range<UInt64>]) throws -> [String] {
+    static func arguments(socket path: String, from address: UInt64?, watching ranges: [Range<UInt64>]) throws -> [String] {
+        let begin = address.map { ",from=" + String($0, radix: 16) } ?? ""
         let watches = ranges.map { ",watch=\(String($0.lowerBound, radix: 16)):\(String($0.upperBound, radix: 16))" }
-        return ["-plugin", "\(try library().qemuEscaped),socket=\(path.qemuEscaped)" + watches.joined()]
+        return ["-plugin", "\(try library().qemuEscaped),socket=\(path.qemuEscaped)\(begin)" + watches.joined()]
+    }
+
+    /// QEMU's arguments that load the plugin, which then leaves a file with what was stored to flash.
+    static func arguments(counts file: String, store: Range<UInt64>, page: UInt64, erase: UInt64?) throws -> [String] {
+        let numbers = [store.lowerBound, store.upperBound, page].map { String($0, radix: 16) }.joined(separator: "-")
+        let register = erase.map { ",erase=" + String($0, radix: 16) } ?? ""
+        return ["-plugin", "\(try library().qemuEscaped),counts=\(file.qemuEscaped),store=\(numbers)\(register)"]
     }
 
     /// libQEMUProbe.so, beside the program or the test bundle that this code is in (`LIGHTNODE_PROBE` overrides).
@@ -99,5 +107,15 @@ final class Probe: @unchecked Sendable {
             }
         }
         return nil
+    }
+}
+
+/// Counts what firmware stores to flash.
+public enum StoreProbe {
+    /// QEMU's arguments; at its end the file `counts` says "WORDS PAGES", programmed and erased.
+    /// - Parameter eraseRegister: pages are erased through the controller of nRF51; otherwise by storing a whole page in order.
+    /// - Throws: `EmulationError` when the plugin is not built.
+    public static func arguments(counts: String, store: Range<UInt64>, page: UInt64, eraseRegister: Bool) throws -> [String] {
+        try Probe.arguments(counts: counts, store: store, page: page, erase: eraseRegister ? NRF51Flash.erasePage : nil)
     }
 }

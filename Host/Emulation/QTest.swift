@@ -5,6 +5,11 @@ import Foundation
 public struct PinChange: Equatable, Sendable, Codable {
     public var pin: Int
     public var level: Bool
+
+    public init(pin: Int, level: Bool) {
+        self.pin = pin
+        self.level = level
+    }
 }
 
 /// A connection to QEMU's qtest socket: requests as text lines, answers "OK …", pin changes as "IRQ raise N" in between.

@@ -70,8 +70,32 @@ public struct Board: Codable, Sendable {
         public var flash: Flash
         /// QOM path whose outputs qtest reports as pin changes, when the machine models its pins.
         public var interruptOutputs: String?
+        /// Number of that device's first pin: 16 for the second of several ports; 0 when absent.
+        public var firstOutput: Int?
         /// Name of that device's input pins.
         public var inputs: String?
+        /// QOM paths of the ports whose input pins have that name, when there are several, of 16 pins each.
+        public var inputPorts: [String]?
+        /// Buttons that a test can press, by the names of their devices.
+        public var buttons: [String: EmulatedButton]?
+        public var receiver: Receiver?
+        /// State register of the second UART, when it is the wire of a virtual USB (Host/Emulation/USBCable.swift).
+        public var usbState: Word?
+
+        /// An input pin with a button at it.
+        public struct EmulatedButton: Codable, Sendable {
+            /// Numbered as for `inputs`.
+            public var pin: Int
+            /// Level while it is pressed.
+            public var pressedIsHigh: Bool
+        }
+
+        /// When the UART's receiver holds a byte that the firmware has not taken.
+        public struct Receiver: Codable, Sendable {
+            public var register: Word
+            /// Bits of it that are set then.
+            public var full: Word
+        }
     }
 
     /// How to see the board's lights from outside the firmware.

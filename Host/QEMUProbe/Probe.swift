@@ -1,10 +1,16 @@
-// A plugin for QEMU's code generator: counts executed instructions and holds the processor at a count that the host asks for.
+// A plugin for QEMU's code generator: holds the processor at a count of executed instructions, and counts what is stored to flash.
 //
-// QEMU documentation, "QEMU TCG Plugins". Loaded into QEMU, not into our programs; it therefore uses nothing but the C library. The
-// host listens on the Unix socket that the argument `socket=PATH` names, and sends targets as 8 bytes in the machine's order; when
-// as many instructions have been executed, the processor stands still, the count goes back, and the next target is awaited. Each further
-// argument `watch=FIRST:END` (hexadecimal) names addresses: a store to one of them makes the processor stand still after it, too, and the top bit
-// of the count that goes back tells so.
+// QEMU documentation, "QEMU TCG Plugins". Loaded into QEMU, not into our programs; it therefore uses nothing but the C library. Its
+// arguments, all optional:
+//   socket=PATH  the host listens there and sends targets as 8 bytes in the machine's order; when as many instructions have been
+//                executed, the processor stands still, the count goes back, and the next target is awaited
+//   from=ADDRESS counting begins when this instruction is executed for the first time (hexadecimal), not at power on
+//   watch=FIRST:END  a store to one of these addresses makes the processor stand still after it, too, and the top bit of the count that
+//                goes back tells so; may be given several times
+//   counts=PATH  at QEMU's end the flash writes are written there, as "WORDS PAGES"; they are
+//   store=FIRST-END-PAGE  stores into this range of addresses
+//   erase=ADDRESS  stores to this register, which erase a page each; without it, a page that is stored in order from its start to its
+//                  end was erased
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -17,26 +23,31 @@ public nonisolated(unsafe) var qemuPluginVersion: Int32 = 1
 private let initialiser: @convention(c) () -> Void = { chooseVersion() }
 
 private func chooseVersion() {
-    if let text = getenv("LIGHTNODE_QEMU_PLUGIN_VERSION") { qemuPluginVersion = atoi(text) }
+    // A function that version 2 brought, in the program that loads us.
+    if dlsym(nil, "qemu_plugin_scoreboard_new") != nil { qemuPluginVersion = 2 }
 }
 
+private typealias Data = UnsafeMutableRawPointer?
 @_extern(c, "qemu_plugin_register_vcpu_tb_trans_cb")
 private func registerTranslation(_ id: UInt64, _ callback: @convention(c) (UInt64, OpaquePointer) -> Void)
 @_extern(c, "qemu_plugin_tb_n_insns")
 private func instructionCount(_ block: OpaquePointer) -> Int
 @_extern(c, "qemu_plugin_tb_get_insn")
 private func instruction(_ block: OpaquePointer, _ index: Int) -> OpaquePointer
+@_extern(c, "qemu_plugin_insn_vaddr")
+private func address(_ instruction: OpaquePointer) -> UInt64
 @_extern(c, "qemu_plugin_register_vcpu_insn_exec_cb")
 private func registerExecution(
-    _ instruction: OpaquePointer, _ callback: @convention(c) (UInt32, UnsafeMutableRawPointer?) -> Void, _ flags: Int32,
-    _ data: UnsafeMutableRawPointer?)
-
+    _ instruction: OpaquePointer, _ callback: @convention(c) (UInt32, Data) -> Void, _ flags: Int32, _ data: Data)
 @_extern(c, "qemu_plugin_register_vcpu_mem_cb")
 private func registerAccess(
-    _ instruction: OpaquePointer, _ callback: @convention(c) (UInt32, UInt32, UInt64, UnsafeMutableRawPointer?) -> Void,
-    _ flags: Int32, _ kind: Int32, _ data: UnsafeMutableRawPointer?)
-/// QEMU_PLUGIN_MEM_W
-private let stores: Int32 = 2
+    _ instruction: OpaquePointer, _ callback: @convention(c) (UInt32, UInt32, UInt64, Data) -> Void, _ flags: Int32,
+    _ kind: Int32, _ data: Data)
+@_extern(c, "qemu_plugin_mem_is_store")
+private func isStore(_ access: UInt32) -> Bool
+@_extern(c, "qemu_plugin_register_atexit_cb")
+private func registerEnd(_ id: UInt64, _ callback: @convention(c) (UInt64, Data) -> Void, _ data: Data)
+private let stores: Int32 = 2  // QEMU_PLUGIN_MEM_W
 
 // The one processor's thread alone uses these after the start.
 private nonisolated(unsafe) var watched: [Range<UInt64>] = []
@@ -44,25 +55,41 @@ private nonisolated(unsafe) var hasStored = false
 private nonisolated(unsafe) var executed: UInt64 = 0
 private nonisolated(unsafe) var target: UInt64 = 0
 private nonisolated(unsafe) var channel: Int32 = -1
+private nonisolated(unsafe) var from: UInt64?
+private nonisolated(unsafe) var hasBegun = true
+
+private nonisolated(unsafe) var countsFile: UnsafeMutablePointer<CChar>?
+private nonisolated(unsafe) var store: (first: UInt64, end: UInt64, page: UInt64) = (0, 0, 0)
+private nonisolated(unsafe) var eraseRegister: UInt64?
+private nonisolated(unsafe) var words = 0
+private nonisolated(unsafe) var pages = 0
+/// The words stored one behind the other up to now, from the start of a page.
+private nonisolated(unsafe) var run: (next: UInt64, count: UInt64) = (0, 0)
 
 @c(qemu_plugin_install)
 public func install(_ id: UInt64, _ information: OpaquePointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>)
     -> Int32
 {
-    guard count >= 1, strncmp(arguments[0], "socket=", 7) == 0 else { return -1 }
-    for index in 1..<max(1, Int(count)) {
-        guard strncmp(arguments[index], "watch=", 6) == 0, let range = addresses(arguments[index] + 6) else { return -1 }
-        watched.append(range)
-    }
-    channel = connectTo(arguments[0] + 7)
-    guard channel >= 0 else { return -1 }
-    registerTranslation(id) { _, block in
-        for index in 0..<instructionCount(block) {
-            registerExecution(instruction(block, index), { _, _ in count1() }, 0, nil)
-            if !watched.isEmpty {
-                registerAccess(instruction(block, index), { _, _, address, _ in look(at: address) }, 0, stores, nil)
+    for index in 0..<Int(count) where !take(arguments[index]) { return -1 }
+    if channel >= 0 {
+        registerTranslation(id) { _, block in
+            for index in 0..<instructionCount(block) {
+                let instruction = instruction(block, index)
+                if !hasBegun, address(instruction) == from { registerExecution(instruction, { _, _ in begin() }, 0, nil) }
+                registerExecution(instruction, { _, _ in count1() }, 0, nil)
+                if !watched.isEmpty { registerAccess(instruction, { _, _, address, _ in look(at: address) }, 0, stores, nil) }
             }
         }
+    }
+    if countsFile != nil {
+        registerTranslation(id) { _, block in
+            for index in 0..<instructionCount(block) {
+                // QEMU 7.2 also reports loads from flash.
+                registerAccess(
+                    instruction(block, index), { _, access, address, _ in if isStore(access) { note(address) } }, 0, stores, nil)
+            }
+        }
+        registerEnd(id, { _, _ in writeCounts() }, nil)
     }
     return 0
 }
@@ -75,9 +102,47 @@ private func addresses(_ text: UnsafePointer<CChar>) -> Range<UInt64>? {
     return first < end ? first..<end : nil
 }
 
+/// One argument; false when it is none of ours.
+private func take(_ text: UnsafePointer<CChar>) -> Bool {
+    func value(_ name: StaticString) -> UnsafePointer<CChar>? {
+        let length = name.utf8CodeUnitCount
+        return strncmp(text, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self), length) == 0
+            ? text + length : nil
+    }
+    if let path = value("socket=") {
+        channel = connectTo(path)
+        return channel >= 0
+    }
+    if let range = value("watch=") {
+        guard let range = addresses(range) else { return false }
+        watched.append(range)
+    } else if let path = value("counts=") {
+        countsFile = strdup(path)
+    } else if let number = value("from=") {
+        (from, hasBegun, target) = (UInt64(strtoull(number, nil, 16)), false, .max)
+    } else if let number = value("erase=") {
+        eraseRegister = UInt64(strtoull(number, nil, 16))
+    } else if let range = value("store=") {
+        var rest: UnsafeMutablePointer<CChar>?
+        store.first = UInt64(strtoull(range, &rest, 16))
+        store.end = UInt64(strtoull(rest! + 1, &rest, 16))
+        store.page = UInt64(strtoull(rest! + 1, nil, 16))
+    } else {
+        return false
+    }
+    return true
+}
+
+// MARK: Instructions
+
 /// The instruction that has just stored there is counted already: the next one finds the target reached.
 private func look(at address: UInt64) {
     for range in watched where range.contains(address) { (target, hasStored) = (executed, true) }
+}
+
+private func begin() {
+    guard !hasBegun else { return }
+    (hasBegun, executed, target) = (true, 0, 0)
 }
 
 @inline(__always) private func count1() {
@@ -93,6 +158,28 @@ private func hold() {
     let received = withUnsafeMutableBytes(of: &target) { read(channel, $0.baseAddress, 8) }
     // The host is gone: run on, to the end that it will have arranged.
     if sent != 8 || received != 8 { target = .max }
+}
+
+// MARK: Flash writes
+
+@inline(__always) private func note(_ address: UInt64) {
+    if address == eraseRegister { return pages &+= 1 }
+    guard address >= store.first, address < store.end else { return }
+    words &+= 1
+    if eraseRegister != nil { return }
+    let offset = (address &- store.first) % store.page
+    run.count = offset == 0 ? 1 : address == run.next ? run.count &+ 1 : 0
+    run.next = address &+ 4
+    guard run.count &* 4 == store.page else { return }
+    pages &+= 1
+    words &-= Int(run.count)
+    run.count = 0
+}
+
+private func writeCounts() {
+    guard let countsFile, let file = fopen(countsFile, "w") else { return }
+    withVaList([words, pages]) { _ = vfprintf(file, "%ld %ld\n", $0) }
+    fclose(file)
 }
 
 private func connectTo(_ path: UnsafePointer<CChar>) -> Int32 {

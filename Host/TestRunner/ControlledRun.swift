@@ -1,131 +1,203 @@
-// A test run that the host interferes with: power cuts at exact instructions, or a look at the pins at every step.
+// A test run that the host interferes with or watches: it runs from one point to the next, and between them the processor stands still.
 import Emulation
 import FirmwareBuild
 import Foundation
-
-/// When the power of the board is cut while a test runs. After each cut the board starts again with the flash as it was, and the test
-/// from its beginning; the last start, which nothing cuts, decides the outcome.
-public enum PowerCuts: Sendable, Equatable {
-    /// After N, then 2N, 3N… instructions of the following starts, until the test ends before its cut.
-    case every(UInt64)
-    /// Once, after N instructions.
-    case once(UInt64)
-    /// Ten times, each at a random instruction of an uncut run.
-    case random(seed: UInt64)
-
-    /// "every:N", "at:N" or "random:SEED"; nil for anything else.
-    public init?(_ text: String) {
-        let parts = text.split(separator: ":")
-        guard parts.count == 2, let number = UInt64(parts[1]) else { return nil }
-        switch parts[0] {
-        case "every" where number > 0: self = .every(number)
-        case "at": self = .once(number)
-        case "random": self = .random(seed: number)
-        default: return nil
-        }
-    }
-}
-
-/// How a run is interfered with.
-public enum RunControl: Sendable, Equatable {
-    case cutPower(PowerCuts)
-    /// Pins are looked at every `step` instructions.
-    case tracePins(step: UInt64)
-}
 
 /// What came of it.
 struct ControlledEnd {
     var end: EmulatorRun.End
     var pins: PinTrace?
-    /// Instructions at which the power was cut.
-    var cuts: [UInt64] = []
+    var faults: [InjectedFault] = []
+    /// What the noise on the line did.
+    var noise: String?
 }
 
-struct ControlledRun {
-    let board: Board
-    let image: URL
-    let arguments: [String]
-    let uart: URL
-    let seed: UInt32
-    let hostLimit: Double
+final class ControlledRun {
+    private let run: TestRun
+    private let control: RunControl
+    private let output: URL, serial: URL
+    private var result = ControlledEnd(end: .timeout)
+    private var emulated: EmulatedBoard!
+    /// Flips to come: instruction and bit, the next one last.
+    private var flips: [(instruction: UInt64, bit: MemoryBit)] = []
+    private var loopback: NoisyLoopback?
+    private var cable: USBCable?
+    private var unplug: UInt64?
+    private var sent = Data()
+    private var starts = 0
     /// Starts after which a test that never ends between its cuts is given up.
     static let mostStarts = 10_000
+    /// Instructions while a byte is on a line of 115,200 baud: 10 bits of 8.68 µs.
+    static let byteTime: UInt64 = 86_806 >> UInt64(TestRun.shift)
 
-    func callAsFunction(_ control: RunControl) throws -> ControlledEnd {
-        switch control {
-        case .tracePins(let step):
-            let emulated = try makeBoard()
-            try emulated.start()
-            let trace = try emulated.tracePins(until: UInt64(hostLimit) * 15_625_000, step: step)
-            return ControlledEnd(end: end(emulated, timeout: 1), pins: trace)
-        case .cutPower(.once(let instruction)): return try run(cuts: [instruction])
-        case .cutPower(.every(let step)): return try run(cuts: (1...UInt64(Self.mostStarts)).lazy.map { $0 * step })
-        case .cutPower(.random(let seed)):
-            var generator = SplitMix(state: seed)
-            let length = try uncutLength()
-            return try run(cuts: (0..<10).map { _ in UInt64.random(in: 1...max(length, 1), using: &generator) })
+    init(_ run: TestRun, _ control: RunControl, output: URL, serial: URL) {
+        (self.run, self.control, self.output, self.serial) = (run, control, output, serial)
+    }
+
+    func callAsFunction() throws -> ControlledEnd {
+        do { return try runThrough() } catch is GivenUp {
+            emulated.close()
+            result.end = .timeout
+            return result
         }
     }
 
-    private func run(cuts: some Sequence<UInt64>) throws -> ControlledEnd {
-        let emulated = try makeBoard()
-        var done: [UInt64] = []
-        for cut in cuts {
-            try emulated.start()
-            guard try reaches(cut, emulated) else { return ControlledEnd(end: end(emulated, timeout: 1), cuts: done) }
+    private func runThrough() throws -> ControlledEnd {
+        let length = try needsLength ? uncutLength() : 0
+        emulated = try makeBoard()
+        flips = try plannedFlips(length)
+        unplug = control.unplug
+        if control.traceStep != nil { result.pins = PinTrace(shift: TestRun.shift, step: control.traceStep!) }
+        for cut in plannedCuts(length) {
+            try start()
+            guard try advance(to: cut) else { return try finish() }
             try emulated.cutPower()
-            done.append(cut)
+            result.faults.append(InjectedFault(kind: .powerCut, instruction: cut, start: starts))
         }
+        try start()
+        if try advance(to: .max) { try emulated.runFreely() }
+        return try finish()
+    }
+
+    // MARK: Plans
+
+    private var needsLength: Bool {
+        if case .random = control.cuts { return true }
+        if case .random = control.flips { return true }
+        return false
+    }
+
+    private func plannedCuts(_ length: UInt64) -> AnySequence<UInt64> {
+        switch control.cuts {
+        case nil: return AnySequence([])
+        case .once(let instruction): return AnySequence([instruction])
+        case .every(let step): return AnySequence((1...UInt64(Self.mostStarts)).lazy.map { $0 * step })
+        case .random(let seed):
+            var generator = SplitMix(state: seed)
+            return AnySequence((0..<10).map { _ in UInt64.random(in: 1...max(length, 1), using: &generator) })
+        }
+    }
+
+    private func plannedFlips(_ length: UInt64) throws -> [(UInt64, MemoryBit)] {
+        guard let plan = control.flips else { return [] }
+        var generator = SplitMix(state: UInt64(run.seed))
+        if case .random(let seed) = plan { generator = SplitMix(state: seed) }
+        func bit() throws -> MemoryBit {
+            guard let store = run.prepared.board.store, run.prepared.board.emulator?.flash != Board.Emulator.Flash.none else {
+                throw FirmwareError(
+                    "QEMU keeps no store for \(run.test.board). Name the bit: --flip-bit 0xADDRESS.BIT:INSTRUCTION.")
+            }
+            return MemoryBit(
+                address: UInt64.random(in: store.range, using: &generator), bit: Int.random(in: 0..<8, using: &generator))
+        }
+        switch plan {
+        case .once(let instruction): return [(max(instruction, 1), try bit())]
+        case .exactly(let bit, let instruction): return [(max(instruction, 1), bit)]
+        case .random:
+            let all = try (0..<10).map { _ in (UInt64.random(in: 1...max(length, 1), using: &generator), try bit()) }
+            return all.sorted { $0.0 > $1.0 }
+        }
+    }
+
+    /// Instructions of a run that nothing disturbs, to the thousand.
+    private func uncutLength() throws -> UInt64 {
+        emulated = try makeBoard()
         try emulated.start()
-        try? emulated.runFreely()
-        return ControlledEnd(end: end(emulated, timeout: hostLimit), cuts: done)
+        var reached: UInt64 = 0
+        while try stands(at: reached + 1000) { reached += 1000 }
+        emulated.close()
+        return reached
+    }
+
+    // MARK: Steps
+
+    private func start() throws {
+        if let loopback { sent += loopback.sent }
+        starts += 1
+        try emulated.start()
+        if control.traceStep != nil { try emulated.tracePins() }
+        loopback = try control.noise.map { try NoisyLoopback(emulated, noise: LineNoise(rate: $0, seed: UInt64(run.seed))) }
+        guard control.unplug != nil else { return }
+        cable = try USBCable(emulated, path: cableSocket.path)
+        cable?.plug()
+    }
+
+    private var cableSocket: URL { run.scratch.appendingPathComponent("usb") }
+
+    /// Runs to `end` with all that has to be done on the way; false when the test ended before.
+    private func advance(to end: UInt64) throws -> Bool {
+        let step = [
+            control.traceStep, control.noise.map { _ in Self.byteTime },
+            control.unplug.map { _ in Self.byteTime },
+        ].compactMap { $0 }.min()
+        var at: UInt64 = 0
+        let limit = Date().addingTimeInterval(run.hostLimit)
+        while at < end {
+            let flip = flips.last?.instruction ?? .max
+            at = min(end, step.map { at + $0 } ?? .max, flip > at ? flip : .max)
+            if at == .max { return true }
+            guard try stands(at: at) else { return false }
+            guard Date() < limit else { throw GivenUp() }
+            while let next = flips.last, next.instruction <= at {
+                try emulated.flip(next.bit)
+                result.faults.append(
+                    InjectedFault(kind: .flippedBit, instruction: at, start: starts, bit: next.bit))
+                flips.removeLast()
+            }
+            if let moment = unplug, moment <= at {
+                cable?.unplug()
+                result.faults.append(InjectedFault(kind: .unplugged, instruction: at, start: starts))
+                unplug = nil
+            }
+            try cable?.move()
+            try loopback?.move()
+            if control.traceStep != nil {
+                // A request that is answered after the changes: none is on its way any more.
+                _ = try emulated.readRegister(run.prepared.board.ram.address.value)
+                result.pins?.changes += try emulated.pinChanges().map { TimedPinChange(instruction: at, change: $0) }
+            }
+        }
+        return true
     }
 
     /// Whether the test was still running at that instruction.
-    private func reaches(_ instruction: UInt64, _ emulated: EmulatedBoard) throws -> Bool {
-        do { return try emulated.run(untilInstruction: instruction, timeout: hostLimit) } catch {
+    private func stands(at instruction: UInt64) throws -> Bool {
+        do {
+            guard try emulated.run(untilInstruction: instruction, timeout: run.hostLimit) else { throw GivenUp() }
+            return true
+        } catch let error where !(error is GivenUp) {
             guard emulated.waitForExit(timeout: 1) != nil else { throw error }
             return false
         }
     }
 
-    /// Instructions of a run without cuts, to the thousand.
-    private func uncutLength() throws -> UInt64 {
-        let emulated = try makeBoard()
-        try emulated.start()
-        var reached: UInt64 = 0
-        while try reaches(reached + 1000, emulated) { reached += 1000 }
-        return reached
-    }
+    /// It took more than the host time that it may take.
+    private struct GivenUp: Error {}
 
-    private func end(_ emulated: EmulatedBoard, timeout: Double) -> EmulatorRun.End {
-        switch emulated.waitForExit(timeout: timeout) {
-        case .status(let status): .status(status)
-        case .killed(let signal): .signal(signal)
-        case nil: .timeout
+    private func finish() throws -> ControlledEnd {
+        switch emulated.waitForExit(timeout: run.hostLimit) {
+        case .status(let status): result.end = .status(status)
+        case .killed(let signal): result.end = .signal(signal)
+        case nil: result.end = .timeout
         }
+        if let loopback {
+            try loopback.drain()
+            result.noise = loopback.description
+            try (sent + loopback.sent).write(to: serial)
+        }
+        emulated.close()
+        return result
     }
 
     private func makeBoard() throws -> EmulatedBoard {
-        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        var configuration = EmulatedBoard.Configuration(board: run.prepared.board, image: run.prepared.image.url)
         configuration.clock = .instructions(shift: TestRun.shift)
         configuration.countsInstructions = true
-        configuration.seed = UInt64(seed)
-        configuration.uart = .file(uart)
-        configuration.extraArguments = arguments
+        configuration.countsFrom = UInt64(run.test.address)
+        configuration.seed = UInt64(run.seed)
+        configuration.uart = control.noise == nil ? .file(serial) : .socket
+        configuration.extraArguments = run.semihosting(output: output, faults: true)
+        if control.unplug != nil { configuration.extraArguments += USBCable.arguments(path: cableSocket.path) }
         return try EmulatedBoard(configuration)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): the same cuts for the same seed, anywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -20,6 +20,7 @@ extension Runner {
               gdb-multiarch \(item.prepared.image.url.path) -ex 'target remote \(socket)' -ex 'break *0x\(String(test.address, radix: 16))' -ex continue
             Ctrl-C ends it.
             """)
-        _ = try EmulatorRun(arguments: arguments + server, log: folder.appendingPathComponent("gdb.log").path, timeout: 86400)()
+        _ = try EmulatorRun(
+            item.prepared.qemu, arguments: arguments + server, log: folder.appendingPathComponent("gdb.log").path, timeout: 86400)()
     }
 }

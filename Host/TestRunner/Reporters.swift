@@ -53,6 +53,8 @@ extension TestReport {
             guard let then = before[now.test.path + now.test.board] else { return "new: \(now.test.path) [\(now.test.board)]" }
             let changes = [
                 change("instructions", then.instructions, now.instructions), change("bytes of stack", then.stack, now.stack),
+                change("flash words", then.flashWrites?.words, now.flashWrites?.words),
+                change("erased pages", then.flashWrites?.pages, now.flashWrites?.pages),
                 then.outcome == now.outcome ? nil : "\(then.outcome.rawValue) → \(now.outcome.rawValue)",
             ].compactMap { $0 }
             return changes.isEmpty ? nil : "\(now.test.path) [\(now.test.board)]: " + changes.joined(separator: ", ")

@@ -22,8 +22,14 @@ public struct Runner: Sendable {
         public var stopsAtFailure = false
         /// Records which code was executed.
         public var coverage = false
-        /// Power cuts or a trace of the pins.
+        /// Faults, or a trace of the pins.
         public var control: RunControl?
+
+        /// Where scratch files go; the system's temporary folder when nil.
+        public var scratch: URL?
+
+        /// Where the last run's report is kept for `onlyFailed`; build/last-test.json when nil.
+        public var lastReport: URL?
 
         public init() {}
     }
@@ -46,18 +52,19 @@ public struct Runner: Sendable {
         let suites = try TestSuite.all(builder)
         let catalogue = builder.catalogue
         for board in options.boards { _ = try catalogue.board(board) }
-        let qemu = try QEMU.installed()
+        _ = try QEMU.installed()
         var plan = TestPlan(scratch: try scratchFolder())
         for board in try catalogue.boards() where options.boards.isEmpty || options.boards.contains(board.name) {
             let wanted = suites.filter { selects($0) && ($0.boards?.contains(board.name) ?? (board.emulator != nil)) }
             guard !wanted.isEmpty else { continue }
-            if let obstacle = qemu.obstacle(to: board) {
+            if let obstacle = try QEMU.installed(for: board).obstacle(to: board) {
                 plan.notices.append("skipped \(wanted.map(\.name).joined(separator: ", ")) on \(board.name): \(obstacle)")
                 continue
             }
             let built = try builder.build(board: board, products: wanted.map(\.name))
             for (suite, image) in zip(wanted, built) {
-                let prepared = try PreparedImage(image: image, board: board, root: catalogue.root, scratch: plan.scratch.url)
+                let prepared = try PreparedImage(
+                    suite, image: image, board: board, root: catalogue.root, scratch: plan.scratch.url)
                 for test in try suite.tests(in: image, board: board) where selects(test) {
                     plan.items.append(TestPlan.Item(test: test, prepared: prepared, sources: suite.folder))
                 }
@@ -132,7 +139,9 @@ public struct Runner: Sendable {
         options.filters.isEmpty || options.filters.contains { test.path.contains($0) }
     }
 
-    private var lastFile: URL { builder.catalogue.root.appendingPathComponent("build/last-test.json") }
+    private var lastFile: URL {
+        options.lastReport ?? builder.catalogue.root.appendingPathComponent("build/last-test.json")
+    }
 
     private func lastFailures() -> [String] {
         guard let data = try? Data(contentsOf: lastFile), let report = try? JSONDecoder().decode(TestReport.self, from: data)
@@ -145,7 +154,9 @@ public struct Runner: Sendable {
         try? JSONEncoder().encode(report).write(to: lastFile, options: .atomic)
     }
 
-    private func scratchFolder() throws -> ScratchFolder { try ScratchFolder() }
+    private func scratchFolder() throws -> ScratchFolder {
+        try ScratchFolder(options.scratch ?? FileManager.default.temporaryDirectory)
+    }
 }
 
 /// What a run will do.
@@ -171,8 +182,7 @@ public struct TestPlan: Sendable {
 final class ScratchFolder: Sendable {
     let url: URL
 
-    init() throws {
-        let base = FileManager.default.temporaryDirectory
+    init(_ base: URL) throws {
         url = base.appendingPathComponent("lightnode-test-\(getpid())-\(UInt32.random(in: 0 ... .max))")
         do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch {
             throw FirmwareError(

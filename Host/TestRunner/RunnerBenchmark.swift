@@ -16,40 +16,52 @@ public struct BenchmarkRow: Codable, Sendable, CustomStringConvertible {
 
 extension Runner {
     /// `runner.overhead` (time of 50 trivial tests, one job, over bare QEMU in a shell loop) and `runner.scaling` (time with one
-    /// job over time with two). Ratios of the best of `rounds` interleaved runs: the machine's other work disturbs all alike.
-    public static func measure(builder: FirmwareBuilder, board: String, rounds: Int = 5) throws -> [BenchmarkRow] {
+    /// job over time with two). Each is the median of `rounds` ratios, and the runs of a ratio follow each other: the machine's other
+    /// work then disturbs both alike, and a ratio that it did disturb does not count.
+    public static func measure(builder: FirmwareBuilder, board: String, rounds: Int = 9) throws -> [BenchmarkRow] {
         var options = Options()
         options.filters = ["Trivial"]
         options.boards = [board]
-        var runner = Runner(builder: builder, options: options)
+        let runner = Runner(builder: builder, options: options)
         let plan = try runner.plan()
-        var best: [String: Double] = [:]
-        func note(_ name: String, _ seconds: Double) { best[name] = min(best[name] ?? .infinity, seconds) }
-        for _ in 0..<rounds {
-            for jobs in [1, 2] {
-                runner.options.jobs = jobs
-                let report = try runner.run(plan)
-                guard report.failed == 0 else {
-                    throw FirmwareError("the trivial tests failed: \(report.summary). Run: lightnode test Trivial")
-                }
-                note("jobs \(jobs)", report.seconds)
+        _ = try runner.seconds(plan, jobs: 2)
+        var overhead: [Double] = [], scaling: [Double] = []
+        for round in 0..<rounds {
+            // The order changes, so that a drift of the machine's speed favours neither.
+            if round.isMultiple(of: 2) {
+                let one = try runner.seconds(plan, jobs: 1), bare = try bareLoop(plan), two = try runner.seconds(plan, jobs: 2)
+                overhead.append(one / bare)
+                scaling.append(try runner.seconds(plan, jobs: 1) / two)
+            } else {
+                let bare = try bareLoop(plan), one = try runner.seconds(plan, jobs: 1), two = try runner.seconds(plan, jobs: 2)
+                overhead.append(one / bare)
+                scaling.append(one / two)
             }
-            note("bare", try bareLoop(plan))
         }
-        guard let one = best["jobs 1"], let two = best["jobs 2"], let bare = best["bare"] else { return [] }
         return [
-            BenchmarkRow(name: "runner.overhead", board: board, variant: "50 trivial tests", value: one / bare, unit: "ratio"),
-            BenchmarkRow(name: "runner.scaling", board: board, variant: "2 jobs", value: one / two, unit: "ratio"),
+            BenchmarkRow(
+                name: "runner.overhead", board: board, variant: "50 trivial tests", value: overhead.median, unit: "ratio"),
+            BenchmarkRow(name: "runner.scaling", board: board, variant: "2 jobs", value: scaling.median, unit: "ratio"),
         ]
     }
 
+    private func seconds(_ plan: TestPlan, jobs: Int) throws -> Double {
+        var runner = self
+        runner.options.jobs = jobs
+        let report = try runner.run(plan)
+        guard report.isGood else {
+            throw FirmwareError("the trivial tests failed: \(report.summary). Run: lightnode test Trivial")
+        }
+        return report.seconds
+    }
+
     private static func bareLoop(_ plan: TestPlan) throws -> Double {
-        let path = try QEMU.installed().path, folder = plan.scratch.url
+        let folder = plan.scratch.url
         let lines = plan.items.map { item in
             let run = TestRun(
                 test: item.test, prepared: item.prepared, seed: 1, hostLimit: 60, scratch: folder, sources: item.sources)
             let words = run.arguments(output: folder.appendingPathComponent("o"), serial: folder.appendingPathComponent("u"))
-            return ([path] + words).map { "'\($0)'" }.joined(separator: " ") + " 2>/dev/null || exit 1"
+            return ([item.prepared.qemu.path] + words).map { "'\($0)'" }.joined(separator: " ") + " 2>/dev/null || exit 1"
         }
         let began = Date()
         let script = folder.appendingPathComponent("loop.sh")
@@ -58,4 +70,9 @@ extension Runner {
         guard result.status == 0 else { throw FirmwareError("bare QEMU failed in the shell loop: \(result.errors)") }
         return Date().timeIntervalSince(began)
     }
+}
+
+extension [Double] {
+    /// The middle one.
+    fileprivate var median: Double { sorted()[count / 2] }
 }

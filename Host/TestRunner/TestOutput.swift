@@ -12,7 +12,7 @@ struct TestOutput {
     private(set) var log: [String] = []
 
     /// Fields that each kind has at least; anything else that looks like a record is garbage of the test.
-    private static let fieldCounts = ["end": 5, "fail": 2, "skip": 1, "log": 1, "fault": 12, "stack": 1]
+    private static let fieldCounts = ["end": 5, "fail": 2, "skip": 1, "log": 1, "fault": 12, "stack": 1, "ask": 2]
 
     init(_ bytes: Data) {
         for line in bytes.split(separator: 0x0A) {

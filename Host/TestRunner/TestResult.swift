@@ -52,8 +52,12 @@ public struct TestResult: Sendable, Codable {
     public var stack: Int?
     /// Changes of output pins, when they were traced.
     public var pins: PinTrace?
-    /// Instructions at which the power was cut, start by start.
-    public var cuts: [UInt64] = []
+    /// Faults that were injected, in their order.
+    public var faults: [InjectedFault] = []
+    /// What the noise on the serial line did.
+    public var noise: String?
+    /// Nil when the test did not get to its end, or was interfered with.
+    public var flashWrites: FlashWrites?
     /// Host seconds, QEMU's start included.
     public var seconds: Double
     /// What repeats it: seed of the run.
@@ -103,11 +107,9 @@ extension TestResult {
             if let left = failure.left, let right = failure.right { lines.append("    left: \(left), right: \(right)") }
             if let reason = failure.reason { lines.append("    \(reason)") }
         }
-        if !cuts.isEmpty {
-            lines.append(
-                "    power cut after instruction \(cuts.suffix(3).map(String.init).joined(separator: ", ")) of \(cuts.count) starts"
-            )
-        }
+        if faults.count > 3 { lines.append("    \(faults.count) faults; the last three:") }
+        lines += faults.suffix(3).map { "    \($0)" }
+        if let noise { lines.append("    \(noise)") }
         lines += registers.map { "    \($0)" } + backtrace.map { "    in \($0)" } + log.suffix(40).map { "    | \($0)" }
         return lines.joined(separator: "\n")
     }

@@ -10,6 +10,9 @@ final class PreparedImage: @unchecked Sendable {
     let symbolizer: Symbolizer
     /// QEMU's arguments that load it.
     let load: [String]
+    let qemu: QEMU
+    /// Whether its tests can reach the board's flash: a suite that imports neither Board nor MCU cannot.
+    let writesFlash: Bool
     private let folder: URL
     private let lock = NSLock()
     private var addresses: Set<UInt64> = []
@@ -19,10 +22,12 @@ final class PreparedImage: @unchecked Sendable {
 
     func note(executed more: Set<UInt64>) { lock.withLock { addresses.formUnion(more) } }
 
-    init(image: ELFImage, board: Board, root: URL, scratch: URL) throws {
+    init(_ suite: TestSuite, image: ELFImage, board: Board, root: URL, scratch: URL) throws {
         self.image = image
         self.board = board
         symbolizer = Symbolizer(image: image, root: root)
+        qemu = try QEMU.installed(for: board)
+        writesFlash = try board.emulator?.flash != Board.Emulator.Flash.none && suite.imports(["Board", "MCU"])
         folder = scratch.appendingPathComponent("\(board.name)-\(image.url.deletingPathExtension().lastPathComponent)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let flat = try image.checkedFlash(for: board)
@@ -30,11 +35,11 @@ final class PreparedImage: @unchecked Sendable {
         case .nrf51:
             // The whole flash, so that what is not programmed reads as erased.
             let file = folder.appendingPathComponent("flash.bin")
-            try (flat + Data(repeating: 0xFF, count: board.flash.size.int - flat.count)).write(to: file)
+            try Self.write(flat + Data(repeating: 0xFF, count: board.flash.size.int - flat.count), to: file)
             load = ["-kernel", file.path]
         case .psram:
             let store = folder.appendingPathComponent("store.bin")
-            try Data(repeating: 0xFF, count: board.store?.size.int ?? 0).write(to: store)
+            try Self.write(Data(repeating: 0xFF, count: board.store?.size.int ?? 0), to: store)
             let address = board.store?.address.description ?? "0"
             load = ["-kernel", image.url.path, "-device", "loader,file=\(store.path),addr=\(address),force-raw=on"]
         default:
@@ -43,10 +48,21 @@ final class PreparedImage: @unchecked Sendable {
     }
 }
 
+extension PreparedImage {
+    private static func write(_ data: Data, to file: URL) throws {
+        do { try data.write(to: file) } catch {
+            throw FirmwareError(
+                "\(file.path) cannot be written: \(error.localizedDescription) Free some space, or set TMPDIR to another place.")
+        }
+    }
+}
+
 /// One test about to run.
 struct TestRun {
     /// 2^6 ns per instruction: about the 16 MIPS of an nRF51, and fine enough that its timer counts every instruction.
     static let shift = 6
+    /// Exit status of a test that asks for faults (Ending in Firmware/FirmwareTesting).
+    static let asksForFaults: Int32 = 8
 
     let test: FirmwareTest
     let prepared: PreparedImage
@@ -65,8 +81,12 @@ struct TestRun {
         for file in [output, serial, messages] { try? FileManager.default.removeItem(at: file) }
         var result = TestResult(test: test, outcome: .emulatorFailed, seconds: 0, seed: seed)
         do {
-            let exit = try run(&result, output: output, serial: serial, messages: messages)
-            let said = TestOutput((try? Data(contentsOf: output)) ?? Data())
+            var exit = try run(&result, control, output: output, serial: serial, messages: messages)
+            var said = TestOutput((try? Data(contentsOf: output)) ?? Data())
+            if exit == .status(Self.asksForFaults), let asked = RunControl(asked: said.all("ask").map(\.fields)) {
+                exit = try run(&result, asked, output: output, serial: serial, messages: messages)
+                said = TestOutput((try? Data(contentsOf: output)) ?? Data())
+            }
             judge(&result, exit, said, messages: (try? String(contentsOf: messages, encoding: .utf8)) ?? "")
             let uart = TestOutput((try? Data(contentsOf: serial)) ?? Data()).log
             if coverage { prepared.note(executed: try Coverage.executed(log: scratch.appendingPathComponent("in_asm"))) }
@@ -78,18 +98,23 @@ struct TestRun {
         return result
     }
 
-    private func run(_ result: inout TestResult, output: URL, serial: URL, messages: URL) throws -> EmulatorRun.End {
+    private func run(_ result: inout TestResult, _ control: RunControl?, output: URL, serial: URL, messages: URL) throws
+        -> EmulatorRun.End
+    {
         guard let control else {
-            let trace = scratch.appendingPathComponent("in_asm")
+            let trace = scratch.appendingPathComponent("in_asm"), counts = scratch.appendingPathComponent("flash-writes")
             let tracing = coverage ? ["-d", "in_asm", "-D", trace.path] : []
-            let arguments = arguments(output: output, serial: serial) + tracing
-            return try EmulatorRun(arguments: arguments, log: messages.path, timeout: hostLimit)()
+            let counting = prepared.writesFlash ? try FlashWrites.arguments(prepared.board, file: counts) : []
+            let arguments = arguments(output: output, serial: serial) + tracing + counting
+            let end = try EmulatorRun(prepared.qemu, arguments: arguments, log: messages.path, timeout: hostLimit)()
+            result.flashWrites = prepared.writesFlash ? FlashWrites(contentsOf: counts) : FlashWrites()
+            return end
         }
-        let controlled = try ControlledRun(
-            board: prepared.board, image: prepared.image.url, arguments: semihosting(output: output), uart: serial,
-            seed: seed, hostLimit: hostLimit)(control)
+        let controlled = try ControlledRun(self, control, output: output, serial: serial)()
+        result.flashWrites = nil
         result.pins = controlled.pins
-        result.cuts = controlled.cuts
+        result.faults = controlled.faults
+        result.noise = controlled.noise
         return controlled.end
     }
 
@@ -102,8 +127,10 @@ struct TestRun {
         ] + semihosting(output: output)
     }
 
-    private func semihosting(output: URL) -> [String] {
-        let words = ["lightnode-test", String(test.address, radix: 16), String(seed, radix: 16), String(Self.shift, radix: 16)]
+    /// - Parameter faults: the test gets the faults that it asks for, or others; it need not ask.
+    func semihosting(output: URL, faults: Bool = false) -> [String] {
+        let numbers = [test.address, seed, UInt32(Self.shift), faults ? 1 : 0]
+        let words = ["lightnode-test"] + numbers.map { String($0, radix: 16) }
         return [
             "-chardev", "file,id=semi,path=\(output.path)", "-semihosting-config",
             "enable=on,target=native,chardev=semi," + words.map { "arg=\($0)" }.joined(separator: ","),
@@ -132,6 +159,10 @@ struct TestRun {
         case (.signal(let number), _):
             result.outcome = .emulatorFailed
             result.detail = "QEMU was killed by signal \(number)"
+        case (.status, nil) where !canWrite:
+            result.outcome = .emulatorFailed
+            result.detail =
+                "\(scratch.path) cannot be written: \(String(cString: strerror(ENOSPC))). Free some space, or set TMPDIR"
         case (.status(let status), let code?) where status == code: judge(&result, code, end?.fields ?? [], said)
         case (.status(1), nil) where !complaints.isEmpty:
             result.outcome = .emulatorFailed
@@ -140,6 +171,13 @@ struct TestRun {
             result.outcome = .endedEarly
             result.detail = "the test stopped the emulator or reset the chip itself (status \(status))"
         }
+    }
+
+    /// Whether the scratch folder takes what a test may say; QEMU does not tell when it does not.
+    private var canWrite: Bool {
+        let file = scratch.appendingPathComponent("space")
+        defer { try? FileManager.default.removeItem(at: file) }
+        return (try? Data(repeating: 0, count: 1 << 16).write(to: file)) != nil
     }
 
     private func judge(_ result: inout TestResult, _ code: Int32, _ measures: [String], _ said: TestOutput) {

@@ -80,6 +80,13 @@ public struct TestSuite: Sendable {
         }
     }
 
+    /// Whether its sources import one of these modules.
+    func imports(_ modules: Set<Substring>) throws -> Bool {
+        try sources().contains { file in
+            try String(contentsOf: file, encoding: .utf8).matches(of: /(?m)^import (\w+)$/).contains { modules.contains($0.1) }
+        }
+    }
+
     func sources() throws -> [URL] {
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         return files.filter { $0.pathExtension == "swift" }

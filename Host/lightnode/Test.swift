@@ -3,6 +3,7 @@ import ArgumentParser
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 import TestRunner
 
 struct Test: ParsableCommand, JSONCapable {
@@ -43,8 +44,18 @@ struct Test: ParsableCommand, JSONCapable {
     var compare: String?
     @Option(help: ArgumentHelp("Record coverage, print it per file and write it to this lcov file.", valueName: "file"))
     var coverage: String?
-    @Option(help: ArgumentHelp("Cut the power: every:N, at:N or random:SEED, in instructions.", valueName: "plan"))
+    @Option(help: ArgumentHelp("Cut the power: every:N, at:N or random:SEED, in instructions of the test.", valueName: "plan"))
     var cutPower: String?
+    @Option(
+        help: ArgumentHelp(
+            "Turn a bit of the store over: at:N, random:SEED; or any bit of memory: 0xADDRESS.BIT:N.", valueName: "plan"))
+    var flipBit: String?
+    @Option(
+        help: ArgumentHelp(
+            "Join the UART's ends by a line on which each byte suffers with this chance, 0 to 1.", valueName: "rate"))
+    var uartNoise: Double?
+    @Option(help: ArgumentHelp("Plug a USB cable in, and pull it after N instructions of the test: at:N.", valueName: "plan"))
+    var usbUnplug: String?
     @Flag(help: "Print every change of an output pin with its virtual time.")
     var trace = false
     @Option(
@@ -87,11 +98,11 @@ struct Test: ParsableCommand, JSONCapable {
         runner.progress = { done, total, result in line.show(done, total, result) }
         let report = try runner.run(plan)
         line.clear()
-        if let junit { try report.junit.write(toFile: junit, atomically: true, encoding: .utf8) }
-        if let jsonFile { try Output.encoded(report).write(toFile: jsonFile, atomically: true, encoding: .utf8) }
+        if let junit { try write(report.junit, to: junit) }
+        if let jsonFile { try write(Output.encoded(report), to: jsonFile) }
         if let coverage {
             let found = try runner.coverage(plan)
-            try found.lcov.write(toFile: coverage, atomically: true, encoding: .utf8)
+            try write(found.lcov, to: coverage)
             output.say(found.description)
         }
         try showPins(report)
@@ -104,18 +115,46 @@ struct Test: ParsableCommand, JSONCapable {
     }
 
     private func control() throws -> RunControl? {
-        guard let cutPower else { return trace || vcd != nil ? .tracePins(step: max(1, traceStep)) : nil }
-        guard let cuts = PowerCuts(cutPower), !trace, vcd == nil else {
-            throw ValidationError("--cut-power takes every:N, at:N or random:SEED, and no trace beside it.")
+        var control = RunControl()
+        if let cutPower {
+            control.cuts = PowerCuts(cutPower)
+            guard control.cuts != nil else { throw ValidationError("--cut-power takes every:N, at:N or random:SEED.") }
         }
-        return .cutPower(cuts)
+        if let flipBit {
+            control.flips = BitFlips(flipBit)
+            guard control.flips != nil else {
+                throw ValidationError("--flip-bit takes at:N, random:SEED or 0xADDRESS.BIT:N (bits are numbered 0 to 7).")
+            }
+        }
+        if let uartNoise {
+            guard 0...1 ~= uartNoise else { throw ValidationError("--uart-noise takes a chance from 0 to 1, such as 0.01.") }
+            control.noise = uartNoise
+        }
+        if let usbUnplug {
+            control.unplug = RunControl.moment(usbUnplug)
+            guard control.unplug != nil else { throw ValidationError("--usb-unplug takes at:N.") }
+        }
+        if trace || vcd != nil { control.traceStep = max(1, traceStep) }
+        return control.isEmpty ? nil : control
     }
 
     private func showPins(_ report: TestReport) throws {
         for result in report.results {
             guard let pins = result.pins else { continue }
             if trace, !pins.changes.isEmpty { output.say("\(result.test.path) [\(result.test.board)]\n\(pins)") }
-            if let vcd { try pins.vcd.write(toFile: vcd, atomically: true, encoding: .utf8) }
+            if let vcd { try write(pins.vcd, to: vcd) }
+        }
+    }
+
+    /// Not by renaming: the file may be a pipe or a device.
+    private func write(_ text: String, to file: String) throws {
+        let handle = fopen(file, "w")
+        let isWritten = handle.map { fputs(text, $0) >= 0 && fflush($0) == 0 } ?? false
+        let reason = String(cString: strerror(errno))
+        if let handle { fclose(handle) }
+        guard isWritten else {
+            throw Failure(
+                .environment, "\(file) cannot be written: \(reason)", advice: "Free some space, or name another file")
         }
     }
 

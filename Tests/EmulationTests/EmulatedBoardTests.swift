@@ -200,6 +200,35 @@ let idle: [UInt16] = [0xE7FE]
         #expect(try emulated.readRegister(0x5000_0510) >> 17 & 1 == 0)
     }
 
+    @Test("buttons are pressed by their names")
+    func buttons() throws {
+        let emulated = try emulated("microbit")
+        try emulated.start()
+        func level(_ pin: UInt32) throws -> UInt32 { try emulated.readRegister(0x5000_0510) >> pin & 1 }
+        try emulated.release("button-a")
+        try emulated.release("button-b")
+        #expect(try level(17) == 1 && level(26) == 1)
+        try emulated.press("button-b")
+        #expect(try level(17) == 1 && level(26) == 0)
+        try emulated.release("button-b")
+        #expect(try level(26) == 1)
+        #expect { try emulated.press("doorbell") } throws: { "\($0)".contains("There are: button-a, button-b.") }
+    }
+
+    @Test("a part's measurement is set while the board runs, and one that is not there is an error")
+    func sensor() throws {
+        let board = try loadBoard("mps2-an386")
+        let image = try TinyImage.write(for: board, code: idle, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        configuration.extraArguments = ["-device", "tmp105,address=0x48,id=t1"]
+        let emulated = try EmulatedBoard(configuration)
+        try emulated.start()
+        try emulated.set("temperature", of: "t1", to: -12_500)
+        #expect(try emulated.monitor("qom-get /machine/peripheral/t1 temperature").contains("-12500"))
+        #expect(throws: EmulationError.self) { try emulated.set("temperature", of: "t2", to: 0) }
+        #expect { try emulated.press("button") } throws: { "\($0)".contains("It has none.") }
+    }
+
     @Test("the display is drawn from registers that QEMU shows")
     func display() throws {
         let emulated = try emulated("microbit")

@@ -38,6 +38,8 @@ import Startup
     }
 
     @used static func `overflows the stack`() {
+        // What is below mps2-an386's RAM swallows stores, so there only the alarm ends it.
+        setTimeLimit(milliseconds: 200)
         log("depth", recurse(opaque(0)))
     }
 
@@ -84,27 +86,4 @@ import Startup
 
 @inline(never) func garbage(_ text: StaticString) {
     _ = startup_semihosting(0x04, UInt32(UInt(bitPattern: text.utf8Start)))
-}
-
-extension Selftest {
-    // Under power cuts: each start finds one more mark in the store, and the first that finds five passes.
-    @used static func `counts its starts in the store`() {
-
-        let store = startup_store_address()
-        var starts: UInt32 = 0
-        while starts < 5, UnsafePointer<UInt32>(bitPattern: UInt(store + 4 * starts))!.pointee != .max { starts += 1 }
-        log("starts before this one", starts)
-        if starts == 5 { return }
-        markStart(store + 4 * starts)
-        for _ in 0..<opaque(2000) { startup_barrier() }
-
-    }
-}
-
-/// Programs a word of the store: through the NVMC where the store is the chip's flash, as RAM where it is PSRAM.
-func markStart(_ address: UInt32) {
-    let control = UnsafeMutablePointer<UInt32>(bitPattern: 0x4001_E504)!
-    if address < 0x2000_0000 { control.pointee = 1 }
-    UnsafeMutablePointer<UInt32>(bitPattern: UInt(address))!.pointee = 0
-    if address < 0x2000_0000 { control.pointee = 0 }
 }
