@@ -82,7 +82,11 @@ private struct Bench {
         let device = try await owner.known()
         while try await owner.status().nextIndex < (pages + 1) * entries - 10 {
             for _ in 0..<8 {
-                _ = try await owner.transmit(try owner.sign(Call(device: "led", method: "off"), for: device))
+                let message = try owner.sign(Call(device: "led", method: "off"), for: device)
+                let answer = try await owner.client.send(.post("command", message.bytes, contentFormat: 18))
+                guard answer.isSuccess else {
+                    throw EmulationError("a command that fills the log was answered with \(answer.codeText). Run the tests.")
+                }
             }
         }
         try await node.powerOff()
