@@ -45,6 +45,7 @@ target-test: build newer-qemu ## on-target tests of every board under QEMU
 	@bin/lightnode test
 	@Tools/test-codecs
 	@Tools/test-ed25519
+	@Tools/test-constant-time
 
 witness: deps ## the independent Python programs that check our encodings, kept inside build/
 	@Tools/witness-environment

@@ -1,14 +1,63 @@
-// Runs the image bench-ed25519 and turns its SysTick readings into executed instructions.
+// Runs the images bench-ed25519… and turns their readings of SysTick into executed instructions.
 import Emulation
 import FirmwareBuild
 import Foundation
 
-/// What the image printed, ticks scaled to instructions by its own loop of 200,000 instructions.
+/// What Ed25519 takes on one board in one variant.
 public struct KeyBenchmark: Sendable {
-    /// Instructions of `verify`, `sign`, …; bytes of `stack.verify`, ….
-    public var values: [String: Int] = [:]
+    /// The portable Swift alone, or with the assembly kernels of the field.
+    public enum Variant: String, CaseIterable, Sendable {
+        case kernel, swift
+    }
 
-    public init(board: Board, image: URL) throws {
+    /// Executed instructions of RFC 8032's test SHA(abc), by operation: `verify`, `sign`, `publicKey`.
+    public let instructions: [String: Int]
+    /// Stack of `verify` and `sign`, in bytes.
+    public let stack: [String: Int]
+    /// Bytes of flash of an image that verifies, less those of one that does nothing.
+    public let flash: Int
+    /// Places in RAM where eight bytes of a secret are left after signing.
+    public let leaks: Int
+    /// Keys that signing was counted with, and the difference in instructions between the quickest and the slowest.
+    public let keys: Int
+    public let variation: Int
+
+    /// The images of a variant: build/<board>/bench-ed25519….elf, those of the portable one with "-swift" at the end.
+    public static func image(_ name: String, _ variant: Variant, board: Board, root: URL) -> URL {
+        root.appendingPathComponent("build/\(board.name)/\(name)\(variant == .swift ? "-swift" : "").elf")
+    }
+
+    /// - Parameter keys: how many keys signing is counted with.
+    /// - Throws: `EmulationError` when an image is missing or does not run to its end.
+    public init(board: Board, variant: Variant, root: URL, keys: Int = 1000) throws {
+        func image(_ name: String) -> URL { Self.image(name, variant, board: board, root: root) }
+        // One instruction is 64 ns, and a tick not longer: 24 bits of ticks are enough for each operation.
+        let printed = try Self.run(image("bench-ed25519"), on: board, shift: 6)
+        guard let loop = printed["calibration.200000"], loop > 0 else {
+            throw EmulationError("bench-ed25519 on \(board.name) printed no calibration. Build it again.")
+        }
+        var instructions: [String: Int] = [:], stack: [String: Int] = [:]
+        for name in ["verify", "sign", "publicKey"] {
+            guard let ticks = printed[name], let bytes = printed["stack.\(name)"] else {
+                throw EmulationError("bench-ed25519 on \(board.name) printed no \(name). Build it again.")
+            }
+            instructions[name] = Int((Double(ticks) * 200_000 / Double(loop)).rounded())
+            stack[name] = bytes
+        }
+        (self.instructions, self.stack, leaks) = (instructions, stack, printed["leaks"] ?? .max)
+        func size(_ name: String) throws -> Int { try ELFImage(contentsOf: image(name)).flat(in: board.flash.range).count }
+        flash = try size("bench-ed25519-verify") - size("bench-ed25519-empty")
+        // One instruction is 1,024 ns, many ticks: what one key takes more than another shows to the instruction.
+        let constancy = try Self.run(image("bench-ed25519-constancy"), on: board, shift: 10, keys: keys)
+        guard let least = constancy["least"], let greatest = constancy["greatest"], let counted = constancy["keys"],
+            let ticks = constancy["loop.10000"], ticks > 50_000
+        else { throw EmulationError("bench-ed25519-constancy on \(board.name) printed \(constancy). Build it again.") }
+        self.keys = counted
+        variation = Int((Double(greatest - least) * 10_000 / Double(ticks)).rounded())
+    }
+
+    /// The "name value" lines that the image prints.
+    private static func run(_ image: URL, on board: Board, shift: Int, keys: Int? = nil) throws -> [String: Int] {
         let flat = try ELFImage(contentsOf: image).checkedFlash(for: board)
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "lightnode-keys-\(UInt32.random(in: 0 ... .max))")
@@ -21,25 +70,19 @@ public struct KeyBenchmark: Sendable {
             arguments: [
                 "-machine", board.emulator?.machine ?? "", "-nodefaults", "-display", "none", "-serial", "null",
                 "-kernel", board.emulator?.flash == .nrf51 ? program.path : image.path,
-                "-icount", "shift=0,align=off,sleep=off", "-rtc", "clock=vm",
+                "-icount", "shift=\(shift),align=off,sleep=off", "-rtc", "clock=vm",
                 "-chardev", "file,id=printed,path=\(printed.path)",
-                "-semihosting-config", "enable=on,target=native,chardev=printed",
-            ], log: folder.path + "/qemu.log", timeout: 600)()
+                "-semihosting-config", "enable=on,target=native,chardev=printed" + (keys.map { ",arg=\($0)" } ?? ""),
+            ], log: folder.path + "/qemu.log", timeout: 1800)()
         let text = (try? String(contentsOf: printed, encoding: .utf8)) ?? ""
         guard end == .status(0) else {
             throw EmulationError("\(image.lastPathComponent) on \(board.name) ended with \(end): \(text)")
         }
-        var ticks: [String: Int] = [:]
+        var values: [String: Int] = [:]
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
-            if words.count == 2, let value = Int(words[1]) { ticks[String(words[0])] = value }
+            if words.count == 2, let value = Int(words[1]) { values[String(words[0])] = value }
         }
-        guard let loop = ticks["calibration.200000"], loop > 0 else {
-            throw EmulationError("\(image.lastPathComponent) printed no calibration: \(text)")
-        }
-        for (name, value) in ticks where name != "calibration.200000" {
-            let isTime = !name.hasPrefix("stack.") && name != "constancy.keys" && !name.hasPrefix("secrets.")
-            values[name] = isTime ? Int((Double(value) * 200_000 / Double(loop)).rounded()) : value
-        }
+        return values
     }
 }

@@ -16,8 +16,10 @@ public struct LatencyMeasurement: Codable, Sendable {
 
     /// From reset to the end of the line that says that the node is ready, with an erased store.
     public var bootBlank: Int
-    /// The same with an owner, a label and a log in the store.
+    /// The same with an owner and a command in the store.
     public var bootOwned: Int
+    /// The same with a store whose log has gone round and whose newest page is nearly full, and with many records.
+    public var bootFull: Int
     /// From the arrival of the last byte of the owner's command to the change of the pin.
     public var command: Int
 
@@ -29,6 +31,7 @@ public struct LatencyMeasurement: Codable, Sendable {
         bootBlank = try bench.boot(flash: nil)
         let owned = try await bench.makeOwned()
         bootOwned = try bench.boot(flash: owned)
+        bootFull = try bench.boot(flash: try await bench.makeFull())
         command = try await bench.command(flash: owned)
     }
 }
@@ -58,6 +61,34 @@ private struct Bench {
         let owner = try node.seen(from: try home("owner"))
         try await owner.bind(label: label)
         try await owner.perform(Call(device: "led", method: "off"))
+        try await node.powerOff()
+        return try node.emulated.flashContents()
+    }
+
+    /// The flash of a node that has lived: every page of its log written, the oldest overwritten, the newest nearly full.
+    func makeFull() async throws -> Data {
+        guard let store = board.store else {
+            throw EmulationError("Boards/\(board.name)/board.json tells no store. Add it there.")
+        }
+        // Entries of a page, and pages of the log: “COST” in Firmware/FlashStore/FlashStore.swift, with the executor's layout.
+        let entries = (store.page.int - 60) / 24, pages = store.size.int / store.page.int - 2
+        let node = try EmulatedNode(board: board, image: image, flashFile: folder.appendingPathComponent("full.bin"))
+        try await node.powerOn()
+        let label = try await node.provision(Station(home: try home("factory of the full one"))).label
+        let owner = try node.seen(from: try home("owner of the full one"))
+        try await owner.bind(label: label)
+        let backups = try (0..<3).map { _ in Backup(key: try ControllerKey.generate().publicKey, silence: 1_000_000) }
+        for _ in 0..<5 { try await owner.setBackups(backups) }
+        let device = try await owner.known()
+        while try await owner.status().nextIndex < (pages + 1) * entries - 10 {
+            for _ in 0..<8 {
+                let message = try owner.sign(Call(device: "led", method: "off"), for: device)
+                let answer = try await owner.client.send(.post("command", message.bytes, contentFormat: 18))
+                guard answer.isSuccess else {
+                    throw EmulationError("a command that fills the log was answered with \(answer.codeText). Run the tests.")
+                }
+            }
+        }
         try await node.powerOff()
         return try node.emulated.flashContents()
     }

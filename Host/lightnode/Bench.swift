@@ -12,8 +12,8 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             EXAMPLE:
               lightnode bench --board microbit --board mps2-an386
 
-            QEMU runs at -icount shift=0: a figure is the same on every computer. Images must be built before; the signature benchmarks
-            are build/<board>/bench-ed25519.elf and, for the portable product, build/<board>/bench-ed25519-swift.elf. The result is
+            QEMU counts instructions: a figure is the same on every computer. Images must be built before; the signature benchmarks
+            are build/<board>/bench-ed25519….elf, those of the portable variant with -swift at the end of the name. The result is
             kept in build/bench.json, as an array of {"name", "board", "variant", "value", "unit"}.
             """)
 
@@ -40,26 +40,36 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             Row(name: name, board: board.name, variant: variant, value: Double(value), unit: unit)
         }
         var rows: [Row] = []
-        for (variant, file) in [("kernel", "bench-ed25519"), ("swift", "bench-ed25519-swift")] {
-            let url = root.appendingPathComponent("build/\(board.name)/\(file).elf")
-            guard FileManager.default.fileExists(atPath: url.path) else {
+        for variant in KeyBenchmark.Variant.allCases {
+            let file = KeyBenchmark.image("bench-ed25519", variant, board: board, root: root)
+            guard FileManager.default.fileExists(atPath: file.path) else {
                 Output.standardError(
-                    "\(board.name): build/\(board.name)/\(file).elf is not built, so ed25519.* (\(variant)) is left out")
+                    "\(board.name): \(file.lastPathComponent) is not built, so ed25519.* (\(variant)) is left out")
                 continue
             }
-            let keys = try KeyBenchmark(board: board, image: url)
-            for (name, unit) in [
-                ("verify", "instructions"), ("sign", "instructions"), ("stack.verify", "bytes"), ("stack.sign", "bytes"),
-            ] {
-                if let value = keys.values[name] { rows.append(row("ed25519.\(name)", variant, value, unit)) }
+            let bench = try KeyBenchmark(board: board, variant: variant, root: root)
+            func key(_ name: String, _ value: Int?, _ unit: String) {
+                if let value { rows.append(row("ed25519." + name, variant.rawValue, value, unit)) }
+            }
+            for name in ["verify", "sign", "publicKey"] { key(name, bench.instructions[name], "instructions") }
+            key("flash", bench.flash, "bytes")
+            key("stack", bench.stack["verify"], "bytes")
+            key("sign.stack", bench.stack["sign"], "bytes")
+            key("sign.variation", bench.variation, "instructions")
+            key("sign.leaks", bench.leaks, "places")
+            guard bench.variation == 0, bench.leaks == 0 else {
+                throw EmulationError(
+                    "signing on \(board.name) (\(variant)) is not as it must be: \(bench.variation) instructions between the quickest and "
+                        + "the slowest of \(bench.keys) keys, \(bench.leaks) secrets left in RAM.")
             }
         }
         let latency = try await LatencyMeasurement(board: board, image: image)
         let size = try ImageSize(try ELFImage(contentsOf: image), board: board)
         let stack = try await StackMeasurement(board: board, image: image)
         return rows + [
-            row("boot.ready", "blank", latency.bootBlank, "instructions"),
+            row("boot.ready", "empty store", latency.bootBlank, "instructions"),
             row("boot.ready", "owned", latency.bootOwned, "instructions"),
+            row("boot.ready", "full store", latency.bootFull, "instructions"),
             row("command.latency", "owner", latency.command, "instructions"),
             row("image.flash", "light-node", size.total.flash, "bytes"),
             row("image.ram", "light-node", size.total.ram, "bytes"), row("image.stack", "light-node", stack.used, "bytes"),

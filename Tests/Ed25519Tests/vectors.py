@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Vectors of our own. `vectors.py json FILE` generates the edge cases that the project carries, judged by model.py alone;
-`vectors.py target FILE JSON…` turns vector files (ours, Wycheproof, CCTV, speccheck) into the records that the on-target image reads."""
+`vectors.py target FILE JSON…` turns vector files (ours, Wycheproof, CCTV, speccheck) into the records that the on-target image reads;
+`vectors.py field FILE` computes with Python's integers what the field's kernels must yield at the edges of their operands."""
 import json
 import sys
 
@@ -154,8 +155,28 @@ def target(path, sources):
                     out.write(bytes([kind]) + len(message).to_bytes(2, "little") + key + signature + message)
 
 
+def field(path):
+    """Products, squares, sums and differences of operands with every kind of carry, apart from them and in place of either."""
+    edges = [0, 1, 2, 18, 19, 20, 37, 38, 39, P - 2, P - 1, P, P + 1, 2 * P - 1, 2 * P, 2 * P + 1, 2**255 - 20, 2**255 - 1, 2**255, 2**256 - 39,
+             2**256 - 38, 2**256 - 37, 2**256 - 2, 2**256 - 1]
+    for limb in range(8):
+        ones = 0xFFFFFFFF << 32 * limb
+        edges += [ones, 2**256 - 1 - ones, 0x80000000 << 32 * limb, 0x0000FFFF << 32 * limb, 0xFFFF0000 << 32 * limb]
+    edges += [sum(0xFFFFFFFF << 64 * i for i in range(4)), sum(0xFFFF << 32 * i for i in range(8)), sum(0x80000000 << 32 * i for i in range(8))]
+    edges += [int.from_bytes(sha512(b"field operand", bytes([n]))[:32], "little") for n in range(12)]
+    operations = [lambda a, b: a * b, lambda a, b: a * a, lambda a, b: a + b, lambda a, b: a - b]
+    with open(path, "wb") as out:
+        for i, a in enumerate(edges):
+            for j, b in enumerate(edges):
+                for number, operation in enumerate(operations):
+                    place = (i + j + number) % (2 if number == 1 else 3)
+                    out.write(bytes([number, place, 0, 0]) + little(a) + little(b) + little(operation(a, b) % P))
+
+
 if sys.argv[1] == "json":
     with open(sys.argv[2], "w") as out:
         out.write("[\n" + ",\n".join(json.dumps(case) for case in own()) + "\n]\n")
+elif sys.argv[1] == "field":
+    field(sys.argv[2])
 else:
     target(sys.argv[2], sys.argv[3:])
