@@ -61,6 +61,7 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             row("boot.ready", "blank", latency.bootBlank, "instructions"),
             row("boot.ready", "owned", latency.bootOwned, "instructions"),
             row("command.latency", "owner", latency.command, "instructions"),
+            row("command.latency", "grant", latency.commandUnderGrant, "instructions"),
             row("image.flash", "light-node", size.total.flash, "bytes"),
             row("image.ram", "light-node", size.total.ram, "bytes"), row("image.stack", "light-node", stack.used, "bytes"),
         ]
