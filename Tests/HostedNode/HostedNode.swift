@@ -114,7 +114,14 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
                     outgoing.yield(SlipmuxFrames.coap(answer))
                 }
             }
+            turn()
         }
+    }
+
+    /// A turn of the main loop: devices are polled, observers are told.
+    private func turn() {
+        let notification = server.turn()
+        if !notification.isEmpty { outgoing.yield(SlipmuxFrames.coap(notification)) }
     }
 
     /// True while the pin called `name` is high.
@@ -122,6 +129,12 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
 }
 
 extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
+    fileprivate mutating func turn() -> [UInt8] {
+        while nextEvent() != nil {}
+        poll()
+        return notification.withUnsafeBytes { Array($0) }
+    }
+
     fileprivate mutating func exchange(_ message: [UInt8]) -> [UInt8] {
         receive(message.span.bytes)
         return answer.withUnsafeBytes { Array($0) }
