@@ -168,6 +168,7 @@ import Testing
         #expect(stage.refusal(.transfer(stage.heading(), to: stale, owner: Cast.alice)) == .wrongEpoch)
         let elsewhere = Acceptance(of: DeviceAddress(of: Cast.bob.publicKey), epoch: 1, network: Cast.network, newOwner: Cast.bob)
         #expect(stage.refusal(.transfer(stage.heading(), to: elsewhere, owner: Cast.alice)) == .wrongAddress)
+        stage.pass(seconds: 10)  // attempts are rationed
         let network = Acceptance(of: stage.device, epoch: 1, network: 8, newOwner: Cast.bob)
         #expect(stage.refusal(.transfer(stage.heading(), to: network, owner: Cast.alice)) == .badSignature)
         #expect(stage.refusal(.transfer(stage.heading(), to: stage.acceptance(by: Cast.bob), owner: Cast.bob)) == .badSignature)

@@ -144,6 +144,14 @@ final class Stage {
         return Array(reply.prefix(count))
     }
 
+    /// What an observer of events gets, after all that has happened.
+    func telemetry() throws(Reason) -> [UInt8] {
+        while node.nextEvent() != nil {}
+        var reply = [UInt8](repeating: 0, count: 1024)
+        let count = try node.writeTelemetry(reply: reply.mutableSpan)
+        return Array(reply.prefix(count))
+    }
+
     func token() throws(Reason) -> [UInt8] {
         let token = try node.issueToken()
         return (0..<8).map { token[$0] }
