@@ -204,6 +204,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("USBDeviceTests", ["USBDevice", "HAL", "USBRig"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
+        tests(
+            "NodeServerTests",
+            ["NodeServer", "LightNode", "ControlNode", "CBOR", "CoAP", "HAL", "Devices", "SimulatedNOR", "SimulatedPins"]),
         tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),

@@ -137,6 +137,26 @@ extension CoAPMessage {
         return offset == end
     }
 
+    /// The last of exactly two Uri-Path segments, when the first is `first`.
+    @inline(never)
+    @_lifetime(copy self)
+    public func segment(behind first: StaticString) -> RawSpan? {
+        var options = options
+        var found: RawSpan?
+        var count = 0
+        while options.next() {
+            guard options.number == CoAPOptionNumber.uriPath else { continue }
+            count &+= 1
+            if count == 2 { found = options.value }
+            guard count == 1 else { continue }
+            let name = options.value
+            guard name.byteCount == first.utf8CodeUnitCount, begins(name, with: first.utf8Start, count: name.byteCount) else {
+                return nil
+            }
+        }
+        return count == 2 ? found : nil
+    }
+
     /// The value of the first Uri-Query option `name=value`; nil if there is none.
     @inline(never)
     @_lifetime(copy self)

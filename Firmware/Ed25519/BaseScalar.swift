@@ -24,9 +24,10 @@ enum BaseScalar {
         }
     }
 
-    /// signs = (n + 2^255 - 1)/2 with n = k or k + L, whichever is odd.
+    /// signs = (n + 2^255 - 1)/2 with n = k or k + L, whichever is odd. Uses the word behind the eight of `signs`.
     private static func recode(_ signs: Element, _ k: UnsafePointer<UInt32>) {
-        let mask = (k[0] & 1) &- 1
+        storeMask(signs + 8, k[0])
+        let mask = signs[8]
         groupOrder.span.withUnsafeBufferPointer { buffer in
             let order = buffer.baseAddress!
             var sum: UInt64 = 0
@@ -46,6 +47,11 @@ enum BaseScalar {
         }
         signs[7] = (signs[7] >> 1) &+ 0x4000_0000
     }
+
+    /// All ones where `word` is even, else 0. Stored by a function of its own, so that the compiler does not know that it is one of the two and
+    /// makes no branch of what is masked with it.
+    @inline(never)
+    private static func storeMask(_ mask: Element, _ word: UInt32) { mask[0] = (word & 1) &- 1 }
 
     private static func bit(_ signs: UnsafePointer<UInt32>, _ i: Int) -> UInt32 {
         (signs[i >> 5] >> UInt32(truncatingIfNeeded: i & 31)) & 1

@@ -18,6 +18,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var next = Ownership()
         next.copy(from: ownership)
         var slot = 0
+        var outcome = Outcome.done
         switch message.type {
         case .revoke, .tick:
             noteOwner(message.claims)
@@ -25,7 +26,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         case .time:
             noteOwner(message.claims)
         default:
-            try apply(message, signer: signer, to: &next)
+            outcome = try apply(message, signer: signer, to: &next)
             if signer == .owner { noteOwner(message.claims) }
         }
 
@@ -34,20 +35,28 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         receipt.entry.kind = message.type
         try begin(message, &receipt)
         // From here on the message is spent; the record that is written next decides whether it took effect.
-        do throws(Refusal) {
-            switch message.type {
-            case .revoke, .tick: try changeGrant(slot, message.type, paid: message.claims.paid)
-            case .time: try memory.saveTime(&time)
-            default:
-                if message.type.raisesEpoch {
-                    next.epoch &+= 1
-                    next.sinceIndex = receipt.entry.index &+ 1
-                }
-                try adopt(next)
-            }
-        } catch { throw failed(error) }
-        receipt.entry.outcome = .done
+        if outcome == .done {
+            do throws(Refusal) { try change(message, to: &next, slot: slot, receipt.entry) } catch { throw failed(error) }
+        }
+        receipt.entry.outcome = outcome
         return try finish(&receipt, expected: nil, reply: reply)
+    }
+
+    /// Writes the one record that makes the change.
+    @inline(never)
+    private mutating func change(
+        _ message: borrowing Message, to next: inout Ownership, slot: Int, _ entry: borrowing LogEntry
+    ) throws(Refusal) {
+        switch message.type {
+        case .revoke, .tick: try changeGrant(slot, message.type, paid: message.claims.paid)
+        case .time: try memory.saveTime(&time)
+        default:
+            if message.type.raisesEpoch {
+                next.epoch &+= 1
+                next.sinceIndex = entry.index &+ 1
+            }
+            try adopt(next)
+        }
     }
 
     /// Journals a message whose checks it has passed; signer, kind, device and method are in the entry already.
@@ -103,17 +112,23 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     @inline(never)
-    private mutating func apply(_ message: borrowing Message, signer: Signer, to next: inout Ownership) throws(Refusal) {
+    private mutating func apply(_ message: borrowing Message, signer: Signer, to next: inout Ownership) throws(Refusal)
+        -> Outcome
+    {
         switch message.type {
         case .bind, .recover: break
-        case .release: return next.clear()
+        case .release:
+            next.clear()
+            return .done
         case .transfer, .rotate: try checkAcceptance(message.claims)
         case .takeover:
             let rank = Int(signer.rawValue) &- 3
             let silence = UInt64(next.silence(rank: rank)) &* 1_000_000
-            guard platform.microseconds() &- ownerHeard >= silence else { throw .ownerAlive }
+            guard platform.microseconds() &- ownerHeard >= silence else { return .ownerAlive }
             next.remove(rank: rank)
-        case .backups: return try readBackups(message.claims.backups, into: &next)
+        case .backups:
+            try readBackups(message.claims.backups, into: &next)
+            return .done
         default: throw .malformed
         }
         if message.type == .bind || message.type == .transfer {
@@ -122,12 +137,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
         // The backup that takes over has named itself: `authority` has found its rank by this key.
         next.setKey(at: Ownership.ownerKey, message.claims.confirmation)
-        guard message.type == .bind else { return }
+        guard message.type == .bind else { return .done }
         if message.claims.flags & 1 != 0 { next.flags.insert(.forbidsReset) }
         if message.claims.node.contains(.recoveryKey) {
             next.flags.insert(.recovery)
             next.setKey(at: Ownership.recoveryKey, message.claims.recoveryKey)
         }
+        return .done
     }
 
     /// The new owner's key, which has signed its acceptance: nobody can be made the owner of a device unasked.
@@ -157,6 +173,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             try reader.finish()
         } catch { throw .malformed }
     }
+
+    /// True when somebody who holds the device may take it from its owner.
+    public var allowsReset: Bool { condition == .owned && !ownership.forbidsReset }
 
     /// Physical reset by somebody who holds the device: no owner any more, unless the owner has forbidden it.
     public mutating func physicalReset() throws(Refusal) {

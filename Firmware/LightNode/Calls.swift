@@ -47,8 +47,8 @@ struct Call: ~Escapable {
 /// Who may do what a call asks.
 struct Authority {
     var signer = Signer.owner
-    /// False when a grant does not cover the call.
-    var isInScope = true
+    /// Why what is asked is not done: the grant does not cover it, or has ended.
+    var refusal: Outcome?
 }
 
 /// An argument that was refused, with what was expected.
@@ -119,13 +119,14 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     ) throws(Refusal) -> Int {
         try begin(message, &receipt)
         var expected: ExpectedArgument?
-        if authority.isInScope {
+        if let refusal = authority.refusal {
+            receipt.entry.outcome = refusal
+            if let slot = authority.signer.grantSlot, refusal != .notInScope { tellEnd(slot) }
+        } else {
             if let slot = authority.signer.grantSlot {
                 do throws(Refusal) { try beginMeter(slot, device: receipt.entry.device) } catch { throw failed(error) }
             }
             expected = perform(message.claims.call, &receipt.entry)
-        } else {
-            receipt.entry.outcome = .notInScope
         }
         return try finish(&receipt, expected: expected, reply: reply)
     }

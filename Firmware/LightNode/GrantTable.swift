@@ -7,7 +7,8 @@
 //
 //      0  8  id: 0 for a free slot
 //      8  7  seq: the holder's high-water mark
-//     15  1  flags: bit 0 revoked, bit 1 metered time runs; bits 4–7 the slot of the grant that this one was derived from, 15 for none
+//     15  1  flags: bit 0 revoked, bit 1 metered time runs, bit 2 its holder has a
+//            receipt that says that it has ended; bits 4–7 the slot of the grant that this one was derived from, 15 for none
 //     16  5  expiry: seconds since 1970, 0 when the grant has none
 //     21  1  0
 //     22  2  devices commanded under this grant, bit n for device n: they return to their safe state when it ends
@@ -86,9 +87,11 @@ struct GrantTable: ~Copyable {
 
     static var revoked: UInt32 { 1 }
     static var running: UInt32 { 2 }
+    static var toldEnd: UInt32 { 4 }
 
     func isUsed(_ slot: Int) -> Bool { id(slot) != 0 }
     func isRevoked(_ slot: Int) -> Bool { self[slot, .flags] & GrantTable.revoked != 0 }
+    func isToldEnd(_ slot: Int) -> Bool { self[slot, .flags] & GrantTable.toldEnd != 0 }
     func isRunning(_ slot: Int) -> Bool { self[slot, .flags] & GrantTable.running != 0 }
     func parent(_ slot: Int) -> Int { Int(self[slot, .flags] >> 4) }
 
@@ -115,7 +118,7 @@ struct GrantTable: ~Copyable {
     @inline(never)
     func isWellFormed(_ slot: Int) -> Bool {
         let flags = self[slot, .flags]
-        return isUsed(slot) && flags & 12 == 0 && (flags >> 7 == 0 || flags >> 4 == 15)
+        return isUsed(slot) && flags & 8 == 0 && (flags >> 7 == 0 || flags >> 4 == 15)
             && records[slot &* GrantTable.slotSize &+ 21] == 0
     }
 

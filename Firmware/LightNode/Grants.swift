@@ -34,7 +34,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     @inline(never)
     mutating func authoriseHolder(_ message: borrowing Message, uptime: UInt64) throws(Refusal) -> Authority {
         var chain = GrantChain()
-        var isInScope = true
+        var refusal: Outcome?
         var (signed, type) = (message.whole, message.type)
         var encoded = message.claims.nested
         while true {
@@ -42,30 +42,47 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             let id = slotID(grant)
             if chain.count == 0, let slot = grants.slot(of: id), message.claims.seq <= grants.seq(slot) { throw .replayed }
             guard chain.count <= 2, grant.claims.hops >= UInt32(truncatingIfNeeded: chain.count) else { throw .grantInvalid }
+            try checkAddress(grant.claims)
+            try checkLife(grant.claims, uptime: uptime)
+            if let ended = end(grant.claims, id: id) {
+                // Its holder has had a receipt that says so.
+                if let slot = grants.slot(of: chain.count == 0 ? id : chain.links[0].id), grants.isToldEnd(slot) {
+                    throw ended == .grantRevoked ? .grantRevoked : .grantUsedUp
+                }
+                refusal = ended
+            }
             try verify(signed, type, by: grant.claims.confirmation)
-            try checkLink(grant.claims, id: id, uptime: uptime)
-            if !covers(grant.claims.scope, message.claims.call) { isInScope = false }
+            if refusal == nil, !covers(grant.claims.scope, message.claims.call) { refusal = .notInScope }
             chain.add(grant.claims, id: id)
             (signed, type) = (encoded, .grant)
             guard grant.claims.node.contains(.nested) else { break }
             encoded = grant.claims.nested
         }
         try verify(signed, type, by: .owner)
-        return Authority(signer: .grant(try claimSlots(chain)), isInScope: isInScope)
+        return Authority(signer: .grant(try claimSlots(chain)), refusal: refusal)
     }
 
-    /// One grant's own limits.
+    /// How one grant has ended, as this device's own records have it; nil while it holds.
     @inline(never)
-    private func checkLink(_ claims: borrowing Claims, id: UInt64, uptime: UInt64) throws(Refusal) {
-        try checkAddress(claims)
-        try checkLife(claims, uptime: uptime)
+    private func end(_ claims: borrowing Claims, id: UInt64) -> Outcome? {
         let slot = grants.slot(of: id)
         if let slot {
-            if grants.isRevoked(slot) { throw .grantRevoked }
-            if claims.uses != 0, grants[slot, .used] >= claims.uses { throw .grantUsedUp }
+            if grants.isRevoked(slot) { return .grantRevoked }
+            if claims.uses != 0, grants[slot, .used] >= claims.uses { return .grantUsedUp }
         }
-        guard claims.node.contains(.meter) else { return }
-        guard let slot, grants.isRunning(slot) || mayBeginTick(slot, agreed: claims.meterTicks) else { throw .grantUsedUp }
+        guard claims.node.contains(.meter) else { return nil }
+        guard let slot, grants.isRunning(slot) || mayBeginTick(slot, agreed: claims.meterTicks) else { return .grantUsedUp }
+        return nil
+    }
+
+    /// Its holder gets a receipt that says how the grant ended. Later commands are refused without one, before any signature is checked, so
+    /// that nobody can fill the log with them.
+    @inline(never)
+    mutating func tellEnd(_ slot: Int) {
+        grants[slot, .flags] |= GrantTable.toldEnd
+        grants.markDirty(slot)
+        // Tried again at the next poll; until then it holds in RAM.
+        try? saveGrants()
     }
 
     @inline(never)
@@ -183,6 +200,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             end(slot)
         } else if paid > grants[slot, .ticksPaid] {
             grants[slot, .ticksPaid] = paid
+            grants[slot, .flags] &= ~GrantTable.toldEnd
         }
         grants.markDirty(slot)
         try saveGrants()

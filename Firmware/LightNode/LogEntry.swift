@@ -31,6 +31,11 @@ public enum Outcome: UInt8, Sendable {
     case deviceFault = 7
     case superseded = 8
     case busy = 9
+    /// The grant was revoked, has no uses or paid ticks left; told once, then refused without a receipt.
+    case grantRevoked = 10
+    case grantUsedUp = 11
+    /// The owner has been heard within the agreed silence.
+    case ownerAlive = 12
 }
 
 /// What a device method gave back, small enough for a log entry.

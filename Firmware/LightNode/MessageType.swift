@@ -15,11 +15,12 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     case revoke = 9
     case tick = 10
     case time = 11
-    /// Never sent by themselves: `accept` and `grant` travel inside others, `receipt` and `attest` come from the device.
+    /// Never sent by themselves: `accept` and `grant` travel inside others, `receipt`, `attest` and `telemetry` come from the device.
     case accept = 12
     case grant = 13
     case receipt = 14
     case attest = 15
+    case telemetry = 16
 
     /// The type's name in `external_aad`, and the path that takes it.
     public var name: FlashText { MessageType.names.part(Int(rawValue), of: UInt8(ascii: " ")) ?? MessageType.names }
@@ -27,7 +28,7 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     private static var names: FlashText {
         @export(interface) get {
             FlashText(
-                "command state bind release transfer rotate recover backups takeover revoke tick time accept grant receipt attest"
+                "command state bind release transfer rotate recover backups takeover revoke tick time accept grant receipt attest telemetry"
             )
         }
     }
@@ -70,7 +71,7 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
             ClaimShape(
                 cwt: [.audience, .tokenID, .confirmation], cwtOptional: [.expiry, .notBefore], node: [.epoch, .scope],
                 nodeOptional: [.nested, .uses, .hops, .contract, .meter])
-        case .receipt, .attest:
+        case .receipt, .attest, .telemetry:
             ClaimShape(cwt: [.issuer], node: [.epoch])
         }
     }

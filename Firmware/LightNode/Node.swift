@@ -38,6 +38,8 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     var ownerHeard: UInt64 = 0
     /// One-time tokens issued since boot.
     var tokensIssued: UInt64 = 0
+    /// What happened in devices of late.
+    var samples = SampleWindow()
     /// Slots of the grants in use.
     var grants = GrantTable()
 
@@ -53,18 +55,18 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     public var address: Address { identity.address }
     public var epoch: UInt32 { ownership.epoch }
 
-    /// Executes a signed message and writes the receipt to `reply`.
+    /// Executes a signed message that came over `wire`, 0 or 1, and writes the receipt to `reply`.
     ///
     /// - Returns: the length of the receipt in bytes.
     /// - Throws: why it was refused; nothing was then recorded or executed.
     @inline(never)
     public mutating func handle(
-        _ type: MessageType, _ bytes: RawSpan, reply: consuming MutableSpan<UInt8>
+        _ type: MessageType, _ bytes: RawSpan, wire: UInt8 = 0, reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
         guard type.isRequest else { throw .malformed }
         let message = try Message(bytes, type: type)
         try checkAddressee(message.claims)
-        try attempts.check(uptime: platform.microseconds())
+        try attempts.check(uptime: platform.microseconds(), wire: wire)
         let isCall = type == .command || type == .state
         let count = isCall ? try call(message, reply: reply) : try administer(message, reply: reply)
         attempts.refund()

@@ -38,7 +38,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// Signs `nonce` together with board and firmware version, so that the factory, or a buyer, knows that the identity is here.
     public mutating func attest(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
-        guard condition == .unowned || condition == .owned else { throw condition == .damaged ? .damaged : .wrongState }
+        try checkIdentity()
         var writer = COSESign1Writer(reply)
         writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: 5)
         do throws(CBORError) {

@@ -30,6 +30,11 @@ enum NodeKey {
     static var version: Int32 { 23 }
     static var test: Int32 { 24 }
     static var expected: Int32 { 25 }
+    static var boot: Int32 { 26 }
+    static var uptime: Int32 { 27 }
+    static var first: Int32 { 28 }
+    static var samples: Int32 { 29 }
+    static var time: Int32 { 30 }
 }
 
 extension CBORWriter {

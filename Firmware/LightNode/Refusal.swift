@@ -30,6 +30,8 @@ public enum Refusal: UInt8, Error, Sendable {
     case tooLarge = 24
     case badOption = 25
     case superseded = 26
+    case notAcceptable = 27
+    case unsupportedFormat = 28
 
     /// The stable name that programs match on (RFC 9290 `title`). What to do about it, the host says in the user's language: two
     /// kilobytes of sentences are better kept there.
@@ -43,7 +45,7 @@ public enum Refusal: UInt8, Error, Sendable {
                 malformed wrong-address wrong-epoch wrong-state replayed expired time-unknown token-required token-invalid \
                 bad-signature too-many-attempts damaged store-failed no-entropy grant-invalid grant-revoked grant-used-up \
                 grant-slots-full not-yet-valid forbidden owner-alive not-found method-not-allowed too-large bad-option \
-                superseded
+                superseded not-acceptable unsupported-format
                 """)
         }
     }

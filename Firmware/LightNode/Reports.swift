@@ -49,6 +49,13 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
+    /// Writes the state of one device.
+    public mutating func writeState(of device: UInt8, reply: consuming MutableSpan<UInt8>) -> Int {
+        var writer = CBORWriter(reply)
+        writer.value(LogValue(devices.state(of: device)))
+        return (try? writer.finish()) ?? 0
+    }
+
     /// Issues a one-time token, which replaces the one before; the same one again for half a minute unless it was used.
     public mutating func issueToken() throws(Refusal) -> InlineArray<8, UInt8> {
         var token = InlineArray<8, UInt8>(repeating: 0)
@@ -70,7 +77,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// A chip without a random generator takes its tokens from a secret, the identity's seed, and a number that never repeats: this
     /// boot's, kept in flash, and how many tokens it has issued.
     private mutating func deriveToken() throws(Refusal) -> InlineArray<8, UInt8> {
-        guard condition == .unowned || condition == .owned else { throw .wrongState }
+        try checkIdentity()
         let boot = try memory.bootNumber()
         tokensIssued &+= 1
         var number = InlineArray<16, UInt8>(repeating: 0)
@@ -104,7 +111,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     ///
     /// They are made again from the log: the same claims as when they were fresh, but for `message`, of which the log keeps 2 bytes.
     public mutating func writeHistory(from first: UInt32, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
-        guard condition == .unowned || condition == .owned else { throw condition == .damaged ? .damaged : .wrongState }
+        try checkIdentity()
         var written = 0
         var summary = LogSummary()
         var entry = LogEntry()

@@ -29,7 +29,7 @@ extension Application {
 
 /// The longest request is a command under a grant that was passed on twice, with CoAP's header and options.
 private typealias Decoder = SlipmuxDecoder<1024>
-private typealias Server = NodeServer<BoardFlash, BoardDevices, BoardPlatform>
+typealias Server = NodeServer<BoardFlash, BoardDevices, BoardPlatform>
 
 nonisolated(unsafe) private var decoder = Decoder()
 nonisolated(unsafe) private var usbDecoder = Decoder()
@@ -49,14 +49,16 @@ private func run<App: Application>(
 ) -> Never {
     log("light node: ", bootMessage(server.node.condition))
     startWatchdog()
+    offerReset(&server)
     application.start()
     while true {
         feedWatchdog()
         _ = receive(SerialWire.self, &server, &decoder)
         if BoardUSB.isPresent { serveUSB(&server, &usbDecoder) }
-        server.node.poll()
+        server.poll()
+        if server.notification.byteCount > 0 { notify(server) }
         application.step(Instant(microseconds: uptime()))
-        while let event = server.node.devices.nextEvent() { application.handle(event) }
+        while let event = server.nextEvent() { application.handle(event) }
         rest()
     }
 }
@@ -73,7 +75,7 @@ private func rest() {
 private func startWatchdog() { hardware.watchdog.start(timeoutMilliseconds: 8000) }
 
 @inline(never)
-private func feedWatchdog() { hardware.watchdog.feed() }
+func feedWatchdog() { hardware.watchdog.feed() }
 
 /// Takes what a wire has brought; answers each whole request. True when there was anything.
 @inline(never)
@@ -82,15 +84,28 @@ private func receive<W: Wire>(_ wire: W.Type, _ server: inout Server, _ decoder:
     while let byte = W.readByte() {
         isHeard = true
         guard case .coap = decoder.receive(byte) else { continue }
-        server.receive(decoder.content)
-        let answer = server.answer
-        if answer.byteCount > 0 && W.hasRoom(for: answer.byteCount) {
-            Slipmux.sendCoAP(answer, W.send)
-            W.flush()
-        }
+        server.receive(decoder.content, from: W.number)
+        transmit(wire, server.answer)
         feedWatchdog()
     }
     return isHeard
+}
+
+/// A datagram that a wire has no room for is lost; whoever waits for it asks again.
+@inline(never)
+private func transmit<W: Wire>(_ wire: W.Type, _ datagram: RawSpan) {
+    guard datagram.byteCount > 0, W.hasRoom(for: datagram.byteCount) else { return }
+    Slipmux.sendCoAP(datagram, W.send)
+    W.flush()
+}
+
+@inline(never)
+private func notify(_ server: borrowing Server) {
+    if BoardUSB.isPresent, server.notificationWire == USBWire.number {
+        transmit(USBWire.self, server.notification)
+    } else {
+        transmit(SerialWire.self, server.notification)
+    }
 }
 
 /// The same over USB. A host that asks for the bootloader gets it when devices are safe.

@@ -6,6 +6,8 @@ import MCU
 import Slipmux
 
 protocol Wire {
+    /// By which the node tells its wires apart.
+    static var number: UInt8 { get }
     static func readByte() -> UInt8?
     static func send(_ byte: UInt8)
     /// True when `count` bytes, each perhaps escaped, can be sent now.
@@ -15,6 +17,7 @@ protocol Wire {
 }
 
 enum SerialWire: Wire {
+    @inline(__always) static var number: UInt8 { 0 }
     @inline(never)
     static func readByte() -> UInt8? { hardware.serial.readByte() }
     @inline(__always)
@@ -26,6 +29,7 @@ enum SerialWire: Wire {
 }
 
 enum USBWire: Wire {
+    @inline(__always) static var number: UInt8 { 1 }
     static func readByte() -> UInt8? { hardware.usb.readByte() }
     static func send(_ byte: UInt8) { hardware.usb.writeByte(byte) }
     /// An answer that nobody fetches is dropped as a whole, never waited for: the client asks again.

@@ -1,7 +1,7 @@
 // Serves a node's resources over CoAP (RFC 7252): one datagram in, at most one out, whatever pipe carries them.
 //
 // A repeated request gets the answer that the first one got, without being executed again (section 4.5). One exchange is remembered:
-// a client has one request outstanding (NSTART = 1, section 4.7).
+// a client has one request outstanding (NSTART = 1, section 4.7). Notifications (RFC 7641) go out between requests.
 
 import CBOR
 import CoAP
@@ -21,10 +21,25 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     private var body = InlineArray<1024, UInt8>(repeating: 0)
     private var reply = InlineArray<1056, UInt8>(repeating: 0)
     private var replyCount = 0
+    /// `reply` is for the datagram received last; else it is kept for a repetition of an earlier one.
+    private var isAnswering = false
     private var lastID: UInt16 = 0
     private var lastToken = CoAPToken()
+    /// The wire that the datagram received last came from.
+    var wire: UInt8 = 0
     private var hasLast = false
-    private var nextID: UInt16 = 0
+    var nextID: UInt16 = 0
+    var observers = Observers()
+    /// Behind `noticeHeader` bytes the body of a notification: kept apart from `reply`, which a repeated request still needs.
+    var notice = InlineArray<672, UInt8>(repeating: 0)
+    var noticeRange = 0..<0
+    /// Where `notification` is to be sent.
+    public internal(set) var notificationWire: UInt8 = 0
+    static var noticeHeader: Int { 32 }
+    /// Length of the telemetry in `notice`, 0 when there is none or it is no longer the newest: observers share a signature.
+    var telemetryCount = 0
+    /// Rises with each notification (RFC 7641, section 3.4).
+    var noticeNumber: UInt32 = 0
 
     public init(_ node: consuming Node<Flash, Table, Board>) {
         self.node = node
@@ -33,17 +48,19 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// The answer to the datagram received last: empty when there is none.
     public var answer: RawSpan {
         @_lifetime(borrow self)
-        get { reply.span.bytes.extracting(0..<replyCount) }
+        get { reply.span.bytes.extracting(0..<(isAnswering ? replyCount : 0)) }
     }
 
-    /// Takes one datagram. `answer` is to be sent back if it is not empty.
+    /// Takes one datagram. `answer` is to be sent back if it is not empty. Message ids and tokens of one wire mean nothing on another.
     @inline(never)
-    public mutating func receive(_ datagram: RawSpan) {
+    public mutating func receive(_ datagram: RawSpan, from wire: UInt8 = 0) {
+        isAnswering = false
+        if wire != self.wire { hasLast = false }
+        self.wire = wire
         let message: CoAPMessage
         do throws(CoAPError) {
             message = try CoAPMessage(datagram)
         } catch {
-            replyCount = 0
             if let id = CoAPMessage.idToReset(datagram) { replyEmpty(.reset, id: id) }
             return
         }
@@ -52,9 +69,10 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
             return
         }
         guard message.code.isRequest else {
-            replyCount = 0
+            if message.code == .empty { observers.answered(message.id, isReset: message.type == .reset, now: ticks()) }
             return
         }
+        isAnswering = true
         if hasLast && message.id == lastID && message.token == lastToken { return }
         (lastID, lastToken, hasLast) = (message.id, message.token, true)
         answer(message)
@@ -64,6 +82,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     private mutating func replyEmpty(_ type: CoAPType, id: UInt16) {
         let writer = CoAPWriter(reply.mutableSpan, type: type, code: .empty, id: id)
         replyCount = (try? writer.finish()) ?? 0
+        isAnswering = true
         hasLast = false
     }
 
@@ -72,14 +91,33 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         do throws(Refusal) {
             let request = CoAPRequest(message)
             if request.badOption != nil { throw .badOption }
-            let resource = try Resource(message)
+            let resource = try Self.resource(message)
             guard message.code == resource.method else { throw .methodNotAllowed }
-            if let format = request.contentFormat, format != resource.requestFormat { throw .malformed }
+            try Self.check(request, resource)
             let count = try render(resource, message)
-            try send(resource, message, request, count: count)
+            if request.observe == 1 { observers.remove(message.token, wire: wire) }
+            let isObserver = request.observe == 0 && resource.isObservable
+            if isObserver { observers.add(message.token, resource, wire: wire, now: ticks()) }
+            try send(resource, message, request, count: count, isObserver: isObserver)
         } catch {
             send(error, message)
         }
+    }
+
+    /// The resource that a request's path names.
+    @inline(never)
+    private static func resource(_ message: borrowing CoAPMessage) throws(Refusal) -> Resource {
+        guard let name = message.segment(behind: "devices") else { return try Resource(message) }
+        guard let device = Table.find(name) else { throw .notFound }
+        return Resource(device: device)
+    }
+
+    /// Throws what a request asks for that cannot be: a format, or a body in several blocks.
+    @inline(never)
+    private static func check(_ request: CoAPRequest, _ resource: Resource) throws(Refusal) {
+        if let format = request.contentFormat, format != resource.requestFormat { throw .unsupportedFormat }
+        if let format = request.accept, format != resource.format { throw .notAcceptable }
+        if let block = request.block1, block.number > 0 || block.more { throw .tooLarge }
     }
 
     /// Writes the body of the answer; executes what is asked.
@@ -91,6 +129,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
             var writer = CBORWriter(body.mutableSpan)
             if resource == .status { node.writeStatus(&writer) } else { node.writeDevices(&writer) }
             return try Self.finished(writer)
+        case .events: return try node.writeTelemetry(reply: body.mutableSpan)
         case .token:
             let token = try node.issueToken()
             for i in 0..<8 { body[i] = token[i] }
@@ -99,8 +138,9 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         case .provision: return try node.provision(message.payload, reply: body.mutableSpan)
         case .attest: return try node.attest(message.payload, reply: body.mutableSpan)
         default:
+            if let device = resource.device { return node.writeState(of: device, reply: body.mutableSpan) }
             guard let type = resource.message else { throw .notFound }
-            return try node.handle(type, message.payload, reply: body.mutableSpan)
+            return try node.handle(type, message.payload, wire: wire, reply: body.mutableSpan)
         }
     }
 
@@ -117,6 +157,14 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
             let resource = Resource(number: number)
             links.link("/", name: resource.path.bytes)
             links.attribute("ct", resource.format)
+            if resource.isObservable { links.attribute("obs") }
+        }
+        var index: UInt8 = 0
+        while let device = Table.describe(index) {
+            links.link("/devices/", name: device.name.bytes)
+            links.attribute("ct", CoAPContentFormat.cbor)
+            links.attribute("obs")
+            index &+= 1
         }
         do throws(CoAPError) { return try links.finish() } catch { throw .tooLarge }
     }
@@ -124,10 +172,12 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// Sends the body, or the block of it that was asked for (RFC 7959).
     @inline(never)
     private mutating func send(
-        _ resource: Resource, _ message: borrowing CoAPMessage, _ request: CoAPRequest, count: Int
+        _ resource: Resource, _ message: borrowing CoAPMessage, _ request: CoAPRequest, count: Int,
+        isObserver: Bool
     ) throws(Refusal) {
         let id = answerID(message)
         var writer = Self.begin(reply.mutableSpan, message, resource.success, id: id)
+        if isObserver { writer.option(CoAPOptionNumber.observe, uint: noticeNumber) }
         writer.contentFormat(resource.format)
         var range = 0..<count
         if let block = request.block2 {

@@ -18,14 +18,24 @@ struct Resource: Equatable {
     static var history: Resource { Resource(number: 4) }
     static var provision: Resource { Resource(number: 5) }
     static var attest: Resource { Resource(number: 6) }
+    static var events: Resource { Resource(number: 7) }
     private static var names: FlashText {
-        @export(interface) get { FlashText(".well-known/core status devices token history provision attest") }
+        @export(interface) get { FlashText(".well-known/core status devices token history provision attest events") }
     }
     /// From here on a signed message of the type with this number.
-    private static var firstMessage: UInt8 { 7 }
+    private static var firstMessage: UInt8 { 8 }
     static var count: UInt8 { firstMessage + MessageType.time.rawValue + 1 }
 
+    /// From here on the state of the device with this index.
+    private static var firstDevice: UInt8 { 64 }
+
     init(number: UInt8) { self.number = number }
+    init(device: UInt8) { number = Resource.firstDevice &+ device }
+
+    /// The device whose state it is.
+    var device: UInt8? { number < Resource.firstDevice ? nil : number &- Resource.firstDevice }
+    /// True when a client may ask to be told of every change (RFC 7641).
+    var isObservable: Bool { self == .events || device != nil }
 
     /// The resource that a request's path names.
     @inline(never)
@@ -38,7 +48,9 @@ struct Resource: Equatable {
     }
 
     /// The type of the signed message that it takes.
-    var message: MessageType? { number < Resource.firstMessage ? nil : MessageType(rawValue: number &- Resource.firstMessage) }
+    var message: MessageType? {
+        number < Resource.firstMessage || device != nil ? nil : MessageType(rawValue: number &- Resource.firstMessage)
+    }
 
     var path: FlashText {
         @inline(never) get {
@@ -57,7 +69,7 @@ struct Resource: Equatable {
             case .status, .devices, .provision: CoAPContentFormat.cbor
             case .token: CoAPContentFormat.octetStream
             case .history: CoAPContentFormat.cborSequence
-            default: CoAPContentFormat.coseSign1
+            default: device == nil ? CoAPContentFormat.coseSign1 : CoAPContentFormat.cbor
             }
         }
     }
@@ -85,6 +97,8 @@ extension Refusal {
             .forbidden
         case .notFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
+        case .notAcceptable: .notAcceptable
+        case .unsupportedFormat: .unsupportedContentFormat
         case .wrongState, .replayed, .superseded: .conflict
         case .tooLarge: .requestEntityTooLarge
         case .tooManyAttempts: .tooManyRequests

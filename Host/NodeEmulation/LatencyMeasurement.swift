@@ -22,6 +22,8 @@ public struct LatencyMeasurement: Codable, Sendable {
     public var bootFull: Int
     /// From the arrival of the last byte of the owner's command to the change of the pin.
     public var command: Int
+    /// The same for the first command of a holder, under the owner's grant: two signatures to check, a slot to be saved.
+    public var commandUnderGrant: Int
 
     /// Measures on `board`.
     /// - Throws: `EmulationError` when the plugin QEMUProbe is not built, or the board has no lights.
@@ -32,7 +34,11 @@ public struct LatencyMeasurement: Codable, Sendable {
         let owned = try await bench.makeOwned()
         bootOwned = try bench.boot(flash: owned)
         bootFull = try bench.boot(flash: try await bench.makeFull())
-        command = try await bench.command(flash: owned)
+        command = try await bench.command(flash: owned) { owner, _, call in try await owner.perform(call) }
+        commandUnderGrant = try await bench.command(flash: owned) { owner, guest, call in
+            let terms = Grant.Terms(holder: guest.controller.key.publicKey, scope: [.init("led", "on")])
+            return try await guest.perform(call, under: try await owner.grant(terms))
+        }
     }
 }
 
@@ -120,7 +126,9 @@ private struct Bench {
         return Int(count)
     }
 
-    func command(flash: Data) async throws -> Int {
+    func command(
+        flash: Data, perform: (_ owner: RemoteNode, _ guest: RemoteNode, _ call: Call) async throws -> Receipt
+    ) async throws -> Int {
         guard let lights = board.display?.output.value else { throw EmulationError("\(board.name) has no lights to look at.") }
         let gate = Gate()
         let node = try node(flash: flash) { HeldPipe($0, gate) }
@@ -128,8 +136,6 @@ private struct Bench {
         defer { node.emulated.powerOff() }
         let processor = SteppedProcessor(node.emulated)
         defer { processor.stop() }
-        let owner = try node.seen(from: try home("owner"))
-        let message = try owner.sign(Call(device: "led", method: "on"), for: try await owner.known())
         nonisolated(unsafe) var measured: Int?
         gate.whenHeld = { release in
             let start = processor.hold()
@@ -144,7 +150,8 @@ private struct Bench {
             }
             measured = Int(processor.count - start)
         }
-        let receipt = try await owner.transmit(message)
+        let receipt = try await perform(
+            try node.seen(from: try home("owner")), try node.seen(from: try home("guest")), Call(device: "led", method: "on"))
         guard receipt.outcome == .done, let measured else {
             throw EmulationError("the command of the measurement was not carried out: \(receipt).")
         }

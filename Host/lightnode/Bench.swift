@@ -71,6 +71,7 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             row("boot.ready", "owned", latency.bootOwned, "instructions"),
             row("boot.ready", "full store", latency.bootFull, "instructions"),
             row("command.latency", "owner", latency.command, "instructions"),
+            row("command.latency", "grant", latency.commandUnderGrant, "instructions"),
             row("image.flash", "light-node", size.total.flash, "bytes"),
             row("image.ram", "light-node", size.total.ram, "bytes"), row("image.stack", "light-node", stack.used, "bytes"),
         ] + (size.modules["USBDevice"].map { [row("usb.flash", "stack without controller", $0.flash, "bytes")] } ?? [])

@@ -45,6 +45,8 @@ struct LendingTests {
         do {
             try await body()
             return nil
+        } catch let error as NotDone {
+            return "\(error.receipt.outcome)"
         } catch { return (error as? Refusal)?.reason ?? "\(error)" }
     }
 

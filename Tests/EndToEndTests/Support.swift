@@ -56,9 +56,15 @@ func ownedNode(_ name: String, _ scratch: Scratch) async throws -> (node: Emulat
     return (node, owner, label)
 }
 
-/// The reason with which `body` is refused, nil when it is not.
+/// The reason with which `body` is refused, by the answer or by its receipt; nil when it is not.
 func reasonOfRefusal(_ body: () async throws -> Void) async throws -> String? {
-    do { try await body() } catch let refusal as Refusal { return refusal.reason }
+    do {
+        try await body()
+    } catch let refusal as Refusal {
+        return refusal.reason
+    } catch let notDone as NotDone {
+        return "\(notDone.receipt.outcome)"
+    }
     return nil
 }
 

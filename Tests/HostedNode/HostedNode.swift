@@ -114,17 +114,30 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
                     outgoing.yield(SlipmuxFrames.coap(answer))
                 }
             }
+            turn()
         }
     }
 
     /// How often the pin called `name` has changed.
     public func changes(_ name: String) -> Int { queue.sync { waveform.history(name).count } }
 
+    /// A turn of the main loop: devices are polled, observers are told.
+    private func turn() {
+        let notification = server.turn()
+        if !notification.isEmpty { outgoing.yield(SlipmuxFrames.coap(notification)) }
+    }
+
     /// True while the pin called `name` is high.
     public func isHigh(_ name: String) -> Bool { queue.sync { waveform.history(name).last?.value == 1 } }
 }
 
 extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
+    fileprivate mutating func turn() -> [UInt8] {
+        while nextEvent() != nil {}
+        poll()
+        return notification.withUnsafeBytes { Array($0) }
+    }
+
     fileprivate mutating func exchange(_ message: [UInt8]) -> [UInt8] {
         receive(message.span.bytes)
         return answer.withUnsafeBytes { Array($0) }

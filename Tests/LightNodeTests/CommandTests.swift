@@ -112,13 +112,23 @@ import Testing
     @Test("Strangers' signature checks are rationed, also when part of what they send is well signed") func rationing() throws {
         let stage = try Stage.owned()
         func forged() -> SignedMessage { stage.command(by: Cast.mallory) }
+        stage.clock.pass(seconds: 60)
         for _ in 0..<16 { #expect(stage.refusal(forged()) == .badSignature) }
         #expect(stage.refusal(forged()) == .tooManyAttempts)
         #expect(stage.refusal(stage.command()) == .tooManyAttempts)
         // What needs no check is answered as ever.
         #expect(stage.refusal(stage.command(epoch: 9)) == .wrongEpoch)
-        stage.clock.microseconds += 250_000
+        #expect(stage.refusal(stage.command(), wire: 1) == nil, "another wire is not impaired")
+        stage.clock.microseconds += 500_000
         try stage.send(stage.command())
+        stage.clock.microseconds += 500_000
+        #expect(stage.refusal(forged()) == .badSignature)
+        #expect(stage.refusal(forged()) == .badSignature)
+        #expect(stage.refusal(forged()) == .tooManyAttempts)
+        // Turning it off and on gives a stranger less than waiting would.
+        stage.reboot()
+        for _ in 0..<4 { #expect(stage.refusal(forged()) == .badSignature) }
+        #expect(stage.refusal(forged()) == .tooManyAttempts)
         stage.clock.pass(seconds: 60)
         // A chain that Mallory signed throughout costs four checks and is paid as four.
         let scope = [Grant.Permission("led")]

@@ -43,6 +43,8 @@ struct Model {
     struct Lent: Equatable {
         var (seq, used): (UInt64, Int) = (0, 0)
         var revoked = false
+        /// Its holder has a receipt that says that it has ended.
+        var told = false
         var (paid, begun): (UInt16, UInt16) = (0, 0)
         var running = false
         var start: UInt64 = 0
@@ -69,7 +71,7 @@ struct Model {
 
     enum Verdict: Equatable {
         case refused(Reason)
-        case accepted(Int32?)
+        case accepted(Int32?, LightNode.Outcome)
     }
 
     // MARK: Time
@@ -108,7 +110,8 @@ struct Model {
         lent[id]!.running = false
     }
 
-    private func grantRefusal(_ id: Int) -> Reason? {
+    /// How a grant has ended, nil while it holds.
+    func end(of id: Int) -> LightNode.Outcome? {
         let slot = lent[id] ?? Lent()
         if slot.revoked { return .grantRevoked }
         if Model.terms[id].uses != 0, slot.used >= Model.terms[id].uses { return .grantUsedUp }
@@ -121,8 +124,16 @@ struct Model {
     /// What becomes of `letter`; the model is then in the state after it.
     mutating func receive(_ letter: Letter) -> Verdict {
         if let reason = refusal(letter) { return .refused(reason) }
+        let ended = letter.grant.flatMap { end(of: $0) }
+        let isTooEarly = letter.kind == .takeover && uptime - heard < UInt64(backups[0]) * 1_000_000
         spend(letter)
-        return .accepted(perform(letter))
+        if let id = letter.grant, let ended {
+            lent[id]!.told = true
+            if letter.token != nil { token = nil }
+            return .accepted(nil, ended)
+        }
+        if isTooEarly { return .accepted(nil, .ownerAlive) }
+        return .accepted(perform(letter), .done)
     }
 
     func refusal(_ letter: Letter) -> Reason? {
@@ -141,8 +152,11 @@ struct Model {
                 if letter.kind == .command, letter.seq <= ownerMark { return .replayed }
                 return letter.signer == owner ? nil : .badSignature
             }
-            if let slot = lent[id], letter.seq <= slot.seq { return .replayed }
-            return letter.signer == Model.holder ? grantRefusal(id) : .badSignature
+            if let slot = lent[id] {
+                if letter.seq <= slot.seq { return .replayed }
+                if slot.told, let end = end(of: id) { return end == .grantRevoked ? .grantRevoked : .grantUsedUp }
+            }
+            return letter.signer == Model.holder ? nil : .badSignature
         case .recover where !hasRecovery: return .forbidden
         case .takeover where backups.isEmpty: return .forbidden
         default: break
@@ -150,9 +164,7 @@ struct Model {
         if letter.seq <= marks[role(letter), default: 0] { return .replayed }
         if tokenWrong { return .tokenInvalid }
         let special = role(letter) == Model.ownerRole ? owner! : role(letter)
-        if letter.signer != special { return .badSignature }
-        if letter.kind == .takeover, uptime - heard < UInt64(backups[0]) * 1_000_000 { return .ownerAlive }
-        return nil
+        return letter.signer == special ? nil : .badSignature
     }
 
     private func role(_ letter: Letter) -> Int {
@@ -195,7 +207,11 @@ struct Model {
         case .revoke:
             lent[letter.heir, default: Lent()].revoked = true
             end(letter.heir)
-        case .tick: lent[letter.heir, default: Lent()].paid = max(lent[letter.heir]?.paid ?? 0, letter.paid)
+        case .tick:
+            if letter.paid > lent[letter.heir]?.paid ?? 0 {
+                lent[letter.heir, default: Lent()].paid = letter.paid
+                lent[letter.heir]!.told = false
+            }
         case .time: saved = max(saved, floor)
         }
         return nil

@@ -92,7 +92,7 @@ final class Walk {
         let index = chance(70) ? bridge.count - 1 : pick(bridge.count)
         let letter = bridge[index]
         if chance(60) { bridge.remove(at: index) }
-        let canCut = letter.grant.map { Model.terms[$0].tick == 0 } ?? true
+        let canCut = letter.grant.map { Model.terms[$0].tick == 0 && model.end(of: $0) == nil } ?? true
         if canCut, chance(4) { try deliverWithCut(letter) } else { deliver(letter) }
     }
 
@@ -101,9 +101,11 @@ final class Walk {
         let expected = model.receive(letter)
         do throws(Reason) {
             let bytes = try stage.post(letter.message.type, letter.message.bytes)
-            guard case .accepted(let value) = expected else { return diverge("accepted, expected \(expected)", letter) }
+            guard case .accepted(let value, let outcome) = expected else {
+                return diverge("accepted, expected \(expected)", letter)
+            }
             accepted += 1
-            check(bytes, letter, value, epoch: before.epoch)
+            check(bytes, letter, value, outcome, epoch: before.epoch)
         } catch {
             refused += 1
             if expected != .refused(error) { diverge("refused as \(error.name), expected \(expected)", letter) }
@@ -111,11 +113,11 @@ final class Walk {
         }
     }
 
-    private func check(_ bytes: [UInt8], _ letter: Letter, _ value: Int32?, epoch: UInt32) {
+    private func check(_ bytes: [UInt8], _ letter: Letter, _ value: Int32?, _ outcome: LightNode.Outcome, epoch: UInt32) {
         guard let receipt = try? Receipt(verifying: bytes, identity: Cast.identity.publicKey, network: Cast.network) else {
             return diverge("its receipt does not verify", letter)
         }
-        if !receipt.answers(letter.message) || receipt.outcome != .done || receipt.epoch != epoch
+        if !receipt.answers(letter.message) || receipt.outcome.rawValue != outcome.rawValue || receipt.epoch != epoch
             || receipt.value != value.map({ .int(Int64($0)) })
         {
             diverge("its receipt says \(receipt)", letter)
@@ -130,7 +132,7 @@ final class Walk {
     private func deliverWithCut(_ letter: Letter) throws {
         let before = model
         let expected = model.receive(letter)
-        guard case .accepted(let value) = expected else {
+        guard case .accepted(let value, let outcome) = expected else {
             model = before
             return deliver(letter)
         }
@@ -140,7 +142,7 @@ final class Walk {
         let answer = try? stage.post(letter.message.type, letter.message.bytes)
         if chance(30) { stage.reboot(.cut(at: pick(4), torn: random.next())) }
         stage.reboot()
-        if let answer { check(answer, letter, value, epoch: before.epoch) }
+        if let answer { check(answer, letter, value, outcome, epoch: before.epoch) }
         let entry = try stage.history(from: log).first { $0.answers(letter.message) }
         if stage.epoch != model.epoch || entry == nil {
             if answer != nil { diverge("acknowledged, and lost by the cut", letter) }

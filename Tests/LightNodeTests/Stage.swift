@@ -99,9 +99,9 @@ final class Stage {
         .init(device, epoch: epoch ?? self.epoch, sequence: sequence ?? nextSequence(), network: Cast.network)
     }
 
-    func post(_ type: ControlNode.MessageType, _ bytes: [UInt8]) throws(Reason) -> [UInt8] {
+    func post(_ type: ControlNode.MessageType, _ bytes: [UInt8], wire: UInt8 = 0) throws(Reason) -> [UInt8] {
         var reply = [UInt8](repeating: 0, count: 1024)
-        let count = try node.handle(Stage.types[type]!, bytes.span.bytes, reply: reply.mutableSpan)
+        let count = try node.handle(Stage.types[type]!, bytes.span.bytes, wire: wire, reply: reply.mutableSpan)
         return Array(reply.prefix(count))
     }
 
@@ -120,11 +120,11 @@ final class Stage {
     }
 
     /// Why a message is refused; nil when it is not.
-    func refusal(_ message: SignedMessage) -> Reason? { refusal(message.type, message.bytes) }
+    func refusal(_ message: SignedMessage, wire: UInt8 = 0) -> Reason? { refusal(message.type, message.bytes, wire: wire) }
 
-    func refusal(_ type: ControlNode.MessageType, _ bytes: [UInt8]) -> Reason? {
+    func refusal(_ type: ControlNode.MessageType, _ bytes: [UInt8], wire: UInt8 = 0) -> Reason? {
         do throws(Reason) {
-            _ = try post(type, bytes)
+            _ = try post(type, bytes, wire: wire)
             return nil
         } catch { return error }
     }
@@ -143,6 +143,14 @@ final class Stage {
         let request = CBORItem.map([10: .bytes(nonce)]).encoded
         var reply = [UInt8](repeating: 0, count: 1024)
         let count = try node.attest(request.span.bytes, reply: reply.mutableSpan)
+        return Array(reply.prefix(count))
+    }
+
+    /// What an observer of events gets, after all that has happened.
+    func telemetry() throws(Reason) -> [UInt8] {
+        while node.nextEvent() != nil {}
+        var reply = [UInt8](repeating: 0, count: 1024)
+        let count = try node.writeTelemetry(reply: reply.mutableSpan)
         return Array(reply.prefix(count))
     }
 

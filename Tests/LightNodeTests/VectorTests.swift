@@ -123,6 +123,14 @@ import Testing
                     "issuer": stage.device.description, "epoch": 1, "nonce": nonce.hex, "board": "bench", "version": "1.2.3",
                     "test": false,
                 ]))
+        vectors.append(
+            vector(
+                "telemetry", signer: "identity", try stage.telemetry(),
+                [
+                    "issuer": stage.device.description, "epoch": 1, "boot": 1, "uptime": stage.clock.microseconds / 1000,
+                    "first": 0,
+                    "samples": [["gauge", NSNull(), 50, stage.clock.microseconds / 1000] as [Any]],
+                ]))
         let keys = ["identity": 1, "claim": 2, "alice": 3, "bob": 4, "recovery": 5, "backup": 6, "holder": 8, "friend": 9]
         return ["network": Cast.network, "keys": keys, "vectors": vectors, "bodies": try bodies()]
     }

@@ -18,10 +18,15 @@ public struct Outcome: RawRepresentable, Hashable, Sendable {
     public static let deviceFault = Outcome(rawValue: 7)
     public static let superseded = Outcome(rawValue: 8)
     public static let busy = Outcome(rawValue: 9)
+    /// The grant has ended. The first command after its end has this receipt; later ones are refused without any.
+    public static let grantRevoked = Outcome(rawValue: 10)
+    public static let grantUsedUp = Outcome(rawValue: 11)
+    /// A backup must wait until the owner has been silent for the agreed time.
+    public static let ownerAlive = Outcome(rawValue: 12)
 
     private static let names = [
         "done", "unknown", "no-such-device", "no-such-method", "bad-argument", "out-of-range", "not-in-scope", "device-fault",
-        "superseded", "busy",
+        "superseded", "busy", "grant-revoked", "grant-used-up", "owner-alive",
     ]
 
     private static let explanations = [
@@ -35,6 +40,9 @@ public struct Outcome: RawRepresentable, Hashable, Sendable {
         "The hardware did not do it: check the device and its wiring",
         "A newer desired state is in force already",
         "The device is still carrying out another command: try again",
+        "The grant was revoked: ask the device's owner for a new one",
+        "The grant has no uses or paid ticks left: ask the device's owner for a new one, or to renew this one",
+        "The owner has been heard within the agreed silence: wait until it has been silent for that long",
     ]
 
     /// What it means and what to do, in one sentence.

@@ -1,0 +1,46 @@
+// How long a command is on the wire: what radio links and small buffers must be planned for.
+
+import CoAP
+import Testing
+
+@testable import ControlNode
+
+@Suite("Frames") struct FrameTests {
+    private func frame(_ message: SignedMessage, _ stage: Stage) throws -> Int {
+        // As a client sends it: a token of four bytes would be two more than here.
+        let datagram = stage.request(
+            .post, "command", options: [(CoAPOptionNumber.contentFormat, 18)], payload: message.bytes)
+        #expect(try stage.send(datagram)?.code == .changed)
+        return datagram.count + 2
+    }
+
+    private func command(_ text: String, _ stage: Stage, token: [UInt8]? = nil, grant: Grant? = nil, by key: SigningKey) throws
+        -> SignedMessage
+    {
+        .call(
+            try Call(parsing: text), to: stage.device, epoch: 1, sequence: stage.heading().sequence, network: Stage.network,
+            token: token, grant: grant, key: key)
+    }
+
+    @Test("A command is at most 200 bytes long, one under a grant at most 400") func lengths() throws {
+        let stage = try Stage()
+        let token = try stage.ask(.get, "token").payload
+        let plain = try frame(command("$('led').on()", stage, by: Stage.owner), stage)
+        let fresh = try frame(command("$('led').toggle()", stage, token: token, by: Stage.owner), stage)
+        #expect(plain <= 200 && fresh <= 200)
+
+        let guest = Stage.key(9)
+        var terms = Grant.Terms(holder: guest.publicKey, scope: [.init("led", "on")])
+        terms.uses = 100
+        let lent = Grant(
+            terms, on: stage.device, epoch: 1, network: Stage.network, id: [0xA0, 0, 0, 0, 0, 0, 0, 1], owner: Stage.owner)
+        let under = try frame(command("$('led').on()", stage, grant: lent, by: guest), stage)
+        terms.contract = .init(height: 1_000_000, transaction: [UInt8](repeating: 7, count: 32))
+        let rented = Grant(
+            terms, on: stage.device, epoch: 1, network: Stage.network, id: [0xA0, 0, 0, 0, 0, 0, 0, 2], owner: Stage.owner)
+        let contract = try frame(command("$('led').on()", stage, grant: rented, by: guest), stage)
+        print("frames: command \(plain), with token \(fresh), under a grant \(under), under one with a contract \(contract)")
+        #expect(under <= 400)
+        #expect(contract <= 400 + 42, "the address of the contract, 42 bytes, comes on top")
+    }
+}

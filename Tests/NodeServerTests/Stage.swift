@@ -1,0 +1,211 @@
+// A node's server in a test: datagrams in and out, time and pins in the test's hands.
+
+import CBOR
+import CoAP
+import Devices
+import HAL
+import LightNode
+import NodeServer
+import SimulatedNOR
+import SimulatedPins
+
+@testable import ControlNode
+
+struct Bench: DeviceTable {
+    var events = EventQueue()
+    var led: LED<SimulatedOutput>
+    var button: Button<SimulatedInput>
+
+    static func declaration(_ index: UInt8) -> Declaration? {
+        switch index {
+        case 0: Declaration("led", LED<SimulatedOutput>.self)
+        case 1: Declaration("button", Button<SimulatedInput>.self)
+        default: nil
+        }
+    }
+
+    mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
+        switch index {
+        case 0: request.reach(&led)
+        case 1: request.reach(&button)
+        default: break
+        }
+    }
+}
+
+final class Clock {
+    var microseconds: UInt64 = 1_000_000
+}
+
+struct BenchPlatform: Platform {
+    let clock: Clock
+    var board: StaticString { "bench" }
+    var version: Version { Version(1, 2, 3) }
+    var hardwareSerial: UInt64 { 1 }
+    var resetReason: UInt8 { 0 }
+    var stackUsed: UInt32 { 0 }
+    var stackSize: UInt32 { 0 }
+    var isTrueRandom: Bool { true }
+    mutating func microseconds() -> UInt64 { clock.microseconds }
+    mutating func fillRandom(_ bytes: inout MutableRawSpan) {
+        for index in 0..<bytes.byteCount { bytes.storeBytes(of: 7, toByteOffset: index, as: UInt8.self) }
+    }
+}
+
+extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
+    fileprivate mutating func exchange(_ datagram: [UInt8], from wire: UInt8) -> [UInt8] {
+        receive(datagram.span.bytes, from: wire)
+        return answer.array
+    }
+
+    /// As the main loop does; the notification of this turn.
+    fileprivate mutating func turn() -> [UInt8] {
+        poll()
+        let sent = notification.array
+        while nextEvent() != nil {}
+        return sent
+    }
+}
+
+/// A message taken apart, copied out of the datagram.
+struct Datagram {
+    let type: CoAPType
+    let code: CoAPCode
+    let id: UInt16
+    let token: [UInt8]
+    private(set) var options: [UInt16: [[UInt8]]] = [:]
+    let payload: [UInt8]
+
+    init(_ bytes: [UInt8]) throws {
+        let message = try CoAPMessage(bytes.span.bytes)
+        (type, code, id, payload) = (message.type, message.code, message.id, message.payload.array)
+        token = (0..<message.token.count).map { message.token[$0] }
+        var options = message.options
+        while options.next() { self.options[options.number, default: []].append(options.value.array) }
+    }
+
+    func uint(_ option: UInt16) -> UInt32? { options[option]?.first.map { $0.reduce(0) { $0 << 8 | UInt32($1) } } }
+    var observe: UInt32? { uint(CoAPOptionNumber.observe) }
+    var block2: CoAPBlock? { uint(CoAPOptionNumber.block2).flatMap { CoAPBlock(optionValue: $0) } }
+    /// The name in the problem details.
+    var reason: String? { try? CBORItem(payload)[-1]?.text }
+}
+
+final class Stage {
+    static func key(_ number: UInt8) -> SigningKey { SigningKey(seed: SecretBytes([UInt8](repeating: number, count: 32)))! }
+    static let (identity, claim, owner, network) = (key(1), key(2), key(3), UInt64(7))
+
+    let clock = Clock()
+    let waveform = Waveform()
+    let button: SimulatedInput
+    let flash: SimulatedNOR<4>
+    private var server: NodeServer<SimulatedNOR<4>, Bench, BenchPlatform>
+    private var id: UInt16 = 0x4000
+    private var sequence: UInt64 = 1_700_000_000_000_000
+    let device = DeviceAddress(of: Stage.identity.publicKey)
+
+    init(flash: SimulatedNOR<4> = SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16))) throws {
+        self.flash = flash
+        button = SimulatedInput(waveform, "button")
+        server = NodeServer(
+            Node(
+                flash: flash, devices: Bench(led: LED(SimulatedOutput(waveform, "led")), button: Button(button)),
+                platform: BenchPlatform(clock: clock)))
+        if server.node.condition != .blank { return }
+        let request = CBORItem.map([
+            0: .bytes(Stage.claim.publicKey.bytes), 1: .bytes(Stage.identity.seed.withUnsafeBytes { Array($0) }),
+            2: .uint(Stage.network),
+        ])
+        _ = try ask(.post, "provision", payload: request.encoded)
+        _ = try post(
+            .bind(
+                device, owner: Stage.owner.publicKey, epoch: 0, sequence: heading().sequence, network: Stage.network,
+                claim: Stage.claim))
+    }
+
+    func heading() -> SignedMessage.Heading {
+        sequence += 1
+        return .init(device, epoch: server.node.epoch, sequence: sequence, network: Stage.network)
+    }
+
+    // MARK: Datagrams
+
+    func send(_ datagram: [UInt8], from wire: UInt8 = 0) throws -> Datagram? {
+        let answer = server.exchange(datagram, from: wire)
+        return answer.isEmpty ? nil : try Datagram(answer)
+    }
+
+    func request(
+        _ code: CoAPCode, _ path: String, token: UInt64 = 1, type: CoAPType = .confirmable, query: String? = nil,
+        options: [(UInt16, UInt32)] = [], payload: [UInt8] = []
+    ) -> [UInt8] {
+        id += 1
+        var buffer = [UInt8](repeating: 0, count: 1200)
+        var writer = CoAPWriter(buffer.mutableSpan, type: type, code: code, id: id, token: CoAPToken(token, count: 2))
+        for (number, value) in options where number < CoAPOptionNumber.uriPath { writer.option(number, uint: value) }
+        for segment in path.split(separator: "/") { writer.option(CoAPOptionNumber.uriPath, Array(segment.utf8).span.bytes) }
+        for (number, value) in options where number == CoAPOptionNumber.contentFormat { writer.option(number, uint: value) }
+        if let query { writer.option(CoAPOptionNumber.uriQuery, Array(query.utf8).span.bytes) }
+        for (number, value) in options where number > CoAPOptionNumber.uriQuery { writer.option(number, uint: value) }
+        if !payload.isEmpty { writer.payload(payload.span.bytes) }
+        let count = try! writer.finish()
+        return Array(buffer.prefix(count))
+    }
+
+    @discardableResult
+    func ask(
+        _ code: CoAPCode, _ path: String, token: UInt64 = 1, query: String? = nil, options: [(UInt16, UInt32)] = [],
+        payload: [UInt8] = [], from wire: UInt8 = 0
+    ) throws -> Datagram {
+        let answer = try send(
+            request(code, path, token: token, query: query, options: options, payload: payload), from: wire)
+        return try answer ?? { throw CoAPError.truncated }()
+    }
+
+    @discardableResult
+    func post(_ message: SignedMessage) throws -> Datagram { try ask(.post, message.type.rawValue, payload: message.bytes) }
+
+    func command(_ text: String) throws -> Datagram {
+        try post(
+            .call(
+                try Call(parsing: text), as: .command, to: device, epoch: server.node.epoch, sequence: heading().sequence,
+                network: Stage.network, key: Stage.owner))
+    }
+
+    func empty(_ type: CoAPType, _ id: UInt16) throws {
+        var buffer = [UInt8](repeating: 0, count: 4)
+        var writer = CoAPWriter(buffer.mutableSpan, type: type, code: .empty, id: id)
+        _ = try writer.finish()
+        _ = try send(buffer)
+    }
+
+    // MARK: Time
+
+    /// Lets time pass as the main loop does, in steps of 10 ms; the notifications that were sent meanwhile.
+    func pass(milliseconds: Int, acknowledge: Bool = true) throws -> [Datagram] {
+        var sent: [Datagram] = []
+        for _ in 0..<max(1, milliseconds / 10) {
+            clock.microseconds += 10_000
+            let notification = server.turn()
+            if !notification.isEmpty {
+                sent.append(try Datagram(notification))
+                if acknowledge { try empty(.acknowledgement, sent.last!.id) }
+            }
+        }
+        return sent
+    }
+
+    var notificationWire: UInt8 { server.notificationWire }
+
+    func press() throws -> [Datagram] {
+        button.drive(true)
+        return try pass(milliseconds: 50)
+    }
+
+    /// The claims of signed telemetry, its signature verified by libsodium.
+    func telemetry(_ bytes: [UInt8]) throws -> CBORItem {
+        let claims = try SignedObject.open(
+            bytes, type: .telemetry, network: Stage.network, signer: Stage.identity.publicKey, from: "the bench")
+        return claims[Int64(SignedMessage.nodeClaim)]!
+    }
+}
