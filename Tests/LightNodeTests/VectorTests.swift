@@ -123,8 +123,32 @@ import Testing
                     "issuer": stage.device.description, "epoch": 1, "nonce": nonce.hex, "board": "bench", "version": "1.2.3",
                     "test": false,
                 ]))
+        vectors.append(telemetry(of: stage.device))
         let keys = ["identity": 1, "claim": 2, "alice": 3, "bob": 4, "recovery": 5, "backup": 6, "holder": 8, "friend": 9]
         return ["network": Cast.network, "keys": keys, "vectors": vectors, "bodies": try bodies()]
+    }
+
+    /// What a device signs about what happened in it.
+    private static func telemetry(of device: DeviceAddress) -> [String: Any] {
+        let claims = CBORItem.map([
+            1: .text(device.description),
+            Int64(SignedMessage.nodeClaim): .map([
+                0: .uint(1), 26: .uint(2), 27: .uint(60_000), 28: .uint(40),
+                29: .array([
+                    .array([.text("button"), .text("press"), .null, .uint(59_000)]),
+                    .array([.text("led"), .null, .bool(true), .uint(59_010)]),
+                ]),
+                30: .uint(2_000_000_000),
+            ]),
+        ])
+        let samples: [[Any]] = [["button", "press", NSNull(), 59_000], ["led", NSNull(), true, 59_010]]
+        return vector(
+            "telemetry", signer: "identity",
+            SignedObject.sign(claims.encoded, type: .telemetry, network: Cast.network, key: Cast.identity),
+            [
+                "issuer": device.description, "epoch": 1, "boot": 2, "uptime": 60_000, "first": 40, "samples": samples,
+                "time": 2_000_000_000,
+            ])
     }
 
     /// The bodies that nobody signs: each with its rule in docs/protocol.cddl.

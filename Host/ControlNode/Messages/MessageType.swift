@@ -7,7 +7,7 @@ public enum MessageType: String, Codable, CaseIterable, Sendable {
     /// Inside other messages.
     case accept, grant
     /// From the device.
-    case receipt, attest
+    case receipt, attest, telemetry
 
     /// What a signature of a message of this type covers besides the payload.
     func context(network: UInt64) -> COSEContext { COSEContext(network: network, type: name) }
@@ -30,6 +30,7 @@ public enum MessageType: String, Codable, CaseIterable, Sendable {
         case .grant: "grant"
         case .receipt: "receipt"
         case .attest: "attest"
+        case .telemetry: "telemetry"
         }
     }
 }
