@@ -21,7 +21,7 @@ struct NetworkCommandTests {
             try process.run()
         }
 
-        deinit { process.terminate() }
+        deinit { kill(process.processIdentifier, SIGKILL) }
 
         /// The next JSON object.
         func next() throws -> [String: Any] {

@@ -17,7 +17,8 @@ struct CoAPClientTests {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Witness/coap_server.py")
         let server = try python([script.path, path] + options)
         defer {
-            server.process.terminate()
+            // Not a signal that it may have inherited as blocked.
+            kill(server.process.processIdentifier, SIGKILL)
             try? FileManager.default.removeItem(atPath: path)
         }
         let ready = server.firstLine().split(separator: " ")

@@ -38,7 +38,8 @@ FIELDS = {
     "contract": (True, 17, lambda pair: [pair[0], bytes.fromhex(pair[1])]), "meter": (True, 18, list),
     "grant": (True, 19, bytes.fromhex), "paid": (True, 20, int), "entry": (True, 21, bytes.fromhex),
     "board": (True, 22, str), "version": (True, 23, str), "test": (True, 24, bool),
-    "boot": (True, 26, int), "uptime": (True, 27, int), "first": (True, 28, int), "samples": (True, 29, list), "time": (True, 30, int),
+    "boot": (True, 26, int), "uptime": (True, 27, int), "first": (True, 28, int), "samples": (True, 29, list),
+    "time": (True, 30, int),
 }
 
 

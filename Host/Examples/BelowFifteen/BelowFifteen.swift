@@ -9,12 +9,19 @@ import Transport
 
 @main
 struct BelowFifteen {
-    static func main() async throws {
+    static func main() async {
         guard CommandLine.arguments.count == 2 else {
             print("usage: below-fifteen coap://HOST/NAME")
             exit(64)
         }
-        let client = CoAPClient(try UDPLink(url: CommandLine.arguments[1]), name: CommandLine.arguments[1])
+        do { try await watch(CommandLine.arguments[1]) } catch {
+            print("error: \(error)")
+            exit(1)
+        }
+    }
+
+    static func watch(_ url: String) async throws {
+        let client = CoAPClient(try UDPLink(url: url), name: url)
         let node = RemoteNode(client, controller: try Controller(try .standard()) { nil })
 
         var isCold = false

@@ -1,0 +1,60 @@
+import Foundation
+import Reporting
+import Testing
+
+@testable import ControlNode
+
+@Suite("Telemetry", .serialized)
+struct TelemetryTests {
+    private let identity = SigningKey(seed: SecretBytes([UInt8](repeating: 1, count: 32)))!
+
+    /// Telemetry as a device signs it.
+    private func signed(boot: UInt64 = 1, first: UInt64, count: Int, by key: SigningKey? = nil) -> [UInt8] {
+        let samples = (0..<UInt64(count)).map { offset in
+            CBORItem.array([.text("button"), .text("press"), .null, .uint(100 * (first + offset))])
+        }
+        let claims = CBORItem.map([
+            1: .text(DeviceAddress(of: identity.publicKey).description),
+            -65537: .map([0: .uint(1), 26: .uint(boot), 27: .uint(5000), 28: .uint(first), 29: .array(samples)]),
+        ])
+        return SignedObject.sign(claims.encoded, type: .telemetry, network: 7, key: key ?? identity)
+    }
+
+    private func telemetry(boot: UInt64 = 1, first: UInt64, count: Int) throws -> Telemetry {
+        try Telemetry(
+            verifying: signed(boot: boot, first: first, count: count), identity: identity.publicKey, network: 7)
+    }
+
+    @Test("Only what the device itself signed is believed")
+    func authentic() throws {
+        let good = signed(first: 0, count: 2)
+        #expect(try Telemetry(verifying: good, identity: identity.publicKey, network: 7).samples.map(\.number) == [0, 1])
+        let forged = signed(first: 0, count: 2, by: .generate())
+        #expect(throws: Failure.self) { try Telemetry(verifying: forged, identity: identity.publicKey, network: 7) }
+        #expect(throws: Failure.self) { try Telemetry(verifying: good, identity: identity.publicKey, network: 8) }
+        var changed = good
+        changed[changed.count / 2] ^= 1
+        #expect(throws: Failure.self) { try Telemetry(verifying: changed, identity: identity.publicKey, network: 7) }
+    }
+
+    @Test("Overlapping telemetry gives each sample once, says what was missed, and begins anew with a power-on")
+    func follower() throws {
+        var follower = TelemetryFollower()
+        func take(_ boot: UInt64, _ first: UInt64, _ count: Int) throws -> [String] {
+            follower.take(try telemetry(boot: boot, first: first, count: count)).map {
+                switch $0 {
+                case .sample(let sample): "\(sample.number)"
+                case .missed(let range): "missed \(range.lowerBound)..<\(range.upperBound)"
+                case .restarted(let boot): "boot \(boot)"
+                }
+            }
+        }
+        #expect(try take(1, 4, 3) == ["4", "5", "6"])
+        #expect(try take(1, 5, 3) == ["7"])
+        #expect(try take(1, 5, 3) == [])
+        #expect(try take(1, 12, 2) == ["missed 8..<12", "12", "13"])
+        #expect(try take(2, 0, 1) == ["boot 2", "0"])
+        #expect(try take(1, 14, 1) == [], "an older power-on's, late")
+        #expect(try take(3, 2, 1) == ["boot 3", "missed 0..<2", "2"])
+    }
+}
