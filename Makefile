@@ -1,6 +1,6 @@
 # The front door. Every step of CI is one of these targets; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint host-test target-test witness firmware build docs size bench soak deps newer-qemu clean
+.PHONY: help run test test-linux lint host-test target-test witness firmware build docs size bench soak deps newer-qemu clean
 BOARDS ?= microbit mps2-an386 blackpill-f411
 # One configuration for tools and tests, so that nothing is compiled twice.
 SWIFT_BUILD = swift build --build-system native -c release -Xswiftc -enable-testing
@@ -25,6 +25,10 @@ run: firmware ## from nothing to the owner's signed $('led').on() on an emulated
 
 test: deps ## lint, unit tests, on-target tests and end-to-end tests
 	@Tools/test
+
+test-linux: firmware ## a node on USB in the real Linux kernel: a virtual machine, about a minute
+	@Tools/install-dependencies linux-guest
+	@Tools/test-linux
 
 # Runs of their own for the long computations, and for the tests that talk to a node. Those go one after another: each waits for a
 # program while its node answers, and two cores have but two threads for that.

@@ -97,6 +97,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     package.targets += [
         system("CSodium", pkgConfig: "libsodium", debian: "libsodium-dev"),
         system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
+        system("CLibUSB", pkgConfig: "libusb-1.0", debian: "libusb-1.0-0-dev"),
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
@@ -114,7 +115,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
             ]),
         host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
-        host("Transport", ["CoAP", "Slipmux", "Reporting"]),
+        host("Transport", ["CoAP", "Slipmux", "Reporting", "CLibUSB"]),
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium", database]),
         host("Gateway", ["CBOR", "CoAP", "Transport", "Reporting"]),
         host("Bridge", ["CoAP", "Transport"]),
@@ -224,6 +225,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             [
                 "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
+                "SimulatedUSB", "VirtualUSB", "Reporting",
             ]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "lightnode"]),
     ]

@@ -41,6 +41,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var seed: UInt64?
         /// Seconds for QEMU to come up.
         public var startTimeout = 10.0
+        /// The wire of the board's virtual USB is at `EmulatedBoard.usb`, if the board has one.
+        public var usb = false
         /// Appended to QEMU's command line.
         public var extraArguments: [String] = []
 
@@ -63,6 +65,8 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// Private folder with the sockets; short, because a socket's path is limited to 107 bytes.
     public let folder: URL
     public let flash: FlashFile
+    /// The board's USB, nil for a board without a virtual one, or unless `Configuration.usb` asks for it. Plug it into a `VirtualHostController`.
+    public let usb: BoardCable?
     private let imageFlash: Data?
     private var process: ChildProcess?
     private var qmp: QMP?
@@ -83,6 +87,7 @@ public final class EmulatedBoard: @unchecked Sendable {
                     "board \(board.name) keeps no image in its flash file: name an image. Build one with `lightnode build`.")
             }
         }
+        usb = configuration.usb && board.emulator?.usbState != nil ? BoardCable() : nil
         folder = try RunFolder.make()
         do {
             flash = try FlashFile(configuration.flashFile ?? folder.appendingPathComponent("flash.bin"), board: board)
@@ -114,7 +119,7 @@ public final class EmulatedBoard: @unchecked Sendable {
         guard !isRunning else { throw EmulationError("the emulated \(board.name) is on already.") }
         process = nil
         let qemu = try QEMU.installed(for: board)
-        for name in ["uart", "qmp", "qtest"] { unlink(folder.path + "/" + name) }
+        for name in ["uart", "usb", "qmp", "qtest"] { unlink(folder.path + "/" + name) }
         let log = folder.path + "/qemu.log"
         if board.emulator?.flash == .psram { truncate(flash.url.path, off_t(FlashFile.backingSize)) }
         if configuration.countsInstructions {
@@ -131,6 +136,7 @@ public final class EmulatedBoard: @unchecked Sendable {
             self.qtest = qtest
             self.qmp = qmp
             try loadFlash(qtest, qmp)
+            try usb?.connect(path: folder.path + "/usb")
             try probe?.accept(timeout: timeout)
             if !paused { try proceed(qmp) }
         } catch {
@@ -209,6 +215,7 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     /// Ends QEMU without saving: for a board whose flash file was saved before.
     public func powerOff() {
+        usb?.hangUp()
         process?.kill()
         process = nil
         qmp = nil
@@ -370,6 +377,9 @@ public final class EmulatedBoard: @unchecked Sendable {
             ]
         case .file(let url): arguments += ["-chardev", "file,id=uart,path=\(url.path.qemuEscaped)", "-serial", "chardev:uart"]
         case .none: arguments += ["-serial", "null"]
+        }
+        if usb != nil {
+            arguments += USBCable.arguments(path: folder.path + "/usb")
         }
         arguments += Self.clockArguments(configuration.clock)
         if let seed = configuration.seed { arguments += ["-seed", String(seed)] }

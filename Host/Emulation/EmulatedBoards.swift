@@ -16,6 +16,8 @@ public struct EmulatedBoardRecord: Codable, Sendable {
     public var supervisor: Int32
     /// Socket of the UART: connect and speak.
     public var uart: String
+    /// usbredir socket of its USB, for a virtual machine or `Tools/with-usb`; nil when it has none.
+    public var usb: String?
     /// Socket that takes `EmulatedBoardRequest` lines.
     public var control: String
     public var started: Date
@@ -132,6 +134,10 @@ public enum EmulatedBoardRequest: Codable, Sendable {
     case setInput(pin: Int, high: Bool)
     /// Draw the lights.
     case display
+    /// What is to be known of its USB: a `USBState` as JSON.
+    case usbState
+    /// Plug its USB cable in, or pull it.
+    case plugUSB(Bool)
     /// A human monitor command.
     case monitor(String)
 }

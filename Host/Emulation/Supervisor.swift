@@ -1,6 +1,7 @@
 // Runs one named board: keeps its flash saved, answers requests, and ends it cleanly.
 import FirmwareBuild
 import Foundation
+import VirtualUSB
 
 /// The process behind `lightnode emulate --name`.
 public final class Supervisor: @unchecked Sendable {
@@ -9,6 +10,7 @@ public final class Supervisor: @unchecked Sendable {
     var emulatorProcess: Int32? { emulated.processIdentifier }
     private let lock: FileLock
     private let listener: Int32
+    private let usb: SupervisedUSB?
     private let work = DispatchQueue(label: "supervisor")
     private let finished = DispatchSemaphore(value: 0)
     private var stopping = false
@@ -53,12 +55,16 @@ public final class Supervisor: @unchecked Sendable {
         var configuration = EmulatedBoard.Configuration(
             board: board, image: kept, flashFile: state.appendingPathComponent("flash.bin"))
         configuration.clock = clock
+        configuration.usb = true
         emulated = try EmulatedBoard(configuration)
         let control = emulated.folder.appendingPathComponent("control").path
         listener = try Self.listen(control)
+        let socket = emulated.folder.appendingPathComponent("usbredir").path
+        let usb = try emulated.usb.map { try SupervisedUSB($0, socket: socket) }
+        self.usb = usb
         record = EmulatedBoardRecord(
             name: name, board: board, imageSource: image?.path ?? former?.imageSource ?? kept.path, supervisor: getpid(),
-            uart: emulated.uartSocket.path, control: control, started: Date())
+            uart: emulated.uartSocket.path, usb: usb?.socket, control: control, started: Date())
         try emulated.start()
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -91,6 +97,7 @@ public final class Supervisor: @unchecked Sendable {
         server.start()
         finished.wait()
         timer.cancel()
+        usb?.close()
         emulated.close()
         if let failure { throw failure }
     }
@@ -145,12 +152,21 @@ public final class Supervisor: @unchecked Sendable {
                 return EmulatedBoardAnswer(value: Word(UInt64(try emulated.readRegister(address))).description)
             case .setInput(let pin, let high): try emulated.setInput(pin: pin, high: high)
             case .display: return EmulatedBoardAnswer(value: try emulated.display().description)
+            case .usbState: return EmulatedBoardAnswer(value: try attachedUSB().stateText())
+            case .plugUSB(let isPlugged): try attachedUSB().plug(isPlugged)
             case .monitor(let command): return EmulatedBoardAnswer(value: try emulated.monitor(command))
             }
             return EmulatedBoardAnswer(value: "done")
         } catch {
             return EmulatedBoardAnswer(error: "\(error)")
         }
+    }
+
+    private func attachedUSB() throws -> SupervisedUSB {
+        guard let usb else {
+            throw EmulationError("\(record.board.name) has no USB in the emulator. Use a board that has: mps2-an386.")
+        }
+        return usb
     }
 
     private static func listen(_ path: String) throws -> Int32 {

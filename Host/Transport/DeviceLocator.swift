@@ -57,10 +57,13 @@ public struct DeviceCandidate: Hashable, Codable, Sendable {
     public let locator: DeviceLocator
     /// What is known without asking it: board, product name. May be empty.
     public let note: String
+    /// Why it cannot be reached although it is there, nil when nothing is known against it.
+    public let obstacle: Failure?
 
-    public init(_ locator: DeviceLocator, note: String = "") {
+    public init(_ locator: DeviceLocator, note: String = "", obstacle: Failure? = nil) {
         self.locator = locator
         self.note = note
+        self.obstacle = obstacle
     }
 }
 
@@ -139,6 +142,6 @@ public struct DeviceFinder: Sendable {
         }
         throw Failure(
             .usage, "this program cannot reach “\(locator)”: it knows no way for that kind of address",
-            advice: "Use an emulated:, serial: or coap: address")
+            advice: "Use an emulated:, serial:, usb: or coap: address")
     }
 }

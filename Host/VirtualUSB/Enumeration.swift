@@ -14,14 +14,14 @@ extension VirtualHostController {
             isSuspended = false
             alternates = [:]
         }
-        pipes = [0: Pipe(maxPacketSize: 8)]
+        pipes = [0: BusPipe(maxPacketSize: 8)]
         device.reset()
         var reader = DescriptorReader()
         defer { for complaint in reader.complaints { complain(complaint, endpoint: 0) } }
         do {
             let head = try descriptor(DescriptorType.device, length: 8, atLeast: 8)
             reader.check(maxPacketSize0: head[7])
-            pipes[0] = Pipe(maxPacketSize: [8, 16, 32, 64].contains(head[7]) ? Int(head[7]) : 8)
+            pipes[0] = BusPipe(maxPacketSize: [8, 16, 32, 64].contains(head[7]) ? Int(head[7]) : 8)
             address = address % 127 + 1
             try require(SetupPacket(requestType: 0, request: StandardRequest.setAddress, value: UInt16(address)), "SET_ADDRESS")
             let device = try descriptor(DescriptorType.device, length: 18, atLeast: 18)
@@ -213,7 +213,7 @@ extension VirtualHostController {
     }
 
     private func open(_ endpoint: DeviceDescription.Endpoint) {
-        pipes[endpoint.address] = Pipe(maxPacketSize: endpoint.maxPacketSize & 0x7FF)
+        pipes[endpoint.address] = BusPipe(maxPacketSize: endpoint.maxPacketSize & 0x7FF)
     }
 }
 

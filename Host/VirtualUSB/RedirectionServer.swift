@@ -76,10 +76,13 @@ public final class RedirectionServer: @unchecked Sendable {
             return true
         }
         if isWelcome { connection.run() }
-        lock.withLock { self.connection = nil }
+        let mayReset = lock.withLock { () -> Bool in
+            self.connection = nil
+            return isWelcome && !isClosed
+        }
         Foundation.close(client)
         // The next client is another host: the device starts anew for it.
-        if isWelcome { controller.reset { _ in } }
+        if mayReset { _ = controller.reset(timeout: 60) }
     }
 
     private func deviceChanged(_ description: DeviceDescription?) {
@@ -291,7 +294,7 @@ final class RedirectionConnection: @unchecked Sendable {
         lock.withLock {
             guard !isOver else { return }
             interrupts[endpoint] = controller.submit(in: endpoint, length: size) { [weak self] result in
-                guard let self, lock.withLock({ interrupts[endpoint] != nil && !isOver }) else { return }
+                guard let self, lock.withLock({ self.interrupts[endpoint] != nil && !self.isOver }) else { return }
                 interruptCount += 1
                 var body: [UInt8] = [endpoint, result.status.rawValue]
                 body.put(UInt16(result.count))

@@ -54,7 +54,7 @@ extension VirtualHostController {
         return nil
     }
 
-    private func receive(_ transfer: Transfer, _ pipe: Pipe, isControl: Bool) -> TransferStatus? {
+    private func receive(_ transfer: Transfer, _ pipe: BusPipe, isControl: Bool) -> TransferStatus? {
         let outcome = transact(.in, transfer)
         guard case .data(let toggle, let data, let acknowledge) = outcome else { return other(outcome, transfer) }
         transfer.silences = 0
@@ -100,7 +100,7 @@ extension VirtualHostController {
         return nil
     }
 
-    private func send(_ transfer: Transfer, _ pipe: Pipe) -> TransferStatus? {
+    private func send(_ transfer: Transfer, _ pipe: BusPipe) -> TransferStatus? {
         let isControl = transfer.stage == .dataOut
         let rest = transfer.outgoing[transfer.sent...]
         let packet = Array(rest.prefix(pipe.maxPacketSize))

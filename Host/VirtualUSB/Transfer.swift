@@ -90,7 +90,7 @@ final class Transfer {
 }
 
 /// The host's end of an endpoint: what it keeps between transfers.
-struct Pipe {
+struct BusPipe {
     let maxPacketSize: Int
     /// Toggle of the next data packet.
     var toggle: UInt8 = 0

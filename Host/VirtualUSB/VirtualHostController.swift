@@ -34,7 +34,7 @@ public final class VirtualHostController: @unchecked Sendable {
     var listener: (@Sendable (DeviceDescription?) -> Void)?
     var alternates: [UInt8: UInt8] = [:]
     // The bus's thread alone:
-    var pipes: [UInt8: Pipe] = [:]
+    var pipes: [UInt8: BusPipe] = [:]
     var address: UInt8 = 0
     var roundRobin: UInt8 = 0
     /// Seconds after which enumeration gives up waiting for a device that answered NAK.

@@ -8,7 +8,8 @@ import Transport
 struct DeviceOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
-        help: "Where the device is: emulated:NAME, serial:/dev/ttyACM0 or coap://HOST. Not needed when there is only one.",
+        help:
+            "Where the device is: emulated:NAME, usb:SERIAL, serial:/dev/ttyACM0 or coap://HOST. Not needed when there is only one.",
         transform: { try DeviceLocator(parsing: $0) })
     var device: DeviceLocator?
 
@@ -23,7 +24,7 @@ struct DeviceOptions: ParsableArguments {
     }
 
     /// Every way to reach a device that this program has.
-    static let finder = DeviceFinder([EmulatedSource(), SerialSource(), NetworkSource()])
+    static let finder = DeviceFinder([EmulatedSource(), USBSource(), SerialSource(), NetworkSource()])
 
     /// Runs `body` with a connection to the device that is meant, and hangs up afterwards.
     func withClient<R>(_ body: (CoAPClient) async throws -> R) async throws -> R {

@@ -14,6 +14,9 @@ struct Emulate: ParsableCommand, JSONCapable {
               lightnode emulate --power-cycle kitchen
               lightnode emulate --stop kitchen
 
+            A board with USB offers it on a usbredir socket (--usb NAME shows it): for a virtual machine, or for any program under
+            Tools/with-usb.
+
             Without --detach the board runs until Ctrl-C. State is in $LIGHTNODE_HOME/emulated, else
             ~/.local/state/lightnode/emulated; the board keeps a copy of its image.
             """)
@@ -40,6 +43,14 @@ struct Emulate: ParsableCommand, JSONCapable {
     var reset: String?
     @Option(help: ArgumentHelp("Draw this board's lights as QEMU's registers show them.", valueName: "name"))
     var display: String?
+    @Option(
+        help: ArgumentHelp(
+            "Show this board's USB: socket, device, and what it does against the specification.", valueName: "name"))
+    var usb: String?
+    @Option(help: ArgumentHelp("Pull this board's USB cable.", valueName: "name"))
+    var unplug: String?
+    @Option(help: ArgumentHelp("Plug this board's USB cable in again.", valueName: "name"))
+    var plug: String?
     @Option(help: ArgumentHelp("Forget this stopped board, its flash too.", valueName: "name"))
     var remove: String?
     @OptionGroup var output: Output
@@ -61,6 +72,15 @@ struct Emulate: ParsableCommand, JSONCapable {
             output.show(Done(name: reset, did: "reset"))
         } else if let display {
             output.show(Done(name: nil, did: try boards.request(display, .display)))
+        } else if let usb {
+            let answer = try boards.request(usb, .usbState)
+            output.show(Bus(try JSONDecoder().decode(USBState.self, from: Data(answer.utf8))))
+        } else if let unplug {
+            _ = try boards.request(unplug, .plugUSB(false))
+            output.show(Done(name: unplug, did: "its USB cable is out"))
+        } else if let plug {
+            _ = try boards.request(plug, .plugUSB(true))
+            output.show(Done(name: plug, did: "its USB cable is in"))
         } else if let remove {
             try boards.remove(remove)
             output.show(Done(name: remove, did: "forgotten"))
@@ -105,6 +125,7 @@ struct Emulate: ParsableCommand, JSONCapable {
         let board: String
         let isOn: Bool
         let uart: String
+        let usb: String?
 
         init(_ record: EmulatedBoardRecord, isOn: Bool) {
             name = record.name
@@ -112,9 +133,28 @@ struct Emulate: ParsableCommand, JSONCapable {
             board = record.board.name
             self.isOn = isOn
             uart = record.uart
+            usb = record.usb
         }
 
         var description: String { "\(device)  \(board)  \(isOn ? "on" : "off")" }
+    }
+
+    struct Bus: Encodable, CustomStringConvertible {
+        let state: USBState
+
+        init(_ state: USBState) { self.state = state }
+        func encode(to encoder: any Encoder) throws { try state.encode(to: encoder) }
+
+        var description: String {
+            let device =
+                state.device.map {
+                    "\($0.identity) \($0.product ?? "")  serial number \($0.serialNumber ?? "none")"
+                } ?? (state.isPlugged ? "none shows itself" : "the cable is out")
+            return
+                (["socket      \(state.socket)", "device      \(device)", "packets     \(state.transactions)"]
+                + (state.violations.isEmpty ? ["violations  none"] : state.violations.map { "violation   \($0)" }))
+                .joined(separator: "\n")
+        }
     }
 
     struct Done: Encodable, CustomStringConvertible {

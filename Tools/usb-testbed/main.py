@@ -133,7 +133,11 @@ def main():
         port.settled.wait(10)
     if denied and os.getuid() == 0:
         # Permissions do not bind root.
-        os.chmod(testbed.get_root_dir(), 0o755)
+        root = testbed.get_root_dir()
+        os.chmod(root, 0o777)  # the udev monitor makes its socket there
+        for folder, _, files in os.walk(root + "/ioctl"):
+            for name in files:
+                os.chmod(f"{folder}/{name}", 0o777)
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
     child = subprocess.Popen(command)
     for number in (signal.SIGINT, signal.SIGTERM):

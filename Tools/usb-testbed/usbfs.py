@@ -10,7 +10,7 @@ import threading
 import gi
 
 gi.require_version("UMockdev", "1.0")
-from gi.repository import UMockdev  # noqa: E402
+from gi.repository import GLib, UMockdev  # noqa: E402
 
 from redirection import BABBLE, CANCELLED, GONE, INVALID, STALL, SUCCESS, TIMEOUT  # noqa: E402
 
@@ -79,7 +79,9 @@ class UsbFileSystem(UMockdev.IoctlBase):
         try:
             return self._ioctl(client)
         except Exception as error:  # a fault here must not look like one of the device
-            print(f"with-usb: {type(error).__name__}: {error}", file=sys.stderr)
+            # … unless the program ended in the middle of its call.
+            if not isinstance(error, GLib.Error):
+                print(f"with-usb: {type(error).__name__}: {error}", file=sys.stderr)
             client.complete(-1, errno.EIO)
             return True
 

@@ -1,0 +1,181 @@
+// The USB cable of an emulated board: packets of the virtual host controller as frames over the board's spare UART. The frames are
+// described in Firmware/MCU/MPS2/VirtualUSB.swift.
+import Foundation
+import VirtualUSB
+
+/// The board's end of the cable. It is at home in `VirtualHostController`; the emulator connects it whenever the board is on.
+public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
+    private enum Kind: UInt8 {
+        case reset = 0x01, setup, out, `in`, acknowledge, suspend, resume, hello, detached
+        case data = 0x81, handshake, ready, connect, remoteWakeup
+    }
+
+    private static let longestFrame = 1024
+    private let condition = NSCondition()
+    private var descriptor: Int32 = -1
+    private var answer: DeviceAnswer?
+    private var awaitsAnswer = false
+    private var report: (@Sendable (DeviceEvent) -> Void)?
+    private var found: [String] = []
+    /// Seconds for a packet's answer. Emulated processors may stand still for a while; real ones may not.
+    private let patience: Double
+
+    public init(patience: Double = 30) { self.patience = patience }
+
+    /// What the board said that is no frame, or no answer that was due.
+    public var complaints: [String] { condition.withLock { found } }
+
+    // MARK: The wire
+
+    /// Connects to the UART's socket and asks the board whether it shows itself.
+    func connect(path: String) throws {
+        let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let connected = try withUnixAddress(path) { Foundation.connect(handle, $0, $1) }
+        guard connected == 0 else {
+            let reason = systemError()
+            close(handle)
+            throw EmulationError("the board's USB socket \(path) takes no connection: \(reason).")
+        }
+        let isPlugged = condition.withLock { () -> Bool in
+            descriptor = handle
+            return report != nil
+        }
+        let thread = Thread { [weak self] in
+            Self.read(handle) { self?.receive($0, $1, $2) }
+            self?.ended(handle)
+            close(handle)
+        }
+        thread.name = "board-usb"
+        thread.start()
+        if isPlugged { send(.hello) }
+    }
+
+    private static func read(_ handle: Int32, _ frame: (UInt8, UInt8, [UInt8]) -> Void) {
+        var buffer: [UInt8] = []
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = recv(handle, &bytes, bytes.count, 0)
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return }
+            buffer += bytes[..<count]
+            while buffer.count >= 4 {
+                let length = Int(buffer[2]) | Int(buffer[3]) << 8
+                guard length <= longestFrame else { return frame(0, 0, Array(buffer.prefix(4))) }
+                guard buffer.count >= 4 + length else { break }
+                frame(buffer[0], buffer[1], Array(buffer[4..<4 + length]))
+                buffer.removeFirst(4 + length)
+            }
+        }
+    }
+
+    private func receive(_ code: UInt8, _ endpoint: UInt8, _ data: [UInt8]) {
+        let event: DeviceEvent? = condition.withLock {
+            switch (Kind(rawValue: code), data.count) {
+            case (.data, 1...): return deliver(.data(toggle: data[0], Array(data.dropFirst())))
+            case (.handshake, 1):
+                let answers: [UInt8: DeviceAnswer] = [0x02: .ack, 0x0A: .nak, 0x0E: .stall, 0: .silence]
+                guard let answer = answers[data[0]] else { return complain(code, data) }
+                return deliver(answer)
+            case (.ready, 0): return .ready(endpoint: endpoint)
+            case (.connect, 1): return .connected(data[0] != 0)
+            case (.remoteWakeup, 0): return .remoteWakeup
+            default: return complain(code, data)
+            }
+        }
+        if let event { condition.withLock { report }?(event) }
+    }
+
+    private func deliver(_ answer: DeviceAnswer) -> DeviceEvent? {
+        guard awaitsAnswer, self.answer == nil else {
+            found.append("an answer came that nobody had asked for: \(answer)")
+            return nil
+        }
+        self.answer = answer
+        condition.broadcast()
+        return nil
+    }
+
+    private func complain(_ code: UInt8, _ data: [UInt8]) -> DeviceEvent? {
+        found.append("a frame of kind \(code) with \(data.count) bytes is none that a board sends")
+        return nil
+    }
+
+    /// The board is off, or its emulator ended.
+    private func ended(_ handle: Int32) {
+        let report = condition.withLock { () -> (@Sendable (DeviceEvent) -> Void)? in
+            guard descriptor == handle else { return nil }
+            descriptor = -1
+            condition.broadcast()
+            return self.report
+        }
+        report?(.connected(false))
+    }
+
+    /// Hangs up: the board is about to be turned off.
+    func hangUp() { condition.withLock { if descriptor >= 0 { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
+
+    deinit { hangUp() }
+
+    private func send(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
+        let bytes = [kind.rawValue, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data
+        condition.withLock {
+            guard descriptor >= 0 else { return }
+            var sent = 0
+            while sent < bytes.count {
+                let count = bytes.withUnsafeBytes {
+                    Foundation.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+                }
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return }
+                sent += count
+            }
+        }
+    }
+
+    private func ask(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) -> DeviceAnswer {
+        condition.withLock {
+            answer = nil
+            awaitsAnswer = true
+        }
+        send(kind, endpoint, data)
+        let limit = Date().addingTimeInterval(patience)
+        return condition.withLock {
+            defer {
+                awaitsAnswer = false
+                answer = nil
+            }
+            while answer == nil, descriptor >= 0 {
+                guard condition.wait(until: limit) else {
+                    found.append("no answer to a packet within \(patience) s")
+                    // A late answer would be taken for another packet's.
+                    shutdown(descriptor, Int32(SHUT_RDWR))
+                    return .silence
+                }
+            }
+            return answer ?? .silence
+        }
+    }
+
+    // MARK: VirtualUSBDevice
+
+    public func attach(_ report: @escaping @Sendable (DeviceEvent) -> Void) {
+        let isOn = condition.withLock { () -> Bool in
+            self.report = report
+            return descriptor >= 0
+        }
+        if isOn { send(.hello) } else { report(.connected(false)) }
+    }
+
+    public func detach() {
+        condition.withLock { report = nil }
+        send(.detached)
+    }
+
+    public func reset() { send(.reset) }
+    public func suspend() { send(.suspend) }
+    public func resume() { send(.resume) }
+    public func handleSetup(_ packet: [UInt8]) -> DeviceAnswer { ask(.setup, 0, packet) }
+    public func handleOut(endpoint: UInt8, toggle: UInt8, data: [UInt8]) -> DeviceAnswer { ask(.out, endpoint, [toggle] + data) }
+    public func handleIn(endpoint: UInt8) -> DeviceAnswer { ask(.in, endpoint) }
+    public func handleAck(endpoint: UInt8) { send(.acknowledge, endpoint) }
+}

@@ -1,0 +1,50 @@
+// Nodes on USB as devices: `usb:SERIAL`, or `usb:PORT` for one that has no serial number.
+import Foundation
+import Reporting
+
+/// The nodes on USB.
+public struct USBSource: DeviceSource {
+    public init() {}
+
+    public func candidates() throws -> [DeviceCandidate] {
+        try nodes().map { DeviceCandidate($0.locator, note: $0.board ?? "", obstacle: $0.obstacle) }
+    }
+
+    /// The nodes that are plugged in, those that may not be opened too. A computer without USB has none.
+    public func nodes() throws -> [USBNode] {
+        guard let context = try? USBContext.shared() else { return [] }
+        return try context.nodes().sorted { $0.port < $1.port }
+    }
+
+    public func open(_ locator: DeviceLocator) async throws -> (any BytePipe)? {
+        guard case .usb(let name) = locator else { return nil }
+        return try await USBPipe.open(name)
+    }
+}
+
+/// The rule that lets people at this computer open a light node (udev(7)).
+public enum UdevRule {
+    /// Before 73-seat-late.rules, which gives the devices tagged `uaccess` to whoever sits at the computer.
+    public static let fileName = "60-lightnode.rules"
+    public static let folder = "/etc/udev/rules.d"
+
+    /// - Parameter identities: USB vendor and product ids, with what they are.
+    public static func text(_ identities: [(vendor: UInt16, product: UInt16, what: String)]) -> String {
+        var lines = [
+            "# Light nodes on USB, for whoever sits at this computer and for the group plugdev. Written by “lightnode udev”.",
+            "# Vendor-specific interfaces have no driver in the kernel: programs open them through libusb.",
+        ]
+        for identity in identities {
+            lines.append("# \(identity.what)")
+            lines.append(
+                #"ACTION!="remove", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ATTR{idVendor}=="\#(hex(identity.vendor))", "#
+                    + #"ATTR{idProduct}=="\#(hex(identity.product))", MODE="0660", GROUP="plugdev", TAG+="uaccess""#)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func hex(_ value: UInt16) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+}

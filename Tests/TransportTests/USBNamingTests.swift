@@ -1,0 +1,42 @@
+import Reporting
+import Testing
+
+@testable import Transport
+
+@Suite("Nodes on USB by name")
+struct USBNamingTests {
+    private func node(_ port: String, _ serial: String?, product: UInt16 = 1) -> USBNode {
+        USBNode(
+            port: port, vendor: 0x1209, product: product, serialNumber: serial, productName: "Light node microbit", obstacle: nil,
+            interface: 0, bulkIn: 0x81, bulkOut: 0x01)
+    }
+
+    @Test("A node is named by its serial number in either case, or by its port when it has none")
+    func names() {
+        #expect(node("1-4", "NODE1ABC").isCalled("node1abc") && node("1-4.2", nil).isCalled("1-4.2"))
+        #expect(!node("1-4", "NODE1ABC").isCalled("1-4.2"))
+        #expect(node("1-4", "0A1B").locator.description == "usb:0A1B" && node("1-4", nil).locator.description == "usb:1-4")
+        #expect(node("1-4", nil).board == "microbit")
+    }
+
+    @Test("The same serial number, or the same place for one that was not yet provisioned, is the node that left")
+    func returns() {
+        #expect(node("1-5", "node1abc").isReturn(of: node("1-4", "node1abc")))
+        #expect(node("1-4", "node1abc").isReturn(of: node("1-4", "0A1B")))
+        #expect(node("1-4", "node1abc").isReturn(of: node("1-4", nil)))
+        #expect(!node("1-5", "node1abc").isReturn(of: node("1-4", "0A1B")))
+        #expect(!node("1-4", "node1xyz").isReturn(of: node("1-4", "node1abc")))
+        #expect(!node("1-4", "node1abc", product: 2).isReturn(of: node("1-4", nil)))
+    }
+
+    @Test("The udev rule names every identity, and comes before the rules that hand devices to people")
+    func rule() {
+        let rule = UdevRule.text([(0x1209, 0x0001, "light node"), (0x0483, 0xDF11, "bootloader")])
+        for part in [
+            #"ATTR{idVendor}=="1209", ATTR{idProduct}=="0001""#, #"ATTR{idVendor}=="0483", ATTR{idProduct}=="df11""#, "uaccess",
+        ] {
+            #expect(rule.contains(part), "\(rule)")
+        }
+        #expect(UdevRule.fileName < "73-seat-late.rules")
+    }
+}
