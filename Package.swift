@@ -240,7 +240,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         ]
     package.targets = modules
     package.targets.append(
-        .target(name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]))
+        .target(
+            name: "Startup", path: "Firmware/Startup",
+            cSettings: [
+                .define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\""), .define("LIGHTNODE_MCU_NAME", to: "\"\(mcu)\""),
+            ]))
     let images =
         folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") }
         + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }
