@@ -97,11 +97,13 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     package.targets += [
         system("CSodium", pkgConfig: "libsodium", debian: "libsodium-dev"),
         system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
+        system("CLibUSB", pkgConfig: "libusb-1.0", debian: "libusb-1.0-0-dev"),
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("VirtualUSB", ["Reporting"]),
         host("Emulation", ["FirmwareBuild", "VirtualUSB", "Reporting"]),
+        host("Flashing", ["Emulation", "FirmwareBuild", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
             name: "QEMUProbe", path: "Host/QEMUProbe",
@@ -129,7 +131,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "lightnode",
             dependencies: [
                 "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation",
-                "TestRunner",
+                "TestRunner", "Flashing",
                 "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -213,6 +215,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "lightnode",
                 "first-light", "HostedNode", "SimulatedNOR",
             ]),
+        .executableTarget(
+            name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "FirmwareBuild", "VirtualUSB"],
+            path: "Tests/BootloaderBench"),
+        support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
+        tests("FlashingTests", ["Flashing", "BootloaderModel", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild"]),
     ]
 }

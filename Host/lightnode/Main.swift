@@ -28,6 +28,8 @@ struct Lightnode: AsyncParsableCommand {
             Test.self,
             MeasureRunner.self,
             Emulate.self,
+            Flash.self,
+            ImageCommand.self,
             Provision.self,
             LabelCommand.self,
             Bind.self,
