@@ -65,6 +65,7 @@ size: firmware ## flash and RAM per board and module; fails over budget
 
 bench: firmware ## measure under QEMU; writes build/bench.json
 	@$(SWIFT_BUILD) --product QEMUProbe
+	@$(SWIFT_BUILD) --product dfu-bench
 	@Tools/bench
 
 soak: deps ## the long randomised and fuzzing runs

@@ -103,6 +103,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("VirtualUSB", ["Reporting"]),
         host("Emulation", ["FirmwareBuild", "VirtualUSB", "Reporting"]),
+        host("Flashing", ["Emulation", "FirmwareBuild", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
             name: "QEMUProbe", path: "Host/QEMUProbe",
@@ -134,7 +135,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "lightnode",
             dependencies: [
                 "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation",
-                "TestRunner", "Gateway", "Bridge",
+                "TestRunner", "Gateway", "Bridge", "Flashing",
                 "CEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -227,6 +228,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
                 "SimulatedUSB", "VirtualUSB", "Reporting",
             ]),
+        .executableTarget(
+            name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "FirmwareBuild", "VirtualUSB"],
+            path: "Tests/BootloaderBench"),
+        support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
+        tests("FlashingTests", ["Flashing", "BootloaderModel", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "lightnode"]),
     ]
 }
@@ -254,7 +260,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         ]
     package.targets = modules
     package.targets.append(
-        .target(name: "Startup", path: "Firmware/Startup", cSettings: [.define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\"")]))
+        .target(
+            name: "Startup", path: "Firmware/Startup",
+            cSettings: [
+                .define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\""), .define("LIGHTNODE_MCU_NAME", to: "\"\(mcu)\""),
+            ]))
     let images =
         folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") }
         + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }

@@ -5,10 +5,14 @@
 #ifndef LIGHTNODE_BOARD_NAME
 #define LIGHTNODE_BOARD_NAME ""
 #endif
+#ifndef LIGHTNODE_MCU_NAME
+#define LIGHTNODE_MCU_NAME ""
+#endif
 
 __attribute__((section(".image_header"), used)) const ImageHeader lightnode_image_header = {
     .magic = {'L', 'N', 'I', 'M'},
-    .format = 1,
+    .format = 2,
     .version = {LIGHTNODE_VERSION},
     .board = LIGHTNODE_BOARD_NAME,
+    .mcu = LIGHTNODE_MCU_NAME,
 };

@@ -51,6 +51,15 @@ public final class FlashFile: @unchecked Sendable {
         return data.prefix(size)
     }
 
+    /// The contents of a flash file that may belong to a board that runs: as saved last.
+    static func contents(of url: URL, board: Board) throws -> Data {
+        let size = size(for: board)
+        guard let data = try? Data(contentsOf: url), data.count >= size else {
+            throw EmulationError("the flash file \(url.path) cannot be read. Move it away to start with an erased flash.")
+        }
+        return Data(data.prefix(size))
+    }
+
     /// Replaces the contents, whole or not at all.
     public func replace(with data: Data) throws {
         guard data.count == size else {

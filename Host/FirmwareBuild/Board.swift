@@ -132,6 +132,22 @@ public struct Board: Codable, Sendable {
         public var stack: Word?
     }
 
+    /// The drive that the board's interface chip shows.
+    public struct MassStorage: Codable, Sendable {
+        /// Label of its volume.
+        public var label: String
+        /// First four digits of the unique id in its DETAILS.TXT; empty: any.
+        public var boardCodes: [String]
+    }
+
+    /// How OpenOCD reaches the chip.
+    public struct OpenOCD: Codable, Sendable {
+        /// Script of the target, "target/nrf51.cfg".
+        public var target: String
+        /// Commands after it.
+        public var commands: [String]?
+    }
+
     public struct USBIdentity: Codable, Sendable {
         public var vendor: Word
         public var product: Word
@@ -161,6 +177,10 @@ public struct Board: Codable, Sendable {
     public var budgets: [String: Budget]?
     /// Ways to flash it, as `lightnode flash` knows them.
     public var flashing: [String]
+    /// Facts of the way `mass-storage`.
+    public var massStorage: MassStorage?
+    /// Facts of the way `openocd`.
+    public var openocd: OpenOCD?
     public var usb: [USBIdentity]
 }
 

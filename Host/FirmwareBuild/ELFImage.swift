@@ -138,6 +138,20 @@ public struct ELFImage: Sendable {
         return flat
     }
 
+    /// The least of an ELF file: `flat` as one segment at `address`, started as its vector table says. It has no symbols.
+    public static func file(_ flat: Data, at address: UInt64) -> Data {
+        func half(_ value: Int) -> [UInt8] { [UInt8(value & 0xFF), UInt8(value >> 8 & 0xFF)] }
+        func word(_ value: Int) -> [UInt8] { half(value & 0xFFFF) + half(value >> 16 & 0xFFFF) }
+        let entry = Array(flat.dropFirst(4).prefix(4))
+        var bytes: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        // Executable for Arm, EABI 5; one program header of 32 bytes follows these 52.
+        bytes += half(2) + half(40) + word(1) + entry + word(52) + word(0) + word(0x0500_0000)
+        bytes += half(52) + half(32) + half(1) + half(40) + half(0) + half(0)
+        let (place, size) = (word(Int(address)), word(flat.count))
+        bytes += word(1) + word(84) + place + place + size + size + word(5) + word(4)
+        return Data(bytes) + flat
+    }
+
     /// Replaces bytes of the file in place.
     mutating func patch(_ data: some Collection<UInt8>, fileOffset: Int) {
         bytes.replaceSubrange(fileOffset..<fileOffset + data.count, with: data)

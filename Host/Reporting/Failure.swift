@@ -18,6 +18,12 @@ public struct Failure: Error, Hashable, Codable, Sendable {
         case malformedAnswer
         /// Nobody knows whether the command was carried out.
         case uncertain
+        /// An image is damaged or not for this board; nothing was touched.
+        case unfitImage
+        /// A flash does not hold what it should: it may be partly written, or it differs from the image.
+        case notFlashed
+        /// The user stopped it.
+        case interrupted
     }
 
     public let kind: Kind

@@ -19,10 +19,16 @@ enum ExitStatus: Int32, CaseIterable {
     case malformedAnswer = 6
     /// An image takes more than its board's budget.
     case overBudget = 7
+    /// An image is damaged or not for this board; nothing was touched.
+    case unfitImage = 8
+    /// A flash is partly written or differs from the image.
+    case notFlashed = 9
     /// What was asked for makes no sense (EX_USAGE of sysexits.h).
     case usage = 64
     /// A fault of this program (EX_SOFTWARE).
     case fault = 70
+    /// Ctrl-C (128 + SIGINT).
+    case interrupted = 130
 
     init(_ kind: Failure.Kind) {
         self =
@@ -33,6 +39,9 @@ enum ExitStatus: Int32, CaseIterable {
             case .notAuthentic: .notAuthentic
             case .malformedAnswer: .malformedAnswer
             case .uncertain: .notDone
+            case .unfitImage: .unfitImage
+            case .notFlashed: .notFlashed
+            case .interrupted: .interrupted
             }
     }
 
@@ -46,13 +55,20 @@ enum ExitStatus: Int32, CaseIterable {
         case .notAuthentic: "a signature, an address or a log is not genuine"
         case .malformedAnswer: "the device answered against the protocol"
         case .overBudget: "the image is larger than its board's budget"
+        case .unfitImage: "the image is damaged or not for this board; nothing was touched"
+        case .notFlashed: "the flash is partly written, or differs from the image"
         case .usage: "wrong usage"
         case .fault: "a fault of this program"
+        case .interrupted: "interrupted"
         }
     }
 
     static var table: String {
-        "EXIT CODES:\n" + allCases.map { "  \($0.rawValue < 10 ? " " : "")\($0.rawValue)  \($0.meaning)" }.joined(separator: "\n")
+        func line(_ status: Self) -> String {
+            let number = String(status.rawValue)
+            return String(repeating: " ", count: max(0, 5 - number.count)) + number + "  " + status.meaning
+        }
+        return "EXIT CODES:\n" + allCases.map(line).joined(separator: "\n")
     }
 }
 

@@ -30,6 +30,8 @@ struct Lightnode: AsyncParsableCommand {
             Emulate.self,
             List.self,
             Udev.self,
+            Flash.self,
+            ImageCommand.self,
             Provision.self,
             LabelCommand.self,
             Bind.self,

@@ -159,7 +159,6 @@ class Redirection:
             self.events.append(lambda: self.on_connect(self, facts))
 
         def disconnected(_):
-            library.usbredirparser_send_device_disconnect_ack(self.parser)
             self._fail_all()
             self.events.append(lambda: self.on_disconnect(self))
 

@@ -24,12 +24,13 @@ typedef struct {
 /// First bytes of what an image says about itself (format: Host/FirmwareBuild/ImageHeader.swift).
 typedef struct {
     char magic[4];        // "LNIM"
-    uint8_t format;       // 1
+    uint8_t format;       // 2
     uint8_t version[3];   // major, minor, patch
     uint32_t size;        // bytes from the start of flash to the image's end; 0 until stamped
     uint32_t build;       // first 32 bits of the commit's hash; 0 when unknown
     char board[16];       // NUL-padded
-    uint8_t hash[32];     // first half of SHA-512 over those bytes, this field as zeros
+    char mcu[8];          // folder of Firmware/MCU, NUL-padded
+    uint8_t hash[24];     // first 24 bytes of SHA-512 over those bytes, this field as zeros
 } ImageHeader;
 extern const ImageHeader lightnode_image_header;
 

@@ -1,0 +1,60 @@
+// A named board that is off: its image and its flash as files, for who programs it.
+import FirmwareBuild
+import Foundation
+
+/// The image and the flash of a named board. Whoever opens it for writing keeps others from starting the board meanwhile.
+public final class StoredBoard: @unchecked Sendable {
+    public let record: EmulatedBoardRecord
+    public var board: Board { record.board }
+    private let state: URL
+    private let lock: FileLock?
+
+    /// - Parameter writes: false only looks, also at a board that runs (its flash as saved last).
+    /// - Throws: `EmulationError` when there is no such board, or it runs and is to be written.
+    public init(_ name: String, boards: EmulatedBoards, writes: Bool) throws {
+        record = try boards.record(name)
+        state = boards.stateFolder(name)
+        lock = writes ? try FileLock(state.path + "/lock") : nil
+        guard !writes || lock != nil else {
+            throw EmulationError("emulated board \"\(name)\" runs. Stop it first: lightnode emulate --stop \(name)")
+        }
+    }
+
+    private var image: URL { state.appendingPathComponent("image.elf") }
+    private var flash: URL { state.appendingPathComponent("flash.bin") }
+    private var isWholeFlashKept: Bool { board.emulator?.flash != .psram }
+
+    /// The whole flash and, where it is a memory of its own, the store: by address.
+    public func contents() throws -> [(address: UInt64, bytes: Data)] {
+        let size = board.flash.size.int
+        let kept =
+            try FileManager.default.fileExists(atPath: flash.path)
+            ? FlashFile.contents(of: flash, board: board) : Data(repeating: 0xFF, count: FlashFile.size(for: board))
+        if isWholeFlashKept { return [(board.flash.address.value, kept)] }
+        // The image is loaded from its file.
+        let held = (try? ELFImage(contentsOf: image).flat(in: board.flash.range)) ?? Data()
+        let program = held + Data(repeating: 0xFF, count: size - held.count)
+        return [(board.flash.address.value, program)] + (board.store.map { [($0.address.value, kept)] } ?? [])
+    }
+
+    /// Replaces flash and store, and keeps the image as the one that the board starts with.
+    /// - Parameters:
+    ///   - source: the image's file, when it is an ELF: its symbols are kept for debugging.
+    ///   - size: bytes of the image.
+    public func replace(_ contents: [(address: UInt64, bytes: Data)], image size: Int, source: URL, isELF: Bool) throws {
+        let program = contents[0].bytes.prefix(size)
+        let file = try isELF ? Data(contentsOf: source) : ELFImage.file(Data(program), at: contents[0].address)
+        let kept = isWholeFlashKept ? contents[0].bytes : contents.count > 1 ? contents[1].bytes : Data()
+        if !kept.isEmpty { try FlashFile(flash, board: board).replace(with: kept) }
+        var changed = record
+        changed.imageSource = source.path
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            try file.write(to: image, options: .atomic)
+            try encoder.encode(changed).write(to: state.appendingPathComponent("record.json"), options: .atomic)
+        } catch {
+            throw EmulationError("the image cannot be kept in \(state.path): \(error.localizedDescription)")
+        }
+    }
+}

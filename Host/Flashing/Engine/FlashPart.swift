@@ -1,0 +1,52 @@
+// A flash that can be read, erased and written piece by piece: over DFU, or in an emulated board's file.
+import Foundation
+import Reporting
+
+/// One unit that is erased at once.
+public struct FlashSector: Equatable, Sendable {
+    public var address: UInt64
+    /// Bytes.
+    public var size: Int
+
+    public init(address: UInt64, size: Int) {
+        self.address = address
+        self.size = size
+    }
+
+    public var range: Range<UInt64> { address..<address + UInt64(size) }
+}
+
+/// A board's flash, open for reading and writing. Used by one thread.
+public protocol FlashPart: AnyObject {
+    /// What messages call it.
+    var name: String { get }
+    /// By address.
+    var sectors: [FlashSector] { get }
+    /// Bytes that are read or written at once; sectors are multiples of it.
+    var blockSize: Int { get }
+    /// How to recover the device when a flash was given up half-way: one sentence without a full stop.
+    var recovery: String { get }
+
+    /// The block at `address`, a multiple of `blockSize` from the first sector.
+    func readBlock(at address: UInt64) throws -> Data
+    /// Sets all bytes of the sector to 0xFF.
+    func erase(_ sector: FlashSector) throws
+    /// Writes `blockSize` bytes to an erased place.
+    func writeBlock(_ block: Data, at address: UInt64) throws
+    /// Everything is written: start the image.
+    func finish() throws
+}
+
+/// What a part could not do. The engine adds what that means for the flash.
+public struct PartFault: Error, Equatable, Sendable {
+    /// What it is when nothing was written yet.
+    public var kind: Failure.Kind
+    public var what: String
+    public var advice: String
+
+    public init(_ kind: Failure.Kind, _ what: String, advice: String) {
+        self.kind = kind
+        self.what = what
+        self.advice = advice
+    }
+}

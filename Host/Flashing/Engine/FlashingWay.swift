@@ -1,0 +1,158 @@
+// The ways to get an image into a board, and which device is meant.
+import FirmwareBuild
+import Foundation
+import Reporting
+
+/// A way to flash, as board.json and `--via` name it.
+public enum WayName: String, Codable, CaseIterable, Sendable {
+    /// The flash file of a board in QEMU.
+    case emulated
+    /// USB DFU: a ROM bootloader, or a node that goes into it.
+    case dfu
+    /// The drive of an interface chip.
+    case massStorage = "mass-storage"
+    /// A debug probe.
+    case openocd
+}
+
+/// A device that could be flashed.
+public struct FlashCandidate: Hashable, Codable, Sendable, CustomStringConvertible {
+    public var via: WayName
+    /// What `--serial` takes: a serial number, the name of an emulated board, or a drive's path.
+    public var serial: String
+    /// What it is and where.
+    public var note: String
+
+    public init(via: WayName, serial: String, note: String) {
+        self.via = via
+        self.serial = serial
+        self.note = note
+    }
+
+    public var description: String { "\(serial)   \(via.rawValue), \(note)" }
+}
+
+/// Devices of one kind, and how they are flashed.
+public protocol FlashingWay: Sendable {
+    var name: WayName { get }
+    /// What is there for this board now.
+    /// - Throws: when it cannot be told.
+    func candidates(for board: Board) throws -> [FlashCandidate]
+    /// Carries out the job on one of them. May be called for several at once, from a thread each.
+    func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation) throws
+        -> FlashReport
+}
+
+/// The rule for choosing devices.
+public struct FlashSelection: Sendable {
+    public let ways: [any FlashingWay]
+    /// `--via`.
+    public var via: WayName?
+    /// `--serial`.
+    public var serial: String?
+    /// `--all`.
+    public var all: Bool
+
+    public init(ways: [any FlashingWay], via: WayName? = nil, serial: String? = nil, all: Bool = false) {
+        self.ways = ways
+        self.via = via
+        self.serial = serial
+        self.all = all
+    }
+
+    /// The ways of `board`, in the order of its board.json; only `--via` when given.
+    /// - Throws: `FlashingError` when the board has not that way.
+    public func ways(of board: Board) throws -> [any FlashingWay] {
+        let names = board.flashing.compactMap { WayName(rawValue: $0) }
+        if let via, !names.contains(via) {
+            throw FlashingError(
+                .usage, "board “\(board.name)” cannot be flashed via \(via.rawValue)",
+                advice: names.isEmpty
+                    ? "It has no way to be flashed: add one to its board.json"
+                    : "It has: \(names.map { "--via \($0.rawValue)" }.joined(separator: ", "))")
+        }
+        return names.filter { via == nil || $0 == via }.compactMap { name in ways.first { $0.name == name } }
+    }
+
+    /// The devices that are meant: all of the first way that finds any.
+    /// - Throws: `FlashingError` when there is none, or several and neither `serial` nor `all`.
+    public func choose(for board: Board) throws -> (way: any FlashingWay, devices: [FlashCandidate]) {
+        let ways = try ways(of: board)
+        var seen: [FlashCandidate] = []
+        for way in ways {
+            var found = try way.candidates(for: board)
+            seen += found
+            if let serial { found = found.filter { $0.serial == serial } }
+            guard !found.isEmpty else { continue }
+            guard found.count == 1 || all else {
+                throw FlashingError(
+                    .usage, "\(found.count) devices could be meant",
+                    advice: "Name one with --serial, or flash them --all:\n"
+                        + found.map { "    --serial \($0)" }.joined(separator: "\n"))
+            }
+            return (way, found)
+        }
+        if let serial, !seen.isEmpty {
+            throw FlashingError(
+                .unreachable, "no device “\(serial)” to flash as \(board.name)",
+                advice: "There are:\n" + seen.map { "    --serial \($0)" }.joined(separator: "\n"))
+        }
+        throw FlashingError(
+            .unreachable, "no \(board.name) to flash was found via \(ways.map(\.name.rawValue).joined(separator: " or "))",
+            advice: ways.map { hint($0.name, board) }.joined(separator: ". ") + ". With --wait, it may be plugged in later")
+    }
+
+    /// As `choose`, but waits for a device to come.
+    /// - Parameter sleep: called between two looks; throw from it to give up.
+    public func wait(for board: Board, progress: any FlashProgress, sleep: () throws -> Void) throws
+        -> (way: any FlashingWay, devices: [FlashCandidate])
+    {
+        var isAnnounced = false
+        while true {
+            do { return try choose(for: board) } catch let error as FlashingError where error.failure.kind == .unreachable {
+                if !isAnnounced { progress.note("waiting for a \(board.name): \(error.failure.advice)") }
+                isAnnounced = true
+                try sleep()
+            }
+        }
+    }
+
+    private func hint(_ way: WayName, _ board: Board) -> String {
+        switch way {
+        case .emulated: "Make an emulated one: lightnode emulate --board \(board.name) --name NAME --detach"
+        case .dfu: "Plug it in by USB; a chip without our firmware needs BOOT0 high (hold BOOT0, press RESET)"
+        case .massStorage: "Plug it in and mount its drive, or name the mount point with --serial PATH"
+        case .openocd: "Connect a debug probe"
+        }
+    }
+}
+
+/// One device's end.
+public struct FlashResult: Sendable {
+    public let device: FlashCandidate
+    public let result: Result<FlashReport, any Error>
+}
+
+extension FlashSelection {
+    /// Flashes several devices at once, one thread each. A failure of one does not stop the others.
+    public static func flash(
+        _ job: FlashJob, _ devices: [FlashCandidate], via way: any FlashingWay,
+        progress: @Sendable (FlashCandidate) -> any FlashProgress, cancellation: Cancellation
+    ) -> [FlashResult] {
+        let lock = NSLock()
+        nonisolated(unsafe) var results: [Int: FlashResult] = [:]
+        let group = DispatchGroup()
+        for (index, device) in devices.enumerated() {
+            let shown = progress(device)
+            group.enter()
+            let thread = Thread {
+                let result = Result { try way.flash(job, device, progress: shown, cancellation: cancellation) }
+                lock.withLock { results[index] = FlashResult(device: device, result: result) }
+                group.leave()
+            }
+            thread.start()
+        }
+        group.wait()
+        return devices.indices.compactMap { results[$0] }
+    }
+}

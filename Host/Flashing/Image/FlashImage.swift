@@ -1,0 +1,135 @@
+// An image that has passed every check: what may be written to a board's flash.
+import FirmwareBuild
+import Foundation
+
+/// The bytes for one board's flash, checked before anything is touched.
+public struct FlashImage: Sendable {
+    public let header: ImageHeader
+    /// What is programmed, by address: the boot code of a board that has one, and the image. The store lies outside.
+    public let pieces: [Segment]
+    /// Where the image's vector table is.
+    public let address: UInt64
+    public let vectors: VectorTable
+    /// Where it was read from.
+    public let source: URL
+    public let format: ImageFile.Format
+
+    /// Bytes to be programmed.
+    public var size: Int { pieces.reduce(0) { $0 + $1.bytes.count } }
+
+    /// Checks that `file` is whole, made for `board` and its MCU, starts with a vector table that the chip can start from, fits, and
+    /// stays out of the store where keys are kept.
+    /// - Throws: `FlashingError` saying which of these it is not.
+    public init(_ file: ImageFile, for board: Board) throws {
+        let name = file.url.lastPathComponent
+        let rebuild = "Build it for this board: lightnode build --board \(board.name)"
+        let (stated, _) = try file.header()
+        guard stated.board == board.name else {
+            throw FlashingError.unfit(
+                "\(name) is made for board “\(stated.board)”, not for “\(board.name)”", advice: rebuild)
+        }
+        let segments = try file.placed(on: board)
+        let places = [board.boot?.range, board.flash.range].compactMap { $0 }
+        // What an ELF loads elsewhere (RAM) is no matter of the flash; a HEX file means every byte that it names.
+        let loaded =
+            file.format == .elf
+            ? segments.filter { segment in board.wholeFlash.overlaps(segment.range) } : segments
+        if let store = board.store?.range, let hit = loaded.first(where: { $0.range.overlaps(store) }) {
+            throw FlashingError.unfit(
+                "\(name) would write \(hexadecimal(max(hit.address, store.lowerBound))), into the store of \(board.name) at "
+                    + "\(hexadecimal(store.lowerBound)), where its keys are kept",
+                advice: "Link the image so that it stays out of the store")
+        }
+        if let outside = loaded.first(where: { segment in !places.contains { $0.contains(segment.range) } }) {
+            throw FlashingError.unfit(
+                "\(name) holds bytes at \(hexadecimal(outside.address))…\(hexadecimal(outside.range.upperBound)), the flash of \(board.name) is "
+                    + "\(hexadecimal(board.flash.range.lowerBound))…\(hexadecimal(board.flash.range.upperBound)): "
+                    + "it is too large, or for another chip",
+                advice: rebuild)
+        }
+        let flat = Self.flat(loaded, in: board.flash.range)
+        do { header = try ImageHeader.check(flash: flat, for: board) } catch let error as FirmwareError {
+            throw FlashingError.unfit("\(name): \(error.failure.what)", advice: error.failure.advice)
+        }
+        guard flat.dropFirst(header.size).allSatisfy({ $0 == 0xFF }) else {
+            throw FlashingError.unfit(
+                "\(name) goes on after the \(header.size) bytes that its header names",
+                advice: "Flash the file that the build wrote")
+        }
+        address = board.flash.address.value
+        let image = Segment(address: address, bytes: Data(flat.prefix(header.size)))
+        vectors = VectorTable(image.bytes)
+        try vectors.check(board: board, image: image.range, file: name)
+        if let boot = board.boot {
+            let code = Self.flat(loaded, in: boot.range)
+            try VectorTable(code).check(board: board, image: boot.range, file: "the boot code of \(name)")
+            pieces = [Segment(address: boot.address.value, bytes: code), image].sorted { $0.address < $1.address }
+        } else {
+            pieces = [image]
+        }
+        source = file.url
+        format = file.format
+    }
+
+    /// The bytes of `range`, gaps as erased flash.
+    private static func flat(_ segments: [Segment], in range: Range<UInt64>) -> Data {
+        let inside = segments.filter { range.overlaps($0.range) }
+        guard let end = inside.map(\.range.upperBound).max() else { return Data() }
+        var flat = Data(repeating: 0xFF, count: Int(end - range.lowerBound))
+        for segment in inside {
+            let at = Int(segment.address - range.lowerBound)
+            flat.replaceSubrange(at..<at + segment.bytes.count, with: segment.bytes)
+        }
+        return flat
+    }
+
+    /// The image as a programmer's drive takes it.
+    public var intelHex: String { IntelHex.text(pieces) }
+}
+
+extension Board {
+    /// All of the chip's flash: boot code, store and image. Where the store is a memory of its own, without it.
+    var wholeFlash: Range<UInt64> {
+        let parts = [boot?.range, flash.range].compactMap { $0 } + (isStoreInFlash ? [store!.range] : [])
+        return parts.map(\.lowerBound).min()!..<parts.map(\.upperBound).max()!
+    }
+
+    private var isStoreInFlash: Bool {
+        guard let store else { return false }
+        let touching = [boot?.range, flash.range].compactMap { $0 }
+        return touching.contains {
+            $0.overlaps(store.range) || $0.upperBound == store.range.lowerBound || $0.lowerBound == store.range.upperBound
+        }
+    }
+}
+
+/// The two words from which a Cortex-M starts (ARMv7-M Architecture Reference Manual, B1.5.2 and B1.5.3).
+public struct VectorTable: Equatable, Sendable {
+    /// First value of the main stack pointer.
+    public let stack: UInt64
+    /// Address of the reset handler, bit 0 set: Thumb code.
+    public let reset: UInt64
+
+    init(_ image: Data) {
+        func word(_ at: Int) -> UInt64 {
+            image.dropFirst(at).prefix(4).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        stack = word(0)
+        reset = word(4)
+    }
+
+    func check(board: Board, image: Range<UInt64>, file: String) throws {
+        let ram = board.ram.range
+        guard stack > ram.lowerBound, stack <= ram.upperBound, stack.isMultiple(of: 4) else {
+            throw FlashingError.unfit(
+                "the vector table of \(file) puts the stack at \(hexadecimal(stack)), the RAM of \(board.name) is "
+                    + "\(hexadecimal(ram.lowerBound))…\(hexadecimal(ram.upperBound))",
+                advice: "Build it for this board: lightnode build --board \(board.name)")
+        }
+        guard reset & 1 == 1, image.contains(reset & ~1) else {
+            throw FlashingError.unfit(
+                "the vector table of \(file) starts at \(hexadecimal(reset)), which is no Thumb code inside the image",
+                advice: "Build it for this board: lightnode build --board \(board.name)")
+        }
+    }
+}

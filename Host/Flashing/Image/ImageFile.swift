@@ -1,0 +1,85 @@
+// A firmware image file of any format that `lightnode flash` takes: ELF, Intel HEX, or a plain binary with the header inside.
+import FirmwareBuild
+import Foundation
+
+/// The bytes of an image file and where they go.
+public struct ImageFile: Sendable {
+    public enum Format: String, Codable, Sendable {
+        case elf, hex, bin
+    }
+
+    public let url: URL
+    public let format: Format
+    /// By address. A binary has one, at address 0 until a board says where its flash is.
+    public let segments: [Segment]
+
+    /// Reads the file; its content, not its name, says which format it has.
+    /// - Throws: `FlashingError` or `FirmwareError` when it cannot be read or is damaged.
+    public init(contentsOf url: URL) throws {
+        self.url = url
+        let data: Data
+        do { data = try Data(contentsOf: url) } catch {
+            throw FlashingError(
+                .environment, "the image \(url.path) cannot be read: \(error.localizedDescription)",
+                advice: "Name a file that is there, or build one with “lightnode build”")
+        }
+        if data.starts(with: [0x7F, 0x45, 0x4C, 0x46]) {
+            format = .elf
+            let image = try ELFImage(contentsOf: url)
+            segments = image.segments.filter { $0.fileSize > 0 }.sorted { $0.address < $1.address }.map { segment in
+                let start = data.startIndex + segment.fileOffset
+                return Segment(address: segment.address, bytes: Data(data[start..<start + segment.fileSize]))
+            }
+        } else if data.first == UInt8(ascii: ":"), let text = String(data: data, encoding: .ascii) {
+            format = .hex
+            segments = try IntelHex.parse(text, file: url.lastPathComponent)
+        } else {
+            format = .bin
+            segments = [Segment(address: 0, bytes: data)]
+        }
+        guard segments.contains(where: { !$0.bytes.isEmpty }) else {
+            throw FlashingError.unfit("the image \(url.path) is empty", advice: "Build it with “lightnode build”")
+        }
+    }
+
+    /// What the image says about itself, and the address of its vector table. Boot code may stand before it.
+    /// - Throws: `FlashingError` when it has no header, so is none of ours.
+    public func header() throws -> (header: ImageHeader, start: UInt64) {
+        // A vector table is aligned to 0x200 and more on every chip that we have; flash pages are 1 KB at least.
+        for segment in segments {
+            for offset in stride(from: 0, to: segment.bytes.count, by: 1024) {
+                let rest = segment.bytes.dropFirst(offset)
+                if let header = try? ImageHeader(flash: Data(rest.prefix(ImageHeader.offset + ImageHeader.length))) {
+                    return (header, segment.address + UInt64(offset))
+                }
+            }
+        }
+        // An old or newer format has a message of its own.
+        do { return (try ImageHeader(flash: segments[0].bytes), 0) } catch let error as FirmwareError {
+            throw FlashingError.unfit("\(url.path): \(error.failure.what)", advice: error.failure.advice)
+        }
+    }
+
+    /// The segments at their addresses on `board`: a binary starts where the board's flash, or its boot code, does.
+    func placed(on board: Board) throws -> [Segment] {
+        guard format == .bin else { return segments }
+        let flash = board.flash.address.value
+        guard let boot = board.boot else { return [Segment(address: flash, bytes: segments[0].bytes)] }
+        let start = try header().start
+        guard flash - boot.address.value == start else {
+            throw FlashingError.unfit(
+                "\(url.lastPathComponent) lacks the boot code of \(board.name), from which the chip starts",
+                advice: "Flash the ELF or the Intel HEX file")
+        }
+        // What lies between boot code and image is filling.
+        let bytes = segments[0].bytes
+        let filling = bytes.dropFirst(board.boot!.size.int).prefix(Int(start) - board.boot!.size.int)
+        guard filling.allSatisfy({ $0 == 0xFF }) || filling.allSatisfy({ $0 == 0 }) else {
+            return [Segment(address: boot.address.value, bytes: bytes)]
+        }
+        return [
+            Segment(address: boot.address.value, bytes: Data(bytes.prefix(boot.size.int))),
+            Segment(address: flash, bytes: Data(bytes.dropFirst(Int(start)))),
+        ]
+    }
+}

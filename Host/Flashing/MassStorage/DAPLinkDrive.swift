@@ -1,0 +1,80 @@
+// The drive that an interface chip with Arm's DAPLink firmware shows: what its DETAILS.TXT and FAIL.TXT say (DAPLink, docs/MSD_COMMANDS.md).
+import Foundation
+
+/// A mounted DAPLink drive.
+public struct DAPLinkDrive: Equatable, Sendable {
+    public let mountPoint: String
+    /// What DETAILS.TXT says, by name.
+    public let details: [String: String]
+
+    /// Reads DETAILS.TXT; nil when the folder has none.
+    public init?(mountPoint: String) {
+        guard let text = try? String(contentsOfFile: mountPoint + "/DETAILS.TXT", encoding: .utf8) else { return nil }
+        self.mountPoint = mountPoint
+        details = Self.parse(text)
+    }
+
+    static func parse(_ text: String) -> [String: String] {
+        var details: [String: String] = [:]
+        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+            let parts = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+            if parts.count == 2 { details[parts[0].lowercased()] = parts[1] }
+        }
+        return details
+    }
+
+    public var identifier: String { details["unique id"] ?? mountPoint }
+    /// The first four digits of the unique id: which board it is.
+    public var boardCode: String { String((details["unique id"] ?? "").prefix(4)) }
+    /// The interface chip waits for firmware of its own.
+    public var isMaintenance: Bool { details["daplink mode"]?.lowercased() == "bootloader" }
+    /// Whether a copy erases only the pages that it writes. Older firmware does not say, and erases the whole chip.
+    public var erasesPages: Bool { details["page erasing"] == "1" }
+    /// Rises each time the drive comes back after a copy.
+    public var remountCount: Int? { details["remount count"].flatMap { Int($0) } }
+
+    /// What FAIL.TXT says, nil when there is none. Its first line is the error, the second who made it.
+    public var complaint: String? {
+        guard let text = try? String(contentsOfFile: mountPoint + "/FAIL.TXT", encoding: .utf8) else { return nil }
+        let details = Self.parse(text)
+        let error = details["error"] ?? text.trimmingCharacters(in: .whitespacesAndNewlines)
+        return error + (details["type"].map { " (\($0))" } ?? "")
+    }
+}
+
+/// Where drives are mounted.
+public struct MountTable: Sendable {
+    let mounts: String
+    let labels: String
+
+    /// - Parameters:
+    ///   - mounts: the kernel's table.
+    ///   - labels: the folder that has a link to the device of each label.
+    public init(mounts: String = "/proc/mounts", labels: String = "/dev/disk/by-label") {
+        self.mounts = mounts
+        self.labels = labels
+    }
+
+    /// Mount points of FAT volumes with that label: as udev knows it, or as the folder is called that a desktop mounted it to.
+    func mountPoints(label: String) -> [String] {
+        let text = (try? String(contentsOfFile: mounts, encoding: .utf8)) ?? ""
+        // udev's links are relative: "../../sdb".
+        let link = (try? FileManager.default.destinationOfSymbolicLink(atPath: labels + "/" + label)) ?? ""
+        let device = URL(fileURLWithPath: link, relativeTo: URL(fileURLWithPath: labels + "/")).standardizedFileURL.path
+        return text.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: " ").map { Self.unescaped(String($0)) }
+            guard fields.count >= 3, ["vfat", "msdos", "exfat"].contains(fields[2]) else { return nil }
+            let name = URL(fileURLWithPath: fields[1]).lastPathComponent
+            // A desktop appends a number to the second drive of one name.
+            let isNamed = name.uppercased().wholeMatch(of: /([A-Z_]+)\d*/).map { $0.1 == label.uppercased() } ?? false
+            return fields[0] == device || isNamed ? fields[1] : nil
+        }
+    }
+
+    /// Blanks and other characters are octal in the kernel's table: "\040".
+    static func unescaped(_ text: String) -> String {
+        text.replacing(/\\([0-7]{3})/) { match in
+            UInt8(match.1, radix: 8).map { String(UnicodeScalar($0)) } ?? String(match.0)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// After a flash: the node that comes back, and what it says of itself.
+import ControlNode
+import Emulation
+import Flashing
+import Foundation
+import Reporting
+import Transport
+
+enum NodeReturn {
+    struct Node: Encodable, CustomStringConvertible {
+        let connection: String
+        let version: String
+        let state: NodeState
+        let address: DeviceAddress?
+
+        var description: String {
+            "node      \(connection): version \(version), \(state)" + (address.map { ", \($0)" } ?? "")
+        }
+    }
+
+    /// An emulated board that is off stays off; everything else starts by itself.
+    static func isExpected(_ device: FlashCandidate) -> Bool {
+        device.via != .emulated || EmulatedBoards().isRunning(device.serial)
+    }
+
+    /// Waits until the node answers.
+    /// - Throws: `Failure` when it does not within `timeout` seconds.
+    static func node(_ device: FlashCandidate, timeout: Double) async throws -> Node {
+        let limit = Date().addingTimeInterval(timeout)
+        var reason = "it is not there"
+        repeat {
+            if let locator = locator(of: device) {
+                do { return try await ask(locator, timeout: 3) } catch {
+                    reason = ErrorReport(error).error
+                }
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        } while Date() < limit
+        throw Failure(
+            .unreachable, "the image is in the flash, but no node came back within \(Int(timeout)) s: \(reason)",
+            advice: "Press RESET and ask it: lightnode status. An image that is no node: --return-timeout 0")
+    }
+
+    /// Its address, when it answers and has one.
+    static func address(of device: FlashCandidate) async -> String? {
+        guard isExpected(device), let locator = locator(of: device) else { return nil }
+        return try? await ask(locator, timeout: 3).address?.description
+    }
+
+    private static func ask(_ locator: DeviceLocator, timeout: Double) async throws -> Node {
+        let link = try await DeviceOptions.finder.connect(locator)
+        let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout)))
+        do {
+            let status = try await DeviceProbe(client).status()
+            await client.close()
+            return Node(connection: locator.description, version: status.version, state: status.state, address: status.address)
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// Where the node of a device that was flashed is reached: by its serial number, else the only one there is.
+    private static func locator(of device: FlashCandidate) -> DeviceLocator? {
+        if device.via == .emulated { return .emulated(name: device.serial) }
+        let found = ((try? DeviceOptions.finder.candidates()) ?? []).filter {
+            if case .emulated = $0.locator { false } else { true }
+        }
+        let same = found.filter { $0.note.contains(device.serial) || $0.locator.description.contains(device.serial) }
+        return same.count == 1 ? same[0].locator : found.count == 1 ? found[0].locator : nil
+    }
+}

@@ -1,0 +1,79 @@
+// Progress on a terminal: one line that is drawn over, with rate and time left. No terminal: nothing but notes.
+import Flashing
+import Foundation
+
+final class TerminalProgress: FlashProgress, @unchecked Sendable {
+    enum Style {
+        /// A line that is drawn over.
+        case drawn
+        /// A line at the end of each stage: several devices share the terminal.
+        case lines
+        /// Notes alone.
+        case notes
+        case silent
+    }
+
+    private let prefix: String
+    private let style: Style
+    private var meter: ProgressMeter?
+    private var lastDrawn = 0.0
+
+    /// - Parameter prefix: before every line; empty when there is only one device.
+    init(prefix: String, style: Style) {
+        self.prefix = prefix
+        self.style = style
+    }
+
+    private var now: Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
+
+    func begin(_ stage: FlashStage, total: Int) {
+        meter = ProgressMeter(total: total, now: now)
+        lastDrawn = 0
+        draw(stage)
+    }
+
+    func advance(_ stage: FlashStage, done: Int) {
+        meter?.advance(to: done, now: now)
+        draw(stage)
+    }
+
+    func end(_ stage: FlashStage) {
+        lastDrawn = 0
+        draw(stage)
+        if style == .drawn { FileHandle.standardError.write(Data("\n".utf8)) }
+        if style == .lines, let meter { note(meter.line(stage)) }
+        meter = nil
+    }
+
+    func note(_ text: String) {
+        if style != .silent { FileHandle.standardError.write(Data("\(prefix)\(text)\n".utf8)) }
+    }
+
+    /// At most ten times a second: a terminal that is slow must not slow the flash.
+    private func draw(_ stage: FlashStage) {
+        guard style == .drawn, let meter, now - lastDrawn > 0.1 else { return }
+        lastDrawn = now
+        FileHandle.standardError.write(Data(("\r\u{1B}[K" + meter.line(stage)).utf8))
+    }
+}
+
+/// Ctrl-C: the first asks the flash to stop at the next block, the second ends the program.
+final class Interruption: @unchecked Sendable {
+    let cancellation = Cancellation()
+    private let source: any DispatchSourceSignal
+
+    init() {
+        signal(SIGINT, SIG_IGN)
+        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: DispatchQueue(label: "interruption"))
+        source.setEventHandler { [cancellation] in
+            if cancellation.isCancelled { exit(ExitStatus.interrupted.rawValue) }
+            cancellation.cancel()
+        }
+        source.resume()
+    }
+
+    func end() {
+        source.cancel()
+        signal(SIGINT, SIG_DFL)
+    }
+}
