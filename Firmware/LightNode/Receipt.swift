@@ -30,6 +30,8 @@ enum NodeKey {
     static var version: Int32 { 23 }
     static var test: Int32 { 24 }
     static var expected: Int32 { 25 }
+    static var claim: Int32 { 31 }
+    static var protected: Int32 { 32 }
 }
 
 extension CBORWriter {

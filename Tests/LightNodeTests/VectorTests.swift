@@ -121,7 +121,7 @@ import Testing
                 "attest", signer: "identity", try stage.attest(nonce),
                 [
                     "issuer": stage.device.description, "epoch": 1, "nonce": nonce.hex, "board": "bench", "version": "1.2.3",
-                    "test": false,
+                    "test": false, "claim": key(Cast.claim), "protected": false,
                 ]))
         let keys = ["identity": 1, "claim": 2, "alice": 3, "bob": 4, "recovery": 5, "backup": 6, "holder": 8, "friend": 9]
         return ["network": Cast.network, "keys": keys, "vectors": vectors, "bodies": try bodies()]

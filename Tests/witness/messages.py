@@ -38,6 +38,7 @@ FIELDS = {
     "contract": (True, 17, lambda pair: [pair[0], bytes.fromhex(pair[1])]), "meter": (True, 18, list),
     "grant": (True, 19, bytes.fromhex), "paid": (True, 20, int), "entry": (True, 21, bytes.fromhex),
     "board": (True, 22, str), "version": (True, 23, str), "test": (True, 24, bool),
+    "claim": (True, 31, bytes.fromhex), "protected": (True, 32, bool),
 }
 
 
