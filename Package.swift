@@ -97,6 +97,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     package.targets += [
         system("CSodium", pkgConfig: "libsodium", debian: "libsodium-dev"),
         system("CQREncode", pkgConfig: "libqrencode", debian: "libqrencode-dev"),
+        system("CCairo", pkgConfig: "cairo", debian: "libcairo2-dev"),
+        system("CPostgres", pkgConfig: "libpq", debian: "libpq-dev"),
+        .target(name: "CWipingHeap", path: "Host/CWipingHeap"),
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
@@ -118,12 +121,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium", database]),
         host("Gateway", ["CBOR", "CoAP", "Transport", "Reporting"]),
         host("Bridge", ["CoAP", "Transport"]),
-        host("Provisioning", ["CBOR", "CoAP", "ControlNode", "Transport", "Reporting", "CQREncode"]),
+        host("Records", ["ControlNode", "Reporting", "CPostgres", database]),
+        host("Labels", ["ControlNode", "Reporting", "CQREncode", "CCairo"]),
+        host("Provisioning", ["CoAP", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
         host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Provisioning"]),
         .executableTarget(
             name: "first-light",
             dependencies: [
-                "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Reporting",
+                "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Labels", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/FirstLight"),
@@ -132,9 +137,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Provisioning", "FirmwareBuild", "Emulation", "NodeEmulation",
-                "TestRunner", "Gateway", "Bridge",
-                "CEdit",
+                "Reporting", "Transport", "ControlNode", "Records", "Labels", "Provisioning", "FirmwareBuild", "Emulation",
+                "NodeEmulation", "TestRunner", "Gateway", "Bridge", "CEdit", "CWipingHeap",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),
@@ -179,7 +183,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
-            ["NodeServer", "LightNode", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
+            ["NodeServer", "LightNode", "CBOR", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "CMemcheck", path: "Tests/CMemcheck"),
@@ -209,8 +213,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests(
             "GatewayTests", ["Gateway", "Bridge", "ControlNode", "Transport", "HostedNode", "CoAP"], exclude: ["Witness"]),
-        tests("ProvisioningTests", ["Provisioning", "HostedNode"]),
-        tests("CLITests", ["lightnode", "HostedNode"]),
+        .target(name: "PostgresServer", path: "Tests/PostgresServer"),
+        tests("RecordsTests", ["Records", "ControlNode", "PostgresServer"]),
+        tests("LabelsTests", ["Labels", "ControlNode"]),
+        tests("ProvisioningTests", ["Provisioning", "Records", "Labels", "HostedNode", "SimulatedNOR", "PostgresServer"]),
+        tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR"]),
         tests("FirmwareBuildTests", ["FirmwareBuild"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
