@@ -33,8 +33,8 @@ public actor ProductionLine {
     /// Devices that were taken and are still connected.
     private var present: Set<DeviceLocator> = []
     private var waiting: [Provisioned] = []
-    /// What is done in this run. A device that an earlier run had begun is often still connected when its label alone was missing.
-    private var finished: Set<String> = []
+    /// Devices of an earlier run that lacked only their label: often still connected when this run has completed them.
+    private var recovered: Set<String> = []
     private var isStopping = false
     /// What stops the line: nothing can go on without a disk, a database or a printer.
     private var fault: (any Error)?
@@ -71,6 +71,7 @@ public actor ProductionLine {
                 emit(event)
             }
             _ = try station.batch(plan.options)
+            recovered = Set(leftover.unlabelled.map(\.device.label))
             for provisioned in leftover.unlabelled { try await deliver(provisioned, provisioned.device.connection) }
             await withTaskGroup(of: Void.self) { group in await takeDevices(&group) }
             try await flush()
@@ -136,7 +137,7 @@ public actor ProductionLine {
         do {
             let provisioned = try await provision(locator)
             try await deliver(provisioned, name)
-        } catch let already as AlreadyProvisioned where finished.contains(already.record.label) {
+        } catch let already as AlreadyProvisioned where recovered.contains(already.record.label) {
             emit(.init(.progress, name, message: "was completed in this run: \(already.record.label)"))
         } catch { fail(name, error) }
         // Only now, so that the line does not end before the label is out.
@@ -186,7 +187,6 @@ public actor ProductionLine {
 
     private func finish(_ provisioned: Provisioned) async throws {
         let record = try await station.finish(provisioned, escrow: plan.escrow)
-        finished.insert(record.label)
         counts.done += 1
         counts.waiting = max(0, counts.waiting - 1)
         var event = LineEvent(.done, record.connection)
