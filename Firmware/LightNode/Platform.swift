@@ -6,6 +6,8 @@ public protocol Platform: ~Copyable {
     var board: StaticString { get }
     /// Firmware version.
     var version: Version { get }
+    /// The hash in the header of the image that runs (Host/FirmwareBuild/ImageHeader.swift).
+    var imageHash: InlineArray<32, UInt8> { get }
     /// The chip's own serial number; 0 when it has none.
     var hardwareSerial: UInt64 { get }
     /// Why the chip reset: 0 power-on, 1 reset pin, 2 watchdog, 3 software, 4 lock-up, 255 unknown.
@@ -13,6 +15,11 @@ public protocol Platform: ~Copyable {
     /// Bytes of stack used at most since reset, and bytes there are; 0 where nobody measures.
     var stackUsed: UInt32 { get }
     var stackSize: UInt32 { get }
+
+    /// True when a debugger cannot read the chip's flash; false where the chip has no such protection.
+    var isReadbackProtected: Bool { get }
+    /// Sets that protection, for good; does nothing where there is none. In force from the next reset.
+    mutating func protectReadback()
 
     /// Microseconds since reset; never goes back.
     mutating func microseconds() -> UInt64

@@ -7,16 +7,19 @@ import Devices
 import Ed25519
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
-    /// Gives a blank device its identity. A second time is refused for ever.
+    /// Gives a blank device its identity. A second time is refused for ever, but for a device that was rehearsed with: one with test keys
+    /// that nobody has owned.
     ///
     /// `request` is a `provision-request`; the answer, a `provision-answer`, is written to `reply` and its length returned.
     public mutating func provision(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
-        guard condition == .blank else { throw condition == .damaged ? .damaged : .wrongState }
+        let isRehearsed = condition == .unowned && identity.isTest && memory.nextIndex == 0
+        guard condition == .blank || isRehearsed else { throw condition == .damaged ? .damaged : .wrongState }
         var seed = Secret()
         defer { seed.wipe() }
         var identity = Identity()
+        var protects = false
         do throws(CBORError) {
-            try Self.readProvisioning(request, &identity, &seed)
+            protects = try Self.readProvisioning(request, &identity, &seed)
         } catch { throw .malformed }
         if seed.isZero {
             guard platform.isTrueRandom else { throw .noEntropy }
@@ -25,6 +28,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             platform.fillRandom(&bytes)
         }
         identity.publicKey = Ed25519.publicKey(seed: seed.bytes)
+        // Before the keys: a power cut in between leaves a blank device that can be provisioned, never keys that can be read.
+        if protects { platform.protectReadback() }
         try memory.saveIdentity(identity, seed: seed, nobody: ownership.record)
         boot()
         guard condition == .unowned else { throw .storeFailed }
@@ -40,7 +45,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     public mutating func attest(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         try checkIdentity()
         var writer = COSESign1Writer(reply)
-        writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: 5)
+        writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: 7)
         do throws(CBORError) {
             var reader = CBORReader(request)
             var map = try reader.map()
@@ -50,11 +55,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         } catch { throw .malformed }
         writer.payload.entries(board: platform.board, NodeKey.board, version: platform.version, NodeKey.version)
         writer.payload.entry(NodeKey.test, identity.isTest)
+        writer.payload.entry(NodeKey.claim, bytes: identity.claimKey)
+        writer.payload.entry(NodeKey.protected, platform.isReadbackProtected)
         return try sign(&writer, type: .attest)
     }
 
     @inline(never)
-    private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Secret) throws(CBORError) {
+    private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Secret) throws(CBORError)
+        -> Bool
+    {
+        var protects = false
         var reader = CBORReader(request)
         var map = try reader.map()
         var seen: UInt8 = 0
@@ -65,6 +75,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             case 1: seed.bytes.store(try reader.bytes(count: 32), at: 0)
             case 2: identity.network = try reader.uint32()
             case 3: identity.isTest = try reader.bool()
+            case 4: protects = try reader.bool()
             default: throw .unexpectedType
             }
             seen |= 1 << UInt8(truncatingIfNeeded: label)
@@ -72,6 +83,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         try reader.finish()
         guard seen & 0b101 == 0b101, !(seen & 2 != 0 && seed.isZero) else { throw .outOfRange }
         identity.version = Identity.layoutVersion
+        return protects
     }
 
     /// Signs the closed claims with the identity key, which is in RAM only meanwhile.

@@ -35,6 +35,8 @@ enum NodeKey {
     static var first: Int32 { 28 }
     static var samples: Int32 { 29 }
     static var time: Int32 { 30 }
+    static var claim: Int32 { 31 }
+    static var protected: Int32 { 32 }
 }
 
 extension CBORWriter {

@@ -10,7 +10,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes the `status` map.
     public mutating func writeStatus(_ writer: inout CBORWriter) {
         let hasIdentity = condition != .blank && !memory.isDamaged(.identity)
-        writer.map(hasIdentity ? 17 : 16)
+        writer.map(hasIdentity ? 18 : 17)
         writer.entry(0, UInt64(condition.rawValue))
         writer.key(1)
         if hasIdentity { writer.text(identity.address.text.span.bytes) } else { writer.null() }
@@ -31,8 +31,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         serial.storeLittleEndian64(platform.hardwareSerial, at: 0)
         writer.bytes(serial.span.bytes)
         writer.entry(15, time.isKnown)
-        guard hasIdentity else { return }
-        writer.entry(16, bytes: identity.publicKey.span.bytes)
+        if hasIdentity { writer.entry(16, bytes: identity.publicKey.span.bytes) }
+        writer.entry(17, bytes: platform.imageHash.span.bytes)
     }
 
     /// Writes the `devices` array.

@@ -15,6 +15,9 @@ struct BoardPlatform: Platform {
         let version = lightnode_image_header.version
         return Version(version.0, version.1, version.2)
     }
+    var imageHash: InlineArray<32, UInt8> {
+        @inline(never) get { UnsafeRawPointer(startup_image_hash()).loadUnaligned(as: InlineArray<32, UInt8>.self) }
+    }
     var hardwareSerial: UInt64 { hardwareSerialNumber() }
     var resetReason: UInt8 {
         @inline(never) get { hardware.resetReason.rawValue }
@@ -22,6 +25,9 @@ struct BoardPlatform: Platform {
     var stackUsed: UInt32 { startup_stack_high_water() }
     var stackSize: UInt32 { startup_stack_size() }
     @inline(__always) var isTrueRandom: Bool { boardHasTrueRandom }
+
+    var isReadbackProtected: Bool { isFlashReadbackProtected() }
+    mutating func protectReadback() { protectFlashReadback() }
 
     mutating func microseconds() -> UInt64 { uptime() }
     @inline(never)

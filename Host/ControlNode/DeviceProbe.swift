@@ -29,11 +29,16 @@ public struct DeviceProbe: Sendable {
     }
 
     /// Gives a blank device its claim key, and its identity too if `identity` is given. Works once in a device's life.
+    ///
+    /// - Parameter protects: sets the chip's readback protection before the keys are written.
     /// - Returns: the identity's public half, checked against the address that the device gave itself.
-    public func provision(claim: PublicKey, identity: SigningKey?, network: UInt32, isTest: Bool) async throws -> PublicKey {
+    public func provision(claim: PublicKey, identity: SigningKey?, network: UInt32, isTest: Bool, protects: Bool = false)
+        async throws
+        -> PublicKey
+    {
         var seed = identity?.seed.withUnsafeBytes { Array($0) }
         var request = CBOR.encode { writer in
-            writer.map(2 + (seed == nil ? 0 : 1) + (isTest ? 1 : 0))
+            writer.map(2 + (seed == nil ? 0 : 1) + (isTest ? 1 : 0) + (protects ? 1 : 0))
             writer.key(0)
             writer.bytes(claim.bytes)
             if let seed {
@@ -44,6 +49,10 @@ public struct DeviceProbe: Sendable {
             writer.uint(UInt64(network))
             if isTest {
                 writer.key(3)
+                writer.bool(true)
+            }
+            if protects {
+                writer.key(4)
                 writer.bool(true)
             }
         }

@@ -99,10 +99,14 @@ extension RemoteNode {
         guard let identity = status.identity else {
             throw probe.malformed("status", "without its identity key, so that its receipts could not be verified")
         }
-        let epoch = try await probe.attest(identity, network: status.network).epoch
+        let attestation = try await probe.attest(identity, network: status.network)
+        let epoch = attestation.epoch
+        let known = try controller.book.device(address)
+        // One that is known already was taken with open eyes.
+        if known == nil { try refuseTest(attestation) }
         var device = KnownDevice(
             address: address, identity: identity, network: status.network, epoch: epoch, owner: controller.key.publicKey,
-            name: try controller.book.device(address)?.name)
+            name: known?.name)
         device.nextIndex = status.nextIndex
         return (device, epoch)
     }

@@ -12,10 +12,13 @@ import Transport
 public struct RemoteNode: Sendable {
     public let client: CoAPClient
     public let controller: Controller
+    /// True if devices with test keys may be owned. A control node in earnest refuses them: whoever rehearsed knows their secrets.
+    public let allowsTest: Bool
 
-    public init(_ client: CoAPClient, controller: Controller) {
+    public init(_ client: CoAPClient, controller: Controller, allowsTest: Bool = false) {
         self.client = client
         self.controller = controller
+        self.allowsTest = allowsTest
     }
 
     // MARK: Asking
@@ -47,6 +50,7 @@ public struct RemoteNode: Sendable {
             throw probe.malformed("status", "without its identity key, so that its receipts could not be verified")
         }
         let before = try await probe.attest(identity, network: status.network)
+        try refuseTest(before)
         if let known = try controller.book.device(address), let sent = known.unconfirmedBind {
             if let receipt = try await pastReceipt(of: sent, from: identity, network: status.network) {
                 return try await confirm(receipt, identity: identity, network: status.network, name: name)
@@ -86,6 +90,14 @@ public struct RemoteNode: Sendable {
         device.chain = receipt.chain.hex
         try controller.book.record(device)
         return receipt
+    }
+
+    /// Throws if the device has signed that its keys are test ones, and this control node takes none of those.
+    func refuseTest(_ attestation: Attestation) throws {
+        guard attestation.isTest, !allowsTest else { return }
+        throw Failure(
+            .notAuthentic, "\(attestation.device) has TEST keys: it comes from a rehearsal, and is to be trusted with nothing",
+            advice: "Return it to whoever sold it; to try it all the same, add --allow-test")
     }
 
     var blank: Failure {

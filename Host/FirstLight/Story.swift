@@ -3,6 +3,7 @@ import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import Labels
 import NodeEmulation
 import Provisioning
 

@@ -102,14 +102,9 @@ public final class EmulatedNode: @unchecked Sendable {
     public func provision(_ station: Station, isTest: Bool = false) async throws -> Provisioned {
         var options = Station.Options()
         options.isTest = isTest
-        let provisioned: Provisioned
-        do { provisioned = try await station.provision(client, options: options) } catch let refusal as Refusal
-            where refusal.reason == "no-entropy"
-        {
-            options.injectsIdentity = true
-            provisioned = try await station.provision(client, options: options)
-        }
-        try station.finish(provisioned)
+        options.identity = .whereNeeded
+        let provisioned = try await station.provision(client, options: options)
+        try await station.finish(provisioned)
         return provisioned
     }
 

@@ -1,90 +1,190 @@
 // The factory's side of a device's first minute: keys in, proof out, label printed, secret forgotten.
-import CBOR
-import CoAP
 import ControlNode
 import Foundation
+import Records
 import Reporting
 import Transport
 
-/// What is kept of a provisioned device. No secret is in it.
-public struct ProvisioningRecord: Hashable, Codable, Sendable {
-    public let address: DeviceAddress
-    public let identity: PublicKey
-    public let claim: PublicKey
-    public let board: String
-    public let firmware: String
-    /// The chip's own number, hexadecimal; empty if it has none.
-    public let hardwareSerial: String
-    public let network: UInt64
-    public let isTest: Bool
-    /// True if the identity was generated here and written into a device that has no true random generator.
-    public let isIdentityInjected: Bool
-    public let time: Date
-}
+/// A device fresh from the station, with its label: the only place where the claim secret still is, besides the station's vault.
+public struct Provisioned: Sendable {
+    public let device: DeviceRecord
+    /// The record as it will be once the label is out.
+    public let record: ProvisioningRecord
+    public let label: ClaimLabel
+    /// True if an earlier, interrupted attempt had begun with these keys, and this one completed it.
+    public let isResumed: Bool
+    /// How long it took, and how much of that the device needed to answer.
+    public var elapsed = Duration.zero
+    public var deviceTime = Duration.zero
 
-extension ProvisioningRecord: CustomStringConvertible {
-    public var description: String {
-        "provisioned \(address) (board \(board), firmware \(firmware)\(isTest ? ", TEST KEYS" : ""))"
+    init(_ device: DeviceRecord, identity: PublicKey, claim: SigningKey, isResumed: Bool) {
+        self.device = device
+        self.isResumed = isResumed
+        let address = DeviceAddress(of: identity)
+        label = ClaimLabel(address: address, claimKey: claim)
+        record = ProvisioningRecord(
+            batch: device.batch, serial: device.serial, address: address, identity: identity, claim: device.claim,
+            board: device.board, firmware: device.firmware, firmwareHash: device.firmwareHash,
+            hardwareSerial: device.hardwareSerial, network: device.network, isTest: device.isTest,
+            isIdentityInjected: device.isIdentityInjected, isProtected: device.isProtected, station: device.station,
+            operator: device.operator, time: device.time ?? device.begun)
     }
 }
 
-/// A device fresh from the station, with its label: the only place where the claim secret still is.
-public struct Provisioned: Sendable {
-    public let record: ProvisioningRecord
-    public let label: ClaimLabel
-    /// True if an earlier, interrupted attempt had written the keys, and this one completed it.
-    public let isResumed: Bool
-}
-
-/// Provisions devices one at a time. Whenever it is interrupted, starting again completes the device.
+/// Provisions devices, any number at once. Whenever it is interrupted, connecting the device again completes it.
 ///
-/// The claim key is on the disk (`pending-….key`, mode 0600) before the device gets its public half, and until `finish` is
-/// called, which the caller does when the label is printed: a label can be lost by a crash only together with the device's blankness.
-public struct Station: Sendable {
+/// The order makes that so: the database gives the serial number and takes the claim key's public half; the secret goes to the vault;
+/// the device gets its keys; it proves them; the label goes out; the database says *done*; the secret is forgotten. Each step is recorded
+/// before the next, and can be repeated.
+public final class Station: Sendable {
     public let home: Home
-    /// The network that the device's signatures are bound to.
+    /// The network that the devices' signatures are bound to.
     public let network: UInt32
+    /// The station's name in the records; a name belongs to one station key.
+    public let name: String
+    /// Who works at it.
+    public let operatorName: String
+    private let location: String
+    private let now: @Sendable () -> Date
+    private let boundary: @Sendable (Boundary) async -> Void
+    private let opened = Opened()
+    let vault: ClaimVault
 
-    public init(home: Home, network: UInt32 = 1) {
+    /// Where a station can be interrupted: after each of these.
+    public enum Boundary: CaseIterable, Sendable {
+        case reserved, kept, taken, written, proved, verified, labelled, escrowed, done, forgotten
+    }
+
+    /// - Parameters:
+    ///   - name: the computer's name if nil.
+    ///   - database: `home/factory.sqlite` if nil.
+    ///   - now: the clock.
+    ///   - boundary: called at each boundary, for tests that interrupt there.
+    public init(
+        home: Home, network: UInt32 = 1, name: String? = nil, operator: String? = nil, database: String? = nil,
+        now: @escaping @Sendable () -> Date = { Date() }, boundary: @escaping @Sendable (Boundary) async -> Void = { _ in }
+    ) {
+        let environment = ProcessInfo.processInfo.environment
         self.home = home
         self.network = network
+        self.name = name ?? ProcessInfo.processInfo.hostName
+        operatorName = `operator` ?? environment["USER"] ?? environment["LOGNAME"] ?? "unknown"
+        location = database ?? home.path + "/factory.sqlite"
+        self.now = now
+        self.boundary = boundary
+        vault = ClaimVault(home: home)
+    }
+
+    /// Where the identity key comes from.
+    public enum IdentitySource: String, CaseIterable, Sendable {
+        /// Made in the device; one without a true random generator is refused.
+        case device
+        /// Made in the device if it has a true random generator, else here.
+        case whereNeeded
+        /// Made here.
+        case station
     }
 
     public struct Options: Sendable {
-        /// Mark the device as a test one.
+        /// Batch of the devices; "default" if nil.
+        public var batch: String?
+        /// A rehearsal: test keys, and no lock.
         public var isTest = false
-        /// Make the identity key here, for a device without a true random generator.
-        public var injectsIdentity = false
+        public var identity = IdentitySource.device
+        /// Sets the chip's readback protection.
+        public var protects = false
+        /// What every device must be; empty for what the batch's first one is.
+        public var board = ""
+        public var firmware = ""
+        public var firmwareHash = ""
 
         public init() {}
     }
 
-    private struct Pending: Codable {
-        var claimSeed: String
-        var network: UInt32
-        var isTest: Bool
-        var isIdentityInjected: Bool
+    /// The records, opened at first use.
+    public func records() throws -> Records {
+        try opened.get {
+            let records = try Records(location)
+            try records.register(
+                station: name, publicKey: try StationKey.open(home.file("station.key")).publicKey, at: now())
+            // An earlier time than the records' own would put later devices before earlier ones.
+            if let newest = try records.newest(station: name) { clock.note(newest) }
+            return records
+        }
+    }
+
+    private final class Opened: @unchecked Sendable {
+        private let lock = NSLock()
+        private var records: Records?
+
+        func get(_ open: () throws -> Records) throws -> Records {
+            try lock.withLock {
+                if let records { return records }
+                let made = try open()
+                records = made
+                return made
+            }
+        }
+    }
+
+    // MARK: The clock
+
+    private let clock = Clock()
+
+    /// The time; never before the newest record.
+    private final class Clock: @unchecked Sendable {
+        private let lock = NSLock()
+        private var newest = Date.distantPast
+
+        func note(_ time: Date) { lock.withLock { newest = max(newest, time) } }
+
+        func check(_ now: Date) throws {
+            try lock.withLock {
+                // Two seconds are what a time server may put right.
+                guard now >= newest - 2 else {
+                    throw Failure(
+                        .environment,
+                        "this computer's clock shows \(now.formatted(.iso8601)), but this station's newest record is of \(newest.formatted(.iso8601))",
+                        advice: "Set the clock right, then start again; nothing was lost")
+                }
+                newest = max(newest, now)
+            }
+        }
+    }
+
+    private func time() throws -> Date {
+        let time = now()
+        try clock.check(time)
+        return time
+    }
+
+    // MARK: One device
+
+    /// The batch that `options` speak of.
+    public func batch(_ options: Options) throws -> Batch {
+        let suffix = (options.isTest ? "-test" : "") + (network == 1 ? "" : "-network\(network)")
+        let records = try records()
+        return try records.open(
+            Batch(
+                name: options.batch ?? "default\(suffix)", board: options.board, firmware: options.firmware,
+                firmwareHash: options.firmwareHash, network: UInt64(network), isTest: options.isTest, created: try time()))
     }
 
     /// Puts keys into the device, has it prove that it holds them, and returns its record and label.
-    public func provision(_ client: CoAPClient, options: Options = Options(), progress: (String) -> Void = { _ in }) async throws
-        -> Provisioned
-    {
-        let device = DeviceProbe(client)
-        let status = try await device.status()
-        let file = pendingFile(status.hardwareSerial)
+    public func provision(
+        _ client: CoAPClient, options: Options = Options(), progress: @Sendable (String) -> Void = { _ in }
+    ) async throws -> Provisioned {
+        let start = ContinuousClock.now
+        let device = TimedProbe(DeviceProbe(client))
+        let status = try await device.ask { try await $0.status() }
+        let begun: Begun
         switch status.state {
-        case .blank: break
+        case .blank: begun = try await begin(status, client.name, options)
         case .unowned:
-            guard let pending = try pending(file) else {
-                throw Failure(
-                    .usage, "\(client.name) is provisioned already (\(status.address?.description ?? "no address"))",
-                    advice: "Its label is the one that was printed then; a full erase of the chip makes it blank again")
-            }
-            guard let identity = status.identity else { throw noIdentity(client) }
-            progress("completing an interrupted provisioning")
-            return try await verified(
-                device, identity: identity, claim: try claimKey(pending, file), pending: pending, isResumed: true)
+            let attested = try await device.attest(status, client)
+            let earlier = try unfinished(status, attested, client)
+            // The device of a rehearsal has no lock: it is given keys again unless it waits to be completed.
+            if let earlier { begun = earlier } else { begun = try await begin(status, client.name, options) }
         case .owned:
             throw Failure(
                 .usage, "\(client.name) has an owner already (\(status.address?.description ?? "no address"))",
@@ -94,106 +194,267 @@ public struct Station: Sendable {
                 .usage, "\(client.name) has damaged records: \(status.damaged.joined(separator: ", "))",
                 advice: "Erase the chip fully and flash it again; if it happens twice, discard the chip")
         }
+        do {
+            var provisioned = try await complete(begun, status, device, options, progress)
+            provisioned.elapsed = ContinuousClock.now - start
+            provisioned.deviceTime = await device.elapsed
+            return provisioned
+        } catch {
+            // The reason stands beside the record that is to be redone, if the records can still be reached.
+            let why = (error as? Failure)?.what ?? "\(error)"
+            try? records().failed(begun.record, why, at: now())
+            throw error
+        }
+    }
 
+    /// A device that has a serial number and a claim key, and maybe the keys in it already.
+    private struct Begun {
+        var record: DeviceRecord
         let claim: SigningKey
-        var pending: Pending
-        if let earlier = try self.pending(file), earlier.isTest == options.isTest, earlier.network == network {
-            // Interrupted before the device took anything: the key was never used.
-            claim = try claimKey(earlier, file)
-            pending = earlier
-            pending.isIdentityInjected = options.injectsIdentity
+        /// The identity that it shows; nil while blank.
+        let identity: PublicKey?
+    }
+
+    /// Reserves a serial number for a blank device, or takes the one that an interrupted attempt gave it.
+    private func begin(_ status: DeviceStatus, _ connection: String, _ options: Options) async throws -> Begun {
+        var wanted = options
+        // The first device says what a batch is made of.
+        for (field, value) in [
+            (\Options.board, status.board), (\Options.firmware, status.version), (\Options.firmwareHash, status.firmwareHash),
+        ] where wanted[keyPath: field].isEmpty { wanted[keyPath: field] = value }
+        try check(status, against: wanted, connection)
+        let records = try records()
+        var batch = try batch(options)
+        try check(status, against: batch, connection)
+        if batch.board.isEmpty || batch.firmware.isEmpty || batch.firmwareHash.isEmpty { batch = try self.batch(wanted) }
+        let found = Records.Found(
+            board: status.board, firmware: status.version, firmwareHash: status.firmwareHash,
+            hardwareSerial: status.hardwareSerial, connection: connection, station: name, operator: operatorName)
+        let claim = SigningKey.generate()
+        let record: DeviceRecord
+        let earlier = try interrupted(status, connection, batch)
+        if let earlier {
+            record = try records.restart(earlier, found, claim: claim.publicKey, at: try time())
         } else {
-            claim = .generate()
-            pending = Pending(
-                claimSeed: claim.seed.withUnsafeBytes { $0.hex }, network: network, isTest: options.isTest,
-                isIdentityInjected: options.injectsIdentity)
-            try write(pending, to: file)
+            record = try records.reserve(batch, found, claim: claim.publicKey, at: try time())
         }
-        progress("writing keys")
-        let identity = try await device.provision(
-            claim: claim.publicKey, identity: options.injectsIdentity ? .generate() : nil, network: network,
-            isTest: options.isTest)
-        progress("verifying by a signed challenge")
-        return try await verified(device, identity: identity, claim: claim, pending: pending, isResumed: false)
+        await boundary(.reserved)
+        do { try vault.keep(claim) } catch {
+            try? records.failed(record, "its claim key could not be kept", at: now())
+            throw error
+        }
+        if let earlier { try vault.forget(earlier.claim) }
+        await boundary(.kept)
+        return Begun(record: record, claim: claim, identity: nil)
     }
 
-    /// The label is out: commits the record and forgets the claim secret.
-    public func finish(_ provisioned: Provisioned) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        encoder.dateEncodingStrategy = .iso8601
-        try home.file("provisioned.jsonl").append(line: Array(try encoder.encode(provisioned.record)))
-        try pendingFile(provisioned.record.hardwareSerial).remove()
-    }
-
-    /// The records of this station, oldest first.
-    public func records() throws -> [ProvisioningRecord] {
-        let file = home.file("provisioned.jsonl")
-        guard file.exists else { return [] }
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        return try file.read().split(separator: UInt8(ascii: "\n")).compactMap { line in
-            // A line cut by a power failure belongs to a device whose provisioning is still pending.
-            try? decoder.decode(ProvisioningRecord.self, from: Data(line))
+    /// The record of an attempt that left this blank device blank.
+    private func interrupted(_ status: DeviceStatus, _ connection: String, _ batch: Batch) throws -> DeviceRecord? {
+        let records = try records()
+        if !status.hardwareSerial.isEmpty {
+            let known = try records.devices(hardwareSerial: status.hardwareSerial).filter { $0.isTest == batch.isTest }
+            if let record = known.first(where: { $0.step == .done }), !batch.isTest {
+                throw Failure(
+                    .usage,
+                    "\(connection) is the chip of \(record.label), which was provisioned on \((record.time ?? record.begun).formatted(.iso8601)) and has been erased since",
+                    advice: "If that label is destroyed: lightnode batch discard \(record.batch) \(record.serial) --reason erased"
+                )
+            }
+            return known.first { $0.step != .done && $0.batch == batch.name }
+        }
+        // A chip without a number is told by its place, and only as long as nothing can have been written.
+        return try records.unfinished(station: name).first {
+            $0.step == .reserved && $0.batch == batch.name && $0.hardwareSerial.isEmpty && $0.connection == connection
         }
     }
 
-    private func verified(
-        _ device: DeviceProbe, identity: PublicKey, claim: SigningKey, pending: Pending, isResumed: Bool
-    ) async throws -> Provisioned {
-        let attestation = try await device.attest(identity, network: UInt64(pending.network))
-        let status = try await device.status()
-        guard status.state == .unowned, status.address == attestation.device, attestation.isTest == pending.isTest else {
+    private func check(_ status: DeviceStatus, against options: Options, _ connection: String) throws {
+        try check(status, connection, options.board, options.firmware, options.firmwareHash, "this run takes")
+    }
+
+    private func check(_ status: DeviceStatus, against batch: Batch, _ connection: String) throws {
+        try check(status, connection, batch.board, batch.firmware, batch.firmwareHash, "batch \(batch.name) is of")
+    }
+
+    private func check(
+        _ status: DeviceStatus, _ connection: String, _ board: String, _ firmware: String, _ hash: String, _ who: String
+    ) throws {
+        guard board.isEmpty || status.board == board else {
             throw Failure(
-                .malformedAnswer, "\(device.name) did not keep what was written: it is now \(status.state)",
+                .usage, "\(connection) is a board \(status.board), but \(who) \(board)",
+                advice: "Take it to the batch of its own kind; nothing was written to it")
+        }
+        guard firmware.isEmpty || status.version == firmware else {
+            throw Failure(
+                .usage, "\(connection) has firmware \(status.version), but \(who) \(firmware)",
+                advice: "Flash it with the firmware of the batch; nothing was written to it")
+        }
+        guard hash.isEmpty || status.firmwareHash == hash else {
+            let has =
+                status.firmwareHash.isEmpty ? "tells no hash of its firmware" : "has image \(status.firmwareHash.prefix(16))…"
+            throw Failure(
+                .usage, "\(connection) \(has), but \(who) \(hash.prefix(16))…",
+                advice: "Flash it with the very image of the batch; nothing was written to it")
+        }
+    }
+
+    /// The unfinished attempt that gave this device its keys; nil for one that may be given keys again.
+    private func unfinished(_ status: DeviceStatus, _ attested: Attestation, _ client: CoAPClient) throws -> Begun? {
+        let records = try records()
+        let known =
+            if let claim = attested.claim { try records.device(claim: claim) } else {
+                try records.device(identity: attested.identity)
+                    ?? records.unfinished(station: name).first {
+                        $0.step == .reserved && $0.connection == client.name && $0.hardwareSerial == status.hardwareSerial
+                    }
+            }
+        guard let record = known else {
+            if attested.isTest { return nil }
+            throw Failure(
+                .usage, "\(client.name) is provisioned already (\(attested.device)), by a station with other records",
+                advice: "Its label is the one that was printed then; a full erase of the chip makes it blank again")
+        }
+        guard attested.claim == nil || record.claim == attested.claim, record.step != .discarded else {
+            if attested.isTest { return nil }
+            throw Failure(
+                .usage, "\(client.name) has keys of an attempt that was given up (\(record.label))",
+                advice: "Erase its chip fully, then connect it again")
+        }
+        if record.step == .done {
+            if attested.isTest { return nil }
+            throw AlreadyProvisioned(record: record, connection: client.name)
+        }
+        guard let claim = try vault.key(record.claim) else {
+            if attested.isTest { return nil }
+            throw Failure(
+                .usage, "\(client.name) is \(record.label), which station “\(record.station)” has begun",
+                advice: "Complete it there; if that station is no more, erase the chip fully and connect it again")
+        }
+        return Begun(record: record, claim: claim, identity: attested.identity)
+    }
+
+    /// Everything from the keys to the proof.
+    private func complete(
+        _ begun: Begun, _ before: DeviceStatus, _ device: TimedProbe, _ options: Options, _ progress: @Sendable (String) -> Void
+    ) async throws -> Provisioned {
+        let records = try records()
+        var record = begun.record
+        var identity = begun.identity
+        var isInjected = record.isIdentityInjected
+        if identity == nil {
+            progress("writing keys")
+            (identity, isInjected) = try await write(begun.claim.publicKey, device, options)
+            await boundary(.taken)
+        } else {
+            progress("completing an interrupted provisioning")
+        }
+        guard let identity else { preconditionFailure("a device that took its keys has an identity") }
+        if record.step == .reserved || record.step == .written {
+            record = try records.written(record, identity: identity, isInjected: isInjected, at: try time())
+            await boundary(.written)
+        }
+        progress("verifying by a signed challenge")
+        let network = UInt64(self.network)
+        let attestation = try await device.ask { try await $0.attest(identity, network: network) }
+        await boundary(.proved)
+        guard attestation.isTest == record.isTest, attestation.claim == nil || attestation.claim == record.claim,
+            attestation.board == record.board, attestation.version == record.firmware
+        else {
+            throw Failure(
+                .malformedAnswer, "\(device.name) did not keep what was written",
                 advice: "Erase the chip fully and try again; if it happens twice, discard the chip")
         }
-        let record = ProvisioningRecord(
-            address: attestation.device, identity: identity, claim: claim.publicKey, board: attestation.board,
-            firmware: attestation.version, hardwareSerial: status.hardwareSerial, network: UInt64(pending.network),
-            isTest: attestation.isTest, isIdentityInjected: pending.isIdentityInjected, time: Date())
-        return Provisioned(record: record, label: ClaimLabel(address: attestation.device, claimKey: claim), isResumed: isResumed)
-    }
-
-    private func noIdentity(_ client: CoAPClient) -> Failure {
-        Failure(
-            .malformedAnswer, "\(client.name) does not show its identity key",
-            advice: "Check that the firmware and lightnode belong to the same release")
-    }
-
-    // MARK: Pending secrets
-
-    /// One device is told from another by its chip's number; boards without one share a single place.
-    private func pendingFile(_ serial: String) -> PrivateFile {
-        home.file("pending-\(serial.isEmpty ? "unnumbered" : serial).key")
-    }
-
-    private func write(_ pending: Pending, to file: PrivateFile) throws {
-        var bytes = Array(try JSONEncoder().encode(pending))
-        defer { wipe(&bytes) }
-        try file.write(bytes)
-    }
-
-    private func pending(_ file: PrivateFile) throws -> Pending? {
-        guard file.exists else { return nil }
-        var bytes = try file.read()
-        defer { wipe(&bytes) }
-        guard let pending = try? JSONDecoder().decode(Pending.self, from: Data(bytes)) else {
+        guard attestation.isProtected || !options.protects else {
             throw Failure(
-                .environment, "\(file.path) cannot be read",
-                advice: "Move it away: the device it was for needs a full erase of its chip")
+                .malformedAnswer, "\(device.name) did not set its chip's readback protection",
+                advice: "Leave --protect away for a board without one, or discard the chip")
         }
-        return pending
+        record = try records.verified(record, isProtected: attestation.isProtected, at: try time())
+        await boundary(.verified)
+        return Provisioned(record, identity: identity, claim: begun.claim, isResumed: begun.identity != nil)
     }
 
-    private func claimKey(_ pending: Pending, _ file: PrivateFile) throws -> SigningKey {
-        guard var seed = [UInt8](hex: pending.claimSeed) else {
-            throw Failure(.environment, "\(file.path) holds no key", advice: "Move it away")
+    private func write(_ claim: PublicKey, _ device: TimedProbe, _ options: Options) async throws -> (PublicKey, Bool) {
+        let network = network
+        func give(_ identity: SigningKey?) async throws -> PublicKey {
+            try await device.ask {
+                try await $0.provision(
+                    claim: claim, identity: identity, network: network, isTest: options.isTest, protects: options.protects)
+            }
         }
-        defer { wipe(&seed) }
-        guard let key = SigningKey(seed: SecretBytes(seed)) else {
-            throw Failure(.environment, "\(file.path) holds no key", advice: "Move it away")
+        guard options.identity != .station else { return (try await give(.generate()), true) }
+        do { return (try await give(nil), false) } catch let refusal as Refusal
+            where refusal.reason == "no-entropy" && options.identity == .whereNeeded
+        {
+            return (try await give(.generate()), true)
         }
-        return key
+    }
+
+    // MARK: After the label
+
+    /// The label is out: seals the claim secret if there is an escrow, commits the record, and forgets the secret.
+    @discardableResult
+    public func finish(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> DeviceRecord {
+        await boundary(.labelled)
+        if let escrow {
+            try escrow.seal(provisioned)
+            await boundary(.escrowed)
+        }
+        let done = try records().done(provisioned.device, at: try time())
+        await boundary(.done)
+        try vault.forget(done.claim)
+        await boundary(.forgotten)
+        return done
+    }
+
+    /// What an earlier run left: devices that lack nothing but their label, and those that must be connected again.
+    public struct Leftover: Sendable {
+        public let unlabelled: [Provisioned]
+        public let toBeRedone: [DeviceRecord]
+    }
+
+    /// Looks through what was interrupted, and forgets secrets that nothing needs any more.
+    public func recover() throws -> Leftover {
+        let records = try records()
+        for claim in vault.claims() {
+            // A secret that these records do not know is another database's.
+            guard let record = try records.device(claim: claim) else { continue }
+            if record.claim != claim || record.step == .done || record.step == .discarded { try vault.forget(claim) }
+        }
+        var unlabelled: [Provisioned] = []
+        var toBeRedone: [DeviceRecord] = []
+        for record in try records.unfinished(station: name) {
+            if record.step == .verified, let identity = record.identity, let claim = try vault.key(record.claim) {
+                unlabelled.append(Provisioned(record, identity: identity, claim: claim, isResumed: true))
+            } else {
+                toBeRedone.append(record)
+            }
+        }
+        return Leftover(unlabelled: unlabelled, toBeRedone: toBeRedone)
+    }
+}
+
+/// A probe with a stopwatch: how long the device took to answer.
+actor TimedProbe {
+    private let probe: DeviceProbe
+    private(set) var elapsed = Duration.zero
+    nonisolated var name: String { probe.name }
+
+    init(_ probe: DeviceProbe) { self.probe = probe }
+
+    func ask<R: Sendable>(_ question: @Sendable (DeviceProbe) async throws -> R) async throws -> R {
+        let start = ContinuousClock.now
+        defer { elapsed += ContinuousClock.now - start }
+        return try await question(probe)
+    }
+
+    func attest(_ status: DeviceStatus, _ client: CoAPClient) async throws -> Attestation {
+        guard let identity = status.identity else {
+            throw Failure(
+                .malformedAnswer, "\(client.name) does not show its identity key",
+                advice: "Check that the firmware and lightnode belong to the same release")
+        }
+        let network = status.network
+        return try await ask { try await $0.attest(identity, network: network) }
     }
 }

@@ -12,7 +12,8 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             EXAMPLE:
               lightnode bench --board microbit --board mps2-an386
 
-            QEMU counts instructions: a figure is the same on every computer. Images must be built before; the signature benchmarks
+            QEMU counts instructions: a figure is the same on every computer, but for the seconds of provision.*, which are this
+            computer's. Images must be built before; the signature benchmarks
             are build/<board>/bench-ed25519….elf, those of the portable variant with -swift at the end of the name. The result is
             kept in build/bench.json, as an array of {"name", "board", "variant", "value", "unit"}.
             """)
@@ -64,6 +65,11 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             }
         }
         let latency = try await LatencyMeasurement(board: board, image: image)
+        let provisioning = try await ProvisioningMeasurement(board: board, image: image)
+        func seconds(_ name: String, _ variant: String, _ value: Double, _ unit: String = "seconds") -> Row {
+            Row(name: name, board: board.name, variant: variant, value: (value * 10_000).rounded() / 10_000, unit: unit)
+        }
+        let total = provisioning.device + provisioning.station
         let size = try ImageSize(try ELFImage(contentsOf: image), board: board)
         let stack = try await StackMeasurement(board: board, image: image)
         return rows + [
@@ -74,6 +80,10 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             row("command.latency", "grant", latency.commandUnderGrant, "instructions"),
             row("image.flash", "light-node", size.total.flash, "bytes"),
             row("image.ram", "light-node", size.total.ram, "bytes"), row("image.stack", "light-node", stack.used, "bytes"),
+            seconds("provision.seconds_per_device", "total", total),
+            seconds("provision.seconds_per_device", "device", provisioning.device),
+            seconds("provision.seconds_per_device", "station", provisioning.station),
+            seconds("provision.station_share", "light-node", 100 * provisioning.station / total, "percent"),
         ] + (size.modules["USBDevice"].map { [row("usb.flash", "stack without controller", $0.flash, "bytes")] } ?? [])
     }
 

@@ -27,6 +27,9 @@ struct Bind: AsyncParsableCommand, JSONCapable {
     @Flag(help: "Forbid the reset by the device's button: only this owner, or the recovery key, can then let go of it.")
     var forbidReset = false
 
+    @Flag(help: "Take a device with test keys too, from a rehearsal of the factory.")
+    var allowTest = false
+
     @OptionGroup var device: DeviceOptions
     @OptionGroup var key: KeyOptions
     @OptionGroup var output: Output
@@ -35,7 +38,7 @@ struct Bind: AsyncParsableCommand, JSONCapable {
         let label = try LabelText.read(label)
         let controller = try key.controllerOrNew(output)
         try await device.withClient { client in
-            let receipt = try await RemoteNode(client, controller: controller).bind(
+            let receipt = try await RemoteNode(client, controller: controller, allowsTest: allowTest).bind(
                 label: label, name: name, recovery: recovery, forbidsReset: forbidReset)
             output.show(Result(device: label.address, owner: controller.key.publicKey, receipt: receipt))
         }

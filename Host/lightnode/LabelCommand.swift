@@ -2,7 +2,7 @@
 import ArgumentParser
 import ControlNode
 import Foundation
-import Provisioning
+import Labels
 import Reporting
 
 struct LabelCommand: ParsableCommand, JSONCapable {
@@ -12,7 +12,7 @@ struct LabelCommand: ParsableCommand, JSONCapable {
         discussion: """
             EXAMPLE:
               lightnode label 'LN1:NODE1…:CLAIM1…' --svg label.svg
-              lightnode label - < scanned.txt
+              lightnode label - --png label.png < scanned.txt
             """)
 
     @Argument(help: "The label's text; “-” reads it from standard input, where no other user can see it.")
@@ -22,6 +22,15 @@ struct LabelCommand: ParsableCommand, JSONCapable {
 
     @Option(help: "Write the label as an SVG file instead of drawing it here.")
     var svg: String?
+    @Option(help: "Write it as a PNG file of 300 dots an inch.")
+    var png: String?
+    @Option(help: "Write it as a PDF file.")
+    var pdf: String?
+    @Option(help: "Write it in ZPL, for a label printer.")
+    var zpl: String?
+
+    @Option(help: "Size in millimetres, such as 50x30.", transform: { try LabelOptions.size($0) })
+    var size = LabelSize.standard
 
     @Flag(help: "Mark the label as a TEST one.")
     var test = false
@@ -29,20 +38,22 @@ struct LabelCommand: ParsableCommand, JSONCapable {
     func run() throws {
         let label = try LabelText.read(text)
         let drawing = LabelDrawing(label, isTest: test)
-        if let svg {
-            try PrivateFile(svg).write(Array(try drawing.svg().utf8))
-        } else {
-            output.say(try drawing.terminalText())
+        let files = [(LabelFormat.svg, svg), (.png, png), (.pdf, pdf), (.zpl, zpl)].compactMap { format, path in
+            path.map { (format, $0) }
         }
-        output.show(Result(address: label.address, claim: label.claimKey.publicKey, svg: svg))
+        for (format, path) in files { try PrivateFile(path).write(try format.encode(drawing, size: size)) }
+        if files.isEmpty, !output.json { try Output.deliver(secret: try drawing.terminalText()) }
+        output.show(Result(address: label.address, claim: label.claimKey.publicKey, files: files.map(\.1)))
     }
 
     struct Result: Encodable, CustomStringConvertible {
         let address: DeviceAddress
         let claim: PublicKey
-        let svg: String?
+        let files: [String]
 
-        var description: String { "the label of \(address) is whole" + (svg.map { "; written to \($0)" } ?? "") }
+        var description: String {
+            "the label of \(address) is whole" + (files.isEmpty ? "" : "; written to \(files.joined(separator: ", "))")
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 // Printing: text for people or JSON for programs, from the same values.
 import ArgumentParser
+import ControlNode
 import Foundation
 import Reporting
 
@@ -33,6 +34,23 @@ struct Output: ParsableArguments {
             throw Failure(
                 .environment, "standard output could not be written: \(String(cString: strerror(errno)))",
                 advice: "Print it to a terminal or to a file with enough space")
+        }
+    }
+
+    /// Prints what is secret, without a copy in this program's output buffer; throws unless it is out.
+    static func deliver(secret text: String) throws {
+        var bytes = Array((text + "\n").utf8)
+        defer { wipe(&bytes) }
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress! + sent, $0.count - sent) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                throw Failure(
+                    .environment, "standard output could not be written: \(String(cString: strerror(errno)))",
+                    advice: "Print it to a terminal or to a file with enough space")
+            }
+            sent += count
         }
     }
 

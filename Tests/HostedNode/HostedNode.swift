@@ -1,6 +1,7 @@
 // The executor itself in this process: the portable firmware over simulated flash and pins, behind a byte pipe. Nothing here decides
 // what a device accepts; the faults are those of the wire and of the power.
 
+import CBOR
 import Devices
 import Foundation
 import LightNode
@@ -46,7 +47,10 @@ public struct HostedDevices: DeviceTable {
 public struct HostedPlatform: Platform {
     public var board: StaticString { "hosted" }
     public var version: Version { Version(0, 1, 0) }
+    public var imageHash: InlineArray<32, UInt8> { .init(repeating: 0x5A) }
     public var hardwareSerial: UInt64
+    public var isReadbackProtected = false
+    public mutating func protectReadback() { isReadbackProtected = true }
     public var resetReason: UInt8 { 0 }
     public var stackUsed: UInt32 { 0 }
     public var stackSize: UInt32 { 0 }
@@ -125,6 +129,20 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     private func turn() {
         let notification = server.turn()
         if !notification.isEmpty { outgoing.yield(SlipmuxFrames.coap(notification)) }
+    }
+
+    /// The identity's public half; nil while blank.
+    public var identityKey: [UInt8]? {
+        queue.sync {
+            var bytes = [UInt8](repeating: 0, count: 1024)
+            var writer = CBORWriter(bytes.mutableSpan)
+            server.node.writeStatus(&writer)
+            guard let count = try? writer.finish() else { return nil }
+            // The last entry but one of the status: 16 => 32 bytes, then 17 => 32 bytes.
+            let text = Array(bytes.prefix(count))
+            let tail = Array(text.suffix(35 + 35))
+            return tail.starts(with: [0x10, 0x58, 0x20]) ? Array(tail[3..<35]) : nil
+        }
     }
 
     /// True while the pin called `name` is high.

@@ -129,10 +129,13 @@ final class Stage {
         } catch { return error }
     }
 
-    func provision(claim: PublicKey = Cast.claim.publicKey, inject: Bool = true) throws(Reason) -> [UInt8] {
+    func provision(
+        claim: PublicKey = Cast.claim.publicKey, inject: Bool = true, identity: SigningKey = Cast.identity, isTest: Bool = false,
+        protects: Bool = false
+    ) throws(Reason) -> [UInt8] {
         let request = CBORItem.map([
-            0: .bytes(claim.bytes), 1: inject ? .bytes(Cast.identity.seed.withUnsafeBytes { Array($0) }) : nil,
-            2: .uint(Cast.network),
+            0: .bytes(claim.bytes), 1: inject ? .bytes(identity.seed.withUnsafeBytes { Array($0) }) : nil,
+            2: .uint(Cast.network), 3: isTest ? .bool(true) : nil, 4: protects ? .bool(true) : nil,
         ]).encoded
         var reply = [UInt8](repeating: 0, count: 1024)
         let count = try node.provision(request.span.bytes, reply: reply.mutableSpan)

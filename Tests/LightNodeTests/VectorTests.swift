@@ -121,7 +121,7 @@ import Testing
                 "attest", signer: "identity", try stage.attest(nonce),
                 [
                     "issuer": stage.device.description, "epoch": 1, "nonce": nonce.hex, "board": "bench", "version": "1.2.3",
-                    "test": false,
+                    "test": false, "claim": key(Cast.claim), "protected": false,
                 ]))
         vectors.append(
             vector(

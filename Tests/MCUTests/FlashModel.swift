@@ -25,6 +25,7 @@ final class FlashModel: RegisterModel, @unchecked Sendable {
         super.init()
         words[0x10] = 1 << 31  // LOCK
         words[0x00] = 1 << 10  // DCEN
+        words[0x14] = 0x0FFF_AAED  // OPTCR as shipped: RDP 0xAA, OPTLOCK
         memory.interface = self
     }
 
@@ -42,6 +43,8 @@ final class FlashModel: RegisterModel, @unchecked Sendable {
         case 0x04: unlock(value)
         case 0x0C: self[0x0C] &= ~(value & 0x1F3)
         case 0x10: control(value)
+        case 0x08: unlockOptions(value)
+        case 0x14: optionControl(value)
         case 0x00:
             if value.bit(12) {
                 if self[0].bit(10) { violations.append("the data cache is reset while it is on") }
@@ -63,6 +66,33 @@ final class FlashModel: RegisterModel, @unchecked Sendable {
             isJammed = true
             violations.append("wrong key")
         }
+    }
+
+    /// What RDP is since the last time that the options were programmed.
+    private(set) var readProtection: UInt32 = 0xAA
+    private var optionKeys = 0
+
+    /// As for the control register, with keys of its own (3.6.2).
+    private func unlockOptions(_ value: UInt32) {
+        if optionKeys == 0 && value == 0x0819_2A3B {
+            optionKeys = 1
+        } else if optionKeys == 1 && value == 0x4C5D_6E7F {
+            optionKeys = 0
+            self[0x14] &= ~1
+        } else {
+            violations.append("wrong option key")
+        }
+    }
+
+    private func optionControl(_ value: UInt32) {
+        if isBusy { return violations.append("OPTCR is written while the interface is busy") }
+        if self[0x14].bit(0) { return violations.append("OPTCR is written while it is locked") }
+        if value.bits(15, 8) == 0xCC { violations.append("level 2 has no way back") }
+        if value & ~0xFF03 != 0x0FFF_AAED & ~0xFF03 { violations.append("another option is changed as well") }
+        self[0x14] = value & ~2
+        guard value.bit(1) else { return }
+        readProtection = value.bits(15, 8)
+        busyLeft = busyReads
     }
 
     private func control(_ value: UInt32) {

@@ -35,6 +35,18 @@ struct FlashTests {
         #expect(interface.isLocked)
     }
 
+    @Test("readback protection is level 1, set once, and no other option is touched")
+    func readbackProtection() {
+        var protection = ReadProtection(registers: interface.block)
+        let before = protection.isSet
+        protection.set()
+        let after = protection.isSet
+        #expect(!before && after && interface.readProtection == 0x55)
+        protection.set()
+        #expect(interface.violations == [])
+        #expect(interface.load(0x14).bit(0), "locked again")
+    }
+
     @Test("pages are the sectors of the manual")
     func geometry() {
         let flash = part(0, 8)

@@ -1,6 +1,7 @@
 import ControlNode
 import Foundation
 import HostedNode
+import Labels
 import Provisioning
 import Reporting
 import Testing
@@ -9,27 +10,12 @@ import Transport
 /// The station against the executor itself, which runs in this process over simulated flash.
 @Suite("The factory station", .serialized)
 struct StationTests {
-    private func withStation(_ body: (Station, String) async throws -> Void) async throws {
-        let folder = FileManager.default.temporaryDirectory.path + "/lightnode-test-\(randomBytes(6).hex)"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try await body(Station(home: try Home(folder), network: 9), folder)
+    private func withStation(_ body: (Station, TemporaryHome) async throws -> Void) async throws {
+        let folder = TemporaryHome()
+        try await body(Station(home: try folder.home, network: 9), folder)
     }
 
-    private func connect(_ hosted: HostedNode) -> CoAPClient {
-        var timing = CoAPClient.Timing()
-        timing.acknowledgement = .milliseconds(250)
-        timing.retransmissions = 1
-        return CoAPClient(hosted, name: "hosted", timing: timing)
-    }
-
-    /// All bytes of all files in a folder.
-    private func contents(_ folder: String) throws -> [UInt8] {
-        try FileManager.default.contentsOfDirectory(atPath: folder).flatMap {
-            try [UInt8](Data(contentsOf: URL(fileURLWithPath: folder + "/" + $0)))
-        }
-    }
-
-    private func holds(_ haystack: [UInt8], _ needle: [UInt8]) -> Bool { Data(haystack).range(of: Data(needle)) != nil }
+    private func connect(_ hosted: HostedNode) -> CoAPClient { quickClient(hosted) }
 
     @Test("A blank device gets keys, proves them, and its label binds it; no secret stays behind")
     func provision() async throws {
@@ -37,16 +23,16 @@ struct StationTests {
             let hosted = HostedNode()
             let client = connect(hosted)
             let provisioned = try await station.provision(client)
-            try station.finish(provisioned)
+            try await station.finish(provisioned)
             #expect(!provisioned.isResumed)
             let record = provisioned.record
             #expect(record.network == 9 && record.board == "hosted" && record.firmware == "0.1.0" && !record.isTest)
             #expect(record.address == provisioned.label.address && record.address.matches(record.identity))
             #expect(record.claim == provisioned.label.claimKey.publicKey)
-            let records = try station.records()
-            #expect(records.map(\.address) == [record.address] && records[0].identity == record.identity)
+            let kept = try station.records().devices(batch: "default-network9")
+            #expect(kept.compactMap(\.provisioned?.identity) == [record.identity])
 
-            let all = try contents(folder)
+            let all = try folder.contents()
             provisioned.label.claimKey.seed.withUnsafeBytes { seed in
                 #expect(!holds(all, Array(seed)))
                 #expect(!holds(all, Array(seed.hex.utf8)))
@@ -54,7 +40,7 @@ struct StationTests {
                 #expect(hosted.flash.find(Array(seed)) == nil)
             }
             // The very text on the label binds it.
-            let home = try Home(folder + "/owner")
+            let home = try Home(folder.path + "/owner")
             try ControllerKey.generate().save(to: home.controllerKey)
             let node = RemoteNode(client, controller: try Controller(home, passphrase: { nil }))
             try await node.bind(label: try ClaimLabel(parsing: provisioned.label.text))
@@ -68,13 +54,13 @@ struct StationTests {
         try await withStation { station, _ async throws in
             let client = connect(HostedNode())
             let provisioned = try await station.provision(client)
-            try station.finish(provisioned)
-            await #expect(throws: Failure.self) { try await station.provision(client) }
+            try await station.finish(provisioned)
+            await #expect(throws: AlreadyProvisioned.self) { try await station.provision(client) }
             await #expect(throws: Refusal.self) {
                 try await DeviceProbe(client).provision(
                     claim: SigningKey.generate().publicKey, identity: nil, network: 9, isTest: false)
             }
-            #expect(try await DeviceProbe(client).status().address == provisioned.record.address)
+            #expect(try await DeviceProbe(client).status().address == provisioned.label.address)
         }
     }
 
@@ -85,12 +71,12 @@ struct StationTests {
             // Killed before `finish`: the label was never printed.
             let first = try await station.provision(connect(hosted))
             let hostedAgain = HostedNode(flash: hosted.flash)
-            let again = Station(home: try Home(folder), network: 9)
+            let again = Station(home: try folder.home, network: 9)
             let second = try await again.provision(connect(hostedAgain))
             #expect(second.isResumed && second.label.text == first.label.text)
-            try again.finish(second)
-            #expect(try again.records().count == 1)
-            await #expect(throws: Failure.self) { try await again.provision(connect(HostedNode(flash: hosted.flash))) }
+            try await again.finish(second)
+            #expect(try again.records().devices(batch: "default-network9").map(\.step) == [.done])
+            await #expect(throws: AlreadyProvisioned.self) { try await again.provision(connect(HostedNode(flash: hosted.flash))) }
         }
     }
 
@@ -104,16 +90,16 @@ struct StationTests {
             timing.retransmissions = 1
             let lossyClient = CoAPClient(LosingAnswers(hosted, after: 1, count: 2), name: "lossy", timing: timing)
             await #expect(throws: Failure.self) { try await station.provision(lossyClient) }
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).contains { $0.hasPrefix("pending-") })
+            #expect(folder.pending == 1)
             await lossyClient.close()
 
             let final = HostedNode(flash: hosted.flash)
             let provisioned = try await station.provision(connect(final))
             #expect(provisioned.isResumed)
-            try station.finish(provisioned)
-            #expect(try !FileManager.default.contentsOfDirectory(atPath: folder).contains { $0.hasPrefix("pending-") })
+            try await station.finish(provisioned)
+            #expect(folder.pending == 0)
             #expect(
-                try await DeviceProbe(connect(HostedNode(flash: hosted.flash))).status().address == provisioned.record.address)
+                try await DeviceProbe(connect(HostedNode(flash: hosted.flash))).status().address == provisioned.label.address)
         }
     }
 
@@ -128,9 +114,9 @@ struct StationTests {
                 #expect(refusal.reason == "no-entropy" && refusal.advice.contains("--inject-identity"))
             }
             var options = Station.Options()
-            options.injectsIdentity = true
+            options.identity = .whereNeeded
             let provisioned = try await station.provision(client, options: options)
-            try station.finish(provisioned)
+            try await station.finish(provisioned)
             #expect(provisioned.record.isIdentityInjected)
         }
     }
@@ -144,7 +130,8 @@ struct StationTests {
             let provisioned = try await station.provision(client, options: options)
             #expect(provisioned.record.isTest)
             #expect(try await DeviceProbe(client).status().isTest)
-            #expect(try LabelDrawing(provisioned.label, isTest: provisioned.record.isTest).svg().contains("TEST"))
+            let label = LabelDrawing(provisioned.label, isTest: provisioned.record.isTest)
+            #expect(try label.terminalText().contains("TEST"))
         }
     }
 }

@@ -2,3 +2,7 @@
 
 /// 0: none.
 public func hardwareSerialNumber() -> UInt64 { 0 }
+
+/// The FPGA image has no protection against its debugger.
+public func isFlashReadbackProtected() -> Bool { false }
+public func protectFlashReadback() {}

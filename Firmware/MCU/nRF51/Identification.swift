@@ -1,4 +1,4 @@
-// The chip's own serial number (RM 8.2.6, FICR DEVICEID[0] and [1]): random, written by the maker. QEMU reads as all ones.
+// The chip's own serial number (RM 8.2.6, FICR DEVICEID[0] and [1]): random, written by the maker. QEMU has a constant.
 
 /// 64 bits.
 public func hardwareSerialNumber() -> UInt64 {

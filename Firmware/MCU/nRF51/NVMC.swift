@@ -81,3 +81,16 @@ public struct CodeFlash: NORFlash, ~Copyable {
         throw .timeout
     }
 }
+
+/// Readback protection of the whole chip (RM 7.1.2, UICR RBPCONF): PALL in bits 15…8, 0x00 when it is on. A debugger then reads nothing,
+/// and can do nothing but erase everything.
+private var readbackProtection: Register { Register(0x1000_1004) }
+
+public func isFlashReadbackProtected() -> Bool { readbackProtection.load() & 0xFF00 == 0 }
+
+/// In force from the next reset. The CPU stands still while the word is written, as it is when flash is (RM 6.1.2).
+public func protectFlashReadback() {
+    NVMC.config.store(NVMC.writeEnabled)
+    readbackProtection.store(0xFFFF_00FF)
+    NVMC.config.store(NVMC.readOnly)
+}

@@ -34,6 +34,13 @@ typedef struct {
 } ImageHeader;
 extern const ImageHeader lightnode_image_header;
 
+/// The header's hash, 32 bytes. It is filled in after linking, so the compiler must not take it for what it sees.
+static inline const uint8_t *_Nonnull startup_image_hash(void) {
+    const uint8_t *hash = lightnode_image_header.hash;
+    __asm volatile("" : "+r"(hash));
+    return hash;
+}
+
 /// Bytes of stack used at most since reset (multiple of 4).
 uint32_t startup_stack_high_water(void);
 /// Bytes between the end of .bss and the top of RAM.

@@ -10,6 +10,10 @@ public struct Attestation: Hashable, Codable, Sendable {
     public let version: String
     /// Provisioned with test keys.
     public let isTest: Bool
+    /// The claim key's public half; nil if the firmware does not tell.
+    public let claim: PublicKey?
+    /// True if the chip's readback protection is set.
+    public let isProtected: Bool
 
     /// Bytes in a challenge.
     static let nonceSize = 16
@@ -36,6 +40,8 @@ public struct Attestation: Hashable, Codable, Sendable {
         self.board = board
         self.version = version
         self.isTest = isTest
+        claim = node[31]?.bytes.flatMap { PublicKey($0) }
+        isProtected = node[32]?.bool ?? false
     }
 }
 

@@ -60,6 +60,13 @@ public struct DeviceStatus: Hashable, Codable, Sendable {
     /// Hexadecimal; empty if the chip has none.
     public let hardwareSerial: String
     public let isTimeKnown: Bool
+    /// Hash of the image as its header says, hexadecimal; empty if the firmware does not tell.
+    public let firmwareHash: String
+
+    /// False for what every chip of a kind says: nothing, unprogrammed words, or QEMU's constant for the nRF51's FICR.
+    private static func isNumber(_ serial: [UInt8]) -> Bool {
+        serial.contains { $0 != 0 } && serial.contains { $0 != 0xFF } && serial != [3, 0, 0, 0, 0x78, 0x56, 0x34, 0x12]
+    }
 
     init(_ body: [UInt8], from name: String) throws {
         func malformed(_ what: String) -> Failure {
@@ -94,7 +101,9 @@ public struct DeviceStatus: Hashable, Codable, Sendable {
         damaged = item[12]?.array?.compactMap(\.text) ?? []
         isTest = item[13]?.bool ?? false
         let serial = item[14]?.bytes ?? []
-        hardwareSerial = serial.allSatisfy { $0 == 0 } ? "" : serial.hex
+        hardwareSerial = Self.isNumber(serial) ? serial.hex : ""
+        let hash = item[17]?.bytes ?? []
+        firmwareHash = hash.allSatisfy { $0 == 0 } ? "" : hash.hex
         isTimeKnown = item[15]?.bool ?? false
     }
 }
@@ -103,7 +112,8 @@ extension DeviceStatus: CustomStringConvertible {
     public var description: String {
         var lines = [
             "state      \(state)\(isTest ? "   TEST KEYS" : "")", "address    \(address?.description ?? "none yet")",
-            "board      \(board)", "firmware   \(version)", "network    \(network)", "epoch      \(epoch)",
+            "board      \(board)", "firmware   \(version)\(firmwareHash.isEmpty ? "" : "   image \(firmwareHash.prefix(16))…")",
+            "network    \(network)", "epoch      \(epoch)",
             "sequence   \(highWater)", "log        \(nextIndex) \(nextIndex == 1 ? "entry" : "entries")",
             "uptime     \(uptimeMilliseconds / 1000).\((uptimeMilliseconds % 1000) / 100) s since reset (\(resetReason))",
         ]

@@ -82,7 +82,10 @@ private struct Table: DeviceTable {
 private struct Chip: Platform {
     var board: StaticString { "fuzzed" }
     var version: Version { Version(0, 0, 1) }
+    var imageHash: InlineArray<32, UInt8> { .init(repeating: 0xF0) }
     var hardwareSerial: UInt64 { 1 }
+    var isReadbackProtected = false
+    mutating func protectReadback() { isReadbackProtected = true }
     var resetReason: UInt8 { 0 }
     var stackUsed: UInt32 { 0 }
     var stackSize: UInt32 { 0 }

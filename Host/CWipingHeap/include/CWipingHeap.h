@@ -1,0 +1,2 @@
+// A heap that leaves nothing behind: see heap.c.
+#pragma once

@@ -1,0 +1,85 @@
+// A label as the bytes of a file or of a print job.
+import CCairo
+import Reporting
+
+/// The size of a label, in millimetres.
+public struct LabelSize: Hashable, Sendable {
+    public let width: Double
+    public let height: Double
+
+    public init(width: Double, height: Double) {
+        self.width = width
+        self.height = height
+    }
+
+    /// That of Avery L7160: room for a code of 34 mm, which any telephone reads.
+    public static let standard = LabelSize(width: 63.5, height: 38.1)
+
+    static let pointsPerMillimetre = 72 / 25.4
+}
+
+/// How one label is written.
+public enum LabelFormat: String, CaseIterable, Sendable {
+    case svg, png, pdf
+    /// ZPL II, for label printers of 203 dots an inch.
+    case zpl
+
+    /// The bytes of `drawing` at `size`.
+    public func encode(_ drawing: LabelDrawing, size: LabelSize = .standard) throws -> [UInt8] {
+        let width = size.width * LabelSize.pointsPerMillimetre
+        let height = size.height * LabelSize.pointsPerMillimetre
+        let frame = Frame(x: 0, y: 0, width: width, height: height)
+        switch self {
+        case .svg:
+            return try Surface.document(cairo_svg_surface_create_for_stream, width: width, height: height) { context in
+                Self.paintWhite(context)
+                try drawing.draw(on: context, in: frame)
+            }
+        case .pdf:
+            return try Surface.document(cairo_pdf_surface_create_for_stream, width: width, height: height) { context in
+                try drawing.draw(on: context, in: frame)
+            }
+        case .png: return try Self.raster(drawing, frame, dotsPerInch: 300) { surface, _, _ in try Surface.png(surface) }
+        case .zpl: return try Self.raster(drawing, frame, dotsPerInch: 203) { Self.zpl($0, width: $1, height: $2) }
+        }
+    }
+
+    private static func paintWhite(_ context: OpaquePointer?) {
+        cairo_set_source_rgb(context, 1, 1, 1)
+        cairo_paint(context)
+    }
+
+    private static func raster(
+        _ drawing: LabelDrawing, _ frame: Frame, dotsPerInch: Double, _ use: (OpaquePointer?, Int, Int) throws -> [UInt8]
+    ) throws -> [UInt8] {
+        let pixels = dotsPerInch / 72
+        let (width, height) = (Int((frame.width * pixels).rounded()), Int((frame.height * pixels).rounded()))
+        return try Surface.raster(width: width, height: height, pixels: pixels) { context in
+            try drawing.draw(on: context, in: frame, pixels: pixels)
+        } _: {
+            try use($0, width, height)
+        }
+    }
+
+    /// One label as a graphic field (ZPL II Programming Guide, ^GF): the very dots that were drawn, whatever fonts the printer has.
+    private static func zpl(_ surface: OpaquePointer?, width: Int, height: Int) -> [UInt8] {
+        let bytesPerRow = (width + 7) / 8
+        let total = bytesPerRow * height
+        var text = Array("^XA^PW\(width)^LL\(height)^LH0,0^FO0,0^GFA,\(total),\(total),\(bytesPerRow),".utf8)
+        let stride = Int(cairo_image_surface_get_stride(surface))
+        let data = cairo_image_surface_get_data(surface)
+        let digits = Array("0123456789ABCDEF".utf8)
+        for row in 0..<height {
+            for column in 0..<bytesPerRow {
+                var byte: UInt8 = 0
+                for bit in 0..<8 where column * 8 + bit < width {
+                    // RGB24: blue first on little-endian machines; grey here, so that any of the three will do.
+                    if let data, data[row * stride + (column * 8 + bit) * 4 + 1] < 128 { byte |= 0x80 >> UInt8(bit) }
+                }
+                text.append(digits[Int(byte >> 4)])
+                text.append(digits[Int(byte & 15)])
+            }
+        }
+        return text + Array("^FS^PQ1^XZ\n".utf8)
+    }
+}

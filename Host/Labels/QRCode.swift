@@ -1,0 +1,45 @@
+// QR codes: libqrencode makes the modules; a terminal shows them as they are, `LabelDrawing` draws them.
+import CQREncode
+import Reporting
+
+/// A QR code (ISO/IEC 18004) with error correction level M.
+public struct QRCode: Hashable, Sendable {
+    /// Modules on each side, without the quiet zone.
+    public let width: Int
+    private let dark: [UInt8]
+
+    /// Light modules that must surround the code.
+    public static let quietZone = 4
+
+    /// Encodes `text`; upper-case letters, digits and `:$%*+-./ ` make the smallest code (alphanumeric mode).
+    public init(_ text: String) throws {
+        guard let code = QRcode_encodeString(text, 0, QR_ECLEVEL_M, QR_MODE_8, 1) else {
+            throw Failure(.usage, "a text of \(text.utf8.count) bytes fits no QR code", advice: "Shorten it")
+        }
+        defer { QRcode_free(code) }
+        width = Int(code.pointee.width)
+        dark = (0..<width * width).map { code.pointee.data[$0] & 1 }
+    }
+
+    /// True for a dark module; everything outside is light.
+    public subscript(column: Int, row: Int) -> Bool {
+        guard (0..<width).contains(column), (0..<width).contains(row) else { return false }
+        return dark[row * width + column] == 1
+    }
+
+    /// For a terminal: two modules a character, black on white whatever the terminal's colours are.
+    public var terminalText: String {
+        let range = -Self.quietZone..<width + Self.quietZone
+        return stride(from: range.lowerBound, to: range.upperBound, by: 2).map { row in
+            let characters = range.map { column in
+                switch (self[column, row], self[column, row + 1]) {
+                case (false, false): " "
+                case (true, false): "▀"
+                case (false, true): "▄"
+                case (true, true): "█"
+                }
+            }
+            return "\u{1b}[30;107m" + characters.joined() + "\u{1b}[0m"
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,18 @@
+// A device that is done, and was connected again.
+import Foundation
+import Records
+import Reporting
+
+/// The device was provisioned, and its label is out.
+public struct AlreadyProvisioned: Reportable {
+    public let record: DeviceRecord
+    public let connection: String
+
+    public var failure: Failure {
+        let time = (record.time ?? record.begun).formatted(.iso8601)
+        return Failure(
+            .usage,
+            "\(connection) is provisioned already (\(record.address?.description ?? "?")): \(record.label), by \(record.operator) at \(record.station) on \(time)",
+            advice: "Its label is the one that was printed then; a full erase of the chip makes it blank again")
+    }
+}

@@ -1,0 +1,52 @@
+// Claim secrets between the moment they are made and the moment their label is out.
+import ControlNode
+import Foundation
+import Reporting
+
+/// One file `pending-CLAIM.key` (32 bytes, mode 0600) a secret, on the disk before any device gets the public half.
+struct ClaimVault {
+    let home: Home
+
+    private func file(_ claim: PublicKey) -> PrivateFile { home.file("pending-\(claim).key") }
+
+    func keep(_ key: SigningKey) throws {
+        var seed = key.seed.withUnsafeBytes { Array($0) }
+        defer { wipe(&seed) }
+        try file(key.publicKey).write(seed, replacing: false)
+    }
+
+    /// The secret of `claim`, if it is here.
+    func key(_ claim: PublicKey) throws -> SigningKey? {
+        guard file(claim).exists else { return nil }
+        var seed = try file(claim).read()
+        defer { wipe(&seed) }
+        guard let key = SigningKey(seed: SecretBytes(seed)), key.publicKey == claim else {
+            throw Failure(
+                .environment, "\(file(claim).path) is damaged",
+                advice: "Move it away: the device that it was for needs a full erase of its chip")
+        }
+        return key
+    }
+
+    /// Overwrites and removes it. Flash disks may keep an old copy of a block; those of a station should be encrypted.
+    func forget(_ claim: PublicKey) throws {
+        let path = file(claim).path
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+        if descriptor >= 0 {
+            let zeros = [UInt8](repeating: 0, count: SigningKey.seedSize)
+            _ = write(descriptor, zeros, zeros.count)
+            fsync(descriptor)
+            close(descriptor)
+        }
+        try file(claim).remove()
+    }
+
+    /// The public halves of all secrets that are here.
+    func claims() -> [PublicKey] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: home.path)) ?? []
+        return names.compactMap { name in
+            guard name.hasPrefix("pending-"), name.hasSuffix(".key") else { return nil }
+            return [UInt8](hex: name.dropFirst("pending-".count).dropLast(".key".count)).flatMap { PublicKey($0) }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// Claim secrets for those who must be able to print a label again: sealed to a key whose other half is elsewhere.
+import ControlNode
+import Foundation
+import Records
+import Reporting
+
+/// A file of sealed claim secrets, one JSON line a device. The station that writes it cannot read it.
+public struct Escrow: Sendable {
+    public let key: EscrowPublicKey
+    public let file: PrivateFile
+
+    public init(key: EscrowPublicKey, file: PrivateFile) {
+        self.key = key
+        self.file = file
+    }
+
+    /// A line of the file.
+    public struct Entry: Codable, Sendable {
+        public let batch: String
+        public let serial: Int64
+        public let address: DeviceAddress
+        /// The claim key's public half.
+        public let claim: PublicKey
+        /// The escrow key's public half, hexadecimal.
+        public let key: String
+        /// Its secret half in a sealed box of libsodium, hexadecimal.
+        public let sealed: String
+        public let isTest: Bool
+    }
+
+    func seal(_ provisioned: Provisioned) throws {
+        let device = provisioned.device
+        let entry = Entry(
+            batch: device.batch, serial: device.serial, address: provisioned.label.address, claim: device.claim,
+            key: key.description, sealed: key.seal(provisioned.label.claimKey.seed).hex, isTest: device.isTest)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        try file.append(line: Array(try encoder.encode(entry)))
+    }
+
+    /// The entries of an escrow file. A line that a crash cut short is left out: its device was done again.
+    public static func entries(_ file: PrivateFile) throws -> [Entry] {
+        try file.read().split(separator: UInt8(ascii: "\n")).compactMap {
+            try? JSONDecoder().decode(Entry.self, from: Data($0))
+        }
+    }
+}
+
+extension Escrow.Entry {
+    /// The label again.
+    public func open(_ key: EscrowKey) throws -> ClaimLabel {
+        guard let box = [UInt8](hex: sealed), let seed = key.open(box), let claimKey = SigningKey(seed: seed),
+            claimKey.publicKey == claim
+        else {
+            throw Failure(
+                .notAuthentic, "the sealed secret of \(batch)#\(serial) does not open with this key",
+                advice: "Use the other half of escrow key \(self.key.prefix(16))…")
+        }
+        return ClaimLabel(address: address, claimKey: claimKey)
+    }
+}

@@ -1,0 +1,159 @@
+// Where labels go: files in a folder, sheets, a label printer, a terminal.
+import ControlNode
+import Foundation
+import Labels
+import Reporting
+
+/// Takes labels, and returns when they are out: then their secrets may be forgotten.
+public protocol LabelOutput: Sendable {
+    /// As many labels go out together: 1, or those of a sheet.
+    var capacity: Int { get }
+    func write(_ labels: [ProvisionedLabel]) throws
+}
+
+/// A label and what it is called.
+public struct ProvisionedLabel: Sendable {
+    public let drawing: LabelDrawing
+    /// "BATCH-000012", fit for a file's name.
+    public let name: String
+
+    public init(_ provisioned: Provisioned) {
+        let device = provisioned.device
+        drawing = LabelDrawing(provisioned.label, isTest: device.isTest, caption: device.label)
+        let digits = String(device.serial)
+        name = device.batch + "-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    }
+}
+
+/// One file a label, readable to its owner only.
+public struct LabelFolder: LabelOutput {
+    let path: String
+    let format: LabelFormat
+    let size: LabelSize
+    public let capacity = 1
+
+    public init(_ path: String, format: LabelFormat, size: LabelSize = .standard) throws {
+        self.path = path
+        self.format = format
+        self.size = size
+        try Self.make(path)
+    }
+
+    public func write(_ labels: [ProvisionedLabel]) throws {
+        for label in labels {
+            var bytes = try format.encode(label.drawing, size: size)
+            defer { wipe(&bytes) }
+            try PrivateFile("\(path)/\(label.name).\(format.rawValue)").write(bytes)
+        }
+    }
+
+    static func make(_ path: String) throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw Failure(
+                .environment, "the folder \(path) for labels could not be made: \(error.localizedDescription)",
+                advice: "Name a folder that you may write")
+        }
+    }
+}
+
+/// PDF sheets in a folder.
+public struct SheetFolder: LabelOutput {
+    let path: String
+    let sheet: Sheet
+    public var capacity: Int { sheet.capacity }
+
+    public init(_ path: String, sheet: Sheet) throws {
+        self.path = path
+        self.sheet = sheet
+        try LabelFolder.make(path)
+    }
+
+    public func write(_ labels: [ProvisionedLabel]) throws {
+        guard let first = labels.first else { return }
+        var bytes = try sheet.pdf(labels.map(\.drawing))
+        defer { wipe(&bytes) }
+        try PrivateFile("\(path)/sheet-\(first.name).pdf").write(bytes)
+    }
+}
+
+/// A label printer that understands ZPL: a device file, or a network printer's raw port.
+public struct LabelPrinter: LabelOutput {
+    let destination: String
+    let size: LabelSize
+    public let capacity = 1
+
+    /// - Parameter destination: `/dev/usb/lp0`, or `tcp://host:9100`.
+    public init(_ destination: String, size: LabelSize = .standard) {
+        self.destination = destination
+        self.size = size
+    }
+
+    public func write(_ labels: [ProvisionedLabel]) throws {
+        for label in labels {
+            var bytes = try LabelFormat.zpl.encode(label.drawing, size: size)
+            defer { wipe(&bytes) }
+            let descriptor = try connect()
+            defer { close(descriptor) }
+            var sent = 0
+            while sent < bytes.count {
+                let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { throw failure() }
+                sent += count
+            }
+        }
+    }
+
+    private func failure() -> Failure {
+        Failure(
+            .environment, "the label printer \(destination) does not take the label: \(String(cString: strerror(errno)))",
+            advice: "Check its paper, its cable and its name, then start again: labels that are not out are printed then")
+    }
+
+    private func connect() throws -> Int32 {
+        guard let url = URLComponents(string: destination), url.scheme == "tcp", let host = url.host else {
+            let descriptor = open(destination, O_WRONLY | O_NOCTTY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw failure() }
+            return descriptor
+        }
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(url.port ?? 9100), &hints, &found) == 0 else {
+            errno = EHOSTUNREACH
+            throw failure()
+        }
+        defer { freeaddrinfo(found) }
+        var next = found
+        while let address = next?.pointee {
+            let descriptor = socket(address.ai_family, address.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), address.ai_protocol)
+            if descriptor >= 0 {
+                var limit = timeval(tv_sec: 10, tv_usec: 0)
+                setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+                if Foundation.connect(descriptor, address.ai_addr, address.ai_addrlen) == 0 { return descriptor }
+                close(descriptor)
+            }
+            next = address.ai_next
+        }
+        throw failure()
+    }
+}
+
+/// Several outputs: a label is out when all have it.
+public struct LabelOutputs: LabelOutput {
+    let outputs: [any LabelOutput]
+    public var capacity: Int { outputs.map(\.capacity).max() ?? 1 }
+
+    public init(_ outputs: [any LabelOutput]) { self.outputs = outputs }
+
+    public func write(_ labels: [ProvisionedLabel]) throws {
+        for output in outputs {
+            for start in stride(from: 0, to: labels.count, by: output.capacity) {
+                try output.write(Array(labels[start..<min(start + output.capacity, labels.count)]))
+            }
+        }
+    }
+}

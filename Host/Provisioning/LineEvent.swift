@@ -1,0 +1,80 @@
+// What happens at a production line, one thing at a time: for people's lines and for programs' JSON alike.
+import ControlNode
+import Foundation
+import Records
+import Reporting
+
+/// An event of a line. No secret is in it.
+public struct LineEvent: Codable, Sendable {
+    public enum Kind: String, Codable, Sendable {
+        /// A device was found.
+        case started
+        /// It goes on; `message` says with what.
+        case progress
+        /// It is done, its label out, its record committed.
+        case done
+        /// It has its keys and waits for its sheet of labels to be full.
+        case waiting
+        /// It was not provisioned; `message` says why.
+        case failed
+        /// An earlier run began it, and it must be connected again.
+        case toBeRedone = "to-be-redone"
+        /// Nothing more is taken; those under way are finished.
+        case stopping
+        /// The end.
+        case finished
+    }
+
+    public let event: Kind
+    public let time: Date
+    /// Where the device is.
+    public var connection: String?
+    public var record: ProvisioningRecord?
+    /// Batch and serial number of a device that is not done.
+    public var device: String?
+    public var message: String?
+    public var advice: String?
+    public var reason: String?
+    /// Seconds from the first question to the proof, and those of them in which the device worked.
+    public var seconds: Double?
+    public var deviceSeconds: Double?
+    public var isResumed: Bool?
+    /// Counts of this run, after this event.
+    public var summary: Summary?
+
+    init(_ event: Kind, _ connection: String? = nil, message: String? = nil) {
+        self.event = event
+        self.connection = connection
+        self.message = message
+        time = Date()
+    }
+
+    /// Counts of a run.
+    public struct Summary: Codable, Hashable, Sendable {
+        public var done = 0
+        public var failed = 0
+        /// Has keys, waits for its label.
+        public var waiting = 0
+        public var underWay = 0
+        public var toBeRedone = 0
+        /// How many are wanted, if anybody said so.
+        public var wanted: Int?
+        /// Since the start.
+        public var seconds = 0.0
+
+        public init() {}
+
+        /// Devices an hour.
+        public var rate: Double { seconds > 0 ? Double(done) * 3600 / seconds : 0 }
+        /// Seconds until as many are done as are wanted, at this rate.
+        public var secondsLeft: Double? {
+            guard let wanted, done > 0 else { return nil }
+            return Double(max(0, wanted - done)) * seconds / Double(done)
+        }
+    }
+}
+
+extension Duration {
+    /// As a number of seconds.
+    public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

@@ -1,0 +1,225 @@
+// The line: takes devices as they come, any number at once, and sees each to its end.
+import ControlNode
+import Foundation
+import Labels
+import Records
+import Reporting
+import Transport
+
+/// Provisions whatever is connected, until as many are done as are wanted or somebody says stop.
+public actor ProductionLine {
+    public struct Plan: Sendable {
+        public var options = Station.Options()
+        /// Only these, if any are named.
+        public var devices: [DeviceLocator] = []
+        /// Wait for devices; otherwise only those are taken that are there.
+        public var watches = false
+        public var count: Int?
+        /// Seconds after which a device that does not answer is given up.
+        public var timeout = 15.0
+        public var escrow: Escrow?
+
+        public init() {}
+    }
+
+    private let station: Station
+    private let finder: DeviceFinder
+    private let labels: any LabelOutput
+    private let plan: Plan
+    private let onEvent: @Sendable (LineEvent) -> Void
+    private let start = ContinuousClock.now
+
+    private var counts = LineEvent.Summary()
+    /// Devices that were taken and are still connected.
+    private var present: Set<DeviceLocator> = []
+    private var waiting: [Provisioned] = []
+    /// Devices of an earlier run that lacked only their label: often still connected when this run has completed them.
+    private var recovered: Set<String> = []
+    private var isStopping = false
+    /// What stops the line: nothing can go on without a disk, a database or a printer.
+    private var fault: (any Error)?
+    private var firstFailure: Failure?
+
+    public init(
+        station: Station, finder: DeviceFinder, labels: any LabelOutput, plan: Plan,
+        onEvent: @escaping @Sendable (LineEvent) -> Void
+    ) {
+        self.station = station
+        self.finder = finder
+        self.labels = labels
+        self.plan = plan
+        self.onEvent = onEvent
+        counts.wanted = plan.count
+    }
+
+    /// Takes no more devices; those under way are finished.
+    public func stop() {
+        guard !isStopping else { return }
+        isStopping = true
+        emit(.init(.stopping))
+    }
+
+    /// Runs to the end.
+    /// - Throws: what stopped the line, or a summary of the devices that were not provisioned.
+    public func run() async throws -> LineEvent.Summary {
+        do {
+            let leftover = try station.recover()
+            counts.toBeRedone = leftover.toBeRedone.count
+            for record in leftover.toBeRedone {
+                var event = LineEvent(.toBeRedone, record.connection, message: record.outcome)
+                event.device = record.label
+                emit(event)
+            }
+            _ = try station.batch(plan.options)
+            recovered = Set(leftover.unlabelled.map(\.device.label))
+            for provisioned in leftover.unlabelled { try await deliver(provisioned, provisioned.device.connection) }
+            await withTaskGroup(of: Void.self) { group in await takeDevices(&group) }
+            try await flush()
+        } catch { fault = fault ?? error }
+        emit(.init(.finished))
+        if let fault { throw fault }
+        if let firstFailure { throw summary(firstFailure) }
+        if !plan.watches, counts.done < plan.count ?? 1 {
+            throw Failure(
+                .unreachable,
+                counts.done == 0 ? "no device was found" : "\(counts.done) devices were found, not \(plan.count ?? 1)",
+                advice: "Connect them, or add --watch to wait for them")
+        }
+        return counts
+    }
+
+    private func summary(_ first: Failure) -> Failure {
+        let total = counts.done + counts.failed
+        if total == 1 { return first }
+        return Failure(
+            first.kind,
+            "\(counts.failed) of \(total) devices \(counts.failed == 1 ? "was" : "were") not provisioned; the first: \(first.what)",
+            advice: first.advice)
+    }
+
+    private func takeDevices(_ group: inout TaskGroup<Void>) async {
+        while true {
+            if !isStopping, fault == nil {
+                do {
+                    let here = try connected()
+                    present.formIntersection(here)
+                    for locator in here where !present.contains(locator) && isWanted {
+                        present.insert(locator)
+                        counts.underWay += 1
+                        group.addTask { await self.handle(locator) }
+                    }
+                } catch { fault = error }
+            }
+            if counts.underWay == 0, !plan.watches || isStopping || fault != nil || !isWanted { return }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// True while another device may be taken without exceeding the count.
+    private var isWanted: Bool { plan.count.map { counts.done + counts.waiting + counts.underWay < $0 } ?? true }
+
+    private func connected() throws -> [DeviceLocator] {
+        guard !plan.devices.isEmpty else { return try finder.candidates().map(\.locator) }
+        let candidates = Set(try finder.candidates().map(\.locator))
+        return plan.devices.filter { locator in
+            switch locator {
+            case .serial(let path): FileManager.default.fileExists(atPath: path)
+            case .coap: true
+            // One that is named and not there is an error where nobody waits for it.
+            case .emulated, .usb: !plan.watches || candidates.contains(locator)
+            }
+        }
+    }
+
+    private func handle(_ locator: DeviceLocator) async {
+        let name = locator.description
+        emit(.init(.started, name))
+        do {
+            let provisioned = try await provision(locator)
+            try await deliver(provisioned, name)
+        } catch let already as AlreadyProvisioned where recovered.contains(already.record.label) {
+            emit(.init(.progress, name, message: "was completed in this run: \(already.record.label)"))
+        } catch { fail(name, error) }
+        // Only now, so that the line does not end before the label is out.
+        counts.underWay -= 1
+    }
+
+    private func provision(_ locator: DeviceLocator) async throws -> Provisioned {
+        let name = locator.description
+        let client = CoAPClient(try await finder.connect(locator), name: name, timing: .init(total: .seconds(plan.timeout)))
+        let onEvent = onEvent
+        do {
+            let provisioned = try await station.provision(client, options: plan.options) {
+                onEvent(LineEvent(.progress, name, message: $0))
+            }
+            await client.close()
+            return provisioned
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// A label goes out, at once or when its sheet is full.
+    private func deliver(_ provisioned: Provisioned, _ connection: String) async throws {
+        // One that waits since the last run may be connected once more.
+        if !waiting.contains(where: { $0.device.label == provisioned.device.label }) { waiting.append(provisioned) }
+        counts.waiting = waiting.count
+        if waiting.count >= labels.capacity { return try await flush() }
+        var event = LineEvent(.waiting, connection, message: "waits for its sheet of labels")
+        event.device = provisioned.device.label
+        emit(event)
+    }
+
+    private func flush() async throws {
+        let batch = waiting
+        waiting = []
+        guard !batch.isEmpty else { return }
+        defer { counts.waiting = waiting.count }
+        try labels.write(batch.map { ProvisionedLabel($0) })
+        for provisioned in batch {
+            do { try await finish(provisioned) } catch let failure as Failure where failure.kind != .environment {
+                // The others' labels are out all the same.
+                fail(provisioned.device.connection, failure)
+            }
+        }
+    }
+
+    private func finish(_ provisioned: Provisioned) async throws {
+        let record = try await station.finish(provisioned, escrow: plan.escrow)
+        counts.done += 1
+        counts.waiting = max(0, counts.waiting - 1)
+        var event = LineEvent(.done, record.connection)
+        event.record = record.provisioned
+        event.device = record.label
+        event.isResumed = provisioned.isResumed
+        event.seconds = provisioned.elapsed.seconds
+        event.deviceSeconds = provisioned.deviceTime.seconds
+        emit(event)
+    }
+
+    private func fail(_ name: String, _ error: any Error) {
+        let failure: Failure
+        switch (error as? any Reportable)?.failure ?? error {
+        case let known as Failure: failure = known
+        case let refusal as Refusal:
+            failure = Failure(.malformedAnswer, "\(name) refused (\(refusal.reason))", advice: refusal.advice)
+        default: failure = Failure(.environment, "\(name): \(error)", advice: "Try again")
+        }
+        counts.failed += 1
+        if firstFailure == nil { firstFailure = failure }
+        // Not this device's fault, so the next one would meet the same.
+        if failure.kind == .environment { fault = fault ?? failure }
+        var event = LineEvent(.failed, name, message: failure.what)
+        event.advice = failure.advice
+        event.reason = failure.kind.rawValue
+        emit(event)
+    }
+
+    private func emit(_ event: LineEvent) {
+        var event = event
+        counts.seconds = (ContinuousClock.now - start).seconds
+        event.summary = counts
+        onEvent(event)
+    }
+}

@@ -1,0 +1,24 @@
+// What the station signs for others.
+import ControlNode
+import Foundation
+import Records
+import Reporting
+
+extension Station {
+    /// The manifest of a batch, signed with this station's key: its file's bytes, and what is in it.
+    public func manifest(_ name: String, asCSV: Bool) throws -> (bytes: [UInt8], manifest: Manifest) {
+        let records = try records()
+        let batch = try records.batch(name)
+        let devices = try records.devices(batch: name).compactMap(\.provisioned)
+        guard !devices.isEmpty else {
+            throw Failure(
+                .usage, "no device of batch \(name) is done", advice: "Provision some: lightnode provision --batch \(name)")
+        }
+        let key = try StationKey.open(home.file("station.key"))
+        let manifest = Manifest(
+            batch: name, network: batch.network, isTest: batch.isTest, station: self.name, publicKey: key.publicKey,
+            created: Date(),
+            devices: devices)
+        return (asCSV ? manifest.csv(signedWith: key) : try manifest.json(signedWith: key), manifest)
+    }
+}

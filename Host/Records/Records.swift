@@ -1,0 +1,403 @@
+// Records: what the factory knows of its devices. The database refuses what must not be twice; each call here is one transaction.
+import ControlNode
+import Foundation
+import Reporting
+
+/// The records of one factory, in a SQLite file or on a PostgreSQL server.
+public final class Records: Sendable {
+    private let database: any SQLDatabase
+
+    /// What the database is called in messages.
+    public var name: String { database.name }
+
+    /// Opens `location`: a file, which is made if need be, or `postgres://…`.
+    public init(_ location: String) throws {
+        if location.hasPrefix("postgres://") || location.hasPrefix("postgresql://") {
+            database = try PostgresDatabase(url: location)
+        } else if location.contains("://") {
+            throw Failure(
+                .usage, "“\(location)” is no database that this program knows",
+                advice: "Name a file, or postgres://user@host/database")
+        } else {
+            database = try SQLiteDatabase(path: location)
+        }
+    }
+
+    private func transaction<R>(_ body: (any SQLSession) throws -> R) throws -> R {
+        do { return try database.transaction(body) } catch let duplicate as DuplicateError {
+            throw Self.explained(duplicate)
+        }
+    }
+
+    private static func explained(_ duplicate: DuplicateError) -> Failure {
+        let constraint = duplicate.constraint
+        let what =
+            if constraint.contains("chip") {
+                "this chip has a record already"
+            } else if constraint.contains("identity")
+                || constraint.contains("address")
+            { "this identity key has a record already" } else if constraint.contains("claim") {
+                "this claim key was used before"
+            } else if constraint.contains("station") { "a station of this name has another key" } else {
+                "there is such a record already (\(constraint))"
+            }
+        return Failure(
+            .usage, "the database refused a duplicate: \(what)",
+            advice:
+                "Find the record with “lightnode batch show”; if its device is no more, discard it with “lightnode batch discard”"
+        )
+    }
+
+    // MARK: Stations and batches
+
+    /// Makes the station known. A name belongs to one key for ever.
+    public func register(station: String, publicKey: PublicKey, at now: Date) throws {
+        try transaction { session in
+            let known = try session.execute("SELECT public_key FROM station WHERE name = $1", [.text(station)])
+            if let key = known.first?["public_key"]?.text {
+                guard key != publicKey.description else { return }
+                throw Failure(
+                    .usage, "another station is called “\(station)” already, with another key",
+                    advice: "Give this one a name of its own: --station NAME")
+            }
+            try session.execute(
+                "INSERT INTO station (name, public_key, registered_at) VALUES ($1, $2, $3)",
+                [.text(station), .text(publicKey.description), .text(Timestamp.text(now))])
+        }
+    }
+
+    public func stations() throws -> [StationRecord] {
+        try transaction { session in
+            try session.execute("SELECT name, public_key FROM station ORDER BY name", []).compactMap { row in
+                guard let name = row["name"]?.text, let key = row["public_key"]?.text.flatMap({ [UInt8](hex: $0) })
+                else { return nil }
+                return PublicKey(key).map { StationRecord(name: name, publicKey: $0) }
+            }
+        }
+    }
+
+    /// The batch of that name, made if need be. What an existing batch has fixed must agree; what it left open is fixed now.
+    public func open(_ batch: Batch) throws -> Batch {
+        try transaction { session in
+            guard var known = try Self.batch(batch.name, session) else {
+                try session.execute(
+                    """
+                    INSERT INTO batch (name, board, firmware, firmware_hash, network, is_test, last_serial, created_at)
+                    VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+                    """,
+                    [
+                        .text(batch.name), .text(batch.board), .text(batch.firmware), .text(batch.firmwareHash),
+                        .integer(Int64(batch.network)), .integer(batch.isTest ? 1 : 0), .text(Timestamp.text(batch.created)),
+                    ])
+                return batch
+            }
+            guard known.isTest == batch.isTest else {
+                throw Failure(
+                    .usage, "batch \(batch.name) is \(known.isTest ? "a rehearsal" : "a real one")",
+                    advice: known.isTest
+                        ? "Add --rehearse, or choose another name for the real one" : "Choose another name for the rehearsal")
+            }
+            guard known.network == batch.network else {
+                throw Failure(
+                    .usage, "batch \(batch.name) is for network \(known.network), not \(batch.network)",
+                    advice: "Choose another batch, or leave --network away")
+            }
+            for (field, what) in [
+                (\Batch.board, "board"), (\Batch.firmware, "firmware"), (\Batch.firmwareHash, "firmware hash"),
+            ] where !batch[keyPath: field].isEmpty {
+                guard known[keyPath: field].isEmpty || known[keyPath: field] == batch[keyPath: field] else {
+                    throw Failure(
+                        .usage, "batch \(batch.name) is of \(what) \(known[keyPath: field]), not \(batch[keyPath: field])",
+                        advice: "One batch is of one kind: choose another name")
+                }
+            }
+            if known.board.isEmpty { known.board = batch.board }
+            if known.firmware.isEmpty { known.firmware = batch.firmware }
+            if known.firmwareHash.isEmpty { known.firmwareHash = batch.firmwareHash }
+            try session.execute(
+                "UPDATE batch SET board = $1, firmware = $2, firmware_hash = $3 WHERE name = $4",
+                [.text(known.board), .text(known.firmware), .text(known.firmwareHash), .text(known.name)])
+            return known
+        }
+    }
+
+    public func batches() throws -> [Batch] {
+        try transaction { session in
+            try session.execute("SELECT * FROM batch ORDER BY created_at, name", []).compactMap(Batch.init)
+        }
+    }
+
+    public func batch(_ name: String) throws -> Batch {
+        let found = try transaction { session in try Self.batch(name, session) }
+        if let found { return found }
+        throw Failure(.usage, "there is no batch \(name)", advice: "See “lightnode batch list”")
+    }
+
+    private static func batch(_ name: String, _ session: any SQLSession) throws -> Batch? {
+        try session.execute("SELECT * FROM batch WHERE name = $1", [.text(name)]).first.flatMap(Batch.init)
+    }
+
+    // MARK: Steps of a device
+
+    /// What a station knows of a device before it has keys.
+    public struct Found: Sendable {
+        public var board: String
+        public var firmware: String
+        public var firmwareHash: String
+        public var hardwareSerial: String
+        public var connection: String
+        public var station: String
+        public var `operator`: String
+
+        public init(
+            board: String, firmware: String, firmwareHash: String, hardwareSerial: String, connection: String, station: String,
+            operator: String
+        ) {
+            (self.board, self.firmware, self.firmwareHash) = (board, firmware, firmwareHash)
+            (self.hardwareSerial, self.connection) = (hardwareSerial, connection)
+            (self.station, self.operator) = (station, `operator`)
+        }
+
+        fileprivate var values: [SQLValue] {
+            [board, firmware, firmwareHash, hardwareSerial, connection, station, self.operator].map { .text($0) }
+        }
+    }
+
+    /// Gives a blank device the next serial number of its batch and a claim key that was never used.
+    public func reserve(_ batch: Batch, _ found: Found, claim: PublicKey, at now: Date) throws -> DeviceRecord {
+        try transaction { session in
+            let next = try session.execute(
+                "UPDATE batch SET last_serial = last_serial + 1 WHERE name = $1 RETURNING last_serial", [.text(batch.name)])
+            guard let serial = next.first?["last_serial"]?.integer else {
+                throw Failure(.usage, "there is no batch \(batch.name)", advice: "See “lightnode batch list”")
+            }
+            try session.execute(
+                """
+                INSERT INTO device (batch, serial, step, claim, board, firmware, firmware_hash, chip, connection, station, operator,
+                    network, is_test, is_injected, is_protected, begun_at, outcome)
+                VALUES ($1, $2, 'reserved', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, 'has a number, no keys yet')
+                """,
+                [.text(batch.name), .integer(serial), .text(claim.description)] + found.values + [
+                    .integer(Int64(batch.network)), .integer(batch.isTest ? 1 : 0), .text(Timestamp.text(now)),
+                ])
+            return try Self.renew(batch.name, serial, claim, found.station, "reserved", now, session)
+        }
+    }
+
+    /// An unfinished device is blank again (or still): same serial number, another claim key.
+    public func restart(_ record: DeviceRecord, _ found: Found, claim: PublicKey, at now: Date) throws -> DeviceRecord {
+        try transaction { session in
+            let changed = try session.execute(
+                """
+                UPDATE device SET step = 'reserved', claim = $1, identity = NULL, address = NULL, board = $2, firmware = $3,
+                    firmware_hash = $4, chip = $5, connection = $6, station = $7, operator = $8, is_injected = 0, is_protected = 0,
+                    begun_at = $9, outcome = 'has a number, no keys yet'
+                WHERE batch = $10 AND serial = $11 AND claim = $12 AND step IN ('reserved', 'written', 'verified')
+                RETURNING serial
+                """,
+                [.text(claim.description)] + found.values + [
+                    .text(Timestamp.text(now)), .text(record.batch), .integer(record.serial), .text(record.claim.description),
+                ])
+            guard !changed.isEmpty else { throw Self.changed(record) }
+            return try Self.renew(record.batch, record.serial, claim, found.station, "begun again", now, session)
+        }
+    }
+
+    private static func renew(
+        _ batch: String, _ serial: Int64, _ claim: PublicKey, _ station: String, _ what: String, _ now: Date,
+        _ session: any SQLSession
+    ) throws -> DeviceRecord {
+        try session.execute(
+            "INSERT INTO claim_key (public_key, batch, serial, made_at) VALUES ($1, $2, $3, $4)",
+            [.text(claim.description), .text(batch), .integer(serial), .text(Timestamp.text(now))])
+        try note(batch, serial, station, "\(what), claim key \(claim.description.prefix(16))", now, session)
+        let rows = try session.execute(
+            "SELECT * FROM device WHERE batch = $1 AND serial = $2", [.text(batch), .integer(serial)])
+        return try DeviceRecord(row: rows[0])
+    }
+
+    /// What changes with a step.
+    private func advance(
+        _ record: DeviceRecord, to step: Step, from earlier: [Step], _ what: String, at now: Date,
+        _ change: (inout DeviceRecord) -> Void = { _ in }
+    ) throws -> DeviceRecord {
+        var after = record
+        change(&after)
+        after.step = step
+        after.outcome = what
+        let result = after
+        try transaction { session in
+            let steps = earlier.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+            let changed = try session.execute(
+                """
+                UPDATE device SET step = $1, identity = $2, address = $3, is_injected = $4, is_protected = $5, done_at = $6, outcome = $7
+                WHERE batch = $8 AND serial = $9 AND claim = $10 AND step IN (\(steps)) RETURNING serial
+                """,
+                [
+                    .text(step.rawValue), result.identity.map { .text($0.description) } ?? .null,
+                    result.address.map { .text($0.description) } ?? .null, .integer(result.isIdentityInjected ? 1 : 0),
+                    .integer(result.isProtected ? 1 : 0), result.time.map { .text(Timestamp.text($0)) } ?? .null, .text(what),
+                    .text(record.batch), .integer(record.serial), .text(record.claim.description),
+                ])
+            guard !changed.isEmpty else { throw Self.changed(record) }
+            try Self.note(record.batch, record.serial, record.station, what, now, session)
+        }
+        return result
+    }
+
+    private static func changed(_ record: DeviceRecord) -> Failure {
+        Failure(
+            .usage, "the record of \(record.label) is not what it was: another station changed it",
+            advice: "See “lightnode batch show \(record.batch)”, then connect the device again")
+    }
+
+    /// The device has taken its keys.
+    public func written(_ record: DeviceRecord, identity: PublicKey, isInjected: Bool, at now: Date) throws -> DeviceRecord {
+        try advance(record, to: .written, from: [.reserved, .written], "has its keys, not verified yet", at: now) {
+            $0.identity = identity
+            $0.address = DeviceAddress(of: identity)
+            $0.isIdentityInjected = isInjected
+        }
+    }
+
+    /// It has proved them.
+    public func verified(_ record: DeviceRecord, isProtected: Bool, at now: Date) throws -> DeviceRecord {
+        try advance(record, to: .verified, from: [.written, .verified], "verified, its label is not out yet", at: now) {
+            $0.isProtected = isProtected
+        }
+    }
+
+    /// Its label is out.
+    public func done(_ record: DeviceRecord, at now: Date) throws -> DeviceRecord {
+        try advance(record, to: .done, from: [.verified], "provisioned", at: now) { $0.time = now }
+    }
+
+    /// Gives a device up; its serial number stays taken, with the reason beside it.
+    public func discard(_ record: DeviceRecord, reason: String, at now: Date) throws -> DeviceRecord {
+        try advance(record, to: .discarded, from: [.reserved, .written, .verified, .done], reason, at: now) { $0.time = nil }
+    }
+
+    /// Notes why a step was not completed; the step stays what it is.
+    public func failed(_ record: DeviceRecord, _ why: String, at now: Date) throws {
+        try transaction { session in
+            try session.execute(
+                "UPDATE device SET outcome = $1 WHERE batch = $2 AND serial = $3 AND step IN ('reserved', 'written', 'verified')",
+                [.text(why), .text(record.batch), .integer(record.serial)])
+            try Self.note(record.batch, record.serial, record.station, "failed: \(why)", now, session)
+        }
+    }
+
+    private static func note(
+        _ batch: String, _ serial: Int64, _ station: String, _ what: String, _ now: Date, _ session: any SQLSession
+    ) throws {
+        try session.execute(
+            """
+            INSERT INTO event (batch, serial, number, station, happened_at, what)
+            SELECT $1, CAST($2 AS BIGINT), COALESCE(MAX(number), 0) + 1, $3, $4, $5 FROM event WHERE batch = $6 AND serial = $7
+            """,
+            [
+                .text(batch), .integer(serial), .text(station), .text(Timestamp.text(now)), .text(what), .text(batch),
+                .integer(serial),
+            ])
+    }
+
+    // MARK: Finding
+
+    public func devices(batch: String) throws -> [DeviceRecord] {
+        try find("batch = $1 ORDER BY serial", [.text(batch)])
+    }
+
+    /// The device that has, or may have, this claim key.
+    public func device(claim: PublicKey) throws -> DeviceRecord? {
+        try find(
+            "(batch, serial) IN (SELECT batch, serial FROM claim_key WHERE public_key = $1)", [.text(claim.description)]
+        ).first
+    }
+
+    public func device(identity: PublicKey) throws -> DeviceRecord? {
+        try find("identity = $1", [.text(identity.description)]).first
+    }
+
+    public func device(_ address: DeviceAddress) throws -> DeviceRecord? {
+        try find("address = $1", [.text(address.description)]).first
+    }
+
+    /// Records of the chip with this number that were not given up, newest first.
+    public func devices(hardwareSerial: String) throws -> [DeviceRecord] {
+        try find("chip = $1 AND step <> 'discarded' ORDER BY begun_at DESC", [.text(hardwareSerial)])
+    }
+
+    /// What a station has begun and not finished.
+    public func unfinished(station: String) throws -> [DeviceRecord] {
+        try find("station = $1 AND step IN ('reserved', 'written', 'verified') ORDER BY batch, serial", [.text(station)])
+    }
+
+    public func device(batch: String, serial: Int64) throws -> DeviceRecord {
+        if let record = try find("batch = $1 AND serial = $2", [.text(batch), .integer(serial)]).first { return record }
+        throw Failure(.usage, "there is no device \(batch)#\(serial)", advice: "See “lightnode batch show \(batch)”")
+    }
+
+    public func events(_ record: DeviceRecord) throws -> [DeviceEvent] {
+        try transaction { session in
+            try session.execute(
+                "SELECT * FROM event WHERE batch = $1 AND serial = $2 ORDER BY number",
+                [.text(record.batch), .integer(record.serial)]
+            ).compactMap { row in
+                guard let number = row["number"]?.integer, let station = row["station"]?.text,
+                    let time = row["happened_at"]?.text.flatMap(Timestamp.date), let what = row["what"]?.text
+                else { return nil }
+                return DeviceEvent(number: number, station: station, time: time, what: what)
+            }
+        }
+    }
+
+    /// The newest time that this station wrote; nil if it wrote nothing.
+    public func newest(station: String) throws -> Date? {
+        try transaction { session in
+            try session.execute("SELECT MAX(happened_at) AS newest FROM event WHERE station = $1", [.text(station)])
+                .first?["newest"]?.text.flatMap(Timestamp.date)
+        }
+    }
+
+    private func find(_ condition: String, _ arguments: [SQLValue]) throws -> [DeviceRecord] {
+        try transaction { session in
+            try session.execute("SELECT * FROM device WHERE \(condition)", arguments).map { try DeviceRecord(row: $0) }
+        }
+    }
+}
+
+extension Batch {
+    fileprivate init?(_ row: SQLRow) {
+        guard let name = row["name"]?.text, let board = row["board"]?.text, let firmware = row["firmware"]?.text,
+            let hash = row["firmware_hash"]?.text, let network = row["network"]?.integer, let isTest = row["is_test"]?.integer,
+            let last = row["last_serial"]?.integer, let created = row["created_at"]?.text.flatMap(Timestamp.date)
+        else { return nil }
+        self.init(
+            name: name, board: board, firmware: firmware, firmwareHash: hash, network: UInt64(network), isTest: isTest != 0,
+            created: created)
+        lastSerial = last
+    }
+}
+
+extension DeviceRecord {
+    fileprivate init(row: SQLRow) throws {
+        func key(_ name: String) -> PublicKey? { row[name]?.text.flatMap { [UInt8](hex: $0) }.flatMap { PublicKey($0) } }
+        func text(_ name: String) -> String { row[name]?.text ?? "" }
+        func flag(_ name: String) -> Bool { row[name]?.integer == 1 }
+        guard let serial = row["serial"]?.integer, let step = Step(rawValue: text("step")), let claim = key("claim"),
+            let begun = Timestamp.date(text("begun_at"))
+        else {
+            throw Failure(
+                .environment, "a record in the database cannot be read (\(text("batch"))#\(text("serial")))",
+                advice: "Restore the database from a copy")
+        }
+        self.init(
+            batch: text("batch"), serial: serial, step: step,
+            address: try row["address"]?.text.map { try DeviceAddress(parsing: $0) },
+            identity: key("identity"), claim: claim, board: text("board"), firmware: text("firmware"),
+            firmwareHash: text("firmware_hash"), hardwareSerial: text("chip"), connection: text("connection"),
+            network: UInt64(row["network"]?.integer ?? 0), isTest: flag("is_test"), isIdentityInjected: flag("is_injected"),
+            isProtected: flag("is_protected"), station: text("station"), operator: text("operator"), begun: begun,
+            time: row["done_at"]?.text.flatMap(Timestamp.date), outcome: text("outcome"))
+    }
+}

@@ -1,0 +1,109 @@
+// Records in one SQLite file: one station, or several on one computer.
+import Foundation
+import GRDB
+import Reporting
+
+/// A SQLite file in WAL mode, every commit brought to the disk, foreign keys enforced.
+final class SQLiteDatabase: SQLDatabase {
+    let name: String
+    private let queue: DatabaseQueue
+
+    /// Opens or makes `path` (mode 0600) and brings its schema up to date.
+    init(path: String) throws {
+        name = path
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        configuration.foreignKeysEnabled = true
+        configuration.busyMode = .timeout(20)
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        // Made here rather than by SQLite, so that no one else may ever read it; its -wal and -shm files take the same mode.
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            var migrator = DatabaseMigrator()
+            for migration in Schema.migrations {
+                migrator.registerMigration(migration.name) { database in
+                    for statement in migration.statements { try database.execute(sql: statement) }
+                }
+            }
+            try migrator.migrate(queue)
+            let isNewer = try queue.read { try migrator.hasBeenSuperseded($0) }
+            guard !isNewer else {
+                throw Failure.database(path, "were written by a newer lightnode", advice: "Use that one")
+            }
+        } catch { throw Self.explained(error, path) }
+    }
+
+    func transaction<R>(_ body: (any SQLSession) throws -> R) throws -> R {
+        do {
+            return try queue.writeWithoutTransaction { database in
+                var result: R?
+                try database.inTransaction(.immediate) {
+                    result = try body(Session(database: database))
+                    return .commit
+                }
+                return result!
+            }
+        } catch { throw Self.explained(error, name) }
+    }
+
+    private struct Session: SQLSession {
+        let database: Database
+
+        func execute(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow] {
+            let values = arguments.map { argument -> (any DatabaseValueConvertible)? in
+                switch argument {
+                case .null: nil
+                case .integer(let value): value
+                case .text(let text): text
+                }
+            }
+            do {
+                return try Row.fetchAll(database, sql: sql, arguments: StatementArguments(values)).map { row in
+                    Dictionary(uniqueKeysWithValues: zip(row.columnNames, row.databaseValues.map(Self.value)))
+                }
+            } catch let error as DatabaseError
+                where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE
+                || error.extendedResultCode == .SQLITE_CONSTRAINT_PRIMARYKEY
+            {
+                throw DuplicateError(constraint: error.message ?? "")
+            }
+        }
+
+        private static func value(_ value: DatabaseValue) -> SQLValue {
+            switch value.storage {
+            case .null: .null
+            case .int64(let number): .integer(number)
+            case .string(let text): .text(text)
+            case .double(let number): .text("\(number)")
+            case .blob: .null
+            }
+        }
+    }
+
+    /// SQLite's error codes in the terms of who stands before it.
+    private static func explained(_ error: any Error, _ path: String) -> any Error {
+        guard let error = error as? DatabaseError else { return error }
+        let reason = error.message ?? "code \(error.resultCode.rawValue)"
+        return switch error.resultCode {
+        case .SQLITE_FULL:
+            Failure.database(path, "cannot be written: the disk is full", advice: "Free some space there; nothing was lost")
+        case .SQLITE_IOERR:
+            Failure.database(
+                path, "cannot be written (\(reason))", advice: "Check the space on the disk and the disk itself; nothing was lost"
+            )
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+            Failure.database(
+                path, "cannot be written: the file or its folder is read-only",
+                advice: "Give yourself the right to write both, or name another with --database")
+        case .SQLITE_CANTOPEN:
+            Failure.database(path, "cannot be opened (\(reason))", advice: "Check that its folder is there and may be written")
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            Failure.database(path, "are in use by another program", advice: "Close it, then try again")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            Failure.database(path, "are damaged (\(reason))", advice: "Move the file away and restore it from a copy")
+        default: Failure.database(path, "refused a step (\(reason))", advice: "Nothing was changed; report this")
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// A production line as it is seen: live lines on a terminal, plain ones in a file, JSON for programs.
+import ControlNode
+import Foundation
+import Provisioning
+
+/// Prints events. On a terminal every device under way has a line that changes, and the last line counts.
+final class LineDisplay: @unchecked Sendable {
+    private let json: Bool
+    private let isLive: Bool
+    // Under the lock.
+    private let lock = NSLock()
+    private var live: [(name: String, text: String)] = []
+    private var liveLines = 0
+    private var summary = LineEvent.Summary()
+
+    init(json: Bool) {
+        self.json = json
+        isLive = !json && isatty(STDOUT_FILENO) == 1
+    }
+
+    func show(_ event: LineEvent) {
+        lock.withLock {
+            if json { return print(Self.encoded(event)) }
+            if let summary = event.summary { self.summary = summary }
+            if isLive { update(event) } else if let line = Self.line(event) { print(line) }
+        }
+        // Out at once, for whoever follows; what cannot be written is no reason to stop a line.
+        fflush(nil)
+    }
+
+    private static func encoded(_ event: LineEvent) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .iso8601
+        return (try? encoder.encode(event)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+
+    /// The line that stays of an event; nil for one that is only of the moment.
+    private static func line(_ event: LineEvent) -> String? {
+        let place = event.connection ?? ""
+        switch event.event {
+        case .started, .progress: return nil
+        case .done:
+            let seconds = event.seconds.map { $0 > 0 ? String(format: "  %.1f s", $0) : "" } ?? ""
+            let device = event.record.map { "\($0.batch)#\($0.serial)  \($0.address)\($0.isTest ? "  TEST" : "")" } ?? ""
+            return "done    \(place)  \(device)\(seconds)\(event.isResumed == true ? "  (completed)" : "")"
+        case .waiting: return "waits   \(place)  \(event.device ?? "")  for its sheet of labels"
+        case .failed: return "FAILED  \(place)  \(event.message ?? "")\n        \(event.advice ?? "")"
+        case .toBeRedone: return "REDO    \(event.device ?? "")  connect it again (\(place)): \(event.message ?? "")"
+        case .stopping: return "stopping: devices under way are finished; Ctrl-C again leaves at once"
+        case .finished: return event.summary.map { "finished: \(count($0))" }
+        }
+    }
+
+    private static func count(_ summary: LineEvent.Summary) -> String {
+        var parts = ["\(summary.done)\(summary.wanted.map { " of \($0)" } ?? "") done"]
+        if summary.failed > 0 { parts.append("\(summary.failed) failed") }
+        if summary.waiting > 0 { parts.append("\(summary.waiting) waiting for their sheet") }
+        if summary.underWay > 0 { parts.append("\(summary.underWay) under way") }
+        if summary.done > 0 { parts.append(String(format: "%.0f an hour", summary.rate)) }
+        if let left = summary.secondsLeft, left > 0 {
+            parts.append(left < 90 ? String(format: "%.0f s left", left) : String(format: "%.0f min left", left / 60))
+        }
+        return parts.joined(separator: ", ")
+    }
+
+    private func update(_ event: LineEvent) {
+        var text = ""
+        if liveLines > 0 { text += "\u{1b}[\(liveLines)F\u{1b}[J" }
+        if let line = Self.line(event) { text += line + "\n" }
+        if let name = event.connection {
+            switch event.event {
+            case .started: live.append((name, "asking"))
+            case .progress: for index in live.indices where live[index].name == name { live[index].text = event.message ?? "" }
+            default: live.removeAll { $0.name == name }
+            }
+        }
+        if event.event == .finished {
+            liveLines = 0
+        } else {
+            for line in live { text += "  …     \(line.name)  \(line.text)\n" }
+            text += Self.count(summary) + "\n"
+            liveLines = live.count + 1
+        }
+        print(text, terminator: "")
+    }
+}
