@@ -40,6 +40,7 @@ target-test: build ## on-target tests of every board under QEMU
 	@bin/lightnode test
 	@Tools/test-codecs
 	@Tools/test-ed25519
+	@Tools/test-skeletons
 
 witness: deps ## the independent Python programs that check our encodings, kept inside build/
 	@Tools/witness-environment

@@ -22,6 +22,7 @@ struct Lightnode: AsyncParsableCommand {
         subcommands: [
             Boards.self,
             Layout.self,
+            New.self,
             Build.self,
             Size.self,
             Bench.self,
