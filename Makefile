@@ -48,8 +48,9 @@ witness: deps ## the independent Python programs that check our encodings, kept 
 lint: ## check format and structure
 	@Tools/lint
 
-size: firmware ## flash and RAM per board and module; fails over budget
+size: firmware ## flash and RAM per board, module and driver; fails over budget
 	@bin/lightnode size $(addprefix --board ,$(BOARDS))
+	@Tools/driver-sizes
 
 bench: firmware ## measure under QEMU; writes build/bench.json
 	@$(SWIFT_BUILD) --product QEMUProbe

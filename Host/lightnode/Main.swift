@@ -34,6 +34,8 @@ struct Lightnode: AsyncParsableCommand {
             Bind.self,
             Send.self,
             Status.self,
+            DevicesCommand.self,
+            Watch.self,
             History.self,
             Console.self,
             Keys.self,
