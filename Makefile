@@ -50,6 +50,7 @@ target-test: build newer-qemu ## on-target tests of every board under QEMU
 	@Tools/test-codecs
 	@Tools/test-ed25519
 	@Tools/test-constant-time
+	@Tools/test-skeletons
 
 witness: deps ## the independent Python programs that check our encodings, kept inside build/
 	@Tools/witness-environment
@@ -60,8 +61,9 @@ lint: ## check format and structure
 docs: build ## the pages of the ControlNode library, in build/docs
 	@Tools/docs
 
-size: firmware ## flash and RAM per board and module; fails over budget
+size: firmware ## flash and RAM per board, module and driver; fails over budget
 	@bin/lightnode size $(addprefix --board ,$(BOARDS))
+	@Tools/driver-sizes
 
 bench: firmware ## measure under QEMU; writes build/bench.json
 	@$(SWIFT_BUILD) --product QEMUProbe

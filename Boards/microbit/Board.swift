@@ -54,7 +54,7 @@ extension Input {
 
 /// The devices, in the order of their indices. The compiler says which line is missing when one is added.
 enum Name: UInt8 {
-    case led, display, lock, relay, buttonA, buttonB, thermometer
+    case led, display, lock, relay, buttonA, buttonB, thermometer, dimmer
 }
 
 nonisolated(unsafe) private var led = LED(IconOnDisplay(heart))
@@ -64,6 +64,7 @@ nonisolated(unsafe) private var relay = Relay(Output(.relay))
 nonisolated(unsafe) private var buttonA = Button(ActiveLowInput(Input(.buttonA)))
 nonisolated(unsafe) private var buttonB = Button(ActiveLowInput(Input(.buttonB)))
 nonisolated(unsafe) private var thermometer = Thermometer(DieTemperature())
+nonisolated(unsafe) private var dimmer = Dimmer(WholeDisplay())
 nonisolated(unsafe) private var waiting = EventQueue()
 
 public struct BoardDevices: StaticDeviceTable {
@@ -78,6 +79,7 @@ public struct BoardDevices: StaticDeviceTable {
         case .buttonA: Declaration("button-a", Button<ActiveLowInput<Input>>.self)
         case .buttonB: Declaration("button-b", Button<ActiveLowInput<Input>>.self)
         case .thermometer: Declaration("thermometer", Thermometer<DieTemperature>.self)
+        case .dimmer: Declaration("dimmer", Dimmer<WholeDisplay>.self)
         case nil: nil
         }
     }
@@ -92,6 +94,7 @@ public struct BoardDevices: StaticDeviceTable {
         case .buttonA: request.reach(&buttonA)
         case .buttonB: request.reach(&buttonB)
         case .thermometer: request.reach(&thermometer)
+        case .dimmer: request.reach(&dimmer)
         case nil: break
         }
     }

@@ -17,11 +17,13 @@ private let places: InlineArray<25, UInt8> = [
 let heart: UInt32 = 0b00100_01110_11111_11111_01010
 
 struct Screen: Bitmap5x5 {
-    mutating func show(_ bitmap: UInt32) {
+    mutating func show(_ bitmap: UInt32) { show(bitmap, duty: .max) }
+
+    func show(_ bitmap: UInt32, duty: UInt16) {
         var bits: UInt32 = 0
         for index in 0..<25 where bitmap & (1 << UInt32(index)) != 0 { bits |= 1 << UInt32(places[index]) }
         shownBitmap = bitmap
-        LEDMatrix.show(bits)
+        LEDMatrix.show(bits, duty: duty)
     }
     var shown: UInt32 { shownBitmap }
 }
@@ -41,4 +43,11 @@ struct IconOnDisplay: OutputPin {
         if isSetHigh { screen.show(0) }
     }
     var isSetHigh: Bool { shownBitmap == icon }
+}
+
+/// All lights together as a lamp of any brightness. What is shown last, an icon or the lamp, is what there is to see.
+struct WholeDisplay: PWMChannel, BitwiseCopyable {
+    mutating func setDuty(_ duty: UInt16) { Screen().show(duty == 0 ? 0 : 0x1FF_FFFF, duty: duty) }
+    /// The scan of the matrix has its own: 333 Hz.
+    mutating func setFrequency(hertz: UInt32) {}
 }

@@ -62,4 +62,9 @@ extension DeviceHandle {
     /// Level 0…100.
     @inline(__always) @discardableResult
     public func set(level: Int32) -> Outcome { call(3, of: "on;off;toggle;set(level:% 0..100)", level) }
+    /// To a level of 0…100 in up to a minute.
+    @inline(__always) @discardableResult
+    public func fade(to level: Int32, for span: TimeSpan) -> Outcome {
+        call(4, of: "on;off;toggle;set(level:% 0..100);fade(level:% 0..100,for:ms 0..60000", level, span.milliseconds)
+    }
 }

@@ -41,6 +41,13 @@ public struct DeviceHandle<Table: StaticDeviceTable>: Sendable {
         return DeviceHandle.perform(index, method, argument)
     }
 
+    @inline(__always)
+    @discardableResult
+    public func call(_ method: UInt8, of interface: StaticString, _ first: Int32, _ second: Int32) -> Outcome {
+        BuildTime.require(interface, Table.declaration(index))
+        return DeviceHandle.perform(index, method, first, second)
+    }
+
     /// True when `event` says that this device's state has changed.
     @inline(__always)
     public func hasChanged(in event: DeviceEvent) -> Bool { event.device == index && event.kind == DeviceEvent.changed }
@@ -59,10 +66,11 @@ public struct DeviceHandle<Table: StaticDeviceTable>: Sendable {
     }
 
     @inline(never)
-    static func perform(_ index: UInt8, _ method: UInt8, _ argument: Int32?) -> Outcome {
+    static func perform(_ index: UInt8, _ method: UInt8, _ first: Int32?, _ second: Int32? = nil) -> Outcome {
         var table = Table()
         var arguments = Arguments()
-        if let argument { arguments.append(argument) }
+        if let first { arguments.append(first) }
+        if let second { arguments.append(second) }
         return table.invoke(device: index, method: method, arguments: arguments)
     }
 }

@@ -22,6 +22,7 @@ struct Lightnode: AsyncParsableCommand {
         subcommands: [
             Boards.self,
             Layout.self,
+            New.self,
             Build.self,
             Size.self,
             Bench.self,
@@ -40,6 +41,8 @@ struct Lightnode: AsyncParsableCommand {
             Bind.self,
             Send.self,
             Status.self,
+            DevicesCommand.self,
+            Watch.self,
             History.self,
             Console.self,
             Keys.self,

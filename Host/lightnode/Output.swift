@@ -54,9 +54,14 @@ struct Output: ParsableArguments {
         }
     }
 
-    static func encoded(_ value: some Encodable) -> String {
+    static func encoded(_ value: some Encodable) -> String { encoded(value, [.prettyPrinted]) }
+
+    /// One line of JSON, for streams of events.
+    static func line(_ value: some Encodable) -> String { encoded(value, []) }
+
+    private static func encoded(_ value: some Encodable, _ form: JSONEncoder.OutputFormatting) -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = form.union([.sortedKeys, .withoutEscapingSlashes])
         encoder.dateEncodingStrategy = .iso8601
         guard let data = try? encoder.encode(value) else { preconditionFailure("\(type(of: value)) has only JSON's types") }
         return String(decoding: data, as: UTF8.self)

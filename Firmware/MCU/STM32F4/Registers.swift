@@ -27,6 +27,7 @@ public enum Base {
     public static var power: UInt { 0x4000_7000 }
     public static var usart1: UInt { 0x4001_1000 }
     public static var adc1: UInt { 0x4001_2000 }
+    public static var spi1: UInt { 0x4001_3000 }
     public static var syscfg: UInt { 0x4001_3800 }
     public static var exti: UInt { 0x4001_3C00 }
     public static var gpioA: UInt { 0x4002_0000 }

@@ -1,4 +1,4 @@
-// A multiplexed LED matrix, scanned by TIMER1 (RM 18): one row at a time, each for 1 ms.
+// A multiplexed LED matrix, scanned by TIMER1 (RM 18): one row at a time, each for 1 ms or a share of it.
 
 import HAL
 import Synchronization
@@ -9,11 +9,13 @@ private enum Timer1 {
     static let stop = Register(base + 0x004)  // TASKS_STOP
     static let clear = Register(base + 0x00C)  // TASKS_CLEAR
     static let compared = Register(base + 0x140)  // EVENTS_COMPARE[0]
+    static let dimmed = Register(base + 0x144)  // EVENTS_COMPARE[1]
     static let shortcuts = Register(base + 0x200)  // SHORTS: bit 0 COMPARE[0] clears
-    static let interruptEnableSet = Register(base + 0x304)  // INTENSET: bit 16 COMPARE[0]
+    static let interruptEnableSet = Register(base + 0x304)  // INTENSET: bit 16 + n for COMPARE[n]
     static let bitMode = Register(base + 0x508)
     static let prescaler = Register(base + 0x510)
     static let compare = Register(base + 0x540)  // CC[0]
+    static let darkness = Register(base + 0x544)  // CC[1]
     static let interrupt: UInt32 = 9
 }
 
@@ -28,6 +30,11 @@ nonisolated(unsafe) private var firstColumnPin: UInt32 = 0
 
 @c(IRQ9_Handler)
 public func timer1Interrupt() {
+    if Timer1.dimmed.isSet {
+        Timer1.dimmed.clear()
+        GPIO.outClear.store(0x7 << firstRowPin)
+    }
+    guard Timer1.compared.isSet else { return }
     Timer1.compared.clear()
     showNextRow()
 }
@@ -60,14 +67,18 @@ public struct LEDMatrix {
         Timer1.prescaler.store(4)  // 1 MHz
         Timer1.compare.store(1000)
         Timer1.shortcuts.store(1)
-        Timer1.interruptEnableSet.store(1 << 16)
+        Timer1.interruptEnableSet.store(3 << 16)
         NVIC.enable(Timer1.interrupt)
     }
 
-    /// Lit LEDs: bit 9 × row + column. What is lit shows at once; a dark matrix costs no interrupts.
-    @export(interface) public static func show(_ bits: UInt32) {
+    /// Lit LEDs: bit 9 × row + column; `duty` is the share of its time that a row is lit, 65535 all of it. What is lit shows at once; a
+    /// dark matrix costs no interrupts.
+    @export(interface) public static func show(_ bits: UInt32, duty: UInt16 = .max) {
         Timer1.stop.trigger()
         NVIC.disable(Timer1.interrupt)
+        // Of 1000 µs; at full duty never, since COMPARE[0] clears the counter before.
+        Timer1.darkness.store(duty == .max ? 0xFFFF : (UInt32(duty) &* 1000) >> 16)
+        Timer1.dimmed.clear()
         image.store(bits, ordering: .relaxed)
         // Start with a row that has light in it.
         var row: UInt32 = 0

@@ -1,0 +1,76 @@
+// Events reach the control node live: a button pressed in QEMU, a temperature that changes, and the program that shows them.
+import ControlNode
+import Emulation
+import Foundation
+import NodeEmulation
+import Testing
+
+@Suite("Watching a node", .serialized)
+struct WatchTests {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    @Test("A button's press and release arrive in order, signed and numbered without a gap")
+    func button() async throws {
+        let (node, owner, _) = try await ownedNode("microbit", scratch)
+        try node.emulated.setInput(pin: 17, high: true)
+        try await Task.sleep(for: .milliseconds(300))
+        let events = try await owner.happenings()
+        let press = Task {
+            // Long enough for the two samples to be told apart, too short to be held.
+            try await Task.sleep(for: .milliseconds(500))
+            try node.emulated.setInput(pin: 17, high: false)
+            try await Task.sleep(for: .milliseconds(300))
+            try node.emulated.setInput(pin: 17, high: true)
+        }
+        var seen: [Sample] = []
+        for try await event in events {
+            guard case .sample(let sample) = event else {
+                Issue.record("\(event)")
+                break
+            }
+            if sample.device == "button-a" { seen.append(sample) }
+            if sample.device == "button-a", sample.event == nil, sample.value == .bool(false), seen.count >= 4 { break }
+        }
+        try await press.value
+        let last = seen.suffix(4)
+        #expect(last.map(\.event) == ["pressed", nil, "released", nil])
+        #expect(last.map(\.value) == [.bool(true), .bool(true), .bool(false), .bool(false)])
+        #expect(zip(last, last.dropFirst()).allSatisfy { $0.number < $1.number && $0.milliseconds <= $1.milliseconds })
+        try await node.powerOff()
+    }
+
+    @Test("A temperature that changes on QEMU's own sensor is told without being asked for")
+    func temperature() async throws {
+        let stage = try await Stage("light-node", on: "mps2-an386", parts: ["-device", "tmp105,address=0x48,id=t1"])
+        let events = try await stage.owner.happenings()
+        try stage.node.emulated.execute(
+            "qom-set", ["path": "/machine/peripheral/t1", "property": "temperature", "value": 31_000])
+        for try await event in events {
+            if case .sample(let sample) = event, sample.device == "thermometer", sample.value == .int(31_000) { break }
+        }
+        try await stage.node.powerOff()
+    }
+
+    @Test("`watch` prints each event as a line of JSON and ends after --count; `devices` lists methods with their ranges")
+    func program() async throws {
+        let program = Program(home: scratch.url.path)
+        let started = try program(
+            "emulate", "--board", "microbit", "--name", "watched", "--image", try lightNodeImage("microbit").path, "--detach")
+        #expect(started.status == 0, "\(started.error)")
+        defer { _ = try? program("emulate", "--stop", "watched") }
+        let device = ["--device", "emulated:watched"]
+        #expect(try program.run(["provision"] + device).status == 0)
+        let listed = try program.run(["devices", "lock"] + device)
+        #expect(listed.status == 0 && listed.output.contains(".open(for:ms 100..60000=5000)"), "\(listed.output)\(listed.error)")
+        let unknown = try program.run(["devices", "laser"] + device)
+        #expect(unknown.status == 64 && unknown.error.contains("button-a"))
+        // Its boot has told of the buttons already, so there is something to show at once.
+        let watched = try program.run(["watch", "--count", "1", "--json"] + device)
+        #expect(watched.status == 0, "\(watched.error)")
+        let line = try #require(watched.output.split(separator: "\n").last)
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        #expect(object["kind"] as? String == "sample" && object["sample"] is [String: Any])
+    }
+}
