@@ -41,18 +41,21 @@ struct Watch: AsyncParsableCommand, JSONCapable {
         if output.json {
             print(Output.line(Line(event)))
         } else {
-            print("\(Date.now.formatted(.iso8601.time(includingFractionalSeconds: true).timeSeparator(.colon)))  \(Self.text(event))")
+            let time = Date.now.formatted(.iso8601.time(includingFractionalSeconds: true).timeSeparator(.colon))
+            print("\(time)  \(Self.text(event))")
         }
         // Whoever reads along, through a pipe too, sees it now.
-        fflush(stdout)
+        fflush(nil)
     }
 
     private static func text(_ event: Happening) -> String {
         switch event {
         case .sample(let sample):
-            "#\(sample.number) \(sample.device)" + (sample.event.map { " \($0)" } ?? "") + (sample.value.map { " = \($0)" } ?? "")
+            "#\(sample.number) \(sample.device)" + (sample.event.map { " \($0)" } ?? "")
+                + (sample.value.map { " = \($0)" } ?? "")
         case .missed(let numbers):
-            numbers.count == 1 ? "#\(numbers.lowerBound) was lost" : "#\(numbers.lowerBound) to #\(numbers.upperBound - 1) were lost"
+            numbers.count == 1
+                ? "#\(numbers.lowerBound) was lost" : "#\(numbers.lowerBound) to #\(numbers.upperBound - 1) were lost"
         case .restarted: "the device was powered on again"
         }
     }

@@ -13,7 +13,7 @@ import Transport
 func image(of application: String, on board: String) throws -> URL {
     // That one is built before the tests.
     if application == "light-node" { return try lightNodeImage(board) }
-    try Images.built.withLock { images in
+    return try Images.built.withLock { images in
         if let known = images["\(board)/\(application)"] { return known }
         let catalogue = try BoardCatalogue(root: sourceRoot)
         let image = try FirmwareBuilder(catalogue: catalogue).build(board: try catalogue.board(board), product: application).url

@@ -117,7 +117,7 @@ struct USBTests {
             let rig = try USBRig()
             let station = Station(home: try rig.scratch.home("factory"))
             var options = Station.Options()
-            options.injectsIdentity = true
+            options.identity = .whereNeeded
             let client = rig.client()
             rig.controller.inject(BusFault(.unplug(deviceSawPacket: transfer % 2 == 0), at: .transfer(transfer)))
             var failure: Failure?
@@ -128,7 +128,7 @@ struct USBTests {
             try rig.replug()
             let again = rig.client()
             let provisioned = try await station.provision(again, options: options)
-            try station.finish(provisioned)
+            try await station.finish(provisioned)
             let status = try await DeviceProbe(again).status()
             #expect(status.state == .unowned && status.address == provisioned.record.address && status.damaged.isEmpty)
             await again.close()
@@ -143,7 +143,7 @@ struct USBTests {
         let rig = try USBRig()
         let station = Station(home: try rig.scratch.home("factory"))
         var options = Station.Options()
-        options.injectsIdentity = true
+        options.identity = .whereNeeded
         let first = rig.client()
         let provisioned = try await station.provision(first, options: options)
         await first.close()

@@ -41,7 +41,10 @@ struct BenchPlatform: Platform {
     let clock: Clock
     var board: StaticString { "bench" }
     var version: Version { Version(1, 2, 3) }
+    var imageHash: InlineArray<32, UInt8> { .init(repeating: 0) }
     var hardwareSerial: UInt64 { 1 }
+    var isReadbackProtected: Bool { false }
+    mutating func protectReadback() {}
     var resetReason: UInt8 { 0 }
     var stackUsed: UInt32 { 0 }
     var stackSize: UInt32 { 0 }
