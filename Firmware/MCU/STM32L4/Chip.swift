@@ -95,4 +95,10 @@ public func hardwareSerialNumber() -> UInt64 {
     let identity = Peripheral(0x1FFF_7590)
     return UInt64(identity.load(4)) << 32 | UInt64(identity.load(0) ^ identity.load(8))
 }
+
+public func isFlashReadbackProtected() -> Bool { ReadProtection(registers: Peripheral(Base.flash)).isSet }
+public func protectFlashReadback() {
+    var protection = ReadProtection(registers: Peripheral(Base.flash))
+    protection.set()
+}
 #endif
