@@ -258,11 +258,23 @@ class UsbFileSystem(UMockdev.IoctlBase):
 
     def _claim(self, client, data):
         (interface,) = struct.unpack("@I", bytes(data.retrieve())[:4])
-        owner = self.claimed.setdefault(interface, client)
-        if owner is client:
-            client.complete(0, 0)
-        else:
-            client.complete(-1, errno.EBUSY)
+
+        def claim(tries):
+            with self.lock:
+                owner = self.claimed.setdefault(interface, client)
+                if owner is client:
+                    return client.complete(0, 0)
+                if not owner.get_connected():
+                    self.claimed[interface] = client
+                    return client.complete(0, 0)
+            if not tries:
+                return client.complete(-1, errno.EBUSY)
+            # The kernel learns of a program's end at once, this program a moment later.
+            timer = threading.Timer(0.1, claim, [tries - 1])
+            timer.daemon = True
+            timer.start()
+
+        claim(5)
 
     def _release(self, client, data):
         (interface,) = struct.unpack("@I", bytes(data.retrieve())[:4])
