@@ -142,7 +142,8 @@ extension VirtualHostController {
         }
     }
 
-    private var isThere: Bool { condition.withLock { isPlugged && isPullUpOn } }
+    /// The device is there and nobody is about to take it away.
+    private var isThere: Bool { condition.withLock { isPlugged && isPullUpOn && !isLeaving && !isClosed } }
 
     /// Does a control transfer without letting anything else on the bus. Runs on the bus's thread.
     private func perform(_ setup: SetupPacket) -> TransferResult {
