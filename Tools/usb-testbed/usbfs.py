@@ -85,7 +85,14 @@ class UsbFileSystem(UMockdev.IoctlBase):
             client.complete(-1, errno.EIO)
             return True
 
-    def do_client_vanished(self, client):
+    def do_client_connected(self, client):
+        # umockdev 0.17 does not call client_vanished itself.
+        client.connect("notify::connected", lambda client, _: self._closed(client))
+
+    def _closed(self, client):
+        """The program has closed the device, or ended: its interfaces and transfers go."""
+        if client.get_connected():
+            return
         with self.lock:
             self.claimed = {interface: owner for interface, owner in self.claimed.items() if owner is not client}
             for transfer in [t for t in self.under_way if t.client is client]:
@@ -265,6 +272,7 @@ class UsbFileSystem(UMockdev.IoctlBase):
                 if owner is client:
                     return client.complete(0, 0)
                 if not owner.get_connected():
+                    self._closed(owner)
                     self.claimed[interface] = client
                     return client.complete(0, 0)
             if not tries:
