@@ -56,6 +56,8 @@ public struct LabelFolder: LabelOutput {
                 .environment, "the folder \(path) for labels could not be made: \(error.localizedDescription)",
                 advice: "Name a folder that you may write")
         }
+        // Labels that a killed station was about to write hold their secrets too.
+        Leftovers.remove(in: path) { _ in true }
     }
 }
 

@@ -104,6 +104,7 @@ public final class Station: Sendable {
     /// The records, opened at first use.
     public func records() throws -> Records {
         try opened.get {
+            vault.sweep()
             let records = try Records(location)
             try records.register(
                 station: name, publicKey: try StationKey.open(home.file("station.key")).publicKey, at: now())

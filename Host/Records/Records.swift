@@ -111,9 +111,12 @@ public final class Records: Sendable {
                         advice: "One batch is of one kind: choose another name")
                 }
             }
+            let before = known
             if known.board.isEmpty { known.board = batch.board }
             if known.firmware.isEmpty { known.firmware = batch.firmware }
             if known.firmwareHash.isEmpty { known.firmwareHash = batch.firmwareHash }
+            // Nothing to bring to the disk for every device but the first.
+            if known == before { return known }
             try session.execute(
                 "UPDATE batch SET board = $1, firmware = $2, firmware_hash = $3 WHERE name = $4",
                 [.text(known.board), .text(known.firmware), .text(known.firmwareHash), .text(known.name)])

@@ -317,8 +317,10 @@ struct FactoryTests {
             let scanned = try scan(labels).map { try ClaimLabel(parsing: $0) }
             #expect(Set(scanned.map(\.address.description)) == Set(shown.compactMap { $0["address"] as? String }))
             #expect(scanned.count == rounds && Set(scanned.map(\.claimKey.publicKey)).count == rounds)
-            let left = try FileManager.default.contentsOfDirectory(atPath: home).filter { $0.hasPrefix("pending-") }
-            #expect(left.isEmpty)
+            let left = try FileManager.default.subpathsOfDirectory(atPath: home).filter {
+                $0.hasPrefix("pending-") || $0.hasSuffix(".new")
+            }
+            #expect(left.isEmpty, "\(left)")
             print("killed \(killed) of \(rounds) runs while they ran")
         }
     }

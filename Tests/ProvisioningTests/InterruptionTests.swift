@@ -130,6 +130,30 @@ struct InterruptionTests {
         #expect(try await again.provision(try await shelf.client("a")).device.serial == 2)
     }
 
+    @Test("What a killed station was about to write is removed by the next start; what a living one writes is left alone")
+    func leftovers() throws {
+        let folder = TemporaryHome()
+        let home = try folder.home
+        // The number of a process that is no more.
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/true")
+        try process.run()
+        process.waitUntilExit()
+        let key = SigningKey.generate()
+        let abandoned = "pending-\(key.publicKey).key.\(process.processIdentifier)-0a0b0c0d.new"
+        let living = "pending-\(key.publicKey).key.\(getppid())-0a0b0c0d.new"
+        let second = "pending-\(key.publicKey).key.\(process.processIdentifier)-01020304.new"
+        let secret = [UInt8](repeating: 7, count: 32)
+        for name in [abandoned, living] { try home.file(name).write(secret) }
+        // Killed between giving the file its name and taking the temporary one away.
+        try home.file("pending-kept.key").write(secret)
+        #expect(link(folder.path + "/pending-kept.key", folder.path + "/" + second) == 0)
+        _ = try Station(home: home).records()
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(!names.contains(abandoned) && !names.contains(second) && names.contains(living))
+        #expect(try home.file("pending-kept.key").read() == secret)
+    }
+
     @Test("A jammed printer stops the line; when it works again the labels come out without their devices")
     func jammed() async throws {
         let folder = TemporaryHome()
