@@ -18,14 +18,9 @@ struct TinyImage {
             flat[0x240 + 2 * index] = UInt8(half & 0xFF)
             flat[0x240 + 2 * index + 1] = UInt8(half >> 8)
         }
-        var header = try ImageHeader(
-            flash: Data(repeating: 0, count: 0x200) + Data("LNIM".utf8) + [ImageHeader.format] + Data(repeating: 0, count: 59))
-        header.board = name ?? board.name
-        header.mcu = board.mcu
-        header.size = size
-        flat.replaceSubrange(0x200..<0x240, with: header.bytes)
-        header.hash = ImageHeader.hash(of: flat)
-        flat.replaceSubrange(0x200..<0x240, with: header.bytes)
+        var claimed = board
+        claimed.name = name ?? board.name
+        flat.stampImageHeader(board: claimed, version: [0, 0, 0], build: 0)
         let url = folder.appendingPathComponent("tiny-\(board.name).elf")
         try elf(flat).write(to: url)
         return url

@@ -22,15 +22,9 @@ struct PieceTests {
         return pieces.reduce(Data(bytes)) { $0 + $1.bytes }
     }
 
-    private func image(_ board: Board) throws -> Data {
-        var header = try ImageHeader(
-            flash: Data(repeating: 0, count: 0x200) + Data("LNIM".utf8) + [1] + Data(repeating: 0, count: 59))
-        header.board = board.name
-        header.size = 0x300
+    private func image(_ board: Board) -> Data {
         var flat = Data((0..<0x300).map { UInt8(truncatingIfNeeded: $0) })
-        flat.replaceSubrange(0x200..<0x240, with: header.bytes)
-        header.hash = ImageHeader.hash(of: flat)
-        flat.replaceSubrange(0x200..<0x240, with: header.bytes)
+        flat.stampImageHeader(board: board, version: [0, 1, 0], build: 0)
         return flat
     }
 
@@ -44,7 +38,7 @@ struct PieceTests {
     @Test("a board that starts at its image has one piece")
     func one() throws {
         let board = try loadBoard("microbit")
-        let piece = ELFImage.Piece(address: 0, bytes: try image(board))
+        let piece = ELFImage.Piece(address: 0, bytes: image(board))
         #expect(try load([piece]).pieces(for: board) == [piece])
     }
 
@@ -54,7 +48,7 @@ struct PieceTests {
         let store = try #require(board.store)
         let pieces = [
             ELFImage.Piece(address: 0x0800_0000, bytes: Data(repeating: 0xB0, count: 32)),
-            ELFImage.Piece(address: board.flash.address.value, bytes: try image(board)),
+            ELFImage.Piece(address: board.flash.address.value, bytes: image(board)),
         ]
         #expect(try load(pieces).pieces(for: board) == pieces)
         for piece in pieces { #expect(!store.range.overlaps(piece.address..<piece.address + UInt64(piece.bytes.count))) }

@@ -19,11 +19,11 @@ final class FlashCommandTests {
         for record in boards.running where (try? boards.stop(record.name)) == nil { kill(record.supervisor, SIGKILL) }
     }
 
-    /// The light node as a plain binary with another version in its header: new firmware that does the same.
-    private func nextVersion(_ name: String) throws -> URL {
+    /// The light node as a plain binary with another build in its header: new firmware that does the same.
+    private func nextBuild(_ name: String) throws -> URL {
         let board = try board(name)
         var flat = try ELFImage(contentsOf: try lightNodeImage(name)).flat(in: board.flash.range)
-        flat.stampImageHeader(board: board, version: [0, 1, 9], build: 0x1234_5678)
+        flat.stampImageHeader(board: board, version: [0, 1, 0], build: 0x1234_5678)
         let file = scratch.url.appendingPathComponent("next-\(name).bin")
         try flat.write(to: file)
         return file
@@ -38,10 +38,10 @@ final class FlashCommandTests {
     }
 
     @Test(
-        "New firmware on an owned node: it comes back, says its new version, and still obeys its owner alone",
+        "New firmware on an owned node: it comes back, says its version and state, and still obeys its owner",
         arguments: emulatedBoards)
     func reflash(board: String) throws {
-        let old = try lightNodeImage(board).path, next = try nextVersion(board).path
+        let old = try lightNodeImage(board).path, next = try nextBuild(board).path
         #expect(try lightnode("emulate", "--board", board, "--name", "lamp", "--image", old, "--detach").status == 0)
         let provisioned = try lightnode.run(["provision", "--json"] + (board == "mps2-an386" ? ["--inject-identity"] : []))
         let label = try #require(try provisioned.json()["label"] as? String, "\(provisioned.error)")
@@ -62,14 +62,17 @@ final class FlashCommandTests {
         let flashed = try lightnode("flash", next, "--device", "emulated:lamp", "--json")
         #expect(flashed.status == 0, "\(flashed.output)\(flashed.error)")
         let node = try #require(try device(flashed)["node"] as? [String: Any])
-        #expect((node["version"] as? String)?.hasPrefix("0.1.9") == true && node["state"] as? String == "owned", "\(node)")
+        #expect(node["version"] as? String == before["version"] as? String && node["state"] as? String == "owned", "\(node)")
+        #expect(try lightnode("flash", next, "--serial", "lamp", "--verify-only").status == 0)
+        #expect(try lightnode("flash", old, "--serial", "lamp", "--verify-only").status == 9)
         #expect(node["address"] as? String == before["address"] as? String)
         #expect(try state()["epoch"] as? Int == before["epoch"] as? Int)
         #expect(try lightnode("send", "$('led').on()", "--json").json()["outcome"] as? String == "done")
 
         let again = try lightnode("flash", next, "--device", "emulated:lamp")
         #expect(
-            again.status == 0 && again.output.contains("unchanged") && again.output.contains("version 0.1.9"), "\(again.output)")
+            again.status == 0 && again.output.contains("unchanged") && again.output.contains("version 0.1.0, owned"),
+            "\(again.output)")
         #expect(!again.error.contains("turned off"))
 
         // Keys go only when someone says so.
@@ -91,7 +94,7 @@ final class FlashCommandTests {
             #expect(try lightnode("emulate", "--board", "microbit", "--name", name, "--image", image, "--detach").status == 0)
             #expect(try lightnode("emulate", "--stop", name).status == 0)
         }
-        let next = try nextVersion("microbit").path
+        let next = try nextBuild("microbit").path
         let ambiguous = try lightnode("flash", next, "--via", "emulated", "--json")
         #expect(ambiguous.status == 64 && ambiguous.error.contains("--serial one") && ambiguous.error.contains("--serial two"))
         let all = try lightnode("flash", next, "--via", "emulated", "--all", "--json")
@@ -110,7 +113,7 @@ final class FlashCommandTests {
         let facts = try shown.json()
         #expect(
             facts["magic"] as? String == "LNIM" && facts["board"] as? String == "microbit" && facts["mcu"] as? String == "nRF51")
-        let file = try nextVersion("microbit")
+        let file = try nextBuild("microbit")
         var bytes = try Data(contentsOf: file)
         bytes[0x1000] ^= 1
         try bytes.write(to: file)
