@@ -55,7 +55,7 @@ struct FlashSummary: Encodable, CustomStringConvertible {
     let devices: [FlashOutcome]
 
     init(image: FlashImage, devices: [FlashOutcome]) {
-        self.image = image.source.path
+        self.image = image.source.relativePath
         version = image.header.versionText
         size = image.header.size
         self.devices = devices

@@ -41,7 +41,7 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
             problem = error.failure.what
         }
         let vectors = VectorTable(Data(image))
-        self.file = file.url.path
+        self.file = file.url.relativePath
         format = file.format
         magic = "LNIM"
         board = header.board
