@@ -22,7 +22,7 @@ struct PhysicalResetTests {
         try node.emulated.resume()
     }
 
-    /// The numbers of lights that were lit, each once, until the log says `line`.
+    /// The numbers of lights that were seen lit, until the log says `line`. Of a picture that is scanned, a look may miss a row.
     private func countdown(_ node: EmulatedNode, until line: String) async throws -> [Int] {
         var counts: [Int] = []
         let end = Date().addingTimeInterval(120)
@@ -40,7 +40,9 @@ struct PhysicalResetTests {
         let before = try owner.sign(Call(device: "led", method: "on"), for: try await owner.known())
         try await powerOnHolding(node)
         let counts = try await countdown(node, until: "no owner")
-        #expect(counts.filter { $0 > 0 } == [5, 4, 3, 2, 1], "one light for each second that is left")
+        #expect(counts.max() == 5)
+        let last = (1...5).reversed().map { counts.lastIndex(of: $0) ?? -1 }
+        #expect(last[0] >= 0 && last == last.sorted(), "one light for each second that is left: \(counts)")
         try node.emulated.setInput(pin: Self.buttonA, high: true)
         let status = try await DeviceProbe(node.client).status()
         #expect(status.state == .unowned && status.epoch == 2)
