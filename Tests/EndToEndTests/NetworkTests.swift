@@ -68,7 +68,7 @@ struct NetworkTests {
             }
             #expect(try await client("-m", "get", base + "/.well-known/core").output.contains("</porch/command>"))
             let seen = folder.appendingPathComponent("observed")
-            async let observing = client("-m", "get", "-s", "6", "-o", seen.path, base + "/porch/devices")
+            async let observing = client("-m", "get", "-s", "15", "-o", seen.path, base + "/porch/devices")
             try await Task.sleep(for: .seconds(2))
             let receipt = folder.appendingPathComponent("receipt")
             _ = try await client(
