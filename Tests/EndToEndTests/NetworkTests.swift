@@ -119,6 +119,33 @@ struct NetworkTests {
         bridge.close()
         try await node.powerOff()
     }
+
+    @Test("An automation in ordinary Swift turns the relay off when QEMU's thermometer falls below 15 °C")
+    func automation() async throws {
+        let stage = try await Stage("light-node", on: "mps2-an386", parts: ["-device", "tmp105,address=0x48,id=room"])
+        func set(_ millidegrees: Int) throws {
+            try stage.node.emulated.execute(
+                "qom-set", ["path": "/machine/peripheral/room", "property": "temperature", "value": millidegrees])
+        }
+        try set(21_000)
+        try await stage.owner.`$`("relay").on()
+        try await serving(stage, as: "room") { address async throws in
+            let process = Process()
+            process.executableURL = Program.beside("below-fifteen")
+            process.arguments = ["coap://127.0.0.1:\(address.port)/room"]
+            process.environment = ["LIGHTNODE_HOME": stage.scratch.url.appendingPathComponent("owner").path]
+            process.standardOutput = FileHandle.nullDevice
+            try process.run()
+            defer { kill(process.processIdentifier, SIGKILL) }
+            try await Task.sleep(for: .seconds(2))
+            #expect(try stage.isHigh("relay"), "21 degrees are warm enough")
+            try set(14_000)
+            #expect(try await stage.wait { try !stage.isHigh("relay") })
+            #expect(process.isRunning)
+        }
+        #expect(try await stage.owner.history().receipts.map(\.subject).suffix(1) == [["relay", "off"]])
+        try await stage.node.powerOff()
+    }
 }
 
 /// Runs what blocks on a thread of its own: the gateway needs this one.
