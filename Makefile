@@ -37,9 +37,11 @@ TALKING = CLITests|ControlNodeTests|GatewayTests|ProvisioningTests
 SWIFT_TEST = $(subst build --,test --,$(SWIFT_BUILD))
 host-test: deps witness newer-qemu ## unit tests and end-to-end tests on this computer
 	@$(SWIFT_BUILD) --build-tests
-	@$(SWIFT_TEST) --skip-build --filter '$(HEAVY)'
-	@$(SWIFT_TEST) --skip-build --no-parallel --filter '$(TALKING)'
-	@$(SWIFT_TEST) --skip-build --skip '$(HEAVY)|$(TALKING)'
+	@failed=0; \
+	$(SWIFT_TEST) --skip-build --filter '$(HEAVY)' || failed=1; \
+	$(SWIFT_TEST) --skip-build --no-parallel --filter '$(TALKING)' || failed=1; \
+	$(SWIFT_TEST) --skip-build --skip '$(HEAVY)|$(TALKING)' || failed=1; \
+	exit $$failed
 
 newer-qemu: ## fetch a QEMU into build/ for boards that the installed one is too old for; without one they are skipped
 	@Tools/install-newer-qemu || true

@@ -18,7 +18,8 @@ public actor Gateway: CoAPService {
         /// Lets `/provision` pass: whoever reaches a blank node first decides on its keys.
         public var allowsProvisioning = false
         /// Refused signatures that one host may cause at once, and how many more per second.
-        public var refusals = (size: 8.0, perSecond: 0.2)
+        /// Fewer than a node has attempts when it has just been powered on.
+        public var refusals = (size: 3.0, perSecond: 0.2)
         /// Attestations and pieces of history that one host may ask for at once, and how many more per second.
         public var signatures = (size: 32.0, perSecond: 2.0)
         /// Observations of one host.

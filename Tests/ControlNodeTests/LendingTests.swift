@@ -136,6 +136,7 @@ struct LendingTests {
         try await owner.pay(passed.slotID, ticks: 1)
         try await guest.perform(Call(device: "led", method: "on"), under: passed)
         let history = try await owner.history().receipts
-        #expect(history.filter { $0.grant == grant.slotID }.count == 3)
+        // Three uses, and one receipt for its end.
+        #expect(history.filter { $0.grant == grant.slotID }.count == 4)
     }
 }
