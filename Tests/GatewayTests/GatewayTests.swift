@@ -97,11 +97,14 @@ struct GatewayTests {
             let device = try await stage.owner.known()
             let bad = try client(address, "porch")
             var codes: [String] = []
+            let start = ContinuousClock.now
             for _ in 0..<12 {
                 let forged = try stranger.owner.sign(Call(device: "led", method: "on"), for: device)
                 codes.append(try await bad.send(.post("command", forged.bytes, contentFormat: 18)).codeText)
             }
-            #expect(codes == Array(repeating: "4.01", count: 3) + Array(repeating: "4.29", count: 9))
+            // One more every 5 s: on a computer that is busy some of the twelve may come late enough for it.
+            #expect(codes.prefix(4) == ["4.01", "4.01", "4.01", "4.29"] && Set(codes) == ["4.01", "4.29"])
+            #expect(codes.count { $0 == "4.01" } <= 3 + Int((ContinuousClock.now - start).components.seconds / 5) + 1)
             // Another host: this computer's other address on the loopback network.
             let good = try OtherHost(address)
             let answer = try await good.post("porch/command", try await stage.signed("on").bytes)
