@@ -31,21 +31,21 @@ public struct DeviceHandle<Table: StaticDeviceTable>: Sendable {
     @discardableResult
     public func call(_ method: UInt8, of interface: StaticString) -> Outcome {
         BuildTime.require(interface, Table.declaration(index))
-        return DeviceHandle.perform(index, method, nil)
+        return DeviceHandle.perform(index, method, 0, 0, 0)
     }
 
     @inline(__always)
     @discardableResult
     public func call(_ method: UInt8, of interface: StaticString, _ argument: Int32) -> Outcome {
         BuildTime.require(interface, Table.declaration(index))
-        return DeviceHandle.perform(index, method, argument)
+        return DeviceHandle.perform(index, method, 1, argument, 0)
     }
 
     @inline(__always)
     @discardableResult
     public func call(_ method: UInt8, of interface: StaticString, _ first: Int32, _ second: Int32) -> Outcome {
         BuildTime.require(interface, Table.declaration(index))
-        return DeviceHandle.perform(index, method, first, second)
+        return DeviceHandle.perform(index, method, 2, first, second)
     }
 
     /// True when `event` says that this device's state has changed.
@@ -65,12 +65,13 @@ public struct DeviceHandle<Table: StaticDeviceTable>: Sendable {
         return table.state(of: index)
     }
 
+    /// Calls with the first `count` of the arguments.
     @inline(never)
-    static func perform(_ index: UInt8, _ method: UInt8, _ first: Int32?, _ second: Int32? = nil) -> Outcome {
+    static func perform(_ index: UInt8, _ method: UInt8, _ count: Int, _ first: Int32, _ second: Int32) -> Outcome {
         var table = Table()
         var arguments = Arguments()
-        if let first { arguments.append(first) }
-        if let second { arguments.append(second) }
+        if count > 0 { arguments.append(first) }
+        if count > 1 { arguments.append(second) }
         return table.invoke(device: index, method: method, arguments: arguments)
     }
 }

@@ -7,10 +7,13 @@ import NodeRuntime
 
 struct Lamp: Application {
     mutating func handle(_ event: DeviceEvent) {
-        if `$`("button-a").wasPressed(in: event) { `$`("dimmer").toggle() }
-        if `$`("button-a").wasHeld(in: event) { `$`("dimmer").fade(to: 20, for: .seconds(1)) }
-        if `$`("button-a").wasDoublePressed(in: event) { `$`("dimmer").set(level: 100) }
+        let button = `$`("button-a")
+        if button.wasPressed(in: event) { `$`("dimmer").toggle() }
+        if button.wasHeld(in: event) { fade(to: 20) }
+        if button.wasDoublePressed(in: event) { fade(to: 100) }
     }
+
+    private func fade(to level: Int32) { `$`("dimmer").fade(to: level, for: .seconds(1)) }
 }
 
 runNode(Lamp())
