@@ -33,7 +33,7 @@ test-linux: firmware ## a node on USB in the real Linux kernel: a virtual machin
 # Runs of their own for the long computations, and for the tests that talk to a node. Those go one after another: each waits for a
 # program while its node answers, and two cores have but two threads for that.
 HEAVY = LightNodeTests|FlashStoreTests|Ed25519Tests
-TALKING = CLITests|ControlNodeTests|GatewayTests|ProvisioningTests
+TALKING = CLITests|ControlNodeTests|GatewayTests|ProvisioningTests|EndToEndTests|BoardDeviceTests|EmulationTests|TestRunnerTests|TransportTests|FlashingTests|VirtualUSBTests
 SWIFT_TEST = $(subst build --,test --,$(SWIFT_BUILD))
 host-test: deps witness newer-qemu ## unit tests and end-to-end tests on this computer
 	@$(SWIFT_BUILD) --build-tests

@@ -28,7 +28,8 @@ import Transport
         }
 
         deinit {
-            process.terminate()
+            // A test's thread may block SIGTERM, and then its children do.
+            kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         }
 
