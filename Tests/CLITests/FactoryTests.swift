@@ -302,8 +302,11 @@ struct FactoryTests {
                 ]
                 let run = try Watching(arguments, home: home)
                 usleep(UInt32(Double.random(in: 0...longest, using: &random) * 1_000_000))
-                if run.process.isRunning { killed += 1 }
-                kill(run.process.processIdentifier, SIGKILL)
+                // Never one that has ended: its number may be another's by now.
+                if run.process.isRunning {
+                    killed += 1
+                    kill(run.process.processIdentifier, SIGKILL)
+                }
                 run.process.waitUntilExit()
                 let start = Date()
                 let again = try program.run(arguments, home: home)
