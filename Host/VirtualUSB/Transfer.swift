@@ -50,8 +50,7 @@ final class Transfer {
     var hasBegun = false
     /// Answers that did not come, in a row.
     var silences = 0
-    /// A bulk OUT packet has gone, so that an empty one is not sent for ever.
-    var hasSentPacket = false
+    private var hasEnded = false
 
     init(id: Int, control setup: SetupPacket, data: [UInt8], completion: @escaping @Sendable (TransferResult) -> Void) {
         self.id = id
@@ -83,7 +82,10 @@ final class Transfer {
         self.completion = completion
     }
 
+    /// Tells whoever submitted it, once: a cable that is pulled ends the transfer under way before its own transaction is over.
     func end(_ status: TransferStatus) {
+        guard !hasEnded else { return }
+        hasEnded = true
         let count = setup.map { $0.isDeviceToHost } ?? (endpoint & 0x80 != 0) ? incoming.count : sent
         completion(TransferResult(status: status, data: incoming, count: count))
     }

@@ -45,7 +45,7 @@ struct List: AsyncParsableCommand, JSONCapable {
     struct Line: Encodable, CustomStringConvertible, Sendable {
         let device: String
         var board: String?
-        var state: String?
+        var state: NodeState?
         var address: String?
         /// As the device book calls it.
         var name: String?
@@ -72,7 +72,7 @@ struct List: AsyncParsableCommand, JSONCapable {
                 }
                 await client.close()
                 board = status.board
-                state = status.state.description
+                state = status.state
                 address = status.address?.description
                 name = try status.address.flatMap { try book.device($0) }?.name
             } catch {
