@@ -105,8 +105,13 @@ public final class USBPipe: BytePipe {
             guard let (handle, back) = try await Self.find(context, within: returnLimit, { $0.isReturn(of: node) }) else {
                 return finish(gone)
             }
-            try connect(handle.value, back)
-        } catch let failure as Failure { finish(failure) } catch { finish(gone) }
+            do { try connect(handle.value, back) } catch let failure as Failure { finish(failure) }
+        } catch let failure as Failure where failure.kind == .environment {
+            finish(failure)
+        } catch {
+            // What a device on its way out says when it is opened is no news.
+            finish(gone)
+        }
     }
 
     private func finish(_ failure: Failure) {
