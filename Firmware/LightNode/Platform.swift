@@ -7,7 +7,7 @@ public protocol Platform: ~Copyable {
     /// Firmware version.
     var version: Version { get }
     /// The hash in the header of the image that runs (Host/FirmwareBuild/ImageHeader.swift).
-    var imageHash: InlineArray<32, UInt8> { get }
+    var imageHash: InlineArray<24, UInt8> { get }
     /// The chip's own serial number; 0 when it has none.
     var hardwareSerial: UInt64 { get }
     /// Why the chip reset: 0 power-on, 1 reset pin, 2 watchdog, 3 software, 4 lock-up, 255 unknown.

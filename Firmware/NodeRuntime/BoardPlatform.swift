@@ -15,8 +15,8 @@ struct BoardPlatform: Platform {
         let version = lightnode_image_header.version
         return Version(version.0, version.1, version.2)
     }
-    var imageHash: InlineArray<32, UInt8> {
-        @inline(never) get { UnsafeRawPointer(startup_image_hash()).loadUnaligned(as: InlineArray<32, UInt8>.self) }
+    var imageHash: InlineArray<24, UInt8> {
+        @inline(never) get { UnsafeRawPointer(startup_image_hash()).loadUnaligned(as: InlineArray<24, UInt8>.self) }
     }
     var hardwareSerial: UInt64 { hardwareSerialNumber() }
     var resetReason: UInt8 {

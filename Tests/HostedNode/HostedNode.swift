@@ -47,7 +47,7 @@ public struct HostedDevices: DeviceTable {
 public struct HostedPlatform: Platform {
     public var board: StaticString { "hosted" }
     public var version: Version { Version(0, 1, 0) }
-    public var imageHash: InlineArray<32, UInt8> { .init(repeating: 0x5A) }
+    public var imageHash: InlineArray<24, UInt8> { .init(repeating: 0x5A) }
     public var hardwareSerial: UInt64
     public var isReadbackProtected = false
     public mutating func protectReadback() { isReadbackProtected = true }
@@ -138,9 +138,9 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
             var writer = CBORWriter(bytes.mutableSpan)
             server.node.writeStatus(&writer)
             guard let count = try? writer.finish() else { return nil }
-            // The last entry but one of the status: 16 => 32 bytes, then 17 => 32 bytes.
+            // The last entry but one of the status: 16 => 32 bytes, then 17 => 24 bytes.
             let text = Array(bytes.prefix(count))
-            let tail = Array(text.suffix(35 + 35))
+            let tail = Array(text.suffix(35 + 27))
             return tail.starts(with: [0x10, 0x58, 0x20]) ? Array(tail[3..<35]) : nil
         }
     }

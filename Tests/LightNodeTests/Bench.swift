@@ -78,7 +78,7 @@ struct BenchDevices: DeviceTable {
 struct BenchPlatform: Platform {
     var board: StaticString { "bench" }
     var version: Version { Version(1, 2, 3) }
-    var imageHash: InlineArray<32, UInt8> { .init(repeating: 0xA5) }
+    var imageHash: InlineArray<24, UInt8> { .init(repeating: 0xA5) }
     var hardwareSerial: UInt64 { 0x1122_3344 }
     var isReadbackProtected = false
     mutating func protectReadback() { isReadbackProtected = true }

@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test("The status tells which image runs") func image() throws {
-        #expect(Stage().status[17]?.bytes == [UInt8](repeating: 0xA5, count: 32))
+        #expect(Stage().status[17]?.bytes == [UInt8](repeating: 0xA5, count: 24))
         #expect(try DeviceStatus(Stage().status.encoded, from: "it").firmwareHash.hasPrefix("a5a5"))
     }
 

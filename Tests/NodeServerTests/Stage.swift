@@ -41,7 +41,7 @@ struct BenchPlatform: Platform {
     let clock: Clock
     var board: StaticString { "bench" }
     var version: Version { Version(1, 2, 3) }
-    var imageHash: InlineArray<32, UInt8> { .init(repeating: 0) }
+    var imageHash: InlineArray<24, UInt8> { .init(repeating: 0) }
     var hardwareSerial: UInt64 { 1 }
     var isReadbackProtected: Bool { false }
     mutating func protectReadback() {}

@@ -34,7 +34,7 @@ typedef struct {
 } ImageHeader;
 extern const ImageHeader lightnode_image_header;
 
-/// The header's hash, 32 bytes. It is filled in after linking, so the compiler must not take it for what it sees.
+/// The header's hash, 24 bytes. It is filled in after linking, so the compiler must not take it for what it sees.
 static inline const uint8_t *_Nonnull startup_image_hash(void) {
     const uint8_t *hash = lightnode_image_header.hash;
     __asm volatile("" : "+r"(hash));

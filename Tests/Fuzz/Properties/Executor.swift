@@ -82,7 +82,7 @@ private struct Table: DeviceTable {
 private struct Chip: Platform {
     var board: StaticString { "fuzzed" }
     var version: Version { Version(0, 0, 1) }
-    var imageHash: InlineArray<32, UInt8> { .init(repeating: 0xF0) }
+    var imageHash: InlineArray<24, UInt8> { .init(repeating: 0xF0) }
     var hardwareSerial: UInt64 { 1 }
     var isReadbackProtected = false
     mutating func protectReadback() { isReadbackProtected = true }
