@@ -84,9 +84,7 @@ struct ScenarioTests {
         try await stage.node.powerOff()
     }
 
-    @Test(
-        "A sale: the buyer's key takes over, and nothing that the seller signed before or signs after counts",
-        .disabled("not seen to pass yet under QEMU; the same scenario passes in process"))
+    @Test("A sale: the buyer's key takes over, and nothing that the seller signed before or signs after counts")
     func sale() async throws {
         let stage = try await stage()
         let buyer = try stage.person("buyer")
@@ -109,9 +107,7 @@ struct ScenarioTests {
         try await stage.node.powerOff()
     }
 
-    @Test(
-        "A lost controller: the recovery key names another, and whoever finds the old one commands nothing",
-        .disabled("not seen to pass yet under QEMU; the same scenario passes in process"))
+    @Test("A lost controller: the recovery key names another, and whoever finds the old one commands nothing")
     func lostController() async throws {
         let recovery = SigningKey.generate()
         let stage = try await stage(recovery: recovery.publicKey)
