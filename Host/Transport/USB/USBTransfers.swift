@@ -13,7 +13,7 @@ final class USBTransfers: @unchecked Sendable {
     }
 
     private struct State {
-        /// Transfers that libusb has not given back.
+        /// Transfers that libusb has not given back, or that will be tried again: the device is not closed before they are dropped.
         var underWay: Set<UnsafeMutablePointer<libusb_transfer>> = []
         var end: End?
         var isReleased = false
@@ -23,6 +23,8 @@ final class USBTransfers: @unchecked Sendable {
     private static let readSize = 512
     private static let readers = 4
     private static let toleratedErrors = 3
+    /// Until a transfer that failed is tried again: the hub takes up to a quarter of a second to tell that the device is gone.
+    private static let pause = Duration.milliseconds(150)
 
     let node: USBNode
     private let handle: OpaquePointer
@@ -85,7 +87,6 @@ final class USBTransfers: @unchecked Sendable {
     /// On libusb's thread.
     private func read(_ transfer: UnsafeMutablePointer<libusb_transfer>) {
         let errors = withState { state -> Int in
-            state.underWay.remove(transfer)
             state.errorsInARow = transfer.pointee.status == LIBUSB_TRANSFER_COMPLETED ? 0 : state.errorsInARow + 1
             return state.errorsInARow
         }
@@ -105,15 +106,18 @@ final class USBTransfers: @unchecked Sendable {
                 libusb_clear_halt(handle, node.bulkIn)
                 submit(stalled)
             }
-        case _ where errors <= Self.toleratedErrors * Self.readers: submit(transfer)
+        case _ where errors <= Self.toleratedErrors * Self.readers:
+            nonisolated(unsafe) let failed = transfer
+            queue.asyncAfter(deadline: .now() + Self.pause / .seconds(1)) { [self] in submit(failed) }
         default:
             drop(transfer)
             finish(.failed(USBError.failure(Int32(LIBUSB_ERROR_IO.rawValue), name)))
         }
     }
 
-    /// Gives a transfer back that is not under way.
+    /// Gives a transfer back that libusb has given back.
     private func drop(_ transfer: UnsafeMutablePointer<libusb_transfer>) {
+        _ = withState { $0.underWay.remove(transfer) }
         transfer.pointee.buffer?.deallocate()
         let user = transfer.pointee.user_data
         libusb_free_transfer(transfer)
@@ -151,8 +155,9 @@ final class USBTransfers: @unchecked Sendable {
                         done.resume()
                     }
                 }
-            case LIBUSB_TRANSFER_ERROR.rawValue where attempts <= Self.toleratedErrors && withState({ $0.end == nil }):
-                continue
+            case LIBUSB_TRANSFER_ERROR.rawValue where attempts <= Self.toleratedErrors:
+                try await Task.sleep(for: Self.pause)
+                if withState({ $0.end != nil }) { return nil }
             case LIBUSB_TRANSFER_TIMED_OUT.rawValue:
                 throw Failure(
                     .unreachable, "\(name) takes no more bytes",
