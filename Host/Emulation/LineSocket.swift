@@ -22,7 +22,8 @@ public final class LineSocket: @unchecked Sendable {
         }
     }
 
-    private static func open(_ path: String) throws -> Int32 {
+    /// A connected socket; −1 and `errno` when nobody listens.
+    static func open(_ path: String) throws -> Int32 {
         let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard handle >= 0 else { throw EmulationError("no socket to be had: \(systemError()).") }
         let connected = try withUnixAddress(path) { connect(handle, $0, $1) }
@@ -31,6 +32,16 @@ public final class LineSocket: @unchecked Sendable {
         close(handle)
         errno = code
         return -1
+    }
+
+    /// A socket that listens at `path`.
+    static func listen(_ path: String) throws -> Int32 {
+        let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let bound = try withUnixAddress(path) { bind(handle, $0, $1) }
+        guard bound == 0, Glibc.listen(handle, 8) == 0 else {
+            throw EmulationError("the socket \(path) cannot be made: \(systemError()).")
+        }
+        return handle
     }
 
     deinit { close(descriptor) }

@@ -10,6 +10,7 @@ public final class Supervisor: @unchecked Sendable {
     var emulatorProcess: Int32? { emulated.processIdentifier }
     private let lock: FileLock
     private let listener: Int32
+    private let line: SharedLine
     private let usb: SupervisedUSB?
     private let work = DispatchQueue(label: "supervisor")
     private let finished = DispatchSemaphore(value: 0)
@@ -58,13 +59,14 @@ public final class Supervisor: @unchecked Sendable {
         configuration.usb = true
         emulated = try EmulatedBoard(configuration)
         let control = emulated.folder.appendingPathComponent("control").path
-        listener = try Self.listen(control)
+        listener = try LineSocket.listen(control)
+        line = try SharedLine(path: emulated.folder.appendingPathComponent("line").path, board: emulated.uartSocket.path)
         let socket = emulated.folder.appendingPathComponent("usbredir").path
         let usb = try emulated.usb.map { try SupervisedUSB($0, socket: socket) }
         self.usb = usb
         record = EmulatedBoardRecord(
             name: name, board: board, imageSource: image?.path ?? former?.imageSource ?? kept.path, supervisor: getpid(),
-            uart: emulated.uartSocket.path, usb: usb?.socket, control: control, started: Date())
+            uart: line.path, usb: usb?.socket, control: control, started: Date())
         try emulated.start()
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -99,6 +101,7 @@ public final class Supervisor: @unchecked Sendable {
         timer.cancel()
         usb?.close()
         emulated.close()
+        line.close()
         if let failure { throw failure }
     }
 
@@ -167,15 +170,6 @@ public final class Supervisor: @unchecked Sendable {
             throw EmulationError("\(record.board.name) has no USB in the emulator. Use a board that has: mps2-an386.")
         }
         return usb
-    }
-
-    private static func listen(_ path: String) throws -> Int32 {
-        let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        let bound = try withUnixAddress(path) { bind(handle, $0, $1) }
-        guard bound == 0, Glibc.listen(handle, 8) == 0 else {
-            throw EmulationError("the control socket \(path) cannot be made: \(systemError()).")
-        }
-        return handle
     }
 
     deinit { close(listener) }

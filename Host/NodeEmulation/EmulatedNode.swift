@@ -60,6 +60,7 @@ public final class EmulatedNode: @unchecked Sendable {
             lock.withLock { lines.append(line) }
         }
         lock.withLock { connection = client }
+        Task { await client.listen() }
         return client
     }
 

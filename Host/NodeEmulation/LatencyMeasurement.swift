@@ -83,7 +83,7 @@ private struct Bench {
         let label = try await node.provision(Station(home: try home("factory of the full one"))).label
         let owner = try node.seen(from: try home("owner of the full one"))
         try await owner.bind(label: label)
-        let backups = try (0..<3).map { _ in Backup(key: try ControllerKey.generate().publicKey, silence: 1_000_000) }
+        let backups = (0..<3).map { _ in Backup(key: ControllerKey.generate().publicKey, silence: 1_000_000) }
         for _ in 0..<5 { try await owner.setBackups(backups) }
         let device = try await owner.known()
         while try await owner.status().nextIndex < (pages + 1) * entries - 10 {

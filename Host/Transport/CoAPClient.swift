@@ -119,7 +119,7 @@ public actor CoAPClient {
         _ code: CoAPCode, _ options: [Message.Option], _ payload: [UInt8], _ request: String,
         token: UInt32 = .random(in: 0 ... .max)
     ) async throws -> Message {
-        start()
+        listen()
         if let broken { throw broken }
         messageID &+= 1
         let id = messageID
@@ -235,7 +235,8 @@ public actor CoAPClient {
 
     // MARK: What arrives
 
-    private func start() {
+    /// Begins to take in what the device sends; its log lines arrive from now on. The first request does the same.
+    public func listen() {
         guard reader == nil else { return }
         reader = Task { [link, weak self, name] in
             do {

@@ -6,9 +6,7 @@ import NodeEmulation
 import Provisioning
 import Testing
 
-@Suite(
-    "Reset by the button", .serialized,
-    .disabled("known fault: under this test the log never says that the owner is gone; by hand it does"))
+@Suite("Reset by the button", .serialized)
 struct PhysicalResetTests {
     private static let buttonA = 17
     let scratch: Scratch

@@ -69,7 +69,7 @@ func reasonOfRefusal(_ body: () async throws -> Void) async throws -> String? {
 }
 
 /// `lightnode` as a user runs it.
-struct Program {
+struct Program: Sendable {
     struct Result {
         let status: Int32
         let output: String

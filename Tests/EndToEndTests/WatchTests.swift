@@ -67,4 +67,33 @@ struct WatchTests {
         let unknown = try program.run(["devices", "laser"] + device)
         #expect(unknown.status == 64 && unknown.error.contains("button-a"))
     }
+
+    @Test("While one program watches a named board another commands it, and what happens is shown as it happens")
+    func together() async throws {
+        let program = Program(home: scratch.url.path)
+        let started = try program(
+            "emulate", "--board", "microbit", "--name", "shared", "--image", try lightNodeImage("microbit").path, "--detach")
+        #expect(started.status == 0, "\(started.error)")
+        defer { _ = try? program("emulate", "--stop", "shared") }
+        let device = ["--device", "emulated:shared"]
+        let made = try program.run(["provision", "--json"] + device)
+        let label = try #require(try made.json()["label"] as? String, "\(made.output)\(made.error)")
+        #expect(try program.run(["bind", label] + device).status == 0)
+
+        async let watched = onThread { try program.run(["watch", "lock", "--count", "2", "--json"] + device) }
+        // Until somebody watches, what happens is nobody's.
+        try await Task.sleep(for: .seconds(1))
+        let sent = try await onThread { try program.run(["send", "$('lock').open(300)"] + device) }
+        #expect(sent.status == 0, "\(sent.error)")
+        let lines = try await watched.output.split(separator: "\n")
+        #expect(lines.count == 2 && lines[0].contains(#""value":true"#), "\(lines)")
+        #expect(lines.last?.contains(#""event":"relocked""#) == true, "\(lines)")
+    }
+}
+
+/// Runs what blocks where it keeps no other test from running.
+private func onThread<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Swift.Result { try work() }) }
+    }
 }

@@ -177,7 +177,7 @@ final class Stage {
 
     func empty(_ type: CoAPType, _ id: UInt16) throws {
         var buffer = [UInt8](repeating: 0, count: 4)
-        var writer = CoAPWriter(buffer.mutableSpan, type: type, code: .empty, id: id)
+        let writer = CoAPWriter(buffer.mutableSpan, type: type, code: .empty, id: id)
         _ = try writer.finish()
         _ = try send(buffer)
     }
