@@ -30,18 +30,9 @@ test-linux: firmware ## a node on USB in the real Linux kernel: a virtual machin
 	@Tools/install-dependencies linux-guest
 	@Tools/test-linux
 
-# Runs of their own for the long computations, and for the tests that talk to a node. Those go one after another: each waits for a
-# program while its node answers, and two cores have but two threads for that.
-HEAVY = LightNodeTests|FlashStoreTests|Ed25519Tests
-TALKING = CLITests|ControlNodeTests|GatewayTests|ProvisioningTests|EndToEndTests|BoardDeviceTests|EmulationTests|TestRunnerTests|TransportTests|FlashingTests|VirtualUSBTests
-SWIFT_TEST = $(subst build --,test --,$(SWIFT_BUILD))
 host-test: deps witness newer-qemu ## unit tests and end-to-end tests on this computer
 	@$(SWIFT_BUILD) --build-tests
-	@failed=0; \
-	$(SWIFT_TEST) --skip-build --filter '$(HEAVY)' || failed=1; \
-	$(SWIFT_TEST) --skip-build --no-parallel --filter '$(TALKING)' || failed=1; \
-	$(SWIFT_TEST) --skip-build --skip '$(HEAVY)|$(TALKING)' || failed=1; \
-	exit $$failed
+	@Tools/host-tests
 
 newer-qemu: ## fetch a QEMU into build/ for boards that the installed one is too old for; without one they are skipped
 	@Tools/install-newer-qemu || true

@@ -84,7 +84,8 @@ struct USBTests {
         let script = """
             set -m  # or the shell lets its background jobs ignore Ctrl-C
             mkfifo "$LIGHTNODE_HOME/in" && exec 3<>"$LIGHTNODE_HOME/in"
-            "\(lightnode)" console <&3 >/dev/null 2>&1 & first=$!
+            # Whoever runs the tests in the background has their children ignore SIGINT.
+            env --default-signal=INT "\(lightnode)" console <&3 >/dev/null 2>&1 & first=$!
             for _ in $(seq 300); do "\(lightnode)" status 2>&1 | grep -q 'in use' && break; sleep 0.1; done
             "\(lightnode)" status; echo "second $?"
             kill -INT $first; wait $first

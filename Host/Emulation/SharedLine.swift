@@ -1,0 +1,186 @@
+// The serial line of a named board, for several programs at once: what one watches another may command meanwhile.
+import Foundation
+
+/// Passes slipmux frames between a board's UART, which takes one connection, and any number of clients.
+///
+/// Frames from clients go to the board whole, one after another. Logs from the board go to everybody, a CoAP message to the client that
+/// used its token, or its message id, last; the CoAP header is in RFC 7252, section 3. The board is connected to while there are clients.
+final class SharedLine: @unchecked Sendable {
+    /// What is longer without an END is no frame, and goes through as it is.
+    private static let longestFrame = 4096
+    private static let end: UInt8 = 0xC0
+
+    let path: String
+    private let board: String
+    private let listener: Int32
+    private let lock = NSLock()
+    private var clients: Set<Int32> = []
+    private var upstream: Int32 = -1
+    private var asked = Askers()
+
+    /// Listens at `path` for the UART whose socket is at `board`.
+    init(path: String, board: String) throws {
+        (self.path, self.board) = (path, board)
+        listener = try LineSocket.listen(path)
+        start("line") { [weak self, listener] in
+            while case let client = accept(listener, nil, nil), client >= 0 { self?.join(client) }
+        }
+    }
+
+    /// Ends every connection and listens no more.
+    func close() {
+        shutdown(listener, Int32(SHUT_RDWR))
+        lock.withLock { hangUp() }
+    }
+
+    deinit { Glibc.close(listener) }
+
+    private func start(_ name: String, _ work: @escaping @Sendable () -> Void) {
+        let thread = Thread(block: work)
+        thread.name = name
+        thread.start()
+    }
+
+    // MARK: Clients
+
+    private func join(_ client: Int32) {
+        let isConnected = lock.withLock {
+            guard upstream >= 0 || connectBoard() else { return false }
+            clients.insert(client)
+            return true
+        }
+        guard isConnected else {
+            Glibc.close(client)
+            return
+        }
+        start("line-client") { [self] in
+            Self.readFrames(client) { frame in
+                lock.withLock {
+                    asked.note(frame, by: client)
+                    _ = Self.write(upstream, frame)
+                }
+            }
+            lock.withLock { leave(client) }
+            Glibc.close(client)
+        }
+    }
+
+    /// The last client that leaves frees the board's line.
+    private func leave(_ client: Int32) {
+        clients.remove(client)
+        asked.forget(client)
+        if clients.isEmpty { hangUp() }
+    }
+
+    // MARK: The board
+
+    private func connectBoard() -> Bool {
+        guard let handle = try? LineSocket.open(board), handle >= 0 else { return false }
+        upstream = handle
+        start("line-board") { [self] in
+            Self.readFrames(handle) { frame in
+                lock.withLock {
+                    for client in receivers(of: frame) where !Self.write(client, frame, patient: false) {
+                        shutdown(client, Int32(SHUT_RDWR))
+                    }
+                }
+            }
+            // The board was turned off.
+            lock.withLock { if upstream == handle { hangUp() } }
+            Glibc.close(handle)
+        }
+        return true
+    }
+
+    private func hangUp() {
+        if upstream >= 0 { shutdown(upstream, Int32(SHUT_RDWR)) }
+        upstream = -1
+        for client in clients { shutdown(client, Int32(SHUT_RDWR)) }
+    }
+
+    private func receivers(of frame: [UInt8]) -> [Int32] {
+        guard CoAPHeader(frame: frame) != nil else { return Array(clients) }
+        // What nobody asked for: whoever gets it resets it (RFC 7252, section 4.2), and the board forgets its observer.
+        return (asked.client(for: frame) ?? clients.first).map { [$0] } ?? []
+    }
+
+    // MARK: Bytes
+
+    /// Reads until the other side closes, and passes on up to each END.
+    private static func readFrames(_ handle: Int32, _ pass: ([UInt8]) -> Void) {
+        var frame: [UInt8] = []
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = recv(handle, &bytes, bytes.count, 0)
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { break }
+            for byte in bytes[..<count] {
+                frame.append(byte)
+                guard byte == end || frame.count == longestFrame else { continue }
+                pass(frame)
+                frame = []
+            }
+        }
+        if !frame.isEmpty { pass(frame) }
+    }
+
+    /// Sends all of it; false when the other side is gone or, unless `patient`, does not take it: nobody waits for a client that sleeps.
+    private static func write(_ handle: Int32, _ bytes: [UInt8], patient: Bool = true) -> Bool {
+        let flags = Int32(MSG_NOSIGNAL) | (patient ? 0 : Int32(MSG_DONTWAIT))
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { send(handle, $0.baseAddress! + sent, $0.count - sent, flags) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return false }
+            sent += count
+        }
+        return true
+    }
+}
+
+/// Which client used a token, or a message id, last.
+private struct Askers {
+    private var byToken: [[UInt8]: Int32] = [:]
+    private var byID: [UInt16: Int32] = [:]
+
+    mutating func note(_ frame: [UInt8], by client: Int32) {
+        guard let header = CoAPHeader(frame: frame) else { return }
+        if !header.isEmpty { byToken[header.token] = client }
+        byID[header.id] = client
+    }
+
+    func client(for frame: [UInt8]) -> Int32? {
+        guard let header = CoAPHeader(frame: frame) else { return nil }
+        return header.isEmpty ? byID[header.id] : byToken[header.token]
+    }
+
+    mutating func forget(_ client: Int32) {
+        byToken = byToken.filter { $0.value != client }
+        byID = byID.filter { $0.value != client }
+    }
+}
+
+/// The part of a CoAP message in a slipmux frame that tells whose it is.
+private struct CoAPHeader {
+    let id: UInt16
+    let token: [UInt8]
+    /// An acknowledgement or reset without an answer in it.
+    let isEmpty: Bool
+
+    init?(frame: [UInt8]) {
+        var bytes: [UInt8] = []
+        var rest = frame.drop { $0 == 0xC0 }.makeIterator()
+        while bytes.count < 13, let byte = rest.next() {
+            switch byte {
+            case 0xDB: bytes.append(rest.next() == 0xDC ? 0xC0 : 0xDB)
+            default: bytes.append(byte)
+            }
+        }
+        guard bytes.count >= 5, bytes[0] == 0xA9, bytes[1] >> 6 == 1 else { return nil }
+        let length = Int(bytes[1] & 0xF)
+        guard length <= 8, bytes.count >= 5 + length else { return nil }
+        isEmpty = bytes[2] == 0
+        id = UInt16(bytes[3]) << 8 | UInt16(bytes[4])
+        token = Array(bytes[5..<5 + length])
+    }
+}
