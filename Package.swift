@@ -244,9 +244,24 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     ]
 }
 
-/// `LIGHTNODE_TESTS="CBORTests COSETests" swift test …` builds these suites alone.
+/// `LIGHTNODE_TESTS="CBORTests COSETests" swift test …` builds these suites and what they stand on, nothing else.
 @MainActor func keepTests(_ names: String) {
-    package.targets.removeAll { $0.type == .test && !names.split(separator: " ").contains(Substring($0.name)) }
+    func name(_ dependency: Target.Dependency) -> String? {
+        switch dependency {
+        case .byNameItem(let name, _), .targetItem(let name, _): name
+        default: nil
+        }
+    }
+    var wanted = Set<String>()
+    var open = names.split(separator: " ").map(String.init)
+    while let next = open.popLast() {
+        guard wanted.insert(next).inserted, let target = package.targets.first(where: { $0.name == next }) else { continue }
+        open += target.dependencies.compactMap(name)
+    }
+    package.targets.removeAll { !wanted.contains($0.name) }
+    package.products.removeAll { !wanted.contains($0.name) }
+    let usesProducts = package.targets.contains { $0.dependencies.contains { name($0) == nil } }
+    if !usesProducts { package.dependencies = [] }
 }
 
 @MainActor func addFirmware(board: String, mcu: String) {

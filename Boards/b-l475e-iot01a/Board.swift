@@ -24,6 +24,8 @@ public struct BoardHardware {
         Pin.lock.output.configure(high: false)
         Pin.relay.output.configure(high: false)
         Pin.button.input.configure()
+        Pin.meter.input.configure()
+        pulses.configure(pin: 15, port: 0, edge: .rising)
         clock = SystemTimer(clock: clocks.system)
         serial = SerialUART(clock: clocks.system)
         usb = BoardUSB()
@@ -38,6 +40,7 @@ public enum Pin: UInt8 {
     case led1 = 0x05  // PA5: LD1, green, also D13
     case lock = 0x3E  // PD14: D2
     case relay = 0x03  // PA3: D4
+    case meter = 0x0F  // PA15: D9
     case button = 0x2D  // PC13: B1, blue; low while pressed
 
     var output: Output { Output(port(UInt(rawValue >> 4)), UInt32(rawValue & 15)) }
@@ -46,7 +49,7 @@ public enum Pin: UInt8 {
 
 /// The devices, in the order of their indices. The compiler says which line is missing when one is added.
 enum Name: UInt8 {
-    case led, led1, lock, relay, button
+    case led, led1, lock, relay, button, meter
 }
 
 nonisolated(unsafe) private var led = LED(Pin.led.output)
@@ -54,10 +57,13 @@ nonisolated(unsafe) private var led1 = LED(Pin.led1.output)
 nonisolated(unsafe) private var lock = Lock(Pin.lock.output)
 nonisolated(unsafe) private var relay = Relay(Pin.relay.output)
 nonisolated(unsafe) private var button = Button(ActiveLowInput(Pin.button.input))
+private let pulses = PinCounter()
+nonisolated(unsafe) private var meter = PulseMeter(pulses)
 nonisolated(unsafe) private var waiting = EventQueue()
 
 public struct BoardDevices: StaticDeviceTable {
     @inline(__always) public init() {}
+    @inline(__always) public static var keepsCounts: Bool { true }
 
     @inline(__always) public static func declaration(_ index: UInt8) -> Declaration? {
         switch Name(rawValue: index) {
@@ -66,6 +72,7 @@ public struct BoardDevices: StaticDeviceTable {
         case .lock: Declaration("lock", Lock<Output>.self)
         case .relay: Declaration("relay", Relay<Output>.self)
         case .button: Declaration("button", Button<ActiveLowInput<Input>>.self)
+        case .meter: Declaration("meter", PulseMeter<PinCounter>.self)
         case nil: nil
         }
     }
@@ -78,6 +85,7 @@ public struct BoardDevices: StaticDeviceTable {
         case .lock: request.reach(&lock)
         case .relay: request.reach(&relay)
         case .button: request.reach(&button)
+        case .meter: request.reach(&meter)
         case nil: break
         }
     }

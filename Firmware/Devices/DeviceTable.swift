@@ -12,6 +12,8 @@ public protocol DeviceTable {
     mutating func reach(_ index: UInt8, _ request: inout DeviceRequest)
     /// Where events wait to be fetched.
     var events: EventQueue { get set }
+    /// A device of the board counts what must outlive a reboot (`Device.retained`). Without one a node has no code for it.
+    static var keepsCounts: Bool { get }
 }
 
 /// What the table asks of one device. Boards pass it on and do not look inside.
@@ -60,6 +62,8 @@ public struct DeviceRequest: ~Copyable {
 }
 
 extension DeviceTable {
+    @inline(__always) public static var keepsCounts: Bool { false }
+
     /// `declaration`, once in the image.
     @inline(never)
     public static func describe(_ index: UInt8) -> Declaration? { declaration(index) }

@@ -1,5 +1,6 @@
 // From flash to a running node: what was recorded, what a power cut interrupted, what cannot be read.
 
+import Devices
 import Ed25519
 import FlashStore
 import HAL
@@ -17,6 +18,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
         guard loadIdentity() else { return }
         loadState()
+        if Table.keepsCounts { restoreCounts() }
         replayLog()
         if memory.isDamaged { return }
         condition = ownership.isOwned ? .owned : .unowned

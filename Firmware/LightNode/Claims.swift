@@ -12,7 +12,6 @@ struct Claims: ~Copyable, ~Escapable {
     var expiry: UInt64 = 0
     var notBefore: UInt64 = 0
     var issuedAt: UInt64 = 0
-    var tokenID: RawSpan
     var confirmation: RawSpan
 
     var epoch: UInt32 = 0
@@ -39,7 +38,7 @@ struct Claims: ~Copyable, ~Escapable {
     @_lifetime(copy message)
     init(of message: RawSpan) {
         let none = message.extracting(0..<0)
-        (audience, tokenID, confirmation, call, token) = (none, none, none, none, none)
+        (audience, confirmation, call, token) = (none, none, none, none)
         (nested, recoveryKey, backups, scope, grantID) = (none, none, none, none, none)
     }
 
@@ -88,7 +87,8 @@ struct Claims: ~Copyable, ~Escapable {
         case 4: expiry = try Claims.time(&reader)
         case 5: notBefore = try Claims.time(&reader)
         case 6: issuedAt = try Claims.time(&reader)
-        case 7: tokenID = try reader.bytes(count: 8)
+        // It tells a grant from another with the same terms; the device knows each by its hash.
+        case 7: if try reader.bytes().byteCount > 8 { throw .outOfRange }
         case 8: confirmation = try Claims.confirmationKey(&reader)
         default: throw .unexpectedType
         }

@@ -116,10 +116,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
-    /// What a grant's slot is known by: the id that the owner gave it; of one passed on, whose signer could write any id, its hash.
+    /// What a grant's slot is known by: its hash, so that no signer can choose it.
     @inline(never)
     private func slotID(_ grant: borrowing Message) -> UInt64 {
-        guard grant.claims.node.contains(.nested) else { return loadLittleEndian64(grant.claims.tokenID, at: 0) }
         let digest = grant.digest()
         return loadLittleEndian64(digest.span.bytes, at: 0)
     }

@@ -16,15 +16,17 @@ enum Record: UInt8 {
     case boots = 6
     /// The log, which is no record but can be damaged as well.
     case log = 7
+    /// What devices count: see Counts.swift.
+    case counts = 9
     /// Slots 0…7 are 16…23.
     case grants = 16
 
     /// In the order in which `status` names them, and of the bits in a set of records.
     static var names: FlashText {
-        @export(interface) get { FlashText("device identity ownership time watermarks boots log grants") }
+        @export(interface) get { FlashText("device identity ownership time watermarks boots log grants counts") }
     }
     /// Bit in a set of records.
-    var bit: UInt8 { self == .grants ? 128 : 1 << (rawValue &- 1) }
+    var bit: UInt16 { self == .grants ? 128 : 1 << UInt16(rawValue &- 1) }
 }
 
 /// What reading a record gave.
@@ -41,7 +43,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     var chain = Bytes32(repeating: 0)
     /// The number that the next log entry gets.
     var nextIndex: UInt32 = 0
-    private var damaged: UInt8 = 0
+    private var damaged: UInt16 = 0
     /// This boot's number once a token needed it, else 0.
     private var boot: UInt64 = 0
 
@@ -58,7 +60,7 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
 
     func writeDamaged(_ writer: inout CBORWriter) {
         writer.array(damaged.nonzeroBitCount)
-        for number in 0..<8 where damaged >> UInt8(truncatingIfNeeded: number) & 1 != 0 {
+        for number in 0..<9 where damaged >> UInt16(truncatingIfNeeded: number) & 1 != 0 {
             guard let name = Record.names.part(number, of: UInt8(ascii: " ")) else { continue }
             writer.text(name)
         }

@@ -69,7 +69,7 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
             ClaimShape(cwt: [.audience, .confirmation], node: [.epoch])
         case .grant:
             ClaimShape(
-                cwt: [.audience, .tokenID, .confirmation], cwtOptional: [.expiry, .notBefore], node: [.epoch, .scope],
+                cwt: [.audience, .confirmation], cwtOptional: [.expiry, .notBefore, .tokenID], node: [.epoch, .scope],
                 nodeOptional: [.nested, .uses, .hops, .contract, .meter])
         case .receipt, .attest, .telemetry:
             ClaimShape(cwt: [.issuer], node: [.epoch])

@@ -42,6 +42,8 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     var samples = SampleWindow()
     /// Slots of the grants in use.
     var grants = GrantTable()
+    /// Uptime in microseconds from which on counts are saved again.
+    var nextCounts: UInt64 = 0
 
     /// Takes over the parts and reads the flash. After a power cut this also completes what the cut interrupted.
     public init(flash: consuming Flash, devices: Table, platform: consuming Board) {

@@ -7,24 +7,31 @@ extension RemoteNode {
     public func grant(_ terms: Grant.Terms) async throws -> Grant {
         try terms.check()
         let device = try await known()
-        let grant = Grant(terms, on: device.address, epoch: device.epoch, network: device.network, owner: controller.key.signing)
+        let given = Set(try controller.grants.grants().map(\.id))
+        func signed(salt: [UInt8]) -> Grant {
+            Grant(
+                terms, on: device.address, epoch: device.epoch, network: device.network, salt: salt, owner: controller.key.signing)
+        }
+        var grant = signed(salt: [])
+        // The same terms once more are another right, and need another id.
+        while given.contains(grant.id.hex) { grant = signed(salt: randomBytes(8)) }
         try controller.grants.record(GivenGrant(grant))
         return grant
     }
 
     /// Takes a grant back, at once and for good.
     @discardableResult
-    public func revoke(_ slotID: [UInt8]) async throws -> Receipt {
-        let receipt = try await lendingMessage { .revoke($0, grant: slotID, owner: controller.key.signing) }
-        try controller.grants.update(slotID) { $0.isRevoked = true }
+    public func revoke(_ id: [UInt8]) async throws -> Receipt {
+        let receipt = try await lendingMessage { .revoke($0, grant: id, owner: controller.key.signing) }
+        try controller.grants.update(id) { $0.isRevoked = true }
         return receipt
     }
 
     /// Tells the device that `paid` ticks of a metered grant are paid, counted from the first.
     @discardableResult
-    public func pay(_ slotID: [UInt8], ticks paid: UInt16) async throws -> Receipt {
-        let receipt = try await lendingMessage { .tick($0, grant: slotID, paid: paid, owner: controller.key.signing) }
-        try controller.grants.update(slotID) { $0.paid = max($0.paid, paid) }
+    public func pay(_ id: [UInt8], ticks paid: UInt16) async throws -> Receipt {
+        let receipt = try await lendingMessage { .tick($0, grant: id, paid: paid, owner: controller.key.signing) }
+        try controller.grants.update(id) { $0.paid = max($0.paid, paid) }
         return receipt
     }
 

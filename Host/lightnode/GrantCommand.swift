@@ -90,7 +90,7 @@ struct GrantCommand: AsyncParsableCommand, JSONCapable {
         let file: String?
 
         init(_ grant: Grant, file: String?) {
-            (id, device, holder, bytes) = (grant.slotID.hex, grant.device, grant.terms.holder, grant.bytes.count)
+            (id, device, holder, bytes) = (grant.id.hex, grant.device, grant.terms.holder, grant.bytes.count)
             (self.grant, self.file) = (grant.text, file)
         }
 

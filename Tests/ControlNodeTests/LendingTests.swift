@@ -110,7 +110,7 @@ struct LendingTests {
         #expect(grant.terms == terms)
         let open = Call(device: "lock", method: "open")
         let receipt = try await guest.perform(open, under: grant)
-        #expect(receipt.grant == grant.slotID && bench.hosted.isHigh("lock"))
+        #expect(receipt.grant == grant.id && bench.hosted.isHigh("lock"))
         #expect(await reason { try await thief.perform(open, under: grant) } != nil)
         await #expect(throws: NotDone.self) { try await guest.perform(Call(device: "lock", method: "close"), under: grant) }
         try await guest.perform(Call(device: "led", method: "on"), under: grant)
@@ -123,7 +123,7 @@ struct LendingTests {
                 token: randomBytes(8), grant: grant, key: guest.controller.key.signing
             ).bytes.count <= 400 + 80)
         try await guest.perform(Call(device: "led", method: "off"), under: second)
-        try await owner.revoke(second.slotID)
+        try await owner.revoke(second.id)
         #expect(await reason { try await guest.perform(Call(device: "led", method: "on"), under: second) } == "grant-revoked")
         #expect(try owner.controller.grants.grants().map(\.isRevoked) == [false, true])
         let passed = try await owner.grant(
@@ -133,10 +133,10 @@ struct LendingTests {
                 return terms
             }())
         #expect(await reason { try await guest.perform(Call(device: "led", method: "on"), under: passed) } == "grant-used-up")
-        try await owner.pay(passed.slotID, ticks: 1)
+        try await owner.pay(passed.id, ticks: 1)
         try await guest.perform(Call(device: "led", method: "on"), under: passed)
         let history = try await owner.history().receipts
         // Three uses, and one receipt for its end.
-        #expect(history.filter { $0.grant == grant.slotID }.count == 4)
+        #expect(history.filter { $0.grant == grant.id }.count == 4)
     }
 }

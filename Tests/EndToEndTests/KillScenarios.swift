@@ -108,7 +108,7 @@ final class Workshop {
         var terms = Grant.Terms(holder: Cast.holder.publicKey, scope: [.init("led")])
         terms.uses = 3
         return Grant(
-            terms, on: device, epoch: try await status().epoch, network: Cast.network, id: [0xA0, 0, 0, 0, 0, 0, 0, 1],
+            terms, on: device, epoch: try await status().epoch, network: Cast.network, salt: [0xA0, 0, 0, 0, 0, 0, 0, 1],
             owner: Cast.alice)
     }
 

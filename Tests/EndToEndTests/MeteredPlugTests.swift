@@ -16,7 +16,7 @@ struct MeteredPlugTests {
 
         #expect(try await reasonOfRefusal { try await guest.perform(on, under: grant) } == "grant-used-up", "nothing is paid yet")
         #expect(try !stage.isHigh("relay"))
-        try await stage.owner.pay(grant.slotID, ticks: 1)
+        try await stage.owner.pay(grant.id, ticks: 1)
         try await guest.perform(on, under: grant)
         #expect(try stage.isHigh("relay"))
         #expect(try await stage.wait { try stage.isLit() })
@@ -24,7 +24,7 @@ struct MeteredPlugTests {
         #expect(try await stage.wait { try !stage.isLit() })
 
         #expect(try await reasonOfRefusal { try await guest.perform(on, under: grant) } == "grant-used-up")
-        try await stage.owner.pay(grant.slotID, ticks: 2)
+        try await stage.owner.pay(grant.id, ticks: 2)
         try await guest.perform(on, under: grant)
         #expect(try stage.isHigh("relay"))
         try await stage.node.powerOff()

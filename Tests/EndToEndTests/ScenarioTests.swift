@@ -38,7 +38,7 @@ struct ScenarioTests {
         let grant = try await stage.owner.grant(terms)
 
         let receipt = try await guest.perform(open, under: grant, fresh: true)
-        #expect(receipt.outcome == .done && receipt.grant == grant.slotID)
+        #expect(receipt.outcome == .done && receipt.grant == grant.id)
         try await pass(60, stage)
         #expect(try lockPin(stage) == [true, false], "it opens, and locks itself")
         try await pass(1200, stage)
@@ -50,7 +50,7 @@ struct ScenarioTests {
         #expect(try await reasonOfRefusal { try await guest.perform(open, under: grant, fresh: true) } == "expired")
         #expect(try lockPin(stage).isEmpty)
         // The owner comes back, and has the guest's every use under the contract, signed and in order.
-        let uses = try await stage.owner.history().receipts.filter { $0.grant == grant.slotID }
+        let uses = try await stage.owner.history().receipts.filter { $0.grant == grant.id }
         #expect(uses.map(\.outcome) == [.done, .done])
         try await stage.node.powerOff()
     }
@@ -67,7 +67,7 @@ struct ScenarioTests {
         let on = Call(device: "relay", method: "on")
         #expect(try await reasonOfRefusal { try await guest.perform(on, under: grant) } == "grant-used-up", "nothing is paid yet")
 
-        try await stage.owner.pay(grant.slotID, ticks: 2)
+        try await stage.owner.pay(grant.id, ticks: 2)
         try await guest.perform(on, under: grant)
         try await pass(700, stage)
         #expect(try stage.isHigh("relay"), "the second tick is paid")
@@ -75,7 +75,7 @@ struct ScenarioTests {
         #expect(try !stage.isHigh("relay"), "the third is not")
         #expect(try await reasonOfRefusal { try await guest.perform(on, under: grant) } == "grant-used-up")
 
-        try await stage.owner.pay(grant.slotID, ticks: 4)
+        try await stage.owner.pay(grant.id, ticks: 4)
         try await stage.node.powerCycle()
         let later = try stage.person("guest")
         #expect(try !stage.isHigh("relay"), "a device starts in its safe state")

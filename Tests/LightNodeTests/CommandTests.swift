@@ -139,7 +139,7 @@ import Testing
         let leaf = middle.passed(on: .init(holder: Cast.mallory.publicKey, scope: scope), holder: Cast.mallory)
         for _ in 0..<4 { #expect(stage.refusal(stage.command(by: Cast.mallory, grant: leaf)) == .badSignature) }
         #expect(stage.refusal(stage.command(by: Cast.mallory, grant: leaf)) == .tooManyAttempts)
-        #expect(stage.flash.find(leaf.slotID) == nil)
+        #expect(stage.flash.find(leaf.id) == nil)
         // So is one that is refused for another reason than a signature.
         stage.clock.pass(seconds: 60)
         let short = stage.grant(scope, to: Cast.mallory, by: Cast.mallory)

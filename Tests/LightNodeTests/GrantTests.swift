@@ -76,7 +76,7 @@ import Testing
         #expect(try stage.send(stage.command("$('led').off()", by: Cast.mallory, grant: narrow)).outcome == .notInScope)
         let third = narrow.passed(on: .init(holder: Cast.bob.publicKey, scope: wide), holder: Cast.mallory)
         #expect(stage.refusal(stage.command(by: Cast.bob, grant: third)) == .grantInvalid)
-        let closed = stage.grant(id: 2)
+        let closed = stage.grant(salt: 2)
         let opened = closed.passed(on: .init(holder: Cast.friend.publicKey, scope: wide), holder: Cast.holder)
         #expect(stage.refusal(stage.command(by: Cast.friend, grant: opened)) == .grantInvalid)
         // Passed on by somebody who does not hold it.
@@ -98,13 +98,13 @@ import Testing
         #expect(try stage.send(stage.command(by: Cast.friend, grant: child)).outcome == .grantUsedUp)
         #expect(try stage.send(stage.command(by: Cast.holder, grant: root)).outcome == .grantUsedUp)
 
-        let other = stage.grant(id: 2) { $0.hops = 1 }
+        let other = stage.grant(salt: 2) { $0.hops = 1 }
         let passed = other.passed(on: .init(holder: Cast.friend.publicKey, scope: [.init("led")]), holder: Cast.holder)
         try stage.send(stage.command(by: Cast.friend, grant: passed))
-        try stage.send(.revoke(stage.heading(), grant: passed.slotID, owner: Cast.alice))
+        try stage.send(.revoke(stage.heading(), grant: passed.id, owner: Cast.alice))
         #expect(try stage.send(stage.command(by: Cast.friend, grant: passed)).outcome == .grantRevoked)
         try stage.send(stage.command(by: Cast.holder, grant: other))
-        try stage.send(.revoke(stage.heading(), grant: other.slotID, owner: Cast.alice))
+        try stage.send(.revoke(stage.heading(), grant: other.id, owner: Cast.alice))
         stage.reboot()
         #expect(try stage.send(stage.command(by: Cast.holder, grant: other)).outcome == .grantRevoked)
         #expect(stage.refusal(stage.command(by: Cast.friend, grant: passed)) == .grantRevoked)
@@ -112,7 +112,7 @@ import Testing
 
     @Test("Revoking takes effect at once, before the first use too, and outlives a reboot") func revocation() throws {
         let stage = try Stage.owned()
-        let (used, unused) = (stage.grant(), stage.grant(id: 2))
+        let (used, unused) = (stage.grant(), stage.grant(salt: 2))
         try stage.send(stage.command(by: Cast.holder, grant: used))
         #expect(stage.wires["led"] == 1)
         try stage.send(.revoke(stage.heading(), grant: used.id, owner: Cast.alice))
@@ -170,16 +170,16 @@ import Testing
 
     @Test("A renter who passes a grant on to itself, under the same id or another's, gains nothing") func forgedIds() throws {
         let stage = try Stage.owned()
-        let metered = stage.grant(id: 1) {
+        let metered = stage.grant(salt: 1) {
             $0.hops = 1
             $0.meter = .init(tick: 60, ticks: 10)
         }
-        let others = stage.grant([.init("gauge")], to: Cast.friend, id: 2) { $0.uses = 2 }
+        let others = stage.grant([.init("gauge")], to: Cast.friend, salt: 2) { $0.uses = 2 }
         try stage.send(stage.command("$('gauge').set(1)", by: Cast.friend, grant: others))
         try stage.send(.tick(stage.heading(), grant: metered.id, paid: 1, owner: Cast.alice))
         for id in [metered.id, others.id] {
             let forged = metered.passed(
-                on: .init(holder: Cast.holder.publicKey, scope: [.init("led")]), id: id, holder: Cast.holder)
+                on: .init(holder: Cast.holder.publicKey, scope: [.init("led")]), salt: id, holder: Cast.holder)
             _ = stage.refusal(stage.command(by: Cast.holder, grant: forged))
         }
         #expect(stage.wires["led"] == 1)
@@ -236,8 +236,8 @@ import Testing
             stage.clock.pass(seconds: 10)
         }
         #expect(taken == 4)
-        for id in 2...4 { try stage.send(stage.command(by: Cast.holder, grant: stage.grant(id: UInt8(id)))) }
-        #expect(stage.refusal(stage.command(by: Cast.holder, grant: stage.grant(id: 5))) == .grantSlotsFull)
+        for id in 2...4 { try stage.send(stage.command(by: Cast.holder, grant: stage.grant(salt: UInt8(id)))) }
+        #expect(stage.refusal(stage.command(by: Cast.holder, grant: stage.grant(salt: 5))) == .grantSlotsFull)
         try stage.send(.rotate(stage.heading(), to: stage.acceptance(by: Cast.bob), owner: Cast.alice))
         try stage.send(stage.command(by: Cast.holder, grant: stage.grant(by: Cast.bob)))
     }
@@ -245,21 +245,21 @@ import Testing
     @Test("A slot is free again once the time on flash is past the grant's end, and not before") func expiredSlots() throws {
         let stage = try Stage.owned()
         try stage.tellTime(2_000_000_000)
-        let short = (1...8).map { id in stage.grant(id: UInt8(id)) { ($0.expires, $0.uses) = (2_000_001_000, 1) } }
+        let short = (1...8).map { id in stage.grant(salt: UInt8(id)) { ($0.expires, $0.uses) = (2_000_001_000, 1) } }
         for grant in short { try stage.send(stage.command(by: Cast.holder, grant: grant)) }
-        let late = stage.grant(id: 9) { $0.expires = 2_000_100_000 }
+        let late = stage.grant(salt: 9) { $0.expires = 2_000_100_000 }
         #expect(stage.refusal(stage.command(by: Cast.holder, grant: late)) == .grantSlotsFull)
         stage.pass(seconds: 2000)
         let receipt = try stage.send(stage.command(by: Cast.holder, grant: late))
-        #expect(receipt.grant == late.slotID)
+        #expect(receipt.grant == late.id)
         for _ in 0..<2 {
             for grant in short { #expect(stage.refusal(stage.command(by: Cast.holder, grant: grant)) == .expired) }
             stage.reboot()
         }
         // The log knows which grant an old entry was made under, or says nothing.
         let named = try stage.history().map(\.grant)
-        #expect(named.last == late.slotID)
-        #expect(Set(named.compactMap { $0 }).isSubset(of: Set((short + [late]).map(\.slotID))))
-        #expect(named.filter { $0 == late.slotID }.count == 1)
+        #expect(named.last == late.id)
+        #expect(Set(named.compactMap { $0 }).isSubset(of: Set((short + [late]).map(\.id))))
+        #expect(named.filter { $0 == late.id }.count == 1)
     }
 }

@@ -39,7 +39,7 @@ struct Sample: CustomTestStringConvertible, Sendable {
 
     @Sendable static func lend(_ stage: Stage) throws {
         try stage.tellTime(2_000_000_000)
-        try stage.send(.tick(stage.heading(), grant: Stage.id(1), paid: 3, owner: Cast.alice))
+        try stage.send(.tick(stage.heading(), grant: lent(stage).id, paid: 3, owner: Cast.alice))
     }
 
     static let all: [Sample] = [
@@ -56,7 +56,7 @@ struct Sample: CustomTestStringConvertible, Sendable {
             name: "state under a grant passed on", signer: Cast.friend, prepare: lend,
             message: { stage in
                 let child = lent(stage).passed(
-                    on: .init(holder: Cast.friend.publicKey, scope: [.init("gauge")]), id: Stage.id(2), holder: Cast.holder)
+                    on: .init(holder: Cast.friend.publicKey, scope: [.init("gauge")]), salt: Stage.salt(2), holder: Cast.holder)
                 return stage.command("$('gauge').set(8)", as: .state, by: Cast.friend, grant: child)
             }),
         Sample(name: "release", signer: Cast.alice, message: { .release($0.heading(), owner: Cast.alice) }),
@@ -81,9 +81,9 @@ struct Sample: CustomTestStringConvertible, Sendable {
         Sample(
             name: "revoke", signer: Cast.alice,
             prepare: { try $0.send($0.command(by: Cast.holder, grant: $0.grant())) },
-            message: { .revoke($0.heading(), grant: Stage.id(1), owner: Cast.alice) }),
+            message: { .revoke($0.heading(), grant: $0.grant().id, owner: Cast.alice) }),
         Sample(
-            name: "tick", signer: Cast.alice, message: { .tick($0.heading(), grant: Stage.id(1), paid: 2, owner: Cast.alice) }),
+            name: "tick", signer: Cast.alice, message: { .tick($0.heading(), grant: $0.grant().id, paid: 2, owner: Cast.alice) }),
         Sample(
             name: "time", signer: Cast.alice,
             message: { .time($0.heading(), seconds: 2_000_000_000, token: try $0.token(), owner: Cast.alice) }, optionalNode: [3]),

@@ -25,6 +25,8 @@ struct Letter {
     var token: [UInt8]?
     var expires: UInt64?
     var grant: Int?
+    /// Its id.
+    var grantID: [UInt8]?
     var heir = 0
     var silences: [UInt32] = []
     var paid: UInt16 = 0

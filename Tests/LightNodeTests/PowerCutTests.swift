@@ -56,12 +56,13 @@ import Testing
         return ["unlimited"]
     }
 
-    /// How many paid ticks the metered grant 1 still has.
+    static func metered(_ stage: Stage) -> Grant { stage.grant { $0.meter = .init(tick: 10, ticks: 9) } }
+
+    /// How many paid ticks the metered grant still has.
     static func ticksLeft(_ stage: Stage) -> [String] {
         let copy = stage.copy()
         guard copy.condition == .owned else { return [] }
-        let grant = copy.grant { $0.meter = .init(tick: 10, ticks: 9) }
-        guard copy.refusal(copy.command("$('led').on()", by: Cast.holder, grant: grant)) == nil else { return ["0 ticks"] }
+        guard copy.refusal(copy.command("$('led').on()", by: Cast.holder, grant: metered(copy))) == nil else { return ["0 ticks"] }
         for tick in 1...10 {
             copy.pass(seconds: 10)
             if copy.wires["led"] == 0 { return ["\(tick) ticks"] }
@@ -133,9 +134,8 @@ import Testing
             name: "metered command",
             prepare: { stage in
                 try own(stage)
-                try stage.send(.tick(stage.heading(), grant: Stage.id(1), paid: 3, owner: Cast.alice))
-            }, message: { stage in stage.command(by: Cast.holder, grant: stage.grant { $0.meter = .init(tick: 10, ticks: 9) }) },
-            observe: ticksLeft),
+                try stage.send(.tick(stage.heading(), grant: metered(stage).id, paid: 3, owner: Cast.alice))
+            }, message: { $0.command(by: Cast.holder, grant: metered($0)) }, observe: ticksLeft),
         Scenario(name: "release", prepare: own, message: { .release($0.heading(), owner: Cast.alice) }),
         Scenario(
             name: "transfer", prepare: ownWithBackup,
@@ -162,9 +162,10 @@ import Testing
             prepare: { stage in
                 try own(stage)
                 try stage.send(stage.command(by: Cast.holder, grant: stage.grant { $0.uses = 3 }))
-            }, message: { .revoke($0.heading(), grant: Stage.id(1), owner: Cast.alice) }, observe: usesLeft),
+            }, message: { stage in .revoke(stage.heading(), grant: stage.grant { $0.uses = 3 }.id, owner: Cast.alice) },
+            observe: usesLeft),
         Scenario(
-            name: "tick", prepare: own, message: { .tick($0.heading(), grant: Stage.id(1), paid: 2, owner: Cast.alice) },
+            name: "tick", prepare: own, message: { .tick($0.heading(), grant: metered($0).id, paid: 2, owner: Cast.alice) },
             observe: ticksLeft),
         Scenario(
             name: "time", prepare: own, message: { .time($0.heading(), seconds: 2_000_000_000, token: nil, owner: Cast.alice) },

@@ -123,7 +123,7 @@ final class Walk {
             diverge("its receipt says \(receipt)", letter)
         }
         if let chain, receipt.previous != chain { diverge("its receipt does not continue the chain", letter) }
-        if let id = letter.grant, receipt.grant != Stage.id(UInt8(id + 1)) { diverge("its receipt names another grant", letter) }
+        if letter.grant != nil, receipt.grant != letter.grantID { diverge("its receipt names another grant", letter) }
         chain = receipt.chain
         fresh[receipt.index] = ReceiptTests.claims(receipt)
     }
@@ -221,10 +221,10 @@ final class Walk {
             if again == nil { letter.silences = chance(80) ? [UInt32(1 + pick(60))] : [] }
             letter.message = .backups(heading, letter.silences.map { .init(key: Cast.backup.publicKey, silence: $0) }, owner: key)
         case .takeover: letter.message = takeover(heading, by: key)
-        case .revoke: letter.message = .revoke(heading, grant: Stage.id(UInt8(letter.heir + 1)), owner: key)
+        case .revoke: letter.message = .revoke(heading, grant: grant(letter.heir).id, owner: key)
         case .tick:
             if again == nil { letter.paid = UInt16(1 + pick(4)) }
-            letter.message = .tick(heading, grant: Stage.id(UInt8(letter.heir + 1)), paid: letter.paid, owner: key)
+            letter.message = .tick(heading, grant: grant(letter.heir).id, paid: letter.paid, owner: key)
         case .time:
             if again == nil {
                 letter.seconds = chance(80) ? time : time - UInt64(pick(5000))
@@ -240,6 +240,15 @@ final class Walk {
         .make(.takeover, heading, claims: [8: SignedMessage.confirmation(Cast.backup.publicKey)], key: key)
     }
 
+    /// One of the three grants that the present owner has given.
+    private func grant(_ id: Int) -> Grant {
+        let terms = Model.terms[id]
+        return stage.grant([.init("led"), .init("gauge")], salt: UInt8(id + 1), by: Walk.keys[model.owner ?? 0]) {
+            if terms.uses != 0 { $0.uses = UInt16(terms.uses) }
+            if terms.tick != 0 { $0.meter = .init(tick: UInt32(terms.tick), ticks: terms.ticks) }
+        }
+    }
+
     private func writeCall(_ letter: inout Letter, _ heading: SignedMessage.Heading) throws {
         letter.device = [0, 0, 2, 2, 1][pick(5)]
         var grant: Grant?
@@ -247,11 +256,8 @@ final class Walk {
             let id = pick(3)
             letter.grant = id
             if letter.signer != 6 { letter.signer = Model.holder }
-            let terms = Model.terms[id]
-            grant = stage.grant([.init("led"), .init("gauge")], id: UInt8(id + 1), by: Walk.keys[model.owner ?? 0]) {
-                if terms.uses != 0 { $0.uses = UInt16(terms.uses) }
-                if terms.tick != 0 { $0.meter = .init(tick: UInt32(terms.tick), ticks: terms.ticks) }
-            }
+            grant = self.grant(id)
+            letter.grantID = grant?.id
         }
         let call: String
         switch letter.device {

@@ -153,14 +153,14 @@ import Testing
         let three = (20..<23).map { Backup(key: Cast.key(UInt8($0)).publicKey, silence: 1000) }
         try stage.send(.backups(stage.heading(), three, owner: Cast.alice))
         try stage.tellTime(2_000_000_000)
-        for id in 1...8 { try stage.send(stage.command("$('led').on()", by: Cast.holder, grant: stage.grant(id: UInt8(id)))) }
+        for id in 1...8 { try stage.send(stage.command("$('led').on()", by: Cast.holder, grant: stage.grant(salt: UInt8(id)))) }
         for name in ["led", "gauge"] {
             try stage.send(stage.command(name == "led" ? "$('led').on()" : "$('gauge').set(1)", as: .state))
         }
         for _ in 0..<100 {
             try stage.send(stage.command("$('led').toggle()"))
             for id in 1...8 {
-                try stage.send(stage.command("$('led').toggle()", by: Cast.holder, grant: stage.grant(id: UInt8(id))))
+                try stage.send(stage.command("$('led').toggle()", by: Cast.holder, grant: stage.grant(salt: UInt8(id))))
             }
             stage.pass(seconds: 1000)
         }

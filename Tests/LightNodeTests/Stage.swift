@@ -208,16 +208,16 @@ final class Stage {
     }
 
     func grant(
-        _ scope: [Grant.Permission] = [.init("led")], to holder: SigningKey = Cast.holder, id: UInt8 = 1,
+        _ scope: [Grant.Permission] = [.init("led")], to holder: SigningKey = Cast.holder, salt: UInt8 = 1,
         by owner: SigningKey = Cast.alice,
         _ change: (inout Grant.Terms) -> Void = { _ in }
     ) -> Grant {
         var terms = Grant.Terms(holder: holder.publicKey, scope: scope)
         change(&terms)
-        return Grant(terms, on: device, epoch: epoch, network: Cast.network, id: Stage.id(id), owner: owner)
+        return Grant(terms, on: device, epoch: epoch, network: Cast.network, salt: Stage.salt(salt), owner: owner)
     }
 
-    static func id(_ number: UInt8) -> [UInt8] { [0xA0, 0, 0, 0, 0, 0, 0, number] }
+    static func salt(_ number: UInt8) -> [UInt8] { [0xA0, 0, 0, 0, 0, 0, 0, number] }
 
     /// Provisioned and bound to Alice.
     static func owned(_ flash: SimulatedNOR<4> = Stage.part(), recovery: Bool = true, forbidsReset: Bool = false) throws -> Stage

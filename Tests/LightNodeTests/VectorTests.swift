@@ -58,21 +58,21 @@ import Testing
         (terms.notBefore, terms.expires, terms.uses, terms.hops) = (1_900_000_000, 2_000_000_000, 300, 1)
         terms.contract = .init(height: 70_000, transaction: [UInt8](repeating: 9, count: 32))
         terms.meter = .init(tick: 600, ticks: 12)
-        let grant = Grant(terms, on: stage.device, epoch: 1, network: Cast.network, id: Stage.id(1), owner: Cast.alice)
+        let grant = Grant(terms, on: stage.device, epoch: 1, network: Cast.network, salt: Stage.salt(1), owner: Cast.alice)
         let grantClaims: [String: Any] = [
-            "device": stage.device.description, "epoch": 1, "id": Stage.id(1).hex, "confirm": key(Cast.holder),
+            "device": stage.device.description, "epoch": 1, "salt": Stage.salt(1).hex, "confirm": key(Cast.holder),
             "notBefore": 1_900_000_000,
             "expires": 2_000_000_000, "scope": [["led", "on", "off"], ["gauge"]], "uses": 300, "hops": 1,
             "contract": [70_000, terms.contract!.transaction.hex] as [Any], "meter": [600, 12],
         ]
         vectors.append(vector("grant", signer: "alice", grant.bytes, grantClaims))
         let child = grant.passed(
-            on: .init(holder: Cast.friend.publicKey, scope: [.init("led", "on")]), id: Stage.id(2), holder: Cast.holder)
+            on: .init(holder: Cast.friend.publicKey, scope: [.init("led", "on")]), salt: Stage.salt(2), holder: Cast.holder)
         vectors.append(
             vector(
                 "grant", signer: "holder", child.bytes,
                 [
-                    "device": stage.device.description, "epoch": 1, "id": Stage.id(2).hex, "confirm": key(Cast.friend),
+                    "device": stage.device.description, "epoch": 1, "salt": Stage.salt(2).hex, "confirm": key(Cast.friend),
                     "scope": [["led", "on"]],
                     "nested": grant.bytes.hex,
                 ]))
@@ -96,10 +96,10 @@ import Testing
             "backups", "alice", .backups(heading(), [.init(key: Cast.backup.publicKey, silence: 86_400)], owner: Cast.alice),
             ["backups": [[key(Cast.backup), 86_400] as [Any]]])
         add("takeover", "backup", .takeover(heading(), backup: Cast.backup), ["confirm": key(Cast.backup)])
-        add("revoke", "alice", .revoke(heading(), grant: Stage.id(1), owner: Cast.alice), ["grant": Stage.id(1).hex])
+        add("revoke", "alice", .revoke(heading(), grant: grant.id, owner: Cast.alice), ["grant": grant.id.hex])
         add(
-            "tick", "alice", .tick(heading(), grant: Stage.id(1), paid: 3, owner: Cast.alice),
-            ["grant": Stage.id(1).hex, "paid": 3])
+            "tick", "alice", .tick(heading(), grant: grant.id, paid: 3, owner: Cast.alice),
+            ["grant": grant.id.hex, "paid": 3])
         add(
             "time", "alice", .time(heading(), seconds: 2_000_000_000, token: token, owner: Cast.alice),
             ["issuedAt": 2_000_000_000, "token": token.hex])

@@ -28,7 +28,7 @@ def confirmation(key):
 # Meaning -> (in the private claim, label, how it is written)
 FIELDS = {
     "issuer": (False, 1, str), "device": (False, 3, str), "expires": (False, 4, int), "notBefore": (False, 5, int),
-    "issuedAt": (False, 6, int), "id": (False, 7, bytes.fromhex), "confirm": (False, 8, confirmation),
+    "issuedAt": (False, 6, int), "salt": (False, 7, bytes.fromhex), "confirm": (False, 8, confirmation),
     "epoch": (True, 0, int), "seq": (True, 1, int), "call": (True, 2, list), "token": (True, 3, bytes.fromhex),
     "nested": (True, 4, bytes.fromhex), "index": (True, 5, int), "previous": (True, 6, bytes.fromhex),
     "hash": (True, 7, bytes.fromhex), "outcome": (True, 8, int), "value": (True, 9, lambda v: v),

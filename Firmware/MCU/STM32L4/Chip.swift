@@ -71,14 +71,17 @@ public func exti15to10Interrupt() {
     }
 }
 
-/// Counts edges of pin 10…15 of a port without the main loop's help.
-public struct EdgeCounter: Sendable {
-    public init(pin: UInt32, port: UInt32, edge: Edge) {
+/// Counts edges of pin 10…15 of a port without the main loop's help: one pin of a chip.
+public struct PinCounter: EdgeCounter, BitwiseCopyable, Sendable {
+    @inline(__always) public init() {}
+
+    /// Starts counting. The pin must be an input.
+    public func configure(pin: UInt32, port: UInt32, edge: Edge) {
         countedLine.store(pin, ordering: .relaxed)
         EXTI(Peripheral(Base.exti), syscfg: Peripheral(Base.syscfg)).configure(line: pin, port: port, edge: edge)
         NVIC.enable(40)
     }
-    /// Edges since it was made.
+    /// Edges since reset; wraps.
     @export(interface) public var count: UInt32 { presses.load(ordering: .acquiring) }
 }
 

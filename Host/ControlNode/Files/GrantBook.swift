@@ -4,7 +4,7 @@ import Reporting
 
 /// One grant given.
 public struct GivenGrant: Hashable, Codable, Sendable {
-    /// `Grant.slotID`, hexadecimal: what `revoke` and `tick` take.
+    /// `Grant.id`, hexadecimal: what `revoke` and `tick` take.
     public let id: String
     public let device: DeviceAddress
     public let epoch: UInt32
@@ -17,7 +17,7 @@ public struct GivenGrant: Hashable, Codable, Sendable {
     public var paid: UInt16 = 0
 
     public init(_ grant: Grant, givenAt: Date = Date()) {
-        id = grant.slotID.hex
+        id = grant.id.hex
         (device, epoch, holder, text) = (grant.device, grant.epoch, grant.terms.holder, grant.text)
         self.givenAt = givenAt
     }

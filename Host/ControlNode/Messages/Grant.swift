@@ -4,8 +4,8 @@ public struct Grant: Hashable, Sendable {
     public let device: DeviceAddress
     public let epoch: UInt32
     public let network: UInt64
-    /// 8 bytes, never zero, never used twice by an owner in one epoch.
-    public let id: [UInt8]
+    /// At most 8 bytes, to tell it from an earlier one with the same terms.
+    public let salt: [UInt8]
     public let terms: Terms
     /// The grant that this one was passed on from.
     public let parent: [UInt8]?
@@ -57,32 +57,32 @@ public struct Grant: Hashable, Sendable {
         public init(tick: UInt32, ticks: UInt16) { (self.tick, self.ticks) = (tick, ticks) }
     }
 
-    /// What the device keeps its count under, what receipts name, and what `revoke` and `tick` take: the id of a grant by the owner;
-    /// of one passed on, which its signer could have given any id, 8 bytes of SHA-512 of the whole.
-    public var slotID: [UInt8] { parent == nil ? id : Array(sha512(bytes).prefix(8)) }
+    /// What the device keeps its count under, what receipts name, and what `revoke` and `tick` take: 8 bytes of SHA-512 of the whole, so
+    /// that no signer can choose it.
+    public var id: [UInt8] { Array(sha512(bytes).prefix(8)) }
 
     /// Grants `terms` on a device, signed by its owner.
     public init(
-        _ terms: Terms, on device: DeviceAddress, epoch: UInt32, network: UInt64, id: [UInt8] = randomBytes(8), owner: SigningKey
+        _ terms: Terms, on device: DeviceAddress, epoch: UInt32, network: UInt64, salt: [UInt8] = [], owner: SigningKey
     ) {
-        self.init(terms, device, epoch, network, id, parent: nil, key: owner)
+        self.init(terms, device, epoch, network, salt, parent: nil, key: owner)
     }
 
-    /// Passes this grant on; the device allows what both allow. `holder` is the key that this grant names.
-    public func passed(on terms: Terms, id: [UInt8] = randomBytes(8), holder: SigningKey) -> Grant {
-        Grant(terms, device, epoch, network, id, parent: bytes, key: holder)
+    /// Passes this grant on, with a salt that no other has; the device allows what both allow. `holder` is the key that this grant names.
+    public func passed(on terms: Terms, salt: [UInt8] = randomBytes(8), holder: SigningKey) -> Grant {
+        Grant(terms, device, epoch, network, salt, parent: bytes, key: holder)
     }
 
     private init(
-        _ terms: Terms, _ device: DeviceAddress, _ epoch: UInt32, _ network: UInt64, _ id: [UInt8], parent: [UInt8]?,
+        _ terms: Terms, _ device: DeviceAddress, _ epoch: UInt32, _ network: UInt64, _ salt: [UInt8], parent: [UInt8]?,
         key: SigningKey
     ) {
-        (self.terms, self.device, self.epoch, self.network, self.id, self.parent) = (terms, device, epoch, network, id, parent)
+        (self.terms, self.device, self.epoch, self.network, self.salt, self.parent) = (terms, device, epoch, network, salt, parent)
         let scope = terms.scope.map { CBORItem.array([.text($0.device)] + $0.methods.map { .text($0) }) }
         let payload = SignedMessage.payload(
             device,
             [
-                4: terms.expires.map { .uint($0) }, 5: terms.notBefore.map { .uint($0) }, 7: .bytes(id),
+                4: terms.expires.map { .uint($0) }, 5: terms.notBefore.map { .uint($0) }, 7: salt.isEmpty ? nil : .bytes(salt),
                 8: SignedMessage.confirmation(terms.holder),
             ], epoch: epoch, sequence: nil,
             [
@@ -109,8 +109,7 @@ extension Grant {
         struct NoGrant: Error {}
         let claims = try SignedObject.claims(bytes)
         guard let node = claims[Int64(SignedMessage.nodeClaim)], let audience = claims[3]?.text,
-            let epoch = node[0]?.uint.flatMap({ UInt32(exactly: $0) }), let id = claims[7]?.bytes, id.count == 8,
-            let holder = claims[8]?[1]?[-2]?.bytes.flatMap({ PublicKey($0) }), let scope = node[14]?.array
+            let epoch = node[0]?.uint.flatMap({ UInt32(exactly: $0) }), let holder = claims[8]?[1]?[-2]?.bytes.flatMap({ PublicKey($0) }), let scope = node[14]?.array
         else { throw NoGrant() }
         var terms = Terms(holder: holder, scope: [])
         for item in scope {
@@ -131,7 +130,7 @@ extension Grant {
         {
             terms.meter = Meter(tick: tick, ticks: ticks)
         }
-        (self.device, self.epoch, self.network, self.id) = (try DeviceAddress(parsing: audience), epoch, network, id)
+        (self.device, self.epoch, self.network, self.salt) = (try DeviceAddress(parsing: audience), epoch, network, claims[7]?.bytes ?? [])
         (self.terms, self.parent, self.bytes) = (terms, node[4]?.bytes, bytes)
     }
 }

@@ -89,7 +89,7 @@ extension SignedMessage {
         make(.takeover, heading, claims: [8: confirmation(backup.publicKey)], key: backup)
     }
 
-    /// *Revoke*: a grant is void. `grant` is `Grant.slotID`.
+    /// *Revoke*: a grant is void. `grant` is `Grant.id`.
     public static func revoke(_ heading: Heading, grant: [UInt8], owner: SigningKey) -> SignedMessage {
         make(.revoke, heading, node: [19: .bytes(grant)], key: owner)
     }

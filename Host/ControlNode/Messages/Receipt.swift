@@ -97,7 +97,7 @@ public struct Receipt: Hashable, Sendable {
     public let value: Value?
     /// The argument that was refused and its range, in a fresh receipt.
     public let expected: ExpectedArgument?
-    /// `Grant.slotID` of the grant that it was done under; nil for the owner's own, and when the log no longer knows.
+    /// `Grant.id` of the grant that it was done under; nil for the owner's own, and when the log no longer knows.
     public let grant: [UInt8]?
     /// What the chain hashes: 22 bytes.
     public let entry: [UInt8]

@@ -75,7 +75,8 @@ import Startup
         // D8 of the connector is PB2; the counted lines are 10 to 15, so PA15 is driven by its own output.
         var pin = Output(port(0), 15)
         pin.configure(high: false)
-        let counter = EdgeCounter(pin: 15, port: 0, edge: .rising)
+        let counter = PinCounter()
+        counter.configure(pin: 15, port: 0, edge: .rising)
         for _ in 0..<3 {
             pin.setHigh()
             pin.setLow()

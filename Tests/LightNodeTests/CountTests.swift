@@ -1,0 +1,138 @@
+// Counts of meters outlive reboots and power cuts.
+
+import CBOR
+import Devices
+import HAL
+import LightNode
+import SimulatedNOR
+import Testing
+
+@testable import ControlNode
+
+/// The pulses that a test makes.
+private final class Pulses { var count: UInt32 = 0 }
+
+private struct Counter: EdgeCounter {
+    let pulses: Unmanaged<Pulses>
+    var count: UInt32 { pulses.takeUnretainedValue().count }
+}
+
+private struct Meters: DeviceTable {
+    static var keepsCounts: Bool { true }
+    var events = EventQueue()
+    var led: LED<Wire>
+    var meter: PulseMeter<Counter>
+    /// An update has put the meter before the light.
+    nonisolated(unsafe) static var isTurnedRound = false
+
+    init(_ wires: Wires, _ pulses: Pulses) {
+        led = LED(Wire(wires: wires, name: "led"))
+        meter = PulseMeter(Counter(pulses: .passUnretained(pulses)))
+    }
+
+    static func declaration(_ index: UInt8) -> Declaration? {
+        switch isTurnedRound ? index ^ 1 : index {
+        case 0: Declaration("led", LED<Wire>.self)
+        case 1: Declaration("meter", PulseMeter<Counter>.self)
+        default: nil
+        }
+    }
+
+    mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
+        if (index == 1) != Meters.isTurnedRound { request.reach(&meter) } else { request.reach(&led) }
+    }
+}
+
+@Suite("Counts", .serialized) struct CountTests {
+    private final class MeterStage {
+        let flash = Stage.part()
+        let dice = Dice(seed: 1)
+        var clock = Clock()
+        var pulses = Pulses()
+        var node: Node<SimulatedNOR<4>, Meters, BenchPlatform>
+
+        init() throws {
+            node = Self.start(flash, clock, pulses, dice)
+            let request = CBORItem.map([
+                0: .bytes(Cast.claim.publicKey.bytes), 1: .bytes(Cast.identity.seed.withUnsafeBytes { Array($0) }),
+                2: .uint(Cast.network),
+            ]).encoded
+            var reply = [UInt8](repeating: 0, count: 1024)
+            _ = try node.provision(request.span.bytes, reply: reply.mutableSpan)
+        }
+
+        private static func start(_ flash: SimulatedNOR<4>, _ clock: Clock, _ pulses: Pulses, _ dice: Dice)
+            -> Node<SimulatedNOR<4>, Meters, BenchPlatform>
+        {
+            Node(
+                flash: flash, devices: Meters(Wires(), pulses),
+                platform: BenchPlatform(isTrueRandom: true, clock: clock, dice: dice))
+        }
+
+        func reboot(_ faults: SimulatedNOR<4>.Faults = .none) {
+            flash.powerUp(faults)
+            (clock, pulses) = (Clock(), Pulses())
+            node = Self.start(flash, clock, pulses, dice)
+        }
+
+        func count(_ pulses: UInt32, andPass seconds: UInt64) {
+            self.pulses.count += pulses
+            clock.pass(seconds: seconds)
+            node.poll()
+        }
+
+        var reading: Int32? {
+            guard case .integer(let count) = node.devices.state(of: Meters.isTurnedRound ? 0 : 1) else { return nil }
+            return count
+        }
+    }
+
+    @Test("What was counted is there after a reboot, and goes on") func reboots() throws {
+        let stage = try MeterStage()
+        stage.count(5, andPass: 61)
+        stage.reboot()
+        #expect(stage.reading == 5)
+        stage.count(2, andPass: 61)
+        #expect(stage.reading == 7)
+        stage.reboot()
+        #expect(stage.reading == 7)
+    }
+
+    @Test("A node that counts nothing writes nothing; one that counts writes once a minute at most") func wear() throws {
+        let stage = try MeterStage()
+        stage.count(1, andPass: 61)
+        let written = stage.flash.operations
+        for _ in 0..<100 { stage.count(0, andPass: 61) }
+        #expect(stage.flash.operations == written)
+        stage.count(1, andPass: 61)
+        let once = stage.flash.operations - written
+        for _ in 0..<50 { stage.count(1, andPass: 1) }
+        #expect(once > 0 && stage.flash.operations == written + once)
+    }
+
+    @Test("A count finds its meter by name when an update has moved it") func moved() throws {
+        defer { Meters.isTurnedRound = false }
+        let stage = try MeterStage()
+        stage.count(9, andPass: 61)
+        Meters.isTurnedRound = true
+        stage.reboot()
+        #expect(stage.reading == 9)
+    }
+
+    @Test("A power cut at any flash operation leaves the old count or the new one") func cuts() throws {
+        var cut = 0
+        while true {
+            let stage = try MeterStage()
+            stage.count(5, andPass: 61)
+            stage.flash.powerUp(.cut(at: cut))
+            stage.count(3, andPass: 61)
+            let isWhole = !stage.flash.isCut
+            stage.reboot()
+            #expect(!isWhole || stage.reading == 8)
+            #expect(stage.reading == 5 || stage.reading == 8, "cut at \(cut)")
+            if isWhole { break }
+            cut += 1
+        }
+        #expect(cut > 2)
+    }
+}
