@@ -190,6 +190,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ["NodeServer", "LightNode", "CBOR", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
+        .target(name: "SimulatedTerminal", path: "Tests/SimulatedTerminal"),
         .target(name: "CMemcheck", path: "Tests/CMemcheck"),
         .executableTarget(
             name: "ed25519-constant-time", dependencies: ["Ed25519", "CMemcheck"], path: "Tests/ConstantTime",
@@ -224,7 +225,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("RecordsTests", ["Records", "ControlNode", "PostgresServer"]),
         tests("LabelsTests", ["Labels", "ControlNode"]),
         tests("ProvisioningTests", ["Provisioning", "Records", "Labels", "HostedNode", "SimulatedNOR", "PostgresServer"]),
-        tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR"]),
+        tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
         tests("FirmwareBuildTests", ["FirmwareBuild"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
@@ -233,13 +234,15 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             [
                 "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
-                "SimulatedUSB", "VirtualUSB", "Reporting",
+                "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting",
             ]),
         .executableTarget(
             name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "FirmwareBuild", "VirtualUSB"],
             path: "Tests/BootloaderBench"),
         support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
-        tests("FlashingTests", ["Flashing", "BootloaderModel", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"]),
+        tests(
+            "FlashingTests",
+            ["Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "lightnode"]),
     ]
 }

@@ -11,6 +11,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         case instructions(shift: Int)
         /// The same, but the processor sleeps in real time while idle: for boards that a person or another program talks to.
         case pacedInstructions(shift: Int)
+        /// One instruction each 2^shift nanoseconds of the host's time: the device is as slow as its chip.
+        case chipSpeed(shift: Int)
     }
 
     public enum UART: Equatable, Sendable {
@@ -395,6 +397,7 @@ public final class EmulatedBoard: @unchecked Sendable {
         switch clock {
         case .host: []
         case .instructions(let shift): ["-icount", "shift=\(shift),align=off,sleep=off", "-rtc", "clock=vm"]
+        case .chipSpeed(let shift): ["-icount", "shift=\(shift),align=on,sleep=on"]
         case .pacedInstructions(let shift): ["-icount", "shift=\(shift),align=off,sleep=on", "-rtc", "clock=vm"]
         }
     }

@@ -175,6 +175,8 @@ public struct Board: Codable, Sendable {
     public var wiring: [String: String]?
     /// By application.
     public var budgets: [String: Budget]?
+    /// What `lightnode provision --protect` sets in the chip so that a debugger cannot read it; absent where there is nothing to set.
+    public var readbackProtection: String?
     /// Ways to flash it, as `lightnode flash` knows them.
     public var flashing: [String]
     /// Facts of the way `mass-storage`.

@@ -9,11 +9,21 @@ struct ClaimVault {
 
     private func file(_ claim: PublicKey) -> PrivateFile { home.file("pending-\(claim).key") }
 
-    func keep(_ key: SigningKey) throws {
+    /// A new claim key whose secret is on the disk, but not yet in the vault: it goes with the object unless it is kept.
+    struct Drawn: Sendable {
+        let key: SigningKey
+        fileprivate let draft: PrivateFile.Draft
+    }
+
+    /// Draws a claim key. Synchronises a file, so it is best done while a device is waited for.
+    func draw() throws -> Drawn {
+        let key = SigningKey.generate()
         var seed = key.seed.withUnsafeBytes { Array($0) }
         defer { wipe(&seed) }
-        try file(key.publicKey).write(seed, replacing: false)
+        return Drawn(key: key, draft: try file(key.publicKey).draft(seed))
     }
+
+    func keep(_ drawn: Drawn) throws { try drawn.draft.commit(replacing: false) }
 
     /// The secret of `claim`, if it is here.
     func key(_ claim: PublicKey) throws -> SigningKey? {

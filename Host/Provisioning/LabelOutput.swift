@@ -103,10 +103,36 @@ public struct LabelPrinter: LabelOutput {
             while sent < bytes.count {
                 let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
                 if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { throw failure() }
+                guard count > 0 else {
+                    // What SO_SNDTIMEO says.
+                    if errno == EAGAIN { errno = ETIMEDOUT }
+                    throw failure()
+                }
                 sent += count
             }
+            try awaitAcknowledgement(descriptor)
         }
+    }
+
+    /// What a network has only queued is not out: the secret is forgotten after this.
+    private func awaitAcknowledgement(_ descriptor: Int32) throws {
+        var kind = stat()
+        guard fstat(descriptor, &kind) == 0, kind.st_mode & S_IFMT == S_IFSOCK else { return }
+        for _ in 0..<1000 {
+            var code: Int32 = 0, size = socklen_t(MemoryLayout<Int32>.size)
+            // SIOCOUTQ (tcp(7)): bytes that the other end has not acknowledged. One that hung up leaves an error instead.
+            var queued: Int32 = 0
+            guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code == 0,
+                ioctl(descriptor, UInt(TIOCOUTQ), &queued) == 0
+            else {
+                errno = code != 0 ? code : errno
+                throw failure()
+            }
+            if queued == 0 { return }
+            usleep(10_000)
+        }
+        errno = ETIMEDOUT
+        throw failure()
     }
 
     private func failure() -> Failure {
@@ -116,7 +142,9 @@ public struct LabelPrinter: LabelOutput {
     }
 
     private func connect() throws -> Int32 {
-        guard let url = URLComponents(string: destination), url.scheme == "tcp", let host = url.host else {
+        guard let url = URLComponents(string: destination), url.scheme == "tcp",
+            let host = url.host?.trimmingCharacters(in: ["[", "]"])
+        else {
             let descriptor = open(destination, O_WRONLY | O_NOCTTY | O_CLOEXEC)
             guard descriptor >= 0 else { throw failure() }
             return descriptor

@@ -35,6 +35,8 @@ public actor ProductionLine {
     private var waiting: [Provisioned] = []
     /// Devices of an earlier run that lacked only their label: often still connected when this run has completed them.
     private var recovered: Set<String> = []
+    /// Nodes on USB that got their address here: they leave the bus and come back under it.
+    private var renamed: Set<DeviceLocator> = []
     private var isStopping = false
     /// What stops the line: nothing can go on without a disk, a database or a printer.
     private var fault: (any Error)?
@@ -105,6 +107,7 @@ public actor ProductionLine {
                     present.formIntersection(here)
                     for locator in here where !present.contains(locator) && isWanted {
                         present.insert(locator)
+                        if renamed.remove(locator) != nil { continue }
                         counts.underWay += 1
                         group.addTask { await self.handle(locator) }
                     }
@@ -136,6 +139,7 @@ public actor ProductionLine {
         emit(.init(.started, name))
         do {
             let provisioned = try await provision(locator)
+            if case .usb = locator { renamed.insert(.usb(serialNumber: provisioned.record.address.description)) }
             try await deliver(provisioned, name)
         } catch let already as AlreadyProvisioned where recovered.contains(already.record.label) {
             emit(.init(.progress, name, message: "was completed in this run: \(already.record.label)"))
@@ -146,7 +150,9 @@ public actor ProductionLine {
 
     private func provision(_ locator: DeviceLocator) async throws -> Provisioned {
         let name = locator.description
-        let client = CoAPClient(try await finder.connect(locator), name: name, timing: .init(total: .seconds(plan.timeout)))
+        let link: any CoAPLink
+        do { link = try await finder.connect(locator) } catch { throw ConnectionFailure(error) }
+        let client = CoAPClient(link, name: name, timing: .init(total: .seconds(plan.timeout)))
         let onEvent = onEvent
         do {
             let provisioned = try await station.provision(client, options: plan.options) {
@@ -186,7 +192,7 @@ public actor ProductionLine {
     }
 
     private func finish(_ provisioned: Provisioned) async throws {
-        let record = try await station.finish(provisioned, escrow: plan.escrow)
+        let record = try await station.commit(provisioned, escrow: plan.escrow)
         counts.done += 1
         counts.waiting = max(0, counts.waiting - 1)
         var event = LineEvent(.done, record.connection)
@@ -196,11 +202,13 @@ public actor ProductionLine {
         event.seconds = provisioned.elapsed.seconds
         event.deviceSeconds = provisioned.deviceTime.seconds
         emit(event)
+        // While the next one is plugged in.
+        try await station.forget(record)
     }
 
     private func fail(_ name: String, _ error: any Error) {
         let failure: Failure
-        switch (error as? any Reportable)?.failure ?? error {
+        switch (error as? any Reportable)?.failure ?? (error as? ConnectionFailure)?.reason ?? error {
         case let known as Failure: failure = known
         case let refusal as Refusal:
             failure = Failure(.malformedAnswer, "\(name) refused (\(refusal.reason))", advice: refusal.advice)
@@ -208,8 +216,9 @@ public actor ProductionLine {
         }
         counts.failed += 1
         if firstFailure == nil { firstFailure = failure }
-        // Not this device's fault, so the next one would meet the same.
-        if failure.kind == .environment { fault = fault ?? failure }
+        // Not this device's fault, so the next one would meet the same: a disk, a database, a printer. A line that this user may not open
+        // is that line's alone.
+        if failure.kind == .environment, !(error is ConnectionFailure) { fault = fault ?? failure }
         var event = LineEvent(.failed, name, message: failure.what)
         event.advice = failure.advice
         event.reason = failure.kind.rawValue
@@ -222,4 +231,10 @@ public actor ProductionLine {
         event.summary = counts
         onEvent(event)
     }
+}
+
+/// The way to one device could not be opened.
+private struct ConnectionFailure: Error {
+    let reason: any Error
+    init(_ reason: any Error) { self.reason = reason }
 }

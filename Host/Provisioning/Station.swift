@@ -48,6 +48,7 @@ public final class Station: Sendable {
     private let now: @Sendable () -> Date
     private let boundary: @Sendable (Boundary) async -> Void
     private let opened = Opened()
+    private let chips = ChipsUnderWay()
     let vault: ClaimVault
 
     /// Where a station can be interrupted: after each of these.
@@ -93,6 +94,8 @@ public final class Station: Sendable {
         public var identity = IdentitySource.device
         /// Sets the chip's readback protection.
         public var protects = false
+        /// The boards of which it is known that they have one.
+        public var protectableBoards: Set<String> = []
         /// What every device must be; empty for what the batch's first one is.
         public var board = ""
         public var firmware = ""
@@ -177,15 +180,20 @@ public final class Station: Sendable {
     ) async throws -> Provisioned {
         let start = ContinuousClock.now
         let device = TimedProbe(DeviceProbe(client))
+        // The disk and the device work at the same time, here and in `complete`: nothing that must be kept waits for less.
+        async let drawing = vault.draw()
         let status = try await device.ask { try await $0.status() }
+        let drawn = try await drawing
+        try chips.enter(status.hardwareSerial, client.name)
+        defer { chips.leave(status.hardwareSerial) }
         let begun: Begun
         switch status.state {
-        case .blank: begun = try await begin(status, client.name, options)
+        case .blank: begun = try await begin(status, client.name, options, drawn)
         case .unowned:
             let attested = try await device.attest(status, client)
             let earlier = try unfinished(status, attested, client)
             // The device of a rehearsal has no lock: it is given keys again unless it waits to be completed.
-            if let earlier { begun = earlier } else { begun = try await begin(status, client.name, options) }
+            if let earlier { begun = earlier } else { begun = try await begin(status, client.name, options, drawn) }
         case .owned:
             throw Failure(
                 .usage, "\(client.name) has an owner already (\(status.address?.description ?? "no address"))",
@@ -217,13 +225,16 @@ public final class Station: Sendable {
     }
 
     /// Reserves a serial number for a blank device, or takes the one that an interrupted attempt gave it.
-    private func begin(_ status: DeviceStatus, _ connection: String, _ options: Options) async throws -> Begun {
+    private func begin(_ status: DeviceStatus, _ connection: String, _ options: Options, _ drawn: ClaimVault.Drawn) async throws
+        -> Begun
+    {
         var wanted = options
         // The first device says what a batch is made of.
         for (field, value) in [
             (\Options.board, status.board), (\Options.firmware, status.version), (\Options.firmwareHash, status.firmwareHash),
         ] where wanted[keyPath: field].isEmpty { wanted[keyPath: field] = value }
         try check(status, against: wanted, connection)
+        try checkProtection(of: status.board, options, connection)
         let records = try records()
         var batch = try batch(options)
         try check(status, against: batch, connection)
@@ -231,7 +242,7 @@ public final class Station: Sendable {
         let found = Records.Found(
             board: status.board, firmware: status.version, firmwareHash: status.firmwareHash,
             hardwareSerial: status.hardwareSerial, connection: connection, station: name, operator: operatorName)
-        let claim = SigningKey.generate()
+        let claim = drawn.key
         let record: DeviceRecord
         let earlier = try interrupted(status, connection, batch)
         if let earlier {
@@ -240,7 +251,7 @@ public final class Station: Sendable {
             record = try records.reserve(batch, found, claim: claim.publicKey, at: try time())
         }
         await boundary(.reserved)
-        do { try vault.keep(claim) } catch {
+        do { try vault.keep(drawn) } catch {
             try? records.failed(record, "its claim key could not be kept", at: now())
             throw error
         }
@@ -255,10 +266,12 @@ public final class Station: Sendable {
         if !status.hardwareSerial.isEmpty {
             let known = try records.devices(hardwareSerial: status.hardwareSerial).filter { $0.isTest == batch.isTest }
             if let record = known.first(where: { $0.step == .done }), !batch.isTest {
+                let time = (record.time ?? record.begun).formatted(.iso8601)
                 throw Failure(
                     .usage,
-                    "\(connection) is the chip of \(record.label), which was provisioned on \((record.time ?? record.begun).formatted(.iso8601)) and has been erased since",
-                    advice: "If that label is destroyed: lightnode batch discard \(record.batch) \(record.serial) --reason erased"
+                    "\(connection) is blank, but shows the chip number of \(record.label), which was provisioned on \(time): it has been erased since, or two chips have one number",
+                    advice:
+                        "If it was erased, destroy that label and say: lightnode batch discard \(record.batch) \(record.serial) --reason erased. If \(record.label) is another device, set this one aside"
                 )
             }
             return known.first { $0.step != .done && $0.batch == batch.name }
@@ -266,36 +279,6 @@ public final class Station: Sendable {
         // A chip without a number is told by its place, and only as long as nothing can have been written.
         return try records.unfinished(station: name).first {
             $0.step == .reserved && $0.batch == batch.name && $0.hardwareSerial.isEmpty && $0.connection == connection
-        }
-    }
-
-    private func check(_ status: DeviceStatus, against options: Options, _ connection: String) throws {
-        try check(status, connection, options.board, options.firmware, options.firmwareHash, "this run takes")
-    }
-
-    private func check(_ status: DeviceStatus, against batch: Batch, _ connection: String) throws {
-        try check(status, connection, batch.board, batch.firmware, batch.firmwareHash, "batch \(batch.name) is of")
-    }
-
-    private func check(
-        _ status: DeviceStatus, _ connection: String, _ board: String, _ firmware: String, _ hash: String, _ who: String
-    ) throws {
-        guard board.isEmpty || status.board == board else {
-            throw Failure(
-                .usage, "\(connection) is a board \(status.board), but \(who) \(board)",
-                advice: "Take it to the batch of its own kind; nothing was written to it")
-        }
-        guard firmware.isEmpty || status.version == firmware else {
-            throw Failure(
-                .usage, "\(connection) has firmware \(status.version), but \(who) \(firmware)",
-                advice: "Flash it with the firmware of the batch; nothing was written to it")
-        }
-        guard hash.isEmpty || status.firmwareHash == hash else {
-            let has =
-                status.firmwareHash.isEmpty ? "tells no hash of its firmware" : "has image \(status.firmwareHash.prefix(16))…"
-            throw Failure(
-                .usage, "\(connection) \(has), but \(who) \(hash.prefix(16))…",
-                advice: "Flash it with the very image of the batch; nothing was written to it")
         }
     }
 
@@ -350,13 +333,14 @@ public final class Station: Sendable {
             progress("completing an interrupted provisioning")
         }
         guard let identity else { preconditionFailure("a device that took its keys has an identity") }
+        progress("verifying by a signed challenge")
+        let network = UInt64(self.network)
+        async let proof = device.ask { try await $0.attest(identity, network: network) }
         if record.step == .reserved || record.step == .written {
             record = try records.written(record, identity: identity, isInjected: isInjected, at: try time())
             await boundary(.written)
         }
-        progress("verifying by a signed challenge")
-        let network = UInt64(self.network)
-        let attestation = try await device.ask { try await $0.attest(identity, network: network) }
+        let attestation = try await proof
         await boundary(.proved)
         guard attestation.isTest == record.isTest, attestation.claim == nil || attestation.claim == record.claim,
             attestation.board == record.board, attestation.version == record.firmware
@@ -368,7 +352,7 @@ public final class Station: Sendable {
         guard attestation.isProtected || !options.protects else {
             throw Failure(
                 .malformedAnswer, "\(device.name) did not set its chip's readback protection",
-                advice: "Leave --protect away for a board without one, or discard the chip")
+                advice: "If it got its keys without --protect, leave --protect away; otherwise discard the chip")
         }
         record = try records.verified(record, isProtected: attestation.isProtected, at: try time())
         await boundary(.verified)
@@ -396,6 +380,13 @@ public final class Station: Sendable {
     /// The label is out: seals the claim secret if there is an escrow, commits the record, and forgets the secret.
     @discardableResult
     public func finish(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> DeviceRecord {
+        let done = try await commit(provisioned, escrow: escrow)
+        try await forget(done)
+        return done
+    }
+
+    /// The first half of `finish`: after it the device can be unplugged.
+    public func commit(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> DeviceRecord {
         await boundary(.labelled)
         if let escrow {
             try escrow.seal(provisioned)
@@ -403,9 +394,13 @@ public final class Station: Sendable {
         }
         let done = try records().done(provisioned.device, at: try time())
         await boundary(.done)
+        return done
+    }
+
+    /// The second half.
+    public func forget(_ done: DeviceRecord) async throws {
         try vault.forget(done.claim)
         await boundary(.forgotten)
-        return done
     }
 
     /// What an earlier run left: devices that lack nothing but their label, and those that must be connected again.
@@ -432,30 +427,5 @@ public final class Station: Sendable {
             }
         }
         return Leftover(unlabelled: unlabelled, toBeRedone: toBeRedone)
-    }
-}
-
-/// A probe with a stopwatch: how long the device took to answer.
-actor TimedProbe {
-    private let probe: DeviceProbe
-    private(set) var elapsed = Duration.zero
-    nonisolated var name: String { probe.name }
-
-    init(_ probe: DeviceProbe) { self.probe = probe }
-
-    func ask<R: Sendable>(_ question: @Sendable (DeviceProbe) async throws -> R) async throws -> R {
-        let start = ContinuousClock.now
-        defer { elapsed += ContinuousClock.now - start }
-        return try await question(probe)
-    }
-
-    func attest(_ status: DeviceStatus, _ client: CoAPClient) async throws -> Attestation {
-        guard let identity = status.identity else {
-            throw Failure(
-                .malformedAnswer, "\(client.name) does not show its identity key",
-                advice: "Check that the firmware and lightnode belong to the same release")
-        }
-        let network = status.network
-        return try await ask { try await $0.attest(identity, network: network) }
     }
 }

@@ -33,7 +33,7 @@ public final class Records: Sendable {
         let constraint = duplicate.constraint
         let what =
             if constraint.contains("chip") {
-                "this chip has a record already"
+                "a device with this chip number has a record already"
             } else if constraint.contains("identity")
                 || constraint.contains("address")
             { "this identity key has a record already" } else if constraint.contains("claim") {
@@ -250,8 +250,9 @@ public final class Records: Sendable {
 
     private static func changed(_ record: DeviceRecord) -> Failure {
         Failure(
-            .usage, "the record of \(record.label) is not what it was: another station changed it",
-            advice: "See “lightnode batch show \(record.batch)”, then connect the device again")
+            .usage,
+            "the record of \(record.label) is not what it was: another station, or another device with its chip number, changed it",
+            advice: "See “lightnode batch show \(record.batch) \(record.serial)”, then connect the device again, alone")
     }
 
     /// The device has taken its keys.

@@ -75,13 +75,20 @@ final class LineDisplay: @unchecked Sendable {
             default: live.removeAll { $0.name == name }
             }
         }
-        if event.event == .finished {
-            liveLines = 0
-        } else {
-            for line in live { text += "  …     \(line.name)  \(line.text)\n" }
-            text += Self.count(summary) + "\n"
-            liveLines = live.count + 1
-        }
+        let lines = event.event == .finished ? [] : liveText()
+        for line in lines { text += line + "\n" }
+        liveLines = lines.count
         print(text, terminator: "")
+    }
+
+    /// The lines that change, each of one row: what were wrapped, or scrolled away, could not be drawn over.
+    private func liveText() -> [String] {
+        var size = winsize()
+        let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 && size.ws_row > 0
+        let (columns, rows) = isKnown ? (Int(size.ws_col), Int(size.ws_row)) : (80, 24)
+        let room = max(1, rows - 3)
+        var lines = live.prefix(live.count > room ? room - 1 : room).map { "  …     \($0.name)  \($0.text)" }
+        if live.count > lines.count { lines.append("  …     and \(live.count - lines.count) more") }
+        return (lines + [Self.count(summary)]).map { String($0.prefix(columns - 1)) }
     }
 }

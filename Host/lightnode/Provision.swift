@@ -102,12 +102,21 @@ struct Provision: AsyncParsableCommand, JSONCapable {
         options.isTest = rehearse
         options.identity = injectIdentity.map { $0 ? .station : .device } ?? .whereNeeded
         options.protects = protect
+        if protect {
+            options.protectableBoards = Set(try BoardCatalogue().boards().filter { $0.readbackProtection != nil }.map(\.name))
+        }
         options.board = board
         if let image {
             let header = try Self.header(image, board: board)
             options.board = header.board
             options.firmware = header.version.map(String.init).joined(separator: ".")
             options.firmwareHash = header.hash.hex
+        }
+        // A run that could only refuse every device does not begin.
+        if protect, !options.board.isEmpty, !options.protectableBoards.contains(options.board) {
+            throw Failure(
+                .usage, "no readback protection is known that could be set in the chip of board \(options.board)",
+                advice: "Leave --protect away for this board")
         }
         return options
     }

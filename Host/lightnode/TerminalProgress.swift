@@ -39,7 +39,7 @@ final class TerminalProgress: FlashProgress, @unchecked Sendable {
 
     func end(_ stage: FlashStage) {
         lastDrawn = 0
-        draw(stage)
+        draw(stage, isOver: true)
         if style == .drawn { FileHandle.standardError.write(Data("\n".utf8)) }
         if style == .lines, let meter { note(meter.line(stage)) }
         meter = nil
@@ -50,10 +50,10 @@ final class TerminalProgress: FlashProgress, @unchecked Sendable {
     }
 
     /// At most ten times a second: a terminal that is slow must not slow the flash.
-    private func draw(_ stage: FlashStage) {
+    private func draw(_ stage: FlashStage, isOver: Bool = false) {
         guard style == .drawn, let meter, now - lastDrawn > 0.1 else { return }
         lastDrawn = now
-        FileHandle.standardError.write(Data(("\r\u{1B}[K" + meter.line(stage)).utf8))
+        FileHandle.standardError.write(Data(("\r\u{1B}[K" + meter.line(stage, isOver: isOver)).utf8))
     }
 }
 

@@ -45,6 +45,8 @@ public final class STM32Bootloader: @unchecked Sendable {
     public var timing = FlashTiming()
     public var faults = Faults()
     public var isReadProtected = false
+    /// Called after each sector that is erased and each block that is programmed: a test acts at that very moment.
+    public var onChange: (@Sendable (_ erases: Int, _ programmedBlocks: Int) -> Void)?
     /// Time on the chip's and the bus's own clock, in microseconds.
     public private(set) var time: UInt64 = 0
     public private(set) var isGone = false
@@ -289,7 +291,7 @@ public final class STM32Bootloader: @unchecked Sendable {
             takes = timing.erase(sector(address)!.size)
         case .eraseAll:
             poll = timing.pollErase
-            takes = Self.sectorSizes.reduce(0) { $0 + timing.erase($1) }
+            takes = timing.eraseAll
         case .program(_, let bytes):
             poll = timing.pollProgram
             takes = timing.program * UInt64(bytes.count)
@@ -318,6 +320,7 @@ public final class STM32Bootloader: @unchecked Sendable {
             flash.replaceSubrange(found.offset..<found.offset + found.size, with: repeatElement(0xFF, count: found.size))
             erases += 1
             if faults.eraseMovesPointer { pointer = address }
+            onChange?(erases, programmedBlocks)
         case .eraseAll:
             flash = [UInt8](repeating: 0xFF, count: flash.count)
             erases += Self.sectorSizes.count
@@ -333,6 +336,7 @@ public final class STM32Bootloader: @unchecked Sendable {
             program(address, bytes)
             programmedBlocks += 1
             downloadEnded = time
+            onChange?(erases, programmedBlocks)
         default: break
         }
         operation = nil

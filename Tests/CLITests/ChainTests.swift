@@ -1,5 +1,6 @@
 import Foundation
 import HostedNode
+import SimulatedTerminal
 import Testing
 
 /// The program against the executor itself, over a serial line: a pseudo-terminal whose other end this process holds.
@@ -115,7 +116,9 @@ struct ChainTests {
         let label = try json(try program.run(["provision", "--json"] + device, home: home).output)["label"] as? String
         #expect(try program.run(["bind", label ?? ""] + device, home: home).status == 0)
 
-        let terminal = try Terminal(["console"] + device, home: home)
+        let terminal = try Terminal(
+            [CommandLineTests.program.path, "console"] + device,
+            environment: ["LIGHTNODE_HOME": home, "TERM": "xterm", "PATH": "/usr/bin:/bin"], columns: 200)
         #expect(await terminal.reads("> "))
         terminal.type("$('led').t\t)\r")
         #expect(await terminal.reads("$('led').toggle done"))
@@ -129,7 +132,7 @@ struct ChainTests {
         #expect(await terminal.reads("There are .on(), .off(), .toggle()"))
         #expect(await terminal.reads("> "))
         terminal.type("\u{4}")
-        #expect(await terminal.exitStatus() == 0)
+        #expect(terminal.end() == 0)
         let attributes = try FileManager.default.attributesOfItem(atPath: home + "/console-history")
         #expect(attributes[.posixPermissions] as? Int == 0o600)
     }
@@ -189,59 +192,5 @@ struct ChainTests {
             #expect(result.status == 3)
             #expect(try json(result.error)["error"] as? String != nil)
         }
-    }
-}
-
-/// A terminal with a program in it.
-final class Terminal {
-    private let master: Int32
-    private let process = Process()
-    private var output: [UInt8] = []
-
-    init(_ arguments: [String], home: String) throws {
-        var (master, slave): (Int32, Int32) = (0, 0)
-        var size = winsize(ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0)
-        precondition(openpty(&master, &slave, nil, nil, &size) == 0)
-        self.master = master
-        _ = fcntl(master, F_SETFL, O_NONBLOCK)
-        let handle = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
-        process.executableURL = CommandLineTests.program
-        process.arguments = arguments
-        process.environment = ["LIGHTNODE_HOME": home, "TERM": "xterm", "PATH": "/usr/bin:/bin"]
-        process.standardInput = handle
-        process.standardOutput = handle
-        process.standardError = handle
-        try process.run()
-    }
-
-    deinit { close(master) }
-
-    func type(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = write(master, bytes, bytes.count)
-    }
-
-    /// Waits until `text` has been shown; what follows it is kept for the next call. False after ten seconds.
-    func reads(_ text: String) async -> Bool {
-        for _ in 0..<500 {
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            let count = read(master, &buffer, buffer.count)
-            if count > 0 { output += buffer[..<count] }
-            if let range = Data(output).range(of: Data(text.utf8)) {
-                output = Array(output[range.upperBound...])
-                return true
-            }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        return false
-    }
-
-    func exitStatus() async -> Int32? {
-        for _ in 0..<500 {
-            if !process.isRunning { return process.terminationStatus }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        process.terminate()
-        return nil
     }
 }

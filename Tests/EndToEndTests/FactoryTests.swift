@@ -105,6 +105,20 @@ struct FactoryTests {
         try await node.powerOff()
     }
 
+    @Test("`provision --protect` locks the chip of a board that has a lock, and the record says so")
+    func protectedBatch() throws {
+        let home = scratch.url.path
+        let program = Program(home: home)
+        let image = try lightNodeImage("microbit").path
+        defer { _ = try? program("emulate", "--stop", "locked") }
+        #expect(try program("emulate", "--board", "microbit", "--name", "locked", "--image", image, "--detach").status == 0)
+        let run = try program("provision", "--batch", "locks", "--protect", "--labels", home + "/labels")
+        #expect(run.status == 0, "\(run.output)\(run.error)")
+        let shown = try JSONSerialization.jsonObject(with: Data(try program("batch", "show", "locks", "--json").output.utf8))
+        let record = try #require((shown as? [[String: Any]])?.first)
+        #expect(record["step"] as? String == "done" && record["isProtected"] as? Bool == true, "\(record)")
+    }
+
     @Test("A wrong image is refused before anything is written, by its hash")
     func wrongImage() async throws {
         let node = try await blankNode("microbit", scratch)

@@ -60,6 +60,10 @@ final class USBRig: @unchecked Sendable {
 
     /// Runs `lightnode` with the board as the only USB device.
     func lightnode(_ arguments: String..., denied: Bool = false) throws -> ExportedDevice.Result {
+        try run(arguments, denied: denied)
+    }
+
+    func run(_ arguments: [String], denied: Bool = false) throws -> ExportedDevice.Result {
         try bus.run(
             [Program.beside("lightnode").path] + arguments, denied: denied,
             environment: ["LIGHTNODE_HOME": denied ? "/tmp/none-\(getpid())" : home])

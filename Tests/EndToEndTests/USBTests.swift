@@ -140,6 +140,82 @@ struct USBTests {
         #expect(transfer > 4, "only \(transfer) transfers were struck")
     }
 
+    private func lineArguments(_ labels: String) -> [String] {
+        ["provision", "--batch", "usb", "--labels", labels, "--timeout", "60", "--json"]
+    }
+
+    private func events(_ text: String) -> [[String: Any]] {
+        text.split(separator: "\n").compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+    }
+
+    @Test(
+        "The production line over USB: unplugged at any message the device is listed as failed, and the next start completes it")
+    func line() throws {
+        let labels = "/tmp/ln-usb-labels-\(UInt32.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: labels) }
+        let arguments = lineArguments(labels)
+        func records(_ rig: USBRig) throws -> [[String: Any]] {
+            let shown = try rig.lightnode("batch", "show", "usb", "--json")
+            return try #require(
+                try JSONSerialization.jsonObject(with: Data(shown.output.utf8)) as? [[String: Any]], "\(shown.error)")
+        }
+        // The transfers of a run: some of finding the device, then those that carry messages.
+        for transfer in [1, 2, 3, 4] {
+            let rig = try USBRig()
+            rig.controller.inject(BusFault(.unplug(deviceSawPacket: transfer % 2 == 0), at: .transfer(transfer), endpoint: 0x01))
+            let failed = try rig.run(arguments)
+            if failed.status != 0 {
+                #expect(failed.status == 3, "\(transfer): \(failed.output)\(failed.error)")
+                let told = events(failed.output).first { $0["event"] as? String == "failed" }
+                #expect(
+                    (told?["message"] as? String)?.contains("unplugged") == true && told?["advice"] as? String != nil,
+                    "\(transfer): \(failed.output)\(failed.error)")
+            }
+            #expect(transfer > 3 || failed.status != 0, "transfer \(transfer) was not struck: \(failed.output)")
+            try rig.replug()
+            let again = try rig.run(arguments)
+            if failed.status == 0 {
+                #expect(again.status == 64 && again.error.contains("provisioned already"), "\(again.output)\(again.error)")
+            } else {
+                #expect(again.status == 0, "\(transfer): \(again.output)\(again.error)")
+            }
+            let shown = try records(rig)
+            #expect(shown.map { $0["step"] as? String } == ["done"] && shown.first?["serial"] as? Int == 1, "\(shown)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: labels).count == 1)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: rig.home).allSatisfy { !$0.hasPrefix("pending-") })
+            #expect(rig.complaints.isEmpty, "transfer \(transfer): \(rig.complaints)")
+            try? FileManager.default.removeItem(atPath: labels)
+        }
+    }
+
+    @Test("A watching line leaves a device alone that comes back under the address that it got there: it is no second one")
+    func renamed() throws {
+        let labels = "/tmp/ln-usb-labels-\(UInt32.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: labels) }
+        let arguments = lineArguments(labels)
+        let rig = try USBRig()
+        // The number of `lightnode` itself: programs between it and the test do not pass signals on.
+        let file = rig.scratch.url.path + "/number"
+        let watching = try rig.bus.start(
+            ["/bin/sh", "-c", "echo $$ > '\(file)'; exec \"$@\"", "sh", Program.beside("lightnode").path] + arguments
+                + ["--watch", "--count", "2"], environment: ["LIGHTNODE_HOME": rig.home])
+        defer { if watching.process.isRunning { kill(watching.process.processIdentifier, SIGKILL) } }
+        #expect(rig.waitForAddress())
+        // It is seen again, under its address, and left alone.
+        usleep(2_000_000)
+        let number = try #require(
+            Int32(try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
+        kill(number, SIGINT)
+        let ended = try watching.result()
+        #expect(ended.status == 0, "\(ended.output)\(ended.error)")
+        #expect(events(ended.output).count { $0["event"] as? String == "done" } == 1)
+        #expect(events(ended.output).count { $0["event"] as? String == "failed" } == 0, "\(ended.output)")
+        #expect(events(ended.output).count { $0["event"] as? String == "started" } == 1, "\(ended.output)")
+        let status = try rig.lightnode("status", "--timeout", "60", "--json")
+        #expect((try json(status.output)["status"] as? [String: Any])?["state"] as? String == "unowned", "\(status.error)")
+        #expect(rig.complaints.isEmpty, "\(rig.complaints)")
+    }
+
     @Test("Pulled out at any transfer of a command: it is done once or not at all, and a retry succeeds")
     func command() async throws {
         let rig = try USBRig()

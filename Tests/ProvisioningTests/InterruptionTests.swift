@@ -70,7 +70,8 @@ struct InterruptionTests {
         let label = try ClaimLabel(parsing: try #require(texts.first))
         #expect(label.address == records[0].address && label.claimKey.publicKey == records[0].claim)
         _ = try again.recover()
-        #expect(folder.pending == 0)
+        // A secret that no device got yet bears the number of its process. Here that is this very one, and lives, so it is left alone.
+        #expect(folder.pending == (boundary == .reserved ? 1 : 0))
         let files = try folder.contents()
         label.claimKey.seed.withUnsafeBytes { seed in
             #expect(!holds(files, Array(seed)) && !holds(files, Array(seed.hex.utf8)))

@@ -10,8 +10,7 @@ public enum Leftovers {
             var status = stat()
             guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
             // A second name of the finished file is only a name; a file of its own is overwritten.
-            if status.st_nlink == 1 { overwrite(path, count: Int(status.st_size)) }
-            unlink(path)
+            if status.st_nlink == 1 { erase(path, count: Int(status.st_size)) } else { unlink(path) }
         }
     }
 
@@ -23,12 +22,15 @@ public enum Leftovers {
         return pid > 0 && pid != getpid() && kill(pid, 0) != 0 && errno == ESRCH
     }
 
-    private static func overwrite(_ path: String, count: Int) {
+    /// Overwrites the file with zeros and removes it.
+    static func erase(_ path: String, count: Int) {
         let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        let zeros = [UInt8](repeating: 0, count: count)
-        _ = write(descriptor, zeros, zeros.count)
-        fsync(descriptor)
+        if descriptor >= 0 {
+            let zeros = [UInt8](repeating: 0, count: count)
+            _ = write(descriptor, zeros, zeros.count)
+            fsync(descriptor)
+            close(descriptor)
+        }
+        unlink(path)
     }
 }

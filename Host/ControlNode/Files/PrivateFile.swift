@@ -45,29 +45,52 @@ public struct PrivateFile: Sendable {
     /// - Parameters:
     ///   - bytes: the new contents.
     ///   - replacing: when false, an existing file is left as it is and an error thrown.
-    public func write(_ bytes: [UInt8], replacing: Bool = true) throws {
+    public func write(_ bytes: [UInt8], replacing: Bool = true) throws { try draft(bytes).commit(replacing: replacing) }
+
+    /// Brings new contents to the disk under a temporary name: the slow half of `write`, for whoever has time for it before it is known
+    /// whether they are wanted.
+    public func draft(_ bytes: [UInt8]) throws -> Draft {
         let temporary = path + ".\(getpid())-\(randomBytes(4).hex).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure("could not be written") }
-        var done = false
-        defer { if !done { unlink(temporary) } }
-        do {
-            defer { close(descriptor) }
-            try Self.writeAll(bytes, to: descriptor, of: self)
-            guard fsync(descriptor) == 0 else { throw failure("could not be brought to the disk") }
+        defer { close(descriptor) }
+        let draft = Draft(file: self, temporary: temporary, size: bytes.count)
+        try Self.writeAll(bytes, to: descriptor, of: self)
+        guard fsync(descriptor) == 0 else { throw failure("could not be brought to the disk") }
+        return draft
+    }
+
+    /// Contents that wait under a temporary name; unless they are committed they go with the object, overwritten. Used by one task at a time.
+    public final class Draft: @unchecked Sendable {
+        let file: PrivateFile
+        private let temporary: String
+        private let size: Int
+        private var isThere = true
+
+        fileprivate init(file: PrivateFile, temporary: String, size: Int) {
+            (self.file, self.temporary, self.size) = (file, temporary, size)
         }
-        if replacing {
-            guard rename(temporary, path) == 0 else { throw failure("could not be replaced") }
-            done = true
-        } else {
-            guard link(temporary, path) == 0 else {
-                if errno == EEXIST {
-                    throw Failure(.environment, "\(path) exists already", advice: "Choose another name, or move the file away")
+
+        deinit { if isThere { Leftovers.erase(temporary, count: size) } }
+
+        /// Gives them their name. Parameters as in `write`.
+        public func commit(replacing: Bool = true) throws {
+            if replacing {
+                guard rename(temporary, file.path) == 0 else { throw file.failure("could not be replaced") }
+                isThere = false
+            } else {
+                guard link(temporary, file.path) == 0 else {
+                    if errno == EEXIST {
+                        throw Failure(
+                            .environment, "\(file.path) exists already", advice: "Choose another name, or move the file away")
+                    }
+                    throw file.failure("could not be created")
                 }
-                throw failure("could not be created")
+                unlink(temporary)
+                isThere = false
             }
+            try file.syncFolder()
         }
-        try syncFolder()
     }
 
     /// Adds one line (a newline is appended) and brings it to the disk.

@@ -12,7 +12,8 @@ final class DFUClient {
 
     /// Milliseconds for a transfer. While it erases or programs, a bootloader may answer nothing: a 128 KB sector takes up to 4 s.
     static let transferTimeout = 10_000
-    /// Milliseconds that an operation may take in all, a mass erase included (STM32F411 data sheet, table 45: 32 s).
+    /// Milliseconds that an operation may take in all, a mass erase included (STM32F411 data sheet, DS10314 Rev 8, table 45: 16 s at
+    /// most).
     static let operationLimit = 60_000
     /// GETSTATUS in a row that may ask for no wait at all, so that a device that is stuck is given up.
     static let idlePolls = 500

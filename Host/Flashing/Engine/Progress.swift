@@ -65,13 +65,14 @@ public struct ProgressMeter: Sendable {
     public var left: Double? { rate.map { Double(total - done) / $0 } }
 
     /// "write    [##########----------]  50%   31.5 KB/s   0:04 left"
-    public func line(_ stage: FlashStage) -> String {
+    /// - Parameter isOver: nothing more is coming, even if not all was done.
+    public func line(_ stage: FlashStage, isOver: Bool = false) -> String {
         let width = 20, full = Int(fraction * Double(width))
         let bar = String(repeating: "#", count: full) + String(repeating: "-", count: width - full)
         let name = stage.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)
         var line = name + "[\(bar)] " + String(format: "%3d%%", Int(fraction * 100))
         if let rate { line += String(format: "  %7.1f KB/s", rate / 1024) }
-        if let left, done < total {
+        if let left, done < total, !isOver {
             let seconds = Int(left.rounded(.up))
             line += String(format: "  %d:%02d left", seconds / 60, seconds % 60)
         }
