@@ -71,7 +71,12 @@ while true {
             obey()
         }
     } else {
-        hardware.clock.wake(inMicroseconds: 1000)
-        startup_wait_for_interrupt()
+        // Masked, so that a byte or the alarm cannot come just before the sleep and be missed by it.
+        startup_disable_interrupts()
+        if hardware.serial.isIdle {
+            hardware.clock.wake(inMicroseconds: 1000)
+            startup_wait_for_interrupt()
+        }
+        startup_enable_interrupts()
     }
 }
