@@ -57,6 +57,7 @@ docs: build ## the pages of the ControlNode library, in build/docs
 size: firmware ## flash and RAM per board, module and driver; fails over budget
 	@bin/lightnode size $(addprefix --board ,$(BOARDS))
 	@Tools/driver-sizes
+	@[ -n "$$DRIVERS" ] || Tools/usb-size
 
 bench: firmware ## measure under QEMU; writes build/bench.json
 	@$(SWIFT_BUILD) --product QEMUProbe

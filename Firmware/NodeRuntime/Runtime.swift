@@ -63,12 +63,16 @@ private func run<App: Application>(
     }
 }
 
-/// Sleeps until something happens, for two milliseconds at most.
+/// Sleeps until something happens, for two milliseconds at most. Interrupts are masked meanwhile, and end the sleep all the same: one that
+/// came between the look and `wfi`, the alarm above all, would be over before, and the node would sleep until the watchdog.
 @inline(never)
 private func rest() {
-    guard hardware.serial.isIdle, !BoardUSB.isPresent || hardware.usb.isIdle else { return }
-    hardware.clock.wake(inMicroseconds: 2000)
-    startup_wait_for_interrupt()
+    startup_disable_interrupts()
+    if hardware.serial.isIdle, !BoardUSB.isPresent || hardware.usb.isIdle {
+        hardware.clock.wake(inMicroseconds: 2000)
+        startup_wait_for_interrupt()
+    }
+    startup_enable_interrupts()
 }
 
 @inline(never)

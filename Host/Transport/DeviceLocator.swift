@@ -71,6 +71,8 @@ public struct DeviceCandidate: Hashable, Codable, Sendable {
 public protocol DeviceSource: Sendable {
     /// Devices present now; fast, and talks to none of them.
     func candidates() throws -> [DeviceCandidate]
+    /// Why this way to reach devices cannot be used here at all, nil when it can. The other ways still can.
+    func obstacle() -> Failure?
     /// Opens a pipe to `locator`; nil if it belongs to another source, or leads over no pipe.
     func open(_ locator: DeviceLocator) async throws -> (any BytePipe)?
     /// Opens a link for CoAP messages to `locator`; nil if it belongs to another source. Over a pipe, in slipmux frames.
@@ -78,6 +80,8 @@ public protocol DeviceSource: Sendable {
 }
 
 extension DeviceSource {
+    public func obstacle() -> Failure? { nil }
+
     public func connect(_ locator: DeviceLocator) async throws -> (any CoAPLink)? {
         try await open(locator).map { SlipmuxLink($0) }
     }
@@ -119,6 +123,9 @@ public struct DeviceFinder: Sendable {
 
     public func candidates() throws -> [DeviceCandidate] { try sources.flatMap { try $0.candidates() } }
 
+    /// Why some devices may be missing among the candidates.
+    public func obstacles() -> [Failure] { sources.compactMap { $0.obstacle() } }
+
     /// The device that is meant: the one named, else the only one there is. With several, the failure lists them.
     public func choose(_ named: DeviceLocator?) throws -> DeviceLocator {
         if let named { return named }
@@ -126,6 +133,7 @@ public struct DeviceFinder: Sendable {
         switch found.count {
         case 1: return found[0].locator
         case 0:
+            if let obstacle = obstacles().first { throw obstacle }
             throw Failure(
                 .unreachable, "no device was found",
                 advice: "Plug one in, start one with “lightnode emulate”, or name one with --device")

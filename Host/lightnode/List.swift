@@ -39,6 +39,7 @@ struct List: AsyncParsableCommand, JSONCapable {
             }
             return await group.reduce(into: [(Int, Line)]()) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
         }
+        for obstacle in DeviceOptions.finder.obstacles() { Output.standardError(ErrorReport(obstacle).description) }
         output.show(list: lines, empty: "no nodes: plug one in, or start one with “lightnode emulate”")
     }
 

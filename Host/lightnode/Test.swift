@@ -12,7 +12,7 @@ struct Test: ParsableCommand, JSONCapable {
         discussion: """
             EXAMPLE:
               lightnode test
-              lightnode test Storage --board microbit --junit build/tests.xml
+              lightnode test Storage --board microbit --junit build/tests.xml --json build/tests.json
               lightnode test --only-failed --gdb
 
             Exits with 0 only if tests ran and none failed. docs/testing.md shows how to write one.
@@ -36,11 +36,14 @@ struct Test: ParsableCommand, JSONCapable {
     var seed: UInt32 = 1
     @Option(help: "Write JUnit XML to this file.")
     var junit: String?
-    @Option(name: .customLong("json-file"), help: "Write the report as JSON to this file.")
-    var jsonFile: String?
+    @Option(
+        name: .customLong("json"), defaultAsFlag: "-", parsing: .next,
+        help: ArgumentHelp(
+            "Write the report as JSON to this file; without one, or to \"-\", print it instead of text.", valueName: "file"))
+    var json: String?
     @Flag(help: "Print the Test Anything Protocol instead of text.")
     var tap = false
-    @Option(help: "Print what changed since this report (--json-file or --json).")
+    @Option(help: ArgumentHelp("Print what changed since this report (--json).", valueName: "file"))
     var compare: String?
     @Option(help: ArgumentHelp("Record coverage, print it per file and write it to this lcov file.", valueName: "file"))
     var coverage: String?
@@ -66,11 +69,21 @@ struct Test: ParsableCommand, JSONCapable {
     var traceStep: UInt64 = 100
     @Flag(help: "Stop at the first failure and wait with a gdb server at its start.")
     var gdb = false
-    @OptionGroup var output: Output
+
+    /// As with every other command: JSON on standard output, unless it goes to a file.
+    var output: Output {
+        var output = Output()
+        output.json = json == "-"
+        return output
+    }
+    private var jsonFile: String? { json == "-" ? nil : json }
 
     func run() throws {
         guard jobs ?? 1 > 0, repetitions > 0, timeoutFactor > 0 else {
             throw ValidationError("--jobs, --repeat and --timeout-factor must be greater than 0.")
+        }
+        guard !tap || json != "-" else {
+            throw ValidationError("--tap and --json both print to standard output. Give --json a file.")
         }
         var options = Runner.Options()
         options.filters = filter
@@ -83,12 +96,20 @@ struct Test: ParsableCommand, JSONCapable {
         options.stopsAtFailure = gdb
         options.coverage = coverage != nil
         options.control = try control()
-        var runner = Runner(builder: FirmwareBuilder(catalogue: try BoardCatalogue()), options: options)
+        let builder = FirmwareBuilder(catalogue: try BoardCatalogue())
+        // "--json Storage" was meant for a filter: it must not become a file, and the run one of everything.
+        if let jsonFile, builder.suites.contains(where: { jsonFile == $0 || jsonFile.hasPrefix($0 + "/") }) {
+            throw ValidationError(
+                "--json takes the word after it for a file, and \(jsonFile) is a suite. Put --json last, or write --json -.")
+        }
+        var runner = Runner(builder: builder, options: options)
         // Read before the run: a wrong name must not cost one.
-        let old = try compare.map { try JSONDecoder().decode(TestReport.self, from: Data(contentsOf: URL(fileURLWithPath: $0))) }
+        let old = try compare.map(Self.report)
         let plan = try runner.plan()
         if list {
-            output.show(list: plan.tests.map(Listed.init), empty: "no tests")
+            let listed = plan.tests.map(Listed.init)
+            if let jsonFile { try write(Output.encoded(listed), to: jsonFile) }
+            output.show(list: listed, empty: "no tests")
             return
         }
         guard vcd == nil || plan.count == 1 else {
@@ -109,7 +130,10 @@ struct Test: ParsableCommand, JSONCapable {
         if let old { output.say(report.changes(since: old).joined(separator: "\n")) }
         if tap { print(report.tap, terminator: "") } else { output.show(report) }
         if gdb, let failed = report.results.first(where: { $0.outcome.isFailure }) {
-            try runner.debug(failed.test, in: plan) { print($0) }
+            try runner.debug(failed.test, in: plan) {
+                print($0)
+                fflush(nil)
+            }
         }
         if !report.isGood { throw ExitCode(1) }
     }
@@ -136,6 +160,20 @@ struct Test: ParsableCommand, JSONCapable {
         }
         if trace || vcd != nil { control.traceStep = max(1, traceStep) }
         return control.isEmpty ? nil : control
+    }
+
+    /// A report that --json wrote.
+    private static func report(_ file: String) throws -> TestReport {
+        let data: Data
+        do { data = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
+            throw Failure(
+                .environment, "\(file) cannot be read: \(error.localizedDescription)",
+                advice: "Name a report that lightnode test --json wrote")
+        }
+        guard let report = try? JSONDecoder().decode(TestReport.self, from: data) else {
+            throw Failure(.environment, "\(file) is no test report", advice: "Name one that lightnode test --json wrote")
+        }
+        return report
     }
 
     private func showPins(_ report: TestReport) throws {

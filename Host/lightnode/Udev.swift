@@ -29,10 +29,16 @@ struct Udev: ParsableCommand, JSONCapable {
             return
         }
         let file = folder + "/" + UdevRule.fileName
+        guard FileManager.default.fileExists(atPath: folder) else {
+            throw Failure(
+                .environment, "\(file) cannot be written: there is no folder \(folder), so udev does not run here",
+                advice: "Install udev, or put what lightnode udev prints where your system keeps such rules")
+        }
         do { try rule.write(toFile: file, atomically: true, encoding: .utf8) } catch {
+            let isRoot = geteuid() == 0
             throw Failure(
                 .environment, "\(file) cannot be written: \(error.localizedDescription)",
-                advice: "Run it as root: sudo lightnode udev --install")
+                advice: isRoot ? "Free some space, or make \(folder) writable" : "Run it as root: sudo lightnode udev --install")
         }
         // The rule holds for devices that are plugged in from now on, in any case.
         var told = true

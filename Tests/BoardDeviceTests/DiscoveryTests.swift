@@ -16,8 +16,7 @@ private let obstacle: String? = {
 }()
 
 @Suite(
-    "The Discovery kit's devices, seen from outside", .serialized, .enabled(if: obstacle == nil, "\(obstacle ?? "")"),
-    .disabled("known fault: the probe's image does not answer on this machine's USART; the on-target tests of this board run"))
+    "The Discovery kit's devices, seen from outside", .serialized, .enabled(if: obstacle == nil, "\(obstacle ?? "")"))
 struct DiscoveryTests {
     @Test("led.on drives PB14 high, led.off low, and the changes are traced as pin 30")
     func light() throws {

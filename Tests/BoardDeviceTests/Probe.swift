@@ -17,10 +17,12 @@ final class Probe {
         var configuration = EmulatedBoard.Configuration(board: description, image: image)
         configuration.extraArguments = parts
         board = try EmulatedBoard(configuration)
-        try board.start()
+        // Connected before the processor runs, or what it says first would be lost.
+        try board.start(paused: true)
         wire = try board.connectUART()
-        // The first answer means that the board is up.
-        _ = try ask(0xFE)
+        try board.resume()
+        // A chip's port is off until its firmware has set it up, and takes nothing before: QEMU's STM32 is as strict.
+        guard try receive().kind == 254 else { throw Silence(received: 0) }
     }
 
     deinit { board.powerOff() }

@@ -5,6 +5,7 @@ import Foundation
 import Provisioning
 import Reporting
 import SimulatedUSB
+import Synchronization
 import Testing
 import Transport
 import VirtualUSB
@@ -276,6 +277,37 @@ struct USBTests {
             try rig.replug()
             let again = try rig.lightnode("send", "$('led').toggle()", "--timeout", "60", "--json")
             #expect(again.status == 0, "\(again.output)\(again.error)")
+        }
+        #expect(rig.complaints.isEmpty, "\(rig.complaints)")
+    }
+
+    @Test("Through libusb, a node that is pulled out in the middle of a command and plugged in again at once does it once, and the command succeeds")
+    func replugged() async throws {
+        let rig = try boundRig()
+        func entries() async throws -> UInt32 {
+            let client = rig.client()
+            let status = try await DeviceProbe(client).status()
+            await client.close()
+            return status.nextIndex
+        }
+        // Every packet that the command sends, lost on its way and lost with its handshake; then packets that the node sends.
+        let faults: [(endpoint: UInt8, transfer: Int, deviceSawPacket: Bool)] = [
+            (0x01, 1, false), (0x01, 1, true), (0x01, 2, false), (0x01, 2, true), (0x81, 1, true), (0x81, 2, false), (0x81, 2, true),
+        ]
+        for (endpoint, transfer, deviceSawPacket) in faults {
+            let before = try await entries()
+            let isPulled = Mutex(false)
+            rig.controller.inject(
+                BusFault(.unplug(deviceSawPacket: deviceSawPacket), at: .transfer(transfer), endpoint: endpoint))
+            Thread {
+                isPulled.withLock { $0 = rig.controller.waitForDeparture(timeout: 60) }
+                rig.controller.plug()
+            }.start()
+            let sent = try rig.lightnode("send", "$('led').toggle()", "--timeout", "60", "--json")
+            let place = "transfer \(transfer) of endpoint \(endpoint), seen \(deviceSawPacket)"
+            #expect(sent.status == 0, "\(place): \(sent.output)\(sent.error)")
+            #expect(isPulled.withLock { $0 }, "\(place): nothing was pulled")
+            #expect(try await entries() == before + 1, "\(place)")
         }
         #expect(rig.complaints.isEmpty, "\(rig.complaints)")
     }

@@ -110,7 +110,7 @@ import Testing
 
     @Test("a report that cannot be written is an error with its reason; exit code 4")
     func fullReport() throws {
-        for option in ["--junit", "--json-file"] {
+        for option in ["--junit", "--json"] {
             let result = try Program.run(["test", "Trivial/does nothing 07", "--board", "microbit", option, "/dev/full"])
             #expect(result.status == 4)
             #expect(result.errors.contains("/dev/full cannot be written: No space left on device"))

@@ -2,7 +2,8 @@
 //
 // Requests of seven bytes: device, method, number of arguments (0 or 1), the argument (little endian). Answers of six: 0 done or 1
 // refused, a device and an event or 255, the value. Pseudo devices: 0xFF the next event, 0xFE microseconds since reset, 0xFD what an
-// application would write, 0xFC half a second of not listening, answered with the bytes that came meanwhile and were kept.
+// application would write, 0xFC half a second of not listening, answered with the bytes that came meanwhile and were kept. One answer
+// comes unasked: the first, with the kind 254, when the board is up. A byte that was sent before may have met a port that was still off.
 
 import Board
 import Devices
@@ -58,6 +59,7 @@ func obey() {
 
 devices.enterSafeState()
 hardware.watchdog.start(timeoutMilliseconds: 2000)
+answer(0, 254)
 while true {
     hardware.watchdog.feed()
     devices.poll(Instant(microseconds: hardware.clock.microseconds()))
@@ -69,7 +71,12 @@ while true {
             obey()
         }
     } else {
-        hardware.clock.wake(inMicroseconds: 1000)
-        startup_wait_for_interrupt()
+        // Masked, so that a byte or the alarm cannot come just before the sleep and be missed by it.
+        startup_disable_interrupts()
+        if hardware.serial.isIdle {
+            hardware.clock.wake(inMicroseconds: 1000)
+            startup_wait_for_interrupt()
+        }
+        startup_enable_interrupts()
     }
 }

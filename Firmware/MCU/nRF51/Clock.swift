@@ -72,7 +72,14 @@ public struct Timer0Clock: MonotonicClock {
 
     /// Wakes the CPU from `wfi` in `microseconds` (at least 10) unless another interrupt does so first.
     public mutating func wake(inMicroseconds microseconds: UInt32) {
-        Timer0.capture(Timer0.reading).trigger()
-        Timer0.compare(Timer0.alarm).store(Timer0.compare(Timer0.reading).load() &+ max(microseconds, 10))
+        let length = max(microseconds, 10)
+        var start: UInt32
+        // A mark that the counter has passed before it is set would be reached an hour later.
+        repeat {
+            Timer0.capture(Timer0.reading).trigger()
+            start = Timer0.compare(Timer0.reading).load()
+            Timer0.compare(Timer0.alarm).store(start &+ length)
+            Timer0.capture(Timer0.reading).trigger()
+        } while Timer0.compare(Timer0.reading).load() &- start >= length
     }
 }

@@ -50,7 +50,7 @@ final class USBContext: Sendable {
     private init() throws {
         var context: OpaquePointer?
         let code = libusb_init(&context)
-        guard code == 0, let context else { throw USBError.failure(code, "USB") }
+        guard code == 0, let context else { throw USBError.start(code) }
         raw = context
         if libusb_has_capability(UInt32(LIBUSB_CAP_HAS_HOTPLUG.rawValue)) != 0 {
             let both = Int32(LIBUSB_HOTPLUG_EVENT_DEVICE_ARRIVED.rawValue | LIBUSB_HOTPLUG_EVENT_DEVICE_LEFT.rawValue)
@@ -185,6 +185,13 @@ final class USBContext: Sendable {
 
 /// What libusb's error codes mean to a person.
 enum USBError {
+    /// libusb cannot be used in this process.
+    static func start(_ code: Int32) -> Failure {
+        Failure(
+            .environment, "USB cannot be used here: libusb did not start (\(String(cString: libusb_strerror(code))))",
+            advice: "LIBUSB_DEBUG=4 makes it say why: a sandbox without /dev/bus/usb or netlink, or too few open files (ulimit -n)")
+    }
+
     static func failure(_ code: Int32, _ name: String) -> Failure {
         let reason = String(cString: libusb_strerror(code))
         switch code {

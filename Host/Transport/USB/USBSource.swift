@@ -10,7 +10,13 @@ public struct USBSource: DeviceSource {
         try nodes().map { DeviceCandidate($0.locator, note: $0.board ?? "", obstacle: $0.obstacle) }
     }
 
-    /// The nodes that are plugged in, those that may not be opened too. A computer without USB has none.
+    /// What libusb says against being started.
+    public func obstacle() -> Failure? {
+        do { _ = try USBContext.shared() } catch { return error as? Failure }
+        return nil
+    }
+
+    /// The nodes that are plugged in, those that may not be opened too; none when there is an `obstacle`.
     public func nodes() throws -> [USBNode] {
         guard let context = try? USBContext.shared() else { return [] }
         return try context.nodes().sorted { $0.port < $1.port }

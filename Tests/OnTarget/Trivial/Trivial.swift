@@ -1,4 +1,4 @@
-// Fifty tests that do nothing: what running a test costs (Tools/bench-runner).
+// Fifty tests that do nothing: what running a test costs (`lightnode measure-runner`, part of `make bench`).
 import FirmwareTesting
 
 @main enum Trivial: FirmwareSuite {
