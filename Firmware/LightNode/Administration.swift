@@ -39,7 +39,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             do throws(Refusal) { try change(message, to: &next, slot: slot, receipt.entry) } catch { throw failed(error) }
         }
         receipt.entry.outcome = outcome
-        return try finish(&receipt, expected: nil, reply: reply)
+        return try finish(message, &receipt, expected: nil, reply: reply)
     }
 
     /// Writes the one record that makes the change.
@@ -62,21 +62,21 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Journals a message whose checks it has passed; signer, kind, device and method are in the entry already.
     @inline(never)
     mutating func begin(_ message: borrowing Message, _ receipt: inout ReceiptContext) throws(Refusal) {
-        let digest = message.digest()
-        receipt.message.store(digest.span.bytes.extracting(0..<32), at: 0)
         receipt.entry.seq = message.claims.seq
-        receipt.entry.tag = UInt16(digest[0]) | UInt16(digest[1]) << 8
+        receipt.entry.tag = UInt16(truncatingIfNeeded: message.mark)
         receipt.previous = memory.chain
         receipt.epoch = ownership.epoch
         try recordIntent(&receipt.entry)
     }
 
-    /// Journals the outcome and signs the receipt.
+    /// Journals the outcome and signs the receipt. What the device was asked to do is done before anything is hashed for the receipt.
     @inline(never)
     mutating func finish(
-        _ receipt: inout ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
+        _ message: borrowing Message, _ receipt: inout ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
         memory.complete(&receipt.entry)
+        let digest = SHA512.hash(message.whole)
+        receipt.message.store(digest.span.bytes.extracting(0..<32), at: 0)
         return try writeReceipt(receipt, expected: expected, reply: reply)
     }
 

@@ -128,7 +128,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             }
             expected = perform(message.claims.call, &receipt.entry)
         }
-        return try finish(&receipt, expected: expected, reply: reply)
+        return try finish(message, &receipt, expected: expected, reply: reply)
     }
 
     /// Moves the device; fills in outcome and value.

@@ -39,7 +39,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var encoded = message.claims.nested
         while true {
             let grant = try Message(encoded, type: .grant)
-            let id = slotID(grant)
+            let id = grant.mark
             if chain.count == 0, let slot = grants.slot(of: id), message.claims.seq <= grants.seq(slot) { throw .replayed }
             guard chain.count <= 2, grant.claims.hops >= UInt32(truncatingIfNeeded: chain.count) else { throw .grantInvalid }
             try checkAddress(grant.claims)
@@ -114,13 +114,6 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             }
         } catch {}
         return false
-    }
-
-    /// What a grant's slot is known by: its hash, so that no signer can choose it.
-    @inline(never)
-    private func slotID(_ grant: borrowing Message) -> UInt64 {
-        let digest = grant.digest()
-        return loadLittleEndian64(digest.span.bytes, at: 0)
     }
 
     /// Makes sure that each grant of a chain has a slot, saved before anybody acts on it. Returns the leaf's.

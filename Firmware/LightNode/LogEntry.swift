@@ -103,7 +103,7 @@ public struct LogEntry: ~Copyable, Sendable {
         set { origin = origin & 0xF0 | newValue.rawValue }
     }
 
-    /// The first 2 bytes of SHA-512 of the whole message: a guard against mix-ups, not a proof. Epoch, signer and seq name the message.
+    /// The first 2 bytes of the message's signature: a guard against mix-ups, not a proof. Epoch, signer and seq name the message.
     public var tag: UInt16 {
         get { UInt16(bytes[8]) | UInt16(bytes[9]) << 8 }
         set { (bytes[8], bytes[9]) = (UInt8(truncatingIfNeeded: newValue), UInt8(truncatingIfNeeded: newValue >> 8)) }

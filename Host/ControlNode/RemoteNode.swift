@@ -204,10 +204,10 @@ public struct RemoteNode: Sendable {
     /// The receipt of a message sent earlier, if the device's log still has it.
     private func pastReceipt(of sent: KnownDevice.SentMessage, from identity: PublicKey, network: UInt64) async throws -> Receipt?
     {
-        guard let hash = [UInt8](hex: sent.hash) else { return nil }
+        guard let hash = [UInt8](hex: sent.hash), let mark = [UInt8](hex: sent.mark) else { return nil }
         // Older entries cannot be about it, and each costs the device a signature.
         return try await receipts(from: sent.logLength, identity: identity, network: network).last {
-            $0.answers(sequence: sent.sequence, hash: hash)
+            $0.answers(sequence: sent.sequence, hash: hash, mark: mark)
         }
     }
 

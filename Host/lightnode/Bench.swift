@@ -133,11 +133,11 @@ struct Bench: AsyncParsableCommand, JSONCapable {
         for board in rows.map(\.board).reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
             lines.append(board)
             for row in rows where row.board == board {
-                lines.append("  " + cell(row.name, 22) + cell(row.variant, 26) + right(number(row.value), 14) + "  " + row.unit)
+                lines.append("  " + cell(row.name, 30) + cell(row.variant, 40) + right(number(row.value), 14) + "  " + row.unit)
                 let others = peers.filter { $0.board == board && $0.name == row.name }
-                for peer in others where rows.last(where: { $0.board == board && $0.name == row.name })?.variant == row.variant {
+                for peer in others where rows.first(where: { $0.board == board && $0.name == row.name })?.variant == row.variant {
                     lines.append(
-                        "  " + cell("", 22) + cell(peer.peer, 26) + right(number(peer.value), 14) + "  " + peer.unit
+                        "  " + cell("", 30) + cell(peer.peer, 40) + right(number(peer.value), 14) + "  " + peer.unit
                             + String(format: "  (%.2f × ours)", peer.value / row.value))
                 }
             }

@@ -74,7 +74,9 @@ struct MessageTests {
         #expect(try !receipt(vectors.receipts[0]).answers(first))
         let exported = try receipt(vectors.receipts[2])
         #expect(exported.message.count == 2)
-        #expect(exported.answers(sequence: 1_700_000_000_000_002, hash: Array(sha512(bytes(vectors.state)).prefix(32))))
+        let mark = Array(bytes(vectors.state).suffix(64).prefix(8))
+        #expect(exported.answers(sequence: 1_700_000_000_000_002, hash: [], mark: mark))
+        #expect(!exported.answers(sequence: 1_700_000_000_000_002, hash: [], mark: mark.reversed()))
     }
 
     @Test("A receipt with any bit flipped is refused")

@@ -51,7 +51,7 @@ struct PhysicalResetTests {
         try await finder.bind(label: label)
         try await finder.`$`("led").on()
         let former = try node.seen(from: try scratch.home("owner"))
-        #expect(try await reasonOfRefusal { try await former.transmit(before) } == "wrong-epoch", "what it signed is dead")
+        #expect(try await reasonOfRefusal { _ = try await former.transmit(before) } == "wrong-epoch", "what it signed is dead")
         try await node.powerOff()
     }
 

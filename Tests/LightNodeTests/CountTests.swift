@@ -82,8 +82,7 @@ private struct Meters: DeviceTable {
         }
 
         var reading: Int32? {
-            guard case .integer(let count) = node.devices.state(of: Meters.isTurnedRound ? 0 : 1) else { return nil }
-            return count
+            node.devices.state(of: Meters.isTurnedRound ? 0 : 1).integer
         }
     }
 

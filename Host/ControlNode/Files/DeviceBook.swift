@@ -25,13 +25,15 @@ public struct KnownDevice: Hashable, Codable, Sendable {
         public let sequence: UInt64
         /// `SignedMessage.hash`, hexadecimal.
         public let hash: String
+        /// `SignedMessage.mark`, hexadecimal.
+        public let mark: String
         /// Entries in the device's log before it was sent.
         public let logLength: UInt32
 
         public init(_ message: SignedMessage, logLength: UInt32) {
             self.logLength = logLength
             sequence = message.sequence
-            hash = message.hash.hex
+            (hash, mark) = (message.hash.hex, message.mark.hex)
         }
     }
 

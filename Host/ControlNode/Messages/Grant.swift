@@ -57,9 +57,9 @@ public struct Grant: Hashable, Sendable {
         public init(tick: UInt32, ticks: UInt16) { (self.tick, self.ticks) = (tick, ticks) }
     }
 
-    /// What the device keeps its count under, what receipts name, and what `revoke` and `tick` take: 8 bytes of SHA-512 of the whole, so
-    /// that no signer can choose it.
-    public var id: [UInt8] { Array(sha512(bytes).prefix(8)) }
+    /// What the device keeps its count under, what receipts name, and what `revoke` and `tick` take: the first 8 bytes of the signature,
+    /// which nobody can give another grant.
+    public var id: [UInt8] { Array(bytes.suffix(64).prefix(8)) }
 
     /// Grants `terms` on a device, signed by its owner.
     public init(

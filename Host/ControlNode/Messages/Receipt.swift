@@ -91,7 +91,7 @@ public struct Receipt: Hashable, Sendable {
     public let index: UInt32
     /// The chain before this entry: 32 bytes.
     public let previous: [UInt8]
-    /// SHA-512 of the message, cut to 32 bytes; to 2 in a receipt that was exported from the log.
+    /// SHA-512 of the message, cut to 32 bytes; in a receipt that was exported from the log the first 2 bytes of the message's signature.
     public let message: [UInt8]
     public let outcome: Outcome
     public let value: Value?
@@ -143,7 +143,7 @@ public struct Receipt: Hashable, Sendable {
         expected = node[25]?.array.flatMap { ExpectedArgument($0) }
         guard Self.value(in: entry) == value else { throw malformed("a value that contradicts its log entry") }
         // The chain protects the entry; the claims must say the same.
-        guard Self.little(entry[0..<7]) == sequence, Array(entry[8..<10]) == Array(message.prefix(2)), entry[12] == outcome,
+        guard Self.little(entry[0..<7]) == sequence, !isExported || Array(entry[8..<10]) == message, entry[12] == outcome,
             Self.little(entry[18..<22]) == UInt64(index)
         else { throw malformed("claims that contradict its log entry") }
     }
@@ -160,12 +160,17 @@ public struct Receipt: Hashable, Sendable {
 
     private static func little(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 
-    /// True if this receipt answers the message with that sequence number and hash (`SignedMessage.hash`).
-    public func answers(sequence: UInt64, hash: [UInt8]) -> Bool { self.sequence == sequence && hash.starts(with: message) }
+    /// True if this receipt answers the message with that sequence number, hash and mark (`SignedMessage`).
+    public func answers(sequence: UInt64, hash: [UInt8], mark: [UInt8]) -> Bool {
+        self.sequence == sequence && Array(entry[8..<10]) == Array(mark.prefix(2)) && (isExported || hash == message)
+    }
+
+    /// Made again from the log, which keeps less of the message than a fresh receipt tells.
+    public var isExported: Bool { message.count == 2 }
 
     /// True if this receipt answers `sent`.
     public func answers(_ sent: SignedMessage) -> Bool {
-        device == sent.audience && answers(sequence: sent.sequence, hash: sent.hash)
+        device == sent.audience && answers(sequence: sent.sequence, hash: sent.hash, mark: sent.mark)
     }
 }
 

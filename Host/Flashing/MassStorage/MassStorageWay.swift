@@ -76,7 +76,7 @@ public struct MassStorageWay: FlashingWay {
         if drive.erasesPages { return drive }
         if drive.details["page erasing"] != nil {
             progress.note("\(drive.mountPoint) is told to erase pages, not the whole chip")
-            FileManager.default.createFile(atPath: drive.mountPoint + "/PAGE_ON.ACT", contents: Data())
+            _ = FileManager.default.createFile(atPath: drive.mountPoint + "/PAGE_ON.ACT", contents: Data())
             let changed = try wait(cancellation) {
                 DAPLinkDrive(mountPoint: drive.mountPoint).flatMap { $0.erasesPages ? $0 : nil }
             }

@@ -63,7 +63,7 @@ address = bech32m("node", hashlib.sha512(identity.public).digest()[:20])
 
 def entry(seq, signer_kind, message, device, method, outcome, kind, value, index):
     return (
-        seq.to_bytes(7, "little") + bytes([signer_kind]) + hashlib.sha512(message).digest()[:2]
+        seq.to_bytes(7, "little") + bytes([signer_kind]) + message[-64:-62]
         + bytes([device, method, outcome, kind]) + (value & 0xFFFFFFFF).to_bytes(4, "little") + index.to_bytes(4, "little")
     )
 
@@ -71,7 +71,7 @@ def entry(seq, signer_kind, message, device, method, outcome, kind, value, index
 def receipt(message, seq, epoch, subject, chain, line, outcome, value=None, message_size=32, key=identity, issuer=address,
             expected=None):
     node = {0: epoch, 1: seq, 2: subject, 5: int.from_bytes(line[18:22], "little"), 6: chain,
-            7: hashlib.sha512(message).digest()[:message_size], 8: outcome, 21: line}
+            7: hashlib.sha512(message).digest()[:32] if message_size == 32 else message[-64:-62], 8: outcome, 21: line}
     if value is not None:
         node[9] = value
     if expected:
