@@ -142,7 +142,7 @@ public actor ProductionLine {
             if case .usb = locator { renamed.insert(.usb(serialNumber: provisioned.record.address.description)) }
             try await deliver(provisioned, name)
         } catch let already as AlreadyProvisioned where recovered.contains(already.record.label) {
-            emit(.init(.progress, name, message: "was completed in this run: \(already.record.label)"))
+            emit(.init(.skipped, name, message: "was completed in this run: \(already.record.label)"))
         } catch { fail(name, error) }
         // Only now, so that the line does not end before the label is out.
         counts.underWay -= 1
