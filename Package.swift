@@ -242,7 +242,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
         tests(
             "FlashingTests",
-            ["Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"]),
+            ["Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"],
+            exclude: ["Chip"]),
         tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "lightnode"]),
     ]
 }

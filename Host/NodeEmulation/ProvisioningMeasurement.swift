@@ -47,8 +47,8 @@ public struct ProvisioningMeasurement: Sendable {
             // Awake and listening, as a device on a fixture is.
             _ = try await DeviceProbe(client).status()
             let start = ContinuousClock.now
-            let provisioned = try await station.provision(client, options: options)
-            try labels.write([ProvisionedLabel(provisioned)])
+            let provisioned = try await station.provision(client, options: options, labels: labels)
+            try provisioned.preparedLabel?.write()
             let record = try await station.commit(provisioned)
             let total = (ContinuousClock.now - start).seconds
             // Its line says `done` by now, and the next one is being plugged in.

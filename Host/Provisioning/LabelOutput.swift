@@ -9,6 +9,20 @@ public protocol LabelOutput: Sendable {
     /// As many labels go out together: 1, or those of a sheet.
     var capacity: Int { get }
     func write(_ labels: [ProvisionedLabel]) throws
+    /// Does what can be done before they may go out. Nothing of them stays unless they do.
+    func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels
+}
+
+extension LabelOutput {
+    public func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels { PreparedLabels { try write(labels) } }
+}
+
+/// Labels of which only the last step is missing.
+public struct PreparedLabels: Sendable {
+    let goOut: @Sendable () throws -> Void
+
+    /// They go out; once.
+    public func write() throws { try goOut() }
 }
 
 /// A label and what it is called.
@@ -39,12 +53,15 @@ public struct LabelFolder: LabelOutput {
         try Self.make(path)
     }
 
-    public func write(_ labels: [ProvisionedLabel]) throws {
-        for label in labels {
+    public func write(_ labels: [ProvisionedLabel]) throws { try prepare(labels).write() }
+
+    public func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels {
+        let drafts = try labels.map { label in
             var bytes = try format.encode(label.drawing, size: size)
             defer { wipe(&bytes) }
-            try PrivateFile("\(path)/\(label.name).\(format.rawValue)").write(bytes)
+            return try PrivateFile("\(path)/\(label.name).\(format.rawValue)").draft(bytes)
         }
+        return PreparedLabels { for draft in drafts { try draft.commit() } }
     }
 
     static func make(_ path: String) throws {
@@ -178,6 +195,12 @@ public struct LabelOutputs: LabelOutput {
     public var capacity: Int { outputs.map(\.capacity).max() ?? 1 }
 
     public init(_ outputs: [any LabelOutput]) { self.outputs = outputs }
+
+    public func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels {
+        guard capacity == 1 else { return PreparedLabels { try write(labels) } }
+        let prepared = try outputs.map { try $0.prepare(labels) }
+        return PreparedLabels { for labels in prepared { try labels.write() } }
+    }
 
     public func write(_ labels: [ProvisionedLabel]) throws {
         for output in outputs {

@@ -17,6 +17,8 @@ public struct LineEvent: Codable, Sendable {
         case waiting
         /// It was not provisioned; `message` says why.
         case failed
+        /// It is done already, by this very run: what it lacked was only its label.
+        case skipped
         /// An earlier run began it, and it must be connected again.
         case toBeRedone = "to-be-redone"
         /// Nothing more is taken; those under way are finished.

@@ -142,7 +142,7 @@ public actor ProductionLine {
             if case .usb = locator { renamed.insert(.usb(serialNumber: provisioned.record.address.description)) }
             try await deliver(provisioned, name)
         } catch let already as AlreadyProvisioned where recovered.contains(already.record.label) {
-            emit(.init(.progress, name, message: "was completed in this run: \(already.record.label)"))
+            emit(.init(.skipped, name, message: "was completed in this run: \(already.record.label)"))
         } catch { fail(name, error) }
         // Only now, so that the line does not end before the label is out.
         counts.underWay -= 1
@@ -155,7 +155,8 @@ public actor ProductionLine {
         let client = CoAPClient(link, name: name, timing: .init(total: .seconds(plan.timeout)))
         let onEvent = onEvent
         do {
-            let provisioned = try await station.provision(client, options: plan.options) {
+            let output = labels.capacity == 1 ? labels : nil
+            let provisioned = try await station.provision(client, options: plan.options, labels: output) {
                 onEvent(LineEvent(.progress, name, message: $0))
             }
             await client.close()
@@ -182,7 +183,11 @@ public actor ProductionLine {
         waiting = []
         guard !batch.isEmpty else { return }
         defer { counts.waiting = waiting.count }
-        try labels.write(batch.map { ProvisionedLabel($0) })
+        if batch.count == 1, let label = batch[0].preparedLabel {
+            try label.write()
+        } else {
+            try labels.write(batch.map { ProvisionedLabel($0) })
+        }
         for provisioned in batch {
             do { try await finish(provisioned) } catch let failure as Failure where failure.kind != .environment {
                 // The others' labels are out all the same.

@@ -16,6 +16,8 @@ public struct Provisioned: Sendable {
     /// How long it took, and how much of that the device needed to answer.
     public var elapsed = Duration.zero
     public var deviceTime = Duration.zero
+    /// Its label, if it was prepared while the device proved its keys.
+    public fileprivate(set) var preparedLabel: PreparedLabels?
 
     init(_ device: DeviceRecord, identity: PublicKey, claim: SigningKey, isResumed: Bool) {
         self.device = device
@@ -175,8 +177,10 @@ public final class Station: Sendable {
     }
 
     /// Puts keys into the device, has it prove that it holds them, and returns its record and label.
+    /// - Parameter labels: where a single label will go; it is prepared while the device proves its keys.
     public func provision(
-        _ client: CoAPClient, options: Options = Options(), progress: @Sendable (String) -> Void = { _ in }
+        _ client: CoAPClient, options: Options = Options(), labels: (any LabelOutput)? = nil,
+        progress: @Sendable (String) -> Void = { _ in }
     ) async throws -> Provisioned {
         let start = ContinuousClock.now
         let device = TimedProbe(DeviceProbe(client))
@@ -204,7 +208,7 @@ public final class Station: Sendable {
                 advice: "Erase the chip fully and flash it again; if it happens twice, discard the chip")
         }
         do {
-            var provisioned = try await complete(begun, status, device, options, progress)
+            var provisioned = try await complete(begun, device, options, labels, progress)
             provisioned.elapsed = ContinuousClock.now - start
             provisioned.deviceTime = await device.elapsed
             return provisioned
@@ -319,7 +323,8 @@ public final class Station: Sendable {
 
     /// Everything from the keys to the proof.
     private func complete(
-        _ begun: Begun, _ before: DeviceStatus, _ device: TimedProbe, _ options: Options, _ progress: @Sendable (String) -> Void
+        _ begun: Begun, _ device: TimedProbe, _ options: Options, _ labels: (any LabelOutput)?,
+        _ progress: @Sendable (String) -> Void
     ) async throws -> Provisioned {
         let records = try records()
         var record = begun.record
@@ -340,6 +345,12 @@ public final class Station: Sendable {
             record = try records.written(record, identity: identity, isInjected: isInjected, at: try time())
             await boundary(.written)
         }
+        // Should that fail, it fails again, and is told, when the label is due.
+        let preparedLabel = try? labels.flatMap { output in
+            try output.prepare([
+                ProvisionedLabel(Provisioned(record, identity: identity, claim: begun.claim, isResumed: begun.identity != nil))
+            ])
+        }
         let attestation = try await proof
         await boundary(.proved)
         guard attestation.isTest == record.isTest, attestation.claim == nil || attestation.claim == record.claim,
@@ -356,7 +367,9 @@ public final class Station: Sendable {
         }
         record = try records.verified(record, isProtected: attestation.isProtected, at: try time())
         await boundary(.verified)
-        return Provisioned(record, identity: identity, claim: begun.claim, isResumed: begun.identity != nil)
+        var provisioned = Provisioned(record, identity: identity, claim: begun.claim, isResumed: begun.identity != nil)
+        provisioned.preparedLabel = preparedLabel
+        return provisioned
     }
 
     private func write(_ claim: PublicKey, _ device: TimedProbe, _ options: Options) async throws -> (PublicKey, Bool) {

@@ -39,7 +39,7 @@ final class LineDisplay: @unchecked Sendable {
     private static func line(_ event: LineEvent) -> String? {
         let place = event.connection ?? ""
         switch event.event {
-        case .started, .progress: return nil
+        case .started, .progress, .skipped: return nil
         case .done:
             let seconds = event.seconds.map { $0 > 0 ? String(format: "  %.1f s", $0) : "" } ?? ""
             let device = event.record.map { "\($0.batch)#\($0.serial)  \($0.address)\($0.isTest ? "  TEST" : "")" } ?? ""

@@ -74,6 +74,72 @@ import Testing
         #expect(progress.lines == ["begin write", "end write", "begin verify", "end verify"])
     }
 
+    @Test("what a chip holds is read back and compared: the image, one bit of it changed, and none of it")
+    func readsBack() throws {
+        let board = try FlashingTests.board("blackpill-f411")
+        let flat = try makeImage(for: board)
+        let image = try FlashImage(
+            ImageFile(contentsOf: try scratch.file("image.hex", hexFile(flat, board))), for: board)
+        func job(_ mode: FlashJob.Mode) -> FlashJob { FlashJob(board: board, image: image, mode: mode, erasesAll: false) }
+        func offset(_ address: UInt64) -> Int { Int(address - board.wholeFlash.lowerBound) }
+
+        var flash = Data(repeating: 0xFF, count: board.wholeFlash.count)
+        for piece in image.pieces {
+            flash.replaceSubrange(offset(piece.address)..<offset(piece.address) + piece.bytes.count, with: piece.bytes)
+        }
+        do {
+            let chip = try ChipAtJTAG(flash, in: scratch)
+            let progress = RecordedProgress()
+            let verified = try OpenOCDWay.flash(
+                job(.verifyOnly), chip.openocd, progress: progress, cancellation: Cancellation())
+            #expect(verified.outcome == .verified && verified.verified == image.size)
+            #expect(progress.reached(.compare) == (image.size, image.size))
+            // Nothing is written that is there already.
+            let again = try OpenOCDWay.flash(job(.write), chip.openocd, progress: SilentProgress(), cancellation: Cancellation())
+            #expect(again.outcome == .unchanged && again.written == 0)
+        }
+        var changed = flash
+        changed[offset(board.flash.address.value) + flat.count - 1] ^= 1
+        for contents in [changed, Data(repeating: 0xFF, count: flash.count)] {
+            let chip = try ChipAtJTAG(contents, in: scratch)
+            let found = failure {
+                _ = try OpenOCDWay.flash(job(.verifyOnly), chip.openocd, progress: SilentProgress(), cancellation: Cancellation())
+            }
+            #expect(
+                found?.kind == .notFlashed && found?.what.contains("the flash differs from the image") == true,
+                "\(found?.description ?? "no failure")")
+            let plan = try OpenOCDWay.flash(job(.dryRun), chip.openocd, progress: SilentProgress(), cancellation: Cancellation())
+            #expect(plan.outcome == .planned && plan.written == image.size)
+        }
+    }
+
+    static let isWritingWanted = ProcessInfo.processInfo.environment["LIGHTNODE_OPENOCD_WRITE"] != nil
+
+    @Test(
+        "a chip is erased, written and verified where the image lies and nowhere else; LIGHTNODE_OPENOCD_WRITE has it run, for minutes",
+        .enabled(if: isWritingWanted))
+    func writes() throws {
+        let board = try FlashingTests.board("blackpill-f411")
+        let flat = try makeImage(for: board)
+        let image = try FlashImage(
+            ImageFile(contentsOf: try scratch.file("image.hex", hexFile(flat, board))), for: board)
+        var flash = Data(repeating: 0x5A, count: board.wholeFlash.count)
+        let chip = try ChipAtJTAG(flash, in: scratch)
+        let report = try OpenOCDWay.flash(
+            FlashJob(board: board, image: image, mode: .write, erasesAll: false), chip.openocd, progress: SilentProgress(),
+            cancellation: Cancellation())
+        #expect(report.outcome == .written && report.verified == image.size)
+        // Its sectors (RM0383, table 5), and what of them is the image.
+        for (start, size) in [(0, 16 << 10), (0x20000, 128 << 10)] {
+            flash.replaceSubrange(start..<start + size, with: Data(repeating: 0xFF, count: size))
+        }
+        for piece in image.pieces {
+            let start = Int(piece.address - board.wholeFlash.lowerBound)
+            flash.replaceSubrange(start..<start + piece.bytes.count, with: piece.bytes)
+        }
+        #expect(try chip.contents() == flash)
+    }
+
     @Test("only --erase-all erases what is not the image's")
     func commands() throws {
         let file = URL(fileURLWithPath: "/x y.hex")
@@ -115,5 +181,41 @@ import Testing
         let way = OpenOCDWay(devices: scratch.url.path + "/usb")
         #expect(try way.candidates(for: board).map(\.serial) == ["ST1", "MB1"])
         #expect(try way.candidates(for: FlashingTests.board("mps2-an386")).isEmpty)
+    }
+}
+
+/// An STM32F411 at its JTAG port (Chip/stm32f411.py), which OpenOCD reaches over a socket: its own target script, its own driver of the debug
+/// port. It is gone with the object.
+final class ChipAtJTAG {
+    let openocd: OpenOCD
+    private let process = Process()
+    private let file: URL
+
+    init(_ flash: Data, in scratch: Scratch) throws {
+        let name = "chip-\(UInt32.random(in: 0 ... .max))"
+        let contents = try scratch.file(name, flash), port = contents.path + ".port"
+        file = contents
+        process.executableURL = sourceRoot.appendingPathComponent("Tests/FlashingTests/Chip/stm32f411.py")
+        process.arguments = [port, contents.path]
+        try process.run()
+        var number: String?
+        for _ in 0..<500 where number == nil {
+            usleep(20_000)
+            number = try? String(contentsOfFile: port, encoding: .utf8)
+        }
+        openocd = OpenOCD(configuration: [
+            "-c", "adapter driver remote_bitbang", "-c", "remote_bitbang host 127.0.0.1", "-c",
+            "remote_bitbang port \(try #require(number, "the chip does not start"))", "-c", "transport select jtag", "-c",
+            // Its core executes nothing, so OpenOCD's helpers have no place in its RAM.
+            "gdb_port disabled; tcl_port disabled; telnet_port disabled; set WORKAREASIZE 0", "-f", "target/stm32f4x.cfg",
+        ])
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+    /// Its flash, which it saves when OpenOCD has gone.
+    func contents() throws -> Data {
+        usleep(500_000)
+        return try Data(contentsOf: file)
     }
 }

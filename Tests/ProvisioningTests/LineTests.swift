@@ -115,7 +115,10 @@ struct LineTests {
         await #expect(throws: Failure.self) { try await line(folder2, two, jammed).run() }
         jammed.isJammed = false
         // Whether they are still connected or not.
-        #expect(try await line(folder2, two, jammed) { $0.watches = false }.run().done == 2)
+        let later = Events()
+        #expect(try await line(folder2, two, jammed, later) { $0.watches = false }.run().done == 2)
+        // Each that is still connected is left alone, and said so: nothing is under way for ever.
+        #expect(later.count(.started) == later.count(.skipped) && later.count(.failed) == 0)
         #expect(jammed.all.values.allSatisfy { $0.count == 1 })
         let (folder3, three) = (TemporaryHome(), Shelf(["a", "b", "c"]))
         jammed.isJammed = true
