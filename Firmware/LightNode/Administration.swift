@@ -72,7 +72,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Journals the outcome and signs the receipt. What the device was asked to do is done before anything is hashed for the receipt.
     @inline(never)
     mutating func finish(
-        _ message: borrowing Message, _ receipt: inout ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
+        _ message: borrowing Message, _ receipt: inout ReceiptContext, expected: ExpectedArgument?,
+        reply: consuming MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
         memory.complete(&receipt.entry)
         let digest = SHA512.hash(message.whole)

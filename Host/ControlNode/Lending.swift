@@ -10,7 +10,8 @@ extension RemoteNode {
         let given = Set(try controller.grants.grants().map(\.id))
         func signed(salt: [UInt8]) -> Grant {
             Grant(
-                terms, on: device.address, epoch: device.epoch, network: device.network, salt: salt, owner: controller.key.signing)
+                terms, on: device.address, epoch: device.epoch, network: device.network, salt: salt, owner: controller.key.signing
+            )
         }
         var grant = signed(salt: [])
         // The same terms once more are another right, and need another id.

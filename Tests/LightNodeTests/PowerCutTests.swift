@@ -62,7 +62,9 @@ import Testing
     static func ticksLeft(_ stage: Stage) -> [String] {
         let copy = stage.copy()
         guard copy.condition == .owned else { return [] }
-        guard copy.refusal(copy.command("$('led').on()", by: Cast.holder, grant: metered(copy))) == nil else { return ["0 ticks"] }
+        guard copy.refusal(copy.command("$('led').on()", by: Cast.holder, grant: metered(copy))) == nil else {
+            return ["0 ticks"]
+        }
         for tick in 1...10 {
             copy.pass(seconds: 10)
             if copy.wires["led"] == 0 { return ["\(tick) ticks"] }

@@ -77,7 +77,9 @@ public struct Grant: Hashable, Sendable {
         _ terms: Terms, _ device: DeviceAddress, _ epoch: UInt32, _ network: UInt64, _ salt: [UInt8], parent: [UInt8]?,
         key: SigningKey
     ) {
-        (self.terms, self.device, self.epoch, self.network, self.salt, self.parent) = (terms, device, epoch, network, salt, parent)
+        (self.terms, self.device, self.epoch, self.network, self.salt, self.parent) = (
+            terms, device, epoch, network, salt, parent
+        )
         let scope = terms.scope.map { CBORItem.array([.text($0.device)] + $0.methods.map { .text($0) }) }
         let payload = SignedMessage.payload(
             device,
@@ -109,7 +111,8 @@ extension Grant {
         struct NoGrant: Error {}
         let claims = try SignedObject.claims(bytes)
         guard let node = claims[Int64(SignedMessage.nodeClaim)], let audience = claims[3]?.text,
-            let epoch = node[0]?.uint.flatMap({ UInt32(exactly: $0) }), let holder = claims[8]?[1]?[-2]?.bytes.flatMap({ PublicKey($0) }), let scope = node[14]?.array
+            let epoch = node[0]?.uint.flatMap({ UInt32(exactly: $0) }),
+            let holder = claims[8]?[1]?[-2]?.bytes.flatMap({ PublicKey($0) }), let scope = node[14]?.array
         else { throw NoGrant() }
         var terms = Terms(holder: holder, scope: [])
         for item in scope {
@@ -130,7 +133,9 @@ extension Grant {
         {
             terms.meter = Meter(tick: tick, ticks: ticks)
         }
-        (self.device, self.epoch, self.network, self.salt) = (try DeviceAddress(parsing: audience), epoch, network, claims[7]?.bytes ?? [])
+        (self.device, self.epoch, self.network, self.salt) = (
+            try DeviceAddress(parsing: audience), epoch, network, claims[7]?.bytes ?? []
+        )
         (self.terms, self.parent, self.bytes) = (terms, node[4]?.bytes, bytes)
     }
 }
