@@ -300,16 +300,26 @@ struct USBTests {
         for (endpoint, transfer, deviceSawPacket) in faults {
             let before = try await entries()
             let isPulled = Mutex(false)
+            let isBack = DispatchSemaphore(value: 0)
             rig.controller.inject(
                 BusFault(.unplug(deviceSawPacket: deviceSawPacket), at: .transfer(transfer), endpoint: endpoint))
             Thread {
                 isPulled.withLock { $0 = rig.controller.waitForDeparture(timeout: 60) }
                 rig.controller.plug()
+                isBack.signal()
             }.start()
             let sent = try rig.lightnode("send", "$('led').toggle()", "--timeout", "60", "--json")
             let place = "transfer \(transfer) of endpoint \(endpoint), seen \(deviceSawPacket)"
             #expect(sent.status == 0, "\(place): \(sent.output)\(sent.error)")
+            // The last packet of all may have been the one.
+            await withCheckedContinuation { done in
+                DispatchQueue.global().async {
+                    isBack.wait()
+                    done.resume()
+                }
+            }
             #expect(isPulled.withLock { $0 }, "\(place): nothing was pulled")
+            _ = try #require(rig.controller.waitForDevice(timeout: 60), "\(place): \(rig.complaints)")
             #expect(try await entries() == before + 1, "\(place)")
         }
         #expect(rig.complaints.isEmpty, "\(rig.complaints)")
