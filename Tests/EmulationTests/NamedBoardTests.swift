@@ -36,7 +36,7 @@ import Testing
         #expect(try boards.request("kitchen", .display).hasPrefix("· · · · ·"))
         #expect(try boards.request("kitchen", .stop) == "stopped")
         for _ in 0..<1000 where !thread.isFinished { usleep(10_000) }
-        #expect(thread.isFinished && isInterruptIgnored == before, "Ctrl-C means what it did, here and in programs started from here")
+        #expect(thread.isFinished && isInterruptIgnored == before, "Ctrl-C means what it did")
     }
 
     private var isInterruptIgnored: Bool {

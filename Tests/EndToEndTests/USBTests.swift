@@ -281,9 +281,7 @@ struct USBTests {
         #expect(rig.complaints.isEmpty, "\(rig.complaints)")
     }
 
-    @Test(
-        "Through libusb, a node that is pulled out in the middle of a command and plugged in again at once does it once, and the command succeeds"
-    )
+    @Test("Through libusb, a node pulled out in a command and plugged in again at once does it once, and the command succeeds")
     func replugged() async throws {
         let rig = try boundRig()
         func entries() async throws -> UInt32 {
@@ -294,8 +292,8 @@ struct USBTests {
         }
         // Every packet that the command sends, lost on its way and lost with its handshake; then packets that the node sends.
         let faults: [(endpoint: UInt8, transfer: Int, deviceSawPacket: Bool)] = [
-            (0x01, 1, false), (0x01, 1, true), (0x01, 2, false), (0x01, 2, true), (0x81, 1, true), (0x81, 2, false),
-            (0x81, 2, true),
+            (0x01, 1, false), (0x01, 1, true), (0x01, 2, false), (0x01, 2, true),
+            (0x81, 1, true), (0x81, 2, false), (0x81, 2, true),
         ]
         for (endpoint, transfer, deviceSawPacket) in faults {
             let before = try await entries()

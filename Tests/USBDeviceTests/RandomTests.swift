@@ -126,7 +126,7 @@ struct Random: RandomNumberGenerator {
         #expect(answers == 100 && rig.violations == [])
     }
 
-    @Test("Whatever part of a frame a reset has left on the wire, the device is in step with the host after zeros and SYNC", arguments: 0..<100)
+    @Test("Whatever a reset has left on the wire, zeros and SYNC bring device and host into step", arguments: 0..<100)
     func cutFrames(seed: Int) {
         var random = Random(state: UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1)
         let rig = VirtualRig()
