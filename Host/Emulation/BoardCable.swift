@@ -6,8 +6,8 @@ import VirtualUSB
 /// The board's end of the cable. It is at home in `VirtualHostController`; the emulator connects it whenever the board is on.
 public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
     private enum Kind: UInt8 {
-        case reset = 0x01, setup, out, `in`, acknowledge, suspend, resume, hello, detached
-        case data = 0x81, handshake, ready, connect, remoteWakeup
+        case reset = 0x01, setup, out, `in`, acknowledge, suspend, resume, hello, detached, sync
+        case data = 0x81, handshake, ready, connect, remoteWakeup, started, synced
     }
 
     private static let longestFrame = 1024
@@ -17,13 +17,17 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
     private var awaitsAnswer = false
     private var report: (@Sendable (DeviceEvent) -> Void)?
     private var found: [String] = []
+    /// The chip was reset: what comes until it says SYNCED is of no use.
+    private var isSyncing = false
+    /// What the last frame was complained of. It is taken back when a reset of the chip has cut that frame off.
+    private var doubt: String?
     /// Seconds for a packet's answer. Emulated processors may stand still for a while; real ones may not.
     private let patience: Double
 
     public init(patience: Double = 30) { self.patience = patience }
 
     /// What the board said that is no frame, or no answer that was due.
-    public var complaints: [String] { condition.withLock { found } }
+    public var complaints: [String] { condition.withLock { found + (doubt.map { [$0] } ?? []) } }
 
     // MARK: The wire
 
@@ -38,6 +42,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
         }
         let isPlugged = condition.withLock { () -> Bool in
             descriptor = handle
+            isSyncing = false
             return report != nil
         }
         let thread = Thread { [weak self] in
@@ -58,7 +63,10 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
             buffer += bytes[..<count]
-            while buffer.count >= 4 {
+            while true {
+                // Zeros between frames are what a chip that was reset filled up with.
+                buffer.removeSubrange(..<(buffer.firstIndex { $0 != 0 } ?? buffer.endIndex))
+                guard buffer.count >= 4 else { break }
                 let length = Int(buffer[2]) | Int(buffer[3]) << 8
                 guard length <= longestFrame else { return frame(0, 0, Array(buffer.prefix(4))) }
                 guard buffer.count >= 4 + length else { break }
@@ -70,7 +78,16 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
 
     private func receive(_ code: UInt8, _ endpoint: UInt8, _ data: [UInt8]) {
         let event: DeviceEvent? = condition.withLock {
-            switch (Kind(rawValue: code), data.count) {
+            let kind = Kind(rawValue: code)
+            if kind != .started, let doubt { found.append(doubt) }
+            doubt = nil
+            switch (kind, data.count) {
+            case (.started, 0): return started()
+            case (.synced, 1):
+                isSyncing = false
+                condition.broadcast()
+                return .connected(data[0] != 0)
+            case _ where isSyncing: return nil
             case (.data, 1...): return deliver(.data(toggle: data[0], Array(data.dropFirst())))
             case (.handshake, 1):
                 let answers: [UInt8: DeviceAnswer] = [0x02: .ack, 0x0A: .nak, 0x0E: .stall, 0: .silence]
@@ -85,9 +102,21 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
         if let event { condition.withLock { report }?(event) }
     }
 
+    /// What is under way is never answered, and a frame that the chip had half of is filled up.
+    private func started() -> DeviceEvent {
+        isSyncing = true
+        if awaitsAnswer, answer == nil {
+            answer = .silence
+            condition.broadcast()
+        }
+        transmit([UInt8](repeating: 0, count: 4 + Self.longestFrame))
+        transmit(.sync)
+        return .connected(false)
+    }
+
     private func deliver(_ answer: DeviceAnswer) -> DeviceEvent? {
         guard awaitsAnswer, self.answer == nil else {
-            found.append("an answer came that nobody had asked for: \(answer)")
+            doubt = "an answer came that nobody had asked for: \(answer)"
             return nil
         }
         self.answer = answer
@@ -96,7 +125,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
     }
 
     private func complain(_ code: UInt8, _ data: [UInt8]) -> DeviceEvent? {
-        found.append("a frame of kind \(code) with \(data.count) bytes is none that a board sends")
+        doubt = "a frame of kind \(code) with \(data.count) bytes is none that a board sends"
         return nil
     }
 
@@ -117,29 +146,37 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
     deinit { hangUp() }
 
     private func send(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
-        let bytes = [kind.rawValue, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data
-        condition.withLock {
-            guard descriptor >= 0 else { return }
-            var sent = 0
-            while sent < bytes.count {
-                let count = bytes.withUnsafeBytes {
-                    Foundation.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
-                }
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { return }
-                sent += count
+        condition.withLock { transmit(kind, endpoint, data) }
+    }
+
+    // Both while `condition` is locked, so that what is sent before SYNC and after it is told apart.
+    private func transmit(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
+        transmit([kind.rawValue, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data)
+    }
+
+    private func transmit(_ bytes: [UInt8]) {
+        guard descriptor >= 0 else { return }
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Foundation.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
             }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return }
+            sent += count
         }
     }
 
     private func ask(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) -> DeviceAnswer {
-        condition.withLock {
-            answer = nil
-            awaitsAnswer = true
-        }
-        send(kind, endpoint, data)
         let limit = Date().addingTimeInterval(patience)
         return condition.withLock {
+            // Not before the host has been told that the device is gone: it is not to be blamed for its silence.
+            guard !isSyncing else {
+                while isSyncing, descriptor >= 0, condition.wait(until: limit) {}
+                return .silence
+            }
+            awaitsAnswer = true
+            transmit(kind, endpoint, data)
             defer {
                 awaitsAnswer = false
                 answer = nil

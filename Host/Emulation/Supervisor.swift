@@ -1,6 +1,7 @@
 // Runs one named board: keeps its flash saved, answers requests, and ends it cleanly.
 import FirmwareBuild
 import Foundation
+import Synchronization
 import VirtualUSB
 
 /// The process behind `lightnode emulate --name`.
@@ -81,8 +82,12 @@ public final class Supervisor: @unchecked Sendable {
     /// Serves requests until the board is stopped by request or by SIGINT, SIGTERM or SIGHUP.
     /// - Throws: `EmulationError` when the emulator ended by itself.
     public func run() throws {
-        for number in [SIGINT, SIGTERM, SIGHUP] {
-            signal(number, SIG_IGN)
+        EndingSignals.ignore()
+        defer {
+            for source in signals { source.cancel() }
+            EndingSignals.restore()
+        }
+        for number in EndingSignals.numbers {
             let source = DispatchSource.makeSignalSource(signal: number, queue: work)
             source.setEventHandler { [unowned self] in
                 if let error = answer(.stop).error { FileHandle.standardError.write(Data((error + "\n").utf8)) }
@@ -218,4 +223,35 @@ extension Supervisor {
 
 extension String {
     fileprivate var withoutErrorPrefix: String { hasPrefix("Error: ") ? String(dropFirst(7)) : self }
+}
+
+/// The signals that stop a board, ignored in the usual way while a board of this process is served: their sources act. Afterwards they are
+/// what they were, or the process, and every program that it starts, would stay deaf to them.
+private enum EndingSignals {
+    static let numbers = [SIGINT, SIGTERM, SIGHUP]
+    private static let former = Mutex<(users: Int, actions: [sigaction])>((0, []))
+
+    static func ignore() {
+        former.withLock { former in
+            former.users += 1
+            guard former.users == 1 else { return }
+            former.actions = numbers.map { number in
+                var ignored = sigaction(), before = sigaction()
+                ignored.__sigaction_handler.sa_handler = SIG_IGN
+                sigaction(number, &ignored, &before)
+                return before
+            }
+        }
+    }
+
+    static func restore() {
+        former.withLock { former in
+            former.users -= 1
+            guard former.users == 0 else { return }
+            for (number, action) in zip(numbers, former.actions) {
+                var action = action
+                sigaction(number, &action, nil)
+            }
+        }
+    }
 }

@@ -27,13 +27,22 @@ import Testing
     @Test("a named board is found by its name, answers requests, and keeps its flash when stopped and started")
     func lifecycle() throws {
         let first = try Supervisor(name: "kitchen", board: microbit, image: image, boards: boards)
-        _ = run(first)
+        let before = isInterruptIgnored
+        let thread = run(first)
         #expect(boards.running.map(\.name) == ["kitchen"])
-        #expect(try boards.find("kitchen").uart.hasSuffix("/uart"))
+        #expect(try boards.find("kitchen").uart.hasSuffix("/line"))
         #expect(try boards.request("kitchen", .readRegister(0x240)) == "0xE7FE")
         #expect(try boards.request("kitchen", .powerCycle) == "done")
         #expect(try boards.request("kitchen", .display).hasPrefix("· · · · ·"))
         #expect(try boards.request("kitchen", .stop) == "stopped")
+        for _ in 0..<1000 where !thread.isFinished { usleep(10_000) }
+        #expect(thread.isFinished && isInterruptIgnored == before, "Ctrl-C means what it did")
+    }
+
+    private var isInterruptIgnored: Bool {
+        var action = sigaction()
+        sigaction(SIGINT, nil, &action)
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
     @Test("two boards cannot have one name, and a name stays with its kind of board")

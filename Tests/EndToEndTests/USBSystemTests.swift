@@ -5,11 +5,15 @@ import Transport
 
 @Suite("USB and the computer", .serialized)
 struct USBSystemTests {
+    private let home: Scratch
+
+    init() throws { home = try Scratch() }
+
     private func run(_ words: [String], path: String = "/usr/bin:/bin") throws -> (status: Int32, output: String, error: String) {
         let process = Process(), output = Pipe(), error = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = words
-        process.environment = ["PATH": path, "LIGHTNODE_HOME": "/tmp/none-\(getpid())"]
+        process.environment = ["PATH": path, "LIGHTNODE_HOME": home.url.path]
         (process.standardOutput, process.standardError) = (output, error)
         process.standardInput = FileHandle.nullDevice
         try process.run()

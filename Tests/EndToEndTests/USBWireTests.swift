@@ -1,4 +1,5 @@
 // The wire under the emulated board's USB: packets by the ten thousand, and not one without its answer.
+import Emulation
 import Foundation
 import Synchronization
 import Testing
@@ -38,5 +39,28 @@ struct USBWireTests {
         }
         let packets = rig.controller.transactions - before
         #expect(packets > 50 * Self.resets, "only \(packets) packets")
+    }
+
+    /// A watchdog, a fault, a hand on the button: bytes that were on the wire are lost, and the answer that was due never comes.
+    @Test("The chip is reset in the middle of whatever is on the wire: the device leaves, and comes back")
+    func chipResets() throws {
+        let rig = try USBRig()
+        var generator = SplitMix(state: 7)
+        for round in 0..<60 {
+            let isOver = Atomic(false)
+            let requests = Thread {
+                while !isOver.load(ordering: .relaxed) { _ = rig.controller.control(.descriptor(2, length: 255), timeout: 60) }
+            }
+            requests.start()
+            usleep(UInt32.random(in: 0...20_000, using: &generator))
+            let began = Date()
+            try rig.board.reset()
+            try #require(rig.controller.waitForDeparture(timeout: 60), "reset \(round): it stayed; \(rig.complaints)")
+            isOver.store(true, ordering: .relaxed)
+            try #require(rig.controller.waitForDevice(timeout: 60) != nil, "reset \(round): \(rig.complaints)")
+            try #require(rig.complaints.isEmpty, "reset \(round): \(rig.complaints)")
+            #expect(Date().timeIntervalSince(began) < 10, "reset \(round)")
+            while !requests.isFinished { usleep(1000) }
+        }
     }
 }

@@ -7,8 +7,8 @@ import Testing
 @testable import TestRunner
 
 @Suite("The options of lightnode test", .serialized) struct OptionsTests {
-    private let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(
-        "options-\(UUID().uuidString.prefix(8))")
+    private let folder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("options-\(UUID().uuidString.prefix(8))")
     private static let passing = "Selftest/simply passes", failing = "Selftest/fails an expectation with both values"
 
     init() throws { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
@@ -56,8 +56,8 @@ import Testing
         #expect(both.status == 64 && both.errors.contains("Give --json a file"), "\(both.errors)")
         let listed = try test(Self.passing, "--list", "--json", file("list.json"))
         #expect(listed.output == "\(Self.passing) [microbit]\n", "\(listed.errors)")
-        #expect(
-            try JSONDecoder().decode([FirmwareTest].self, from: Data(contents("list.json").utf8)).map(\.path) == [Self.passing])
+        let tests = try JSONDecoder().decode([FirmwareTest].self, from: Data(contents("list.json").utf8))
+        #expect(tests.map(\.path) == [Self.passing])
     }
 
     @Test("--compare prints what changed since a report, and says so when it is none")
@@ -136,8 +136,8 @@ import Testing
         let result = try test(Self.passing, "--coverage", file("lcov.info"))
         #expect(result.status == 0, "\(result.errors)")
         let path = "Firmware/FirmwareTesting/FirmwareSuite.swift"
-        let record = try #require(
-            try contents("lcov.info").components(separatedBy: "end_of_record\n").first { $0.contains("SF:\(path)\n") })
+        let records = try contents("lcov.info").components(separatedBy: "end_of_record\n")
+        let record = try #require(records.first { $0.contains("SF:\(path)\n") })
         let hits = Dictionary(
             uniqueKeysWithValues: record.matches(of: /DA:(\d+),(\d+)/).map { (Int($0.1)!, Int($0.2)!) })
         let source = try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
@@ -172,8 +172,8 @@ import Testing
             said += String(decoding: more, as: UTF8.self)
         }
         #expect(said.contains("\(Self.failing) [microbit] waits at reset"))
-        let command = try #require(
-            said.firstMatch(of: /gdb-multiarch (\S+) -ex 'target remote (\S+)' -ex 'break \*0x([0-9a-f]+)'/))
+        let attaching = /gdb-multiarch (\S+) -ex 'target remote (\S+)' -ex 'break \*0x([0-9a-f]+)'/
+        let command = try #require(said.firstMatch(of: attaching))
         #expect(command.1.hasSuffix("Selftest.elf"))
         let socket = try LineSocket(path: String(command.2), timeout: 60)
         // GDB remote protocol: a breakpoint where the test begins is reached (thumb breakpoint, go on), then the end.

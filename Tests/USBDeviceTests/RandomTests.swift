@@ -125,4 +125,23 @@ struct Random: RandomNumberGenerator {
         for _ in 0..<100 { answers += rig.step().count }
         #expect(answers == 100 && rig.violations == [])
     }
+
+    @Test("Whatever a reset has left on the wire, zeros and SYNC bring device and host into step", arguments: 0..<100)
+    func cutFrames(seed: Int) {
+        var random = Random(state: UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1)
+        let rig = VirtualRig()
+        rig.attach(serial: "1234")
+        // The end of a frame and the beginning of another, or anything at all.
+        rig.usb.controller.line.toDevice = (0..<Int.random(in: 1...80, using: &random)).map { _ in
+            Bool.random(using: &random) ? UInt8.random(in: 0...12, using: &random) : UInt8.random(in: 0...255, using: &random)
+        }
+        rig.usb.controller.line.toDevice += [UInt8](repeating: 0, count: 1028) + [0x0A, 0, 0, 0]
+        while !rig.usb.controller.line.toDevice.isEmpty { rig.usb.service() }
+        #expect(rig.usb.controller.line.toHost.suffix(5) == [0x87, 0, 1, 0, 1])
+        rig.usb.controller.line.toHost = []
+        rig.reset()
+        #expect(rig.setup([0x80, 6, 0, 1, 0, 0, 18, 0]) == .ack)
+        guard case .data(1, let device) = rig.in(0x80, acknowledges: true) else { return #expect(Bool(false), "no descriptor") }
+        #expect(device.count == 18 && rig.violations.isEmpty, "\(rig.violations)")
+    }
 }

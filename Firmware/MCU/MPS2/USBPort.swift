@@ -64,15 +64,16 @@ private func serviceUSB() {
 
 /// The main loop's half.
 public struct VirtualUSBPort: USBPort {
-    /// Call once, before `attach`. The wire is told that the device is off the bus, in case it was on it before a reset.
+    /// Call once, before `attach`. The host is told that the chip was reset: the device may have been on the bus before.
     public init(board: StaticString) {
         let version = lightnode_image_header.version
         usb.functions.identify(board: board, version: (version.0, version.1, version.2))
-        usb.controller.disconnect()
+        usb.controller.start()
         UART1.baudDivisor.store(16)
         UART1.control.store(UART1.receiving)
         NVIC.enable(UART1.receiveInterrupt)
         NVIC.enable(UART1.transmitInterrupt)
+        notify()
     }
 
     public static var isPresent: Bool { true }

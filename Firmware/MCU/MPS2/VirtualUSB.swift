@@ -6,12 +6,15 @@
 //
 //     from the host   0x01 RESET   0x02 SETUP, 8 bytes, always DATA0   0x03 OUT: toggle 0 or 1, then 0…64 bytes   0x04 IN   0x05 ACK of IN's data
 //                     0x06 SUSPEND   0x07 RESUME   0x08 HELLO, answered by CONNECT   0x09 DETACHED: the cable was pulled
+//                     0x0A SYNC, answered by SYNCED
 //     to the host     0x81 DATA: toggle, then 0…64 bytes   0x82 HANDSHAKE: 0x02 ACK, 0x0A NAK, 0x0E STALL, or 0 for no answer
 //                     0x83 READY: this endpoint, which answered NAK, would not any more   0x84 CONNECT: 1 shown on the bus, 0 not
-//                     0x85 REMOTE_WAKEUP
+//                     0x85 REMOTE_WAKEUP   0x86 STARTED: the chip was reset   0x87 SYNCED: as CONNECT
 //
 // Each SETUP, OUT and IN gets exactly one answer, DATA or HANDSHAKE, in order; READY, CONNECT and REMOTE_WAKEUP come unasked. Whatever is
-// no frame is skipped. The wire is one cable to one device, so tokens carry no device address: the host keeps it.
+// no frame is skipped: bytes of 0 between frames, and what is longer than 1024 bytes. A chip that is reset loses bytes of both directions. It
+// fills up a frame that it had begun with zeros and says STARTED; the host fills up its own, says SYNC, and hears nothing until SYNCED.
+// The wire is one cable to one device, so tokens carry no device address: the host keeps it.
 
 import HAL
 
@@ -33,11 +36,14 @@ private enum Kind {
     static var resume: UInt8 { 0x07 }
     static var hello: UInt8 { 0x08 }
     static var detached: UInt8 { 0x09 }
+    static var sync: UInt8 { 0x0A }
     static var data: UInt8 { 0x81 }
     static var handshake: UInt8 { 0x82 }
     static var ready: UInt8 { 0x83 }
     static var connect: UInt8 { 0x84 }
     static var remoteWakeup: UInt8 { 0x85 }
+    static var started: UInt8 { 0x86 }
+    static var synced: UInt8 { 0x87 }
 }
 
 private enum Handshake {
@@ -94,6 +100,13 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
 
     // MARK: Frames
 
+    /// Tells the host that the chip has just been reset. Once, before anything else.
+    public mutating func start() {
+        // As long as the longest frame that may have been cut off, in fours: a host that skips frames by their length stays aligned.
+        for _ in 0..<72 { line.writeByte(0) }
+        announce(Kind.started, 0)
+    }
+
     public mutating func connect() { setConnected(true) }
     public mutating func disconnect() { setConnected(false) }
 
@@ -104,7 +117,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
         sendConnection()
     }
 
-    private mutating func sendConnection() { send(Kind.connect, 0, isConnected ? 1 : 0) }
+    private mutating func sendConnection(_ kind: UInt8 = Kind.connect) { send(kind, 0, isConnected ? 1 : 0) }
 
     /// The line has room for whatever a byte from the host may be answered with.
     public var mayHear: Bool { line.room >= 2 * Self.longestAnswer }
@@ -114,7 +127,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
         while mayHear, let byte = line.readByte() {
             if frameCount < 80 { frame[frameCount] = byte }
             frameCount &+= 1
-            if frameCount == 1 && !(Kind.reset...Kind.detached).contains(byte) { frameCount = 0 }
+            if frameCount == 1 && !(Kind.reset...Kind.sync).contains(byte) { frameCount = 0 }
             guard frameCount >= 4 else { continue }
             let length = Int(frame[2]) | Int(frame[3]) << 8
             if length > 1024 { frameCount = 0 }
@@ -143,6 +156,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
             isSuspended = false
             return .resumed
         case Kind.hello: sendConnection()
+        case Kind.sync: sendConnection(Kind.synced)
         case Kind.detached:
             isListening = false
             isSuspended = false
@@ -286,8 +300,13 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
     private mutating func announce(_ index: Int, _ address: UInt8) {
         guard channels[index].owesReady else { return }
         channels[index].owesReady = false
-        line.writeByte(Kind.ready)
-        line.writeByte(address)
+        announce(Kind.ready, address)
+    }
+
+    /// A frame without data.
+    private mutating func announce(_ kind: UInt8, _ endpoint: UInt8) {
+        line.writeByte(kind)
+        line.writeByte(endpoint)
         line.writeByte(0)
         line.writeByte(0)
     }
@@ -317,9 +336,6 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
 
     public mutating func wakeHost() {
         guard isSuspended else { return }
-        line.writeByte(Kind.remoteWakeup)
-        line.writeByte(0)
-        line.writeByte(0)
-        line.writeByte(0)
+        announce(Kind.remoteWakeup, 0)
     }
 }

@@ -189,8 +189,7 @@ enum USBError {
     static func start(_ code: Int32) -> Failure {
         Failure(
             .environment, "USB cannot be used here: libusb did not start (\(String(cString: libusb_strerror(code))))",
-            advice:
-                "LIBUSB_DEBUG=4 makes it say why: a sandbox without /dev/bus/usb or netlink, or too few open files (ulimit -n)")
+            advice: "LIBUSB_DEBUG=4 makes it say why: a sandbox without /dev/bus/usb or netlink, or too few files (ulimit -n)")
     }
 
     static func failure(_ code: Int32, _ name: String) -> Failure {
