@@ -287,7 +287,8 @@ struct USBTests {
         // Asked by a program too: the port is reset whenever a program ends, which a client in this process would meet.
         func entries() throws -> Int {
             let status = try rig.lightnode("status", "--timeout", "60", "--json")
-            return try #require(try json(status.output)["nextIndex"] as? Int, "\(status.error)")
+            let node = try json(status.output)["status"] as? [String: Any]
+            return try #require(node?["nextIndex"] as? Int, "\(status.output)\(status.error)")
         }
         // Every packet that the command sends, lost on its way and lost with its handshake; then packets that the node sends.
         let faults: [(endpoint: UInt8, transfer: Int, deviceSawPacket: Bool)] = [
