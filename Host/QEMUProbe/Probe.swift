@@ -77,21 +77,24 @@ public func install(_ id: UInt64, _ information: OpaquePointer, _ count: Int32, 
                 let instruction = instruction(block, index)
                 if !hasBegun, address(instruction) == from { registerExecution(instruction, { _, _ in begin() }, 0, nil) }
                 registerExecution(instruction, { _, _ in count1() }, 0, nil)
-                if !watched.isEmpty { registerAccess(instruction, { _, _, address, _ in look(at: address) }, 0, stores, nil) }
+                if !watched.isEmpty { onStore(instruction) { _, access, address, _ in if isStore(access) { look(at: address) } } }
             }
         }
     }
     if countsFile != nil {
         registerTranslation(id) { _, block in
             for index in 0..<instructionCount(block) {
-                // QEMU 7.2 also reports loads from flash.
-                registerAccess(
-                    instruction(block, index), { _, access, address, _ in if isStore(access) { note(address) } }, 0, stores, nil)
+                onStore(instruction(block, index)) { _, access, address, _ in if isStore(access) { note(address) } }
             }
         }
         registerEnd(id, { _, _ in writeCounts() }, nil)
     }
     return 0
+}
+
+/// QEMU 7.2 also reports loads from flash: `callback` must look.
+private func onStore(_ instruction: OpaquePointer, _ callback: @convention(c) (UInt32, UInt32, UInt64, Data) -> Void) {
+    registerAccess(instruction, callback, 0, stores, nil)
 }
 
 private func addresses(_ text: UnsafePointer<CChar>) -> Range<UInt64>? {

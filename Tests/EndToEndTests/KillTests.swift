@@ -54,6 +54,8 @@ struct KillTests {
                 let scenario = try await KillScenario.all[kill.scenario].prepared()
                 let whole = try cutter.run(CutBoard.flash(store: scenario.store), posting: scenario.posting)
                 #expect(whole.isAnswered, "\(scenario.name): the node does not answer")
+                #expect(whole.operations < 200, "\(scenario.name): what reads the flash is no operation of it")
+                print("store.kills operations of \(scenario.name): \(whole.operations)")
                 prepared[kill.scenario] = (scenario, whole.operations)
             }
             let (scenario, operations) = prepared[kill.scenario]!
