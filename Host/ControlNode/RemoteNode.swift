@@ -255,7 +255,7 @@ public struct RemoteNode: Sendable {
     }
 
     private func exchange(_ message: SignedMessage, identity: PublicKey, network: UInt64) async throws -> Receipt {
-        let answer = try await probe.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+        let answer = try await post(message)
         let receipt = try Receipt(verifying: answer, identity: identity, network: network)
         guard receipt.answers(message) else {
             throw Failure(
@@ -264,6 +264,22 @@ public struct RemoteNode: Sendable {
         }
         try controller.log.record([receipt], identity: identity, network: network)
         return receipt
+    }
+
+    /// How long strangers may keep a message from being looked at.
+    private static let patience = Duration.seconds(60)
+
+    /// Posts a message, again and again while strangers use up the attempts on its wire: of the next one this message has its share, however
+    /// many they send. Pauses are random, or a stranger could be in front each time.
+    private func post(_ message: SignedMessage) async throws -> [UInt8] {
+        let end = ContinuousClock.now + Self.patience
+        while true {
+            do {
+                return try await probe.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+            } catch let refusal as Refusal where refusal.reason == "too-many-attempts" && .now < end {
+                try await Task.sleep(for: .milliseconds(.random(in: 20...200)))
+            }
+        }
     }
 
     /// Records how far the device's log has been seen, and notices when it was cut or rewritten.

@@ -108,7 +108,11 @@ struct KillTests {
         if isAcknowledged { #expect(isNew, "\(story): what was acknowledged is lost") }
         if before.state != .blank { #expect(status.address == before.address, "\(story): another address") }
         if status.epoch == before.epoch { #expect(status.highWater >= before.highWater, "\(story): the mark went back") }
-        #expect((before.nextIndex...after.nextIndex).contains(status.nextIndex), "\(story): log of \(status.nextIndex)")
+        // A change of ownership whose outcome was torn closes its page of 40 entries: the next one begins in the new epoch.
+        let next = isNew && after.epoch > before.epoch ? (after.nextIndex / 40 + 1) * 40 : after.nextIndex
+        #expect(
+            (before.nextIndex...after.nextIndex).contains(status.nextIndex) || status.nextIndex == next,
+            "\(story): log of \(status.nextIndex)")
         for message in scenario.spent.suffix(2) {
             #expect(try await refusal(of: Posting(message), probe) != nil, "\(story): a spent message is accepted")
         }
