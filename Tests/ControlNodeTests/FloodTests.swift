@@ -9,7 +9,9 @@ import Transport
 @testable import ControlNode
 
 @Suite("A stranger's flood", .serialized) struct FloodTests {
-    @Test("Each of the owner's commands is carried out once while a stranger sends 50 forged ones a second") func flood() async throws {
+    @Test("Each of the owner's commands is carried out once while a stranger sends 50 forged ones a second") func flood()
+        async throws
+    {
         let stage = try await OwningTests.Stage()
         try await stage.node.bind(label: stage.label)
         let device = try await stage.node.known()
