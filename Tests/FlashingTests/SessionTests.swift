@@ -70,6 +70,8 @@ import VirtualUSB
             guard isDue(erases, blocks), let text = try? String(contentsOfFile: file, encoding: .utf8),
                 let number = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
             else { return }
+            // Once: a second one ends the program without a word.
+            unlink(file)
             kill(number, SIGINT)
         }
         let first = try flash()
