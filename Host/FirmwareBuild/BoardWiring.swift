@@ -31,6 +31,10 @@ public struct BoardWiring: Encodable, Sendable {
     public let title: String
     public internal(set) var places: [Place] = []
     public internal(set) var devices: [Device] = []
+    /// What the chip's PWM cannot do.
+    private var modulatorFaults: [String] = []
+
+    private enum CodingKeys: CodingKey { case board, title, places, devices }
 
     /// Reads the wiring of `board` in the source tree of `catalogue`.
     /// - Throws: `FirmwareError` when Board.swift cannot be parsed, or lacks what board.json's `wiring` names.
@@ -47,7 +51,10 @@ public struct BoardWiring: Encodable, Sendable {
             }
             places += try Self.places(declaration, form: form, tree)
         }
-        assignDevices(tree)
+        let modulated = assignDevices(tree)
+        if !modulated.isEmpty, let modulators = try Modulators(mcu: board.mcu, in: catalogue) {
+            modulatorFaults = faults(of: modulated, with: modulators)
+        }
     }
 
     private static func places(_ declaration: SyntaxTree.Node, form: String, _ tree: SyntaxTree) throws -> [Place] {
@@ -82,8 +89,10 @@ public struct BoardWiring: Encodable, Sendable {
             .replacingOccurrences(of: "{pin}", with: String(number & 0xF))
     }
 
-    /// Follows each device's variable to the places that its initialiser, or a later assignment, refers to.
-    private mutating func assignDevices(_ tree: SyntaxTree) {
+    /// Follows each device's variable to the places that its initialiser, or a later assignment, refers to; returns those that a
+    /// modulator drives.
+    private mutating func assignDevices(_ tree: SyntaxTree) -> [Modulated] {
+        var modulated: [Modulated] = []
         var references: [String: Set<String>] = [:]
         for entry in tree.items.flatMap({ $0.list("pattern_entries") }) {
             guard let pattern = entry["pattern"]?.all.first(where: { $0.kind == "pattern_named" }), let name = pattern.name else {
@@ -102,6 +111,9 @@ public struct BoardWiring: Encodable, Sendable {
             let indirect = used.flatMap { references[$0] ?? [] }
             let names = used.union(indirect)
             for index in places.indices where names.contains(places[index].name) { places[index].users.append(device.name) }
+            let pins = names.filter(Modulators.isPinName).sorted()
+            modulated += pins.map { Modulated(device: device.name, pin: $0) }
+            if pins.isEmpty, names.contains("PWM") { modulated.append(Modulated(device: device.name, pin: nil)) }
         }
         // A pin that is handed over to a peripheral bears the name of the device behind it.
         for (variable, device) in Self.declarations(tree) {
@@ -109,6 +121,7 @@ public struct BoardWiring: Encodable, Sendable {
                 places[index].users = [device.name]
             }
         }
+        return modulated
     }
 
     /// `case .lock: Declaration("lock", Lock<Output>.self)`: the variable, and what it is called outside.
@@ -138,7 +151,7 @@ public struct BoardWiring: Encodable, Sendable {
                     "\(place.label) (\(place.name), line \(place.line)) is used by \(place.users.joined(separator: " and by "))")
             }
         }
-        return found
+        return found + modulatorFaults
     }
 
     /// - Throws: `FirmwareError` naming both users of the first clash.

@@ -8,18 +8,30 @@ import Testing
 private let sourceRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-/// A source tree of one board, made from one of ours by replacing text in its Board.swift.
+/// A source tree of one board, made from one of ours by replacing text in its Board.swift, with its chip's PWM driver.
 private func tree(like board: String, replacing old: String, by new: String) throws -> BoardCatalogue {
+    try tree(like: board, [(old, new)])
+}
+
+private func tree(like board: String, _ changes: [(old: String, new: String)]) throws -> BoardCatalogue {
     let root = FileManager.default.temporaryDirectory.appendingPathComponent("ln-wiring-\(UUID().uuidString)")
     let folder = root.appendingPathComponent("Boards/\(board)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let original = sourceRoot.appendingPathComponent("Boards/\(board)")
     try FileManager.default.copyItem(
         at: original.appendingPathComponent("board.json"), to: folder.appendingPathComponent("board.json"))
-    let source = try String(contentsOf: original.appendingPathComponent("Board.swift"), encoding: .utf8)
-    try #require(source.contains(old))
-    try Data(source.replacingOccurrences(of: old, with: new).utf8).write(to: folder.appendingPathComponent("Board.swift"))
-    return try BoardCatalogue(root: root)
+    var source = try String(contentsOf: original.appendingPathComponent("Board.swift"), encoding: .utf8)
+    for (old, new) in changes {
+        try #require(source.contains(old))
+        source = source.replacingOccurrences(of: old, with: new)
+    }
+    try Data(source.utf8).write(to: folder.appendingPathComponent("Board.swift"))
+    let catalogue = try BoardCatalogue(root: root)
+    let chip = "Firmware/MCU/\(try catalogue.board(board).mcu)"
+    try FileManager.default.createDirectory(at: root.appendingPathComponent(chip), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+        at: sourceRoot.appendingPathComponent("\(chip)/PWM.swift"), to: root.appendingPathComponent("\(chip)/PWM.swift"))
+    return catalogue
 }
 
 @Suite("Wiring of a board")
@@ -77,6 +89,45 @@ struct WiringTests {
         let catalogue = try tree(like: "blackpill-f411", replacing: "case eeprom = 0x50", by: "case eeprom = 0x48")
         let wiring = try BoardWiring(try catalogue.board("blackpill-f411"), in: catalogue)
         #expect(wiring.clashes.count == 1 && wiring.clashes[0].contains("I2C1 0x48 is taken twice, by thermometer"))
+    }
+
+    @Test(
+        "PWM on a pin that no timer reaches, or that is another's, is refused before the build",
+        arguments: [
+            ("pa5", "dimmer wants PWM on PA5, which no timer reaches; those reached are PA6, PA7, PB0"),
+            ("pb1", "PB1 is used by relay (line 56) and by the PWM of dimmer"),
+            ("pa7", "the PWM of dimmer is on PA7, which no case of Pin names"),
+        ])
+    func timerPin(pin: String, message: String) throws {
+        let catalogue = try tree(like: "blackpill-f411", replacing: "TimerPin.pa6", by: "TimerPin.\(pin)")
+        let board = try catalogue.board("blackpill-f411")
+        let error = #expect(throws: FirmwareError.self) {
+            try FirmwareBuilder(catalogue: catalogue).build(board: board, products: [])
+        }
+        #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
+    }
+
+    @Test("Two devices on one channel of a timer are refused with both names")
+    func sameChannel() throws {
+        let catalogue = try tree(
+            like: "blackpill-f411",
+            [
+                ("case led = 0x2D", "case led = 0x2D\n    case vent = 0x14"),
+                ("nonisolated(unsafe) private var sensor", "private var vent = Servo(Lamp(.pb4, clock: 1))\nprivate var sensor"),
+                ("case .sensor: Decl", "case .vent: Declaration(\"vent\", Servo<Lamp>.self)\n        case .sensor: Decl"),
+            ])
+        let wiring = try BoardWiring(try catalogue.board("blackpill-f411"), in: catalogue)
+        #expect(wiring.clashes == ["channel 1 of TIM3 is used by dimmer (PA6) and by vent (PB4)"])
+    }
+
+    @Test("A second PWM on a chip that has one is refused with both names, the first is not")
+    func oneModulator() throws {
+        let first = ("Dimmer(WholeDisplay())", "Dimmer(PWM(pin: 2))")
+        let one = try tree(like: "microbit", [first])
+        #expect(try BoardWiring(try one.board("microbit"), in: one).clashes.isEmpty)
+        let two = try tree(like: "microbit", [first, ("Relay(Output(.relay))", "Servo(PWM(pin: Pin.relay.rawValue))")])
+        let clashes = try BoardWiring(try two.board("microbit"), in: two).clashes
+        #expect(clashes == ["the chip's one PWM is used by relay and by dimmer"])
     }
 
     @Test("A Board.swift that does not parse is reported with its line")
