@@ -1,9 +1,15 @@
 // What a driver is.
 
-/// What the executor must know before it obeys.
-public struct DeviceFlags: OptionSet, Sendable {
+/// What the executor must know before it obeys. Joined by `|`: an `OptionSet` is written as an array, and a function that names many
+/// devices would ask for heap to build it.
+public struct DeviceFlags: Equatable, Sendable {
     public let rawValue: UInt8
     @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
+    @inline(__always) public static var none: DeviceFlags { DeviceFlags(rawValue: 0) }
+    @inline(__always) public static func | (a: DeviceFlags, b: DeviceFlags) -> DeviceFlags {
+        DeviceFlags(rawValue: a.rawValue | b.rawValue)
+    }
+    @inline(__always) public func contains(_ other: DeviceFlags) -> Bool { rawValue & other.rawValue == other.rawValue }
     /// A command needs proof that it is fresh: a one-time token, or trusted time.
     @inline(__always) public static var demandsFreshness: DeviceFlags { DeviceFlags(rawValue: 1) }
     /// Its safe state matters to people or property: the executor enters it when a right expires and when it has lost its owner.
@@ -33,7 +39,7 @@ public protocol Device {
 }
 
 extension Device {
-    @inline(__always) public static var flags: DeviceFlags { [] }
+    @inline(__always) public static var flags: DeviceFlags { .none }
     @inline(__always) public mutating func poll(_ now: Instant) -> UInt8? { nil }
     @inline(__always) public mutating func enterSafeState() {}
     @inline(__always) public var retained: Int32? { nil }

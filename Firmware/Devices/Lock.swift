@@ -7,7 +7,7 @@ public struct Lock<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString {
         "open(for:ms 100..60000=5000);close|lock:bool|relocked"
     }
-    @inline(__always) public static var flags: DeviceFlags { [.demandsFreshness, .safetyRelevant] }
+    @inline(__always) public static var flags: DeviceFlags { .demandsFreshness | .safetyRelevant }
     private var pin: Pin
     private var timer = DeviceTimer()
 
