@@ -32,7 +32,13 @@ public struct FirmwareBuilder: Sendable {
         for product in wanted where !products.contains(product) {
             throw FirmwareError("nothing called \"\(product)\" to build. There are: \(products.joined(separator: ", ")).")
         }
-        try BoardWiring(board, in: catalogue).check()
+        let wiring = try BoardWiring(board, in: catalogue)
+        try wiring.check()
+        var names = DeviceNames(wiring, in: catalogue)
+        for product in wanted {
+            let folder = applications.contains(product) ? "Firmware/Apps" : "Tests/OnTarget"
+            try names.check("\(folder)/\(product)")
+        }
         let arguments = try commonArguments(board)
         return try wanted.map { product in
             let result = try Tool.swift.run(
@@ -69,7 +75,30 @@ public struct FirmwareBuilder: Sendable {
         let errors = lines.filter { $0.contains(": error:") || $0.hasPrefix("error:") }
         var said: [String] = []
         for line in errors.isEmpty ? lines.suffix(5) : errors.prefix(5) where !said.contains(line) { said.append(line) }
+        said += Self.advice(said)
         return FirmwareError("\(product) does not build for \(board.name):\n  " + said.joined(separator: "\n  "))
+    }
+
+    /// What to do about symbols that are missing on purpose.
+    static func advice(_ errors: [String]) -> [String] {
+        func lacks(_ symbols: String...) -> Bool {
+            errors.contains { line in symbols.contains { line.hasSuffix("undefined symbol: \($0)") } }
+        }
+        if lacks("ERROR_this_board_has_no_device_of_that_name") {
+            return [
+                "A `$` names a device that the board has not, or not by a literal. `lightnode layout` lists the board's devices."
+            ]
+        }
+        if lacks("ERROR_this_device_has_no_such_method") {
+            return ["A method is called on a device that has it not. `lightnode layout` tells each device's driver."]
+        }
+        if lacks("posix_memalign", "malloc", "free") {
+            return [
+                "The firmware has no heap, and the program asks for one: look for an array, a String, a class, a closure that is kept or "
+                    + "an OptionSet written as [.a, .b]. --verbose says in which function."
+            ]
+        }
+        return []
     }
 
     /// Copies the linked file to build/<board>/<product>.elf and fills its header, so that `swift build`'s own output stays as linked.
