@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// Device indices of Boards/b-l475e-iot01a/Board.swift.
-private let led: UInt8 = 0, lock: UInt8 = 2, button: UInt8 = 4
+private let led: UInt8 = 0, lock: UInt8 = 2, button: UInt8 = 4, meter: UInt8 = 5
 
 /// Why it cannot run here, nil when it can.
 private let obstacle: String? = {
@@ -51,5 +51,28 @@ struct DiscoveryTests {
         #expect(try probe.wait { try probe.events().contains([button, 0]) })
         try probe.board.release("button")
         #expect(try probe.wait { try probe.events().contains([button, 1]) })
+    }
+
+    @Test("every pulse at D9 is counted, those too that come while the main loop is busy for half a second")
+    func pulses() throws {
+        let probe = try Probe("b-l475e-iot01a")
+        // EXTI's pending register: the edge of line 15 waits there until the interrupt has taken it.
+        func pulse() throws {
+            try probe.board.setInput(pin: 15, high: true)
+            #expect(try probe.wait { try probe.board.readRegister(0x4001_0414) >> 15 & 1 == 0 })
+            try probe.board.setInput(pin: 15, high: false)
+        }
+        try probe.board.setInput(pin: 15, high: false)
+        let before = try probe.ask(meter).value
+        for _ in 0..<5 { try pulse() }
+        #expect(try probe.ask(meter).value == before + 5)
+
+        // Deaf for half a second; it answers with the bytes that came meanwhile: one, sent when the pulses were over.
+        try probe.send([0xFC, 0, 0, 0, 0, 0, 0])
+        usleep(20_000)
+        for _ in 0..<40 { try pulse() }
+        try probe.send([meter])
+        #expect(try probe.receive().value == 1, "the pulses did not all come while it was busy")
+        #expect(try probe.ask(meter).value == before + 45)
     }
 }
