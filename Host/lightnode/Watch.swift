@@ -12,13 +12,16 @@ struct Watch: AsyncParsableCommand, JSONCapable {
               lightnode watch button-a thermometer --count 10 --json
 
             Events are numbered by the device: what was lost on the way is shown as a gap. With --json each line is one object. Ends after
-            --count events or with Ctrl-C. Needs no ownership: whoever can talk to a device may watch it.
+            --count events or with Ctrl-C. Needs no ownership: whoever can talk to a device may watch it. Of a device that this control node
+            does not know the signatures say only that they are of the address shown; --mine refuses such a one.
             """)
 
     @Argument(help: "Only these devices of the node.")
     var names: [String] = []
     @Option(help: "End after so many events.")
     var count: Int?
+    @Flag(help: "Only a device that this control node has bound: whatever else answers is refused.")
+    var mine = false
     @OptionGroup var device: DeviceOptions
     @OptionGroup var key: KeyOptions
     @OptionGroup var output: Output
@@ -28,7 +31,7 @@ struct Watch: AsyncParsableCommand, JSONCapable {
         let controller = try key.controllerOrNew(output)
         try await device.withClient { client in
             var left = count ?? .max
-            for try await event in try await RemoteNode(client, controller: controller).happenings() {
+            for try await event in try await RemoteNode(client, controller: controller).happenings(onlyKnown: mine) {
                 if case .sample(let sample) = event, !names.isEmpty, !names.contains(sample.device) { continue }
                 show(event)
                 if case .sample = event { left -= 1 }

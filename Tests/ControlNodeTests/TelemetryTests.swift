@@ -57,4 +57,44 @@ struct TelemetryTests {
         #expect(try take(1, 14, 1) == [], "an older power-on's, late")
         #expect(try take(3, 2, 1) == ["boot 3", "missed 0..<2", "2"])
     }
+
+    /// A status as whoever is at the other end shows it.
+    private func status(_ address: DeviceAddress?, _ identity: PublicKey, network: UInt64 = 7) throws -> DeviceStatus {
+        let body = CBORItem.map([
+            0: .uint(2), 1: address.map { .text($0.description) } ?? .null, 2: .text("bench"), 3: .text("1.0.0"), 4: .uint(1),
+            11: .uint(network), 16: .bytes(identity.bytes),
+        ])
+        return try DeviceStatus(body.encoded, from: "the line")
+    }
+
+    @Test("A device in between cannot sign for a known one: neither with its own key, nor under another network, nor as itself")
+    func inBetween() async throws {
+        let stage = try await OwningTests.Stage()
+        try await stage.node.bind(label: stage.label)
+        let genuine = try await stage.node.status()
+        let address = try #require(genuine.address), key = try #require(genuine.identity)
+        let attacker = SigningKey.generate().publicKey
+        #expect(try stage.node.signer(shownBy: genuine).identity == key)
+        #expect(try stage.node.signer(shownBy: try status(address, key, network: 99)).network == genuine.network)
+        // Without an address there is nothing that the key could be held against.
+        #expect(throws: Failure.self) { try stage.node.signer(shownBy: try status(nil, attacker)) }
+        #expect(throws: Failure.self) { try stage.node.signer(shownBy: try status(address, attacker)) }
+        // Under an address of its own it is a device that nobody here knows.
+        let stranger = try status(DeviceAddress(of: attacker), attacker)
+        #expect(try stage.node.signer(shownBy: stranger).identity == attacker)
+        #expect(throws: Failure.self) { try stage.node.signer(shownBy: stranger, onlyKnown: true) }
+    }
+
+    @Test(
+        "What happens in a known node arrives verified; another node at the same line is refused when only known ones are wanted")
+    func exchanged() async throws {
+        let stage = try await OwningTests.Stage()
+        try await stage.node.bind(label: stage.label)
+        // Its first telemetry comes with the answer, before anything happens.
+        _ = try await stage.node.happenings(onlyKnown: true)
+        let other = try await OwningTests.Stage()
+        let watching = RemoteNode(other.client, controller: stage.controller)
+        let failure = await #expect(throws: Failure.self) { _ = try await watching.happenings(onlyKnown: true) }
+        #expect(failure?.description.contains("which this control node does not know") == true)
+    }
 }
