@@ -210,7 +210,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("HALTests", ["HAL"]),
         tests("USBDeviceTests", ["USBDevice", "HAL", "USBRig"]),
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
-        tests("LightNodeTests", ["LightNode", "ControlNode", "CBOR", "COSE", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
+        tests(
+            "LightNodeTests",
+            ["LightNode", "NodeServer", "ControlNode", "CBOR", "COSE", "CoAP", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
         tests(
             "NodeServerTests",
             ["NodeServer", "LightNode", "ControlNode", "CBOR", "CoAP", "HAL", "Devices", "SimulatedNOR", "SimulatedPins"]),

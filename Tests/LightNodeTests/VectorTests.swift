@@ -144,10 +144,11 @@ import Testing
         ]).encoded
         let blank = stage.status.encoded
         let answer = try stage.provision()
-        let bodies: [(String, [UInt8])] = [
-            ("status", blank), ("provision-request", request), ("provision-answer", answer), ("status", stage.status.encoded),
-            ("devices", stage.devices), ("attest-request", CBORItem.map([10: .bytes([UInt8](0..<16))]).encoded),
-        ]
+        let bodies: [(String, [UInt8])] =
+            [
+                ("status", blank), ("provision-request", request), ("provision-answer", answer), ("status", stage.status.encoded),
+                ("devices", stage.devices), ("attest-request", CBORItem.map([10: .bytes([UInt8](0..<16))]).encoded),
+            ] + (try ProblemVectors.bodies()).map { ("problem", $0) }
         return bodies.map { ["rule": $0.0, "body": $0.1.hex] }
     }
 

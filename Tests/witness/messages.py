@@ -110,6 +110,16 @@ def check(vector, network, seeds):
     assert made.encode() == encoded, "pycose and cbor2 make other bytes"
 
 
+def check_problem(problem):
+    """RFC 9290 section 2: a title (-1) and a detail (-2), then entries of one's own under a URI or a registered number."""
+    assert isinstance(problem[-1], str) and set(problem) <= {-1, -2, "tag:lightnode,2026:refusal"}, f"not RFC 9290's: {problem}"
+    refusal = problem["tag:lightnode,2026:refusal"]
+    assert refusal[0] > 0, f"no code: {problem}"
+    untitled = {key: value for key, value in problem.items() if key != -1}
+    for changed in (untitled, {**problem, -1: 1}, {**problem, "tag:lightnode,2026:refusal": {}}):
+        assert refuses("problem", cbor2.dumps(changed, canonical=True)), f"the CDDL takes {changed} for a problem"
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         contents = json.load(file)
@@ -125,6 +135,8 @@ def main():
             encoded = bytes.fromhex(body["body"])
             assert cbor2.dumps(cbor2.loads(encoded), canonical=True) == encoded, "cbor2 makes other bytes"
             shape(body["rule"], encoded)
+            if body["rule"] == "problem":
+                check_problem(cbor2.loads(encoded))
         except Exception as problem:
             failed += 1
             print(f"body ({body['rule']}): {type(problem).__name__} {problem}")
