@@ -77,8 +77,10 @@ public final class Waveform {
     }
 
     /// Writes the dump into the folder that LIGHTNODE_VCD names, if it names one.
-    public func writeIfAsked(as name: String) throws {
-        guard let folder = ProcessInfo.processInfo.environment["LIGHTNODE_VCD"] else { return }
+    public func writeIfAsked(
+        as name: String, into folder: String? = ProcessInfo.processInfo.environment["LIGHTNODE_VCD"]
+    ) throws {
+        guard let folder else { return }
         let url = URL(fileURLWithPath: folder, isDirectory: true)
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         let file = name.map { $0.isLetter || $0.isNumber ? $0 : "-" }
