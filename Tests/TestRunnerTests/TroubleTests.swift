@@ -54,7 +54,7 @@ import Testing
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: old.path)
         let result = try Program.run(["test", "Store", "Discovery"], environment: ["LIGHTNODE_QEMU": old.path])
         #expect(result.status == 1)
-        #expect(result.output.contains("skipped Store on microbit: microbit needs QEMU 5.0 or newer, installed is 4.2"))
+        #expect(result.output.contains("Store on microbit: microbit needs QEMU 5.0 or newer, installed is 4.2"))
         #expect(result.output.contains("skipped Discovery on b-l475e-iot01a: b-l475e-iot01a needs QEMU 9.1 or newer"))
         #expect(result.output.hasSuffix("0 passed, 0 failed, 0 skipped\n"))
     }
