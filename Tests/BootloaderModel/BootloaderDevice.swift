@@ -53,7 +53,12 @@ public final class BootloaderDevice: RequestDevice, @unchecked Sendable {
     }
 
     // Whoever is unplugged answers nothing.
-    public override func handleSetup(_ packet: [UInt8]) -> DeviceAnswer { isAway ? .silence : super.handleSetup(packet) }
+    public override func handleSetup(_ packet: [UInt8]) -> DeviceAnswer {
+        guard isAway else { return super.handleSetup(packet) }
+        // The transfer that it left by may have been cut off before its end: its pull-up went with it all the same.
+        setConnected(false)
+        return .silence
+    }
     public override func handleIn(endpoint: UInt8) -> DeviceAnswer {
         model.isGone && !model.hasLeft ? .silence : super.handleIn(endpoint: endpoint)
     }
