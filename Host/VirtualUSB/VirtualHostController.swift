@@ -26,6 +26,8 @@ public final class VirtualHostController: @unchecked Sendable {
     var current: DeviceDescription?
     var lastID = 0
     var isClosed = false
+    private static let threadName = "virtual-usb"
+    private let ended = DispatchSemaphore(value: 0)
     var isSuspended = false
     var isPlugged = false
     var isPullUpOn = false
@@ -44,25 +46,32 @@ public final class VirtualHostController: @unchecked Sendable {
     public init(_ device: any VirtualUSBDevice, patience: Double = 30, plugged: Bool = true) {
         self.device = device
         self.patience = patience
-        let thread = Thread { [weak self] in
+        let thread = Thread { [weak self, ended] in
             while let step = self?.nextStep() { step() }
+            ended.signal()
         }
-        thread.name = "virtual-usb"
+        thread.name = Self.threadName
         thread.stackSize = 1 << 20
         thread.start()
         if plugged { plug() }
     }
 
-    /// Pulls the cable and ends the controller's thread.
+    /// Pulls the cable and ends the controller's thread. When it returns another controller may take the device.
     public func close() {
+        guard beginClosing(), Thread.current.name != Self.threadName else { return }
+        _ = ended.wait(timeout: .now() + 5)
+    }
+
+    /// False when it was closed already.
+    private func beginClosing() -> Bool {
         condition.withLock {
-            guard !isClosed else { return }
-            isClosed = true
+            defer { isClosed = true }
             condition.broadcast()
+            return !isClosed
         }
     }
 
-    deinit { close() }
+    deinit { _ = beginClosing() }
 
     // MARK: State
 
