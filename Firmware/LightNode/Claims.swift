@@ -87,7 +87,7 @@ struct Claims: ~Copyable, ~Escapable {
         case 4: expiry = try Claims.time(&reader)
         case 5: notBefore = try Claims.time(&reader)
         case 6: issuedAt = try Claims.time(&reader)
-        // It tells a grant from another with the same terms; the device knows each by its hash.
+        // It tells a grant from another with the same terms; the device knows each by its signature.
         case 7: if try reader.bytes().byteCount > 8 { throw .outOfRange }
         case 8: confirmation = try Claims.confirmationKey(&reader)
         default: throw .unexpectedType

@@ -126,6 +126,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             let link = chain.links[depth]
             let slot = try claimSlot(link.id, isDerived: parent != GrantTable.noParent)
             if grants.expiry(slot) != link.expiry || grants.parent(slot) != parent || grants[slot, .tick] != link.tick {
+                // Who passes grants on can sign two with one nonce, and so with one mark: the slot is the first one's, or its uses would be
+                // counted for another parent after a reboot.
+                if grants.parent(slot) != GrantTable.noParent { throw .grantInvalid }
                 grants.setExpiry(slot, link.expiry)
                 grants.setParent(slot, parent)
                 grants[slot, .tick] = link.tick

@@ -35,7 +35,7 @@ struct Message: ~Copyable, ~Escapable {
         }
     }
 
-    /// The first 8 bytes of the signature, little-endian: a name at no cost. Nobody can make another message that bears it without the
-    /// secret of the one who signed this (it begins R, RFC 8032, section 5.1.6), and a signer who did would give away its own.
+    /// The first 8 bytes of the signature, little-endian: a name at no cost. They begin R (RFC 8032, section 5.1.6), so nobody but its signer
+    /// can make another message that bears it.
     var mark: UInt64 { loadLittleEndian64(whole, at: whole.byteCount &- 64) }
 }
