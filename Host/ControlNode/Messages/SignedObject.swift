@@ -48,7 +48,7 @@ enum SignedObject {
     }
 
     /// The encoded Sig_structure of RFC 9052, section 4.4.
-    private static func signedBytes(_ payload: [UInt8], type: MessageType, network: UInt64) -> [UInt8] {
+    static func signedBytes(_ payload: [UInt8], type: MessageType, network: UInt64) -> [UInt8] {
         var bytes: [UInt8] = []
         COSE.signedPieces(payload: payload.span.bytes, in: type.context(network: network)) { bytes += $0.array }
         return bytes
