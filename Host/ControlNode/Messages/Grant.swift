@@ -57,9 +57,9 @@ public struct Grant: Hashable, Sendable {
         public init(tick: UInt32, ticks: UInt16) { (self.tick, self.ticks) = (tick, ticks) }
     }
 
-    /// What the device keeps its count under, what receipts name, and what `revoke` and `tick` take: the first 8 bytes of the signature,
-    /// which nobody can give another grant.
-    public var id: [UInt8] { Array(bytes.suffix(64).prefix(8)) }
+    /// What the device keeps its count under, what receipts name, and what `revoke` and `tick` take: the first 8 bytes of the signature.
+    /// A holder can give them to two grants that it passes on; the device takes the first.
+    public var id: [UInt8] { SignedObject.mark(bytes) }
 
     /// Grants `terms` on a device, signed by its owner.
     public init(

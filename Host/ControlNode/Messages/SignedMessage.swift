@@ -13,8 +13,8 @@ public struct SignedMessage: Hashable, Sendable {
 
     /// SHA-512 of the whole message, cut to 32 bytes: what a receipt names it by.
     public var hash: [UInt8] { Array(sha512(bytes).prefix(32)) }
-    /// The first 8 bytes of the signature, which is the last 64 bytes of the message: the device's log keeps 2 of them.
-    public var mark: [UInt8] { Array(bytes.suffix(64).prefix(8)) }
+    /// The first 8 bytes of the signature: the device's log keeps 2 of them.
+    public var mark: [UInt8] { SignedObject.mark(bytes) }
 
     /// Sequence numbers have 56 bits, of which the highest eight are not all ones.
     public static let maximumSequence: UInt64 = 0xFF << 48 - 1

@@ -42,6 +42,9 @@ enum SignedObject {
         return claims
     }
 
+    /// What devices know a COSE_Sign1 by: the first 8 bytes of its signature, which is its last 64. Only its signer can make another with it.
+    static func mark(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.suffix(64).prefix(8)) }
+
     /// The claims of a COSE_Sign1, unverified.
     static func claims(_ bytes: [UInt8]) throws -> CBORItem {
         try CBORItem(try COSESign1(bytes.span.bytes).payload.array)
