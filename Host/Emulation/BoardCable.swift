@@ -155,16 +155,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
     }
 
     private func transmit(_ bytes: [UInt8]) {
-        guard descriptor >= 0 else { return }
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Foundation.send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
-            }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return }
-            sent += count
-        }
+        if descriptor >= 0 { _ = LineSocket.send(bytes, to: descriptor) }
     }
 
     private func ask(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) -> DeviceAnswer {

@@ -48,15 +48,22 @@ public final class LineSocket: @unchecked Sendable {
 
     /// Sends all of it.
     public func send(_ data: some DataProtocol) throws {
-        var rest = Data(data)
-        while !rest.isEmpty {
-            let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard sent > 0 else {
-                if errno == EINTR { continue }
-                throw EmulationError("the emulator closed its connection: \(systemError()).")
-            }
-            rest.removeFirst(sent)
+        guard Self.send([UInt8](data), to: descriptor) else {
+            throw EmulationError("the emulator closed its connection: \(systemError()).")
         }
+    }
+
+    /// Sends all of it; false when the other side is gone or, unless `patient`, does not take it now: not everybody waits for one that sleeps.
+    static func send(_ bytes: [UInt8], to descriptor: Int32, patient: Bool = true) -> Bool {
+        let flags = Int32(MSG_NOSIGNAL) | (patient ? 0 : Int32(MSG_DONTWAIT))
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, flags) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return false }
+            sent += count
+        }
+        return true
     }
 
     public func send(line: String) throws { try send(Data((line + "\n").utf8)) }

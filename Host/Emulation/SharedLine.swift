@@ -57,7 +57,7 @@ final class SharedLine: @unchecked Sendable {
             Self.readFrames(client) { frame in
                 lock.withLock {
                     asked.note(frame, by: client)
-                    _ = Self.write(upstream, frame)
+                    _ = LineSocket.send(frame, to: upstream)
                 }
             }
             lock.withLock { leave(client) }
@@ -80,7 +80,7 @@ final class SharedLine: @unchecked Sendable {
         start("line-board") { [self] in
             Self.readFrames(handle) { frame in
                 lock.withLock {
-                    for client in receivers(of: frame) where !Self.write(client, frame, patient: false) {
+                    for client in receivers(of: frame) where !LineSocket.send(frame, to: client, patient: false) {
                         shutdown(client, Int32(SHUT_RDWR))
                     }
                 }
@@ -124,18 +124,6 @@ final class SharedLine: @unchecked Sendable {
         if !frame.isEmpty { pass(frame) }
     }
 
-    /// Sends all of it; false when the other side is gone or, unless `patient`, does not take it: nobody waits for a client that sleeps.
-    private static func write(_ handle: Int32, _ bytes: [UInt8], patient: Bool = true) -> Bool {
-        let flags = Int32(MSG_NOSIGNAL) | (patient ? 0 : Int32(MSG_DONTWAIT))
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { send(handle, $0.baseAddress! + sent, $0.count - sent, flags) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return false }
-            sent += count
-        }
-        return true
-    }
 }
 
 /// Which client used a token, or a message id, last.

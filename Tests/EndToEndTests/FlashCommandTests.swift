@@ -5,19 +5,12 @@ import Foundation
 import Testing
 
 @Suite("Flashing boards in QEMU", .serialized)
-final class FlashCommandTests {
-    let scratch: Scratch
-    let lightnode: Program
+struct FlashCommandTests {
+    let bench: Workbench
+    var scratch: Scratch { bench.scratch }
+    var lightnode: Program { bench.lightnode }
 
-    init() throws {
-        scratch = try Scratch()
-        lightnode = Program(home: scratch.url.path)
-    }
-
-    deinit {
-        let boards = EmulatedBoards(home: scratch.url)
-        for record in boards.running where (try? boards.stop(record.name)) == nil { kill(record.supervisor, SIGKILL) }
-    }
+    init() throws { bench = try Workbench() }
 
     /// The light node as a plain binary with another build in its header: new firmware that does the same.
     private func nextBuild(_ name: String) throws -> URL {

@@ -9,20 +9,13 @@ import Testing
 import VirtualUSB
 
 @Suite("Flashing by hand", .serialized)
-final class FlashSessionTests {
-    let scratch: Scratch
-    let lightnode: Program
+struct FlashSessionTests {
+    let bench: Workbench
+    var scratch: Scratch { bench.scratch }
+    var lightnode: Program { bench.lightnode }
     var environment: [String: String] { ["LIGHTNODE_HOME": scratch.url.path, "PATH": "/usr/bin:/bin", "TMPDIR": "/tmp"] }
 
-    init() throws {
-        scratch = try Scratch()
-        lightnode = Program(home: scratch.url.path)
-    }
-
-    deinit {
-        let boards = EmulatedBoards(home: scratch.url)
-        for record in boards.running where (try? boards.stop(record.name)) == nil { kill(record.supervisor, SIGKILL) }
-    }
+    init() throws { bench = try Workbench() }
 
     private func terminal(_ arguments: String...) throws -> Terminal {
         try Terminal(

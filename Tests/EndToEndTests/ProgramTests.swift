@@ -5,19 +5,12 @@ import Foundation
 import Testing
 
 @Suite("The command line with emulated boards", .serialized)
-final class ProgramTests {
-    let scratch: Scratch
-    let lightnode: Program
+struct ProgramTests {
+    let bench: Workbench
+    var scratch: Scratch { bench.scratch }
+    var lightnode: Program { bench.lightnode }
 
-    init() throws {
-        scratch = try Scratch()
-        lightnode = Program(home: scratch.url.path)
-    }
-
-    deinit {
-        let boards = EmulatedBoards(home: scratch.url)
-        for record in boards.running where (try? boards.stop(record.name)) == nil { kill(record.supervisor, SIGKILL) }
-    }
+    init() throws { bench = try Workbench() }
 
     private func emulate(_ name: String, _ board: String) throws -> Program.Result {
         try lightnode(

@@ -68,6 +68,30 @@ func reasonOfRefusal(_ body: () async throws -> Void) async throws -> String? {
     return nil
 }
 
+/// A home of its own for `lightnode`; its named boards are stopped when it goes.
+final class Workbench: Sendable {
+    let scratch: Scratch
+    let lightnode: Program
+
+    init() throws {
+        scratch = try Scratch()
+        lightnode = Program(home: scratch.url.path)
+    }
+
+    deinit {
+        let boards = EmulatedBoards(home: scratch.url)
+        for record in boards.running where (try? boards.stop(record.name)) == nil { kill(record.supervisor, SIGKILL) }
+    }
+
+    /// Turns on a light node under `name`; returns the options that address it.
+    func emulate(_ board: String, _ name: String) throws -> [String] {
+        let started = try lightnode(
+            "emulate", "--board", board, "--name", name, "--image", try lightNodeImage(board).path, "--detach")
+        try #require(started.status == 0, "\(started.error)")
+        return ["--device", "emulated:\(name)"]
+    }
+}
+
 /// `lightnode` as a user runs it.
 struct Program: Sendable {
     struct Result {

@@ -55,12 +55,9 @@ struct WatchTests {
 
     @Test("`devices` lists methods with their ranges")
     func program() async throws {
-        let program = Program(home: scratch.url.path)
-        let started = try program(
-            "emulate", "--board", "microbit", "--name", "watched", "--image", try lightNodeImage("microbit").path, "--detach")
-        #expect(started.status == 0, "\(started.error)")
-        defer { _ = try? program("emulate", "--stop", "watched") }
-        let device = ["--device", "emulated:watched"]
+        let bench = try Workbench()
+        let program = bench.lightnode
+        let device = try bench.emulate("microbit", "watched")
         #expect(try program.run(["provision"] + device).status == 0)
         let listed = try program.run(["devices", "lock"] + device)
         #expect(listed.status == 0 && listed.output.contains(".open(for:ms 100..60000=5000)"), "\(listed.output)\(listed.error)")
@@ -70,12 +67,9 @@ struct WatchTests {
 
     @Test("While one program watches a named board another commands it, and what happens is shown as it happens")
     func together() async throws {
-        let program = Program(home: scratch.url.path)
-        let started = try program(
-            "emulate", "--board", "microbit", "--name", "shared", "--image", try lightNodeImage("microbit").path, "--detach")
-        #expect(started.status == 0, "\(started.error)")
-        defer { _ = try? program("emulate", "--stop", "shared") }
-        let device = ["--device", "emulated:shared"]
+        let bench = try Workbench()
+        let program = bench.lightnode
+        let device = try bench.emulate("microbit", "shared")
         let made = try program.run(["provision", "--json"] + device)
         let label = try #require(try made.json()["label"] as? String, "\(made.output)\(made.error)")
         #expect(try program.run(["bind", label] + device).status == 0)

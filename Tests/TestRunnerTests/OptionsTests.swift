@@ -177,25 +177,13 @@ import Testing
         #expect(command.1.hasSuffix("Selftest.elf"))
         let socket = try LineSocket(path: String(command.2), timeout: 60)
         // GDB remote protocol: a breakpoint where the test begins is reached (thumb breakpoint, go on), then the end.
-        try socket.send(Data(packet("Z0,\(command.3),2").utf8))
-        #expect(try answer(socket) == "OK")
-        try socket.send(Data(("+" + packet("c")).utf8))
-        #expect(try answer(socket).hasPrefix("T05"))
-        try socket.send(Data(("+" + packet("k")).utf8))
+        try socket.request("Z0,\(command.3),2", after: false)
+        #expect(try socket.answer() == "OK")
+        try socket.request("c")
+        #expect(try socket.answer().hasPrefix("T05"))
+        try socket.request("k")
         process.waitUntilExit()
         #expect(process.terminationStatus == 1)
-    }
-
-    private func packet(_ text: String) -> String { "$\(text)#" + String(format: "%02x", text.utf8.reduce(UInt8(0), &+)) }
-
-    /// What is between "$" and "#".
-    private func answer(_ socket: LineSocket) throws -> String {
-        var text = ""
-        for _ in 0..<100 {
-            text += String(decoding: try socket.receive(timeout: 1), as: UTF8.self)
-            if let match = text.firstMatch(of: /\$([^#]*)#../) { return String(match.1) }
-        }
-        return text
     }
 
     @Test(

@@ -150,10 +150,10 @@ import Testing
         for plan in plans {
             let socket = try LineSocket(path: plan.scratch.url.appendingPathComponent("gdb").path, timeout: 60)
             // GDB remote protocol: why it stands, all registers, end. The program counter is the 16th of 4 bytes, little endian.
-            try socket.send(Data("$?#3f".utf8))
-            #expect(try answer(socket).hasPrefix("T05") || answer(socket).hasPrefix("S05"))
-            try socket.send(Data("+$g#67".utf8))
-            let registers = try answer(socket)
+            try socket.request("?", after: false)
+            #expect(["T05", "S05"].contains(String(try socket.answer().prefix(3))))
+            try socket.request("g")
+            let registers = try socket.answer()
             #expect(registers.count >= 16 * 8)
             let program = Array(registers)[15 * 8..<16 * 8]
             #expect(String(program) == littleEndian(UInt32(truncatingIfNeeded: plan.items[0].prepared.image.entry & ~1)))
@@ -166,16 +166,6 @@ import Testing
 
     private func littleEndian(_ word: UInt32) -> String {
         (0..<4).map { String(format: "%02x", word >> (8 * $0) & 0xFF) }.joined()
-    }
-
-    /// What is between "$" and "#".
-    private func answer(_ socket: LineSocket) throws -> String {
-        var text = ""
-        for _ in 0..<100 {
-            text += String(decoding: try socket.receive(timeout: 1), as: UTF8.self)
-            if let match = text.firstMatch(of: /\$([^#]*)#../) { return String(match.1) }
-        }
-        return text
     }
 }
 
