@@ -4,6 +4,9 @@
 ///
 /// Refusals by a device are not failures of the host: they are `Refusal` in `ControlNode`.
 public struct Failure: Error, Hashable, Codable, Sendable {
+    /// What helps when a user may not open a USB device.
+    public static let adviceToPermitUSB = "Install the rule that permits it: sudo lightnode udev --install, then plug it in again"
+
     /// The class of a failure; the command line maps each to one exit code.
     public enum Kind: String, Codable, CaseIterable, Sendable {
         /// What was asked for makes no sense (a label with a wrong character, a malformed call, an unknown device name).

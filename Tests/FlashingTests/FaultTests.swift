@@ -264,7 +264,7 @@ import Testing
         it.bus.ports[0].denied = "/dev/bus/usb/001/004"
         let found = failure { try it.run() }
         #expect(found?.kind == .environment && found?.what.contains("/dev/bus/usb/001/004") == true)
-        #expect(found?.advice.contains("/etc/udev/rules.d/") == true && it.device.requests == 0)
+        #expect(found?.advice.contains("sudo lightnode udev --install") == true && it.device.requests == 0)
     }
 
     @Test(

@@ -141,7 +141,8 @@ import VirtualUSB
         let hex = try scratch.file("image.hex", hexFile(it.image, it.board))
         let flash = [Self.lightnode, "flash", hex.path, "--return-timeout", "0", "--json"]
         let refused = try run(flash, [BootloaderDevice(it.device)], isDenied: true)
-        #expect(refused.status == 4 && refused.error.contains("Tools/70-lightnode.rules"), "\(refused.output)\(refused.error)")
+        #expect(
+            refused.status == 4 && refused.error.contains("sudo lightnode udev --install"), "\(refused.output)\(refused.error)")
         #expect(refused.error.contains("/dev/bus/usb/") && it.device.erases == 0, "\(refused.error)")
     }
 

@@ -34,6 +34,7 @@ struct USBNamingTests {
         let rule = UdevRule.text([(0x1209, 0x0001, "light node"), (0x0483, 0xDF11, "bootloader")])
         for part in [
             #"ATTR{idVendor}=="1209", ATTR{idProduct}=="0001""#, #"ATTR{idVendor}=="0483", ATTR{idProduct}=="df11""#, "uaccess",
+            #"ATTR{product}=="*CMSIS-DAP*""#, #"ATTR{product}=="*ST-Link*|"#,
         ] {
             #expect(rule.contains(part), "\(rule)")
         }

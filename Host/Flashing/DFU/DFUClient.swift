@@ -165,8 +165,7 @@ extension PartFault {
         case .denied(let path):
             self.init(
                 .environment, "this user may not use \(name) (\(path))",
-                advice:
-                    "Install the rule: sudo cp Tools/70-lightnode.rules /etc/udev/rules.d/ && sudo udevadm trigger, then plug it in again"
+                advice: Failure.adviceToPermitUSB
             )
         case .other(let text):
             self.init(.unreachable, "USB failed with \(text) at \(name), \(doing)", advice: "Unplug it and plug it in again")

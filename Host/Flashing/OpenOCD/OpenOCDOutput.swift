@@ -47,8 +47,7 @@ enum OpenOCDFailure {
     private static let rules: [Rule] = [
         Rule(
             words: "LIBUSB_ERROR_ACCESS", kind: .environment, what: "this user may not use the debug probe",
-            advice:
-                "Install the rule: sudo cp Tools/70-lightnode.rules /etc/udev/rules.d/ && sudo udevadm trigger, then plug it in again"
+            advice: Failure.adviceToPermitUSB
         ),
         Rule(
             words: "unable to find a matching CMSIS-DAP device", kind: .unreachable, what: "no CMSIS-DAP probe is there",

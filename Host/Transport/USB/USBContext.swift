@@ -198,7 +198,7 @@ enum USBError {
         case LIBUSB_ERROR_ACCESS.rawValue:
             return Failure(
                 .environment, "\(name) may not be opened: permission denied",
-                advice: "Install the rule that permits it: sudo lightnode udev --install, then plug the device in again")
+                advice: Failure.adviceToPermitUSB)
         case LIBUSB_ERROR_BUSY.rawValue:
             return Failure(
                 .unreachable, "\(name) is in use by another program", advice: "Close it (a console?) and try again")

@@ -34,17 +34,26 @@ public enum UdevRule {
     public static let fileName = "60-lightnode.rules"
     public static let folder = "/etc/udev/rules.d"
 
+    /// Debug probes have many products; their makers name them alike.
+    private static let probes = [
+        ("CMSIS-DAP probes", #"ATTR{product}=="*CMSIS-DAP*""#),
+        ("ST-Links", #"ATTR{idVendor}=="0483", ATTR{product}=="*ST-Link*|*ST-LINK*|*STLink*|*STLINK*""#),
+    ]
+
     /// - Parameter identities: USB vendor and product ids, with what they are.
     public static func text(_ identities: [(vendor: UInt16, product: UInt16, what: String)]) -> String {
         var lines = [
             "# Light nodes on USB, for whoever sits at this computer and for the group plugdev. Written by “lightnode udev”.",
             "# Vendor-specific interfaces have no driver in the kernel: programs open them through libusb.",
         ]
-        for identity in identities {
-            lines.append("# \(identity.what)")
+        let devices = identities.map {
+            ($0.what, #"ATTR{idVendor}=="\#(hex($0.vendor))", ATTR{idProduct}=="\#(hex($0.product))""#)
+        }
+        for (what, match) in devices + probes {
+            lines.append("# \(what)")
             lines.append(
-                #"ACTION!="remove", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ATTR{idVendor}=="\#(hex(identity.vendor))", "#
-                    + #"ATTR{idProduct}=="\#(hex(identity.product))", MODE="0660", GROUP="plugdev", TAG+="uaccess""#)
+                #"ACTION!="remove", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", \#(match), "#
+                    + #"MODE="0660", GROUP="plugdev", TAG+="uaccess""#)
         }
         return lines.joined(separator: "\n") + "\n"
     }
