@@ -264,6 +264,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         guard wanted.insert(next).inserted, let target = package.targets.first(where: { $0.name == next }) else { continue }
         open += target.dependencies.compactMap(name)
     }
+    // Loaded, not linked.
+    if wanted.contains("Emulation") { wanted.insert("QEMUProbe") }
     package.targets.removeAll { !wanted.contains($0.name) }
     package.products.removeAll { !wanted.contains($0.name) }
     let usesProducts = package.targets.contains { $0.dependencies.contains { name($0) == nil } }
