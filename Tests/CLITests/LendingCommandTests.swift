@@ -62,7 +62,7 @@ struct LendingCommandTests {
             #expect(try run(["history", "export", home + "/log.cborseq"]).status == 4)
             #expect(try run(["history", "--from", "5"]).status == 0)
 
-            #expect(try run(["backups", "\(guest)=1"]).status == 0)
+            #expect(try run(["backups", "\(guest)=3600"]).status == 0)
             #expect(try run(["backups"]).status == 64)
             let early = try run(["takeover", "--json"] + asGuest)
             #expect(early.status == 2)
