@@ -2,10 +2,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define FUNCTION __attribute__((used, noinline))
+
+#ifdef __ARM_FEATURE_UNALIGNED
+// ARMv7-M loads and stores words at any address (ARM DDI 0403, A3.2.1), one at a time.
+#define BOTH_ALIGNED(a, b) 1
+typedef uint32_t __attribute__((may_alias, aligned(1))) word;
+#else
 #define BOTH_ALIGNED(a, b) ((((uintptr_t)(a) | (uintptr_t)(b)) & 3) == 0)
 typedef uint32_t __attribute__((may_alias)) word;
+#endif
 
-__attribute__((used)) void *memcpy(void *restrict to, const void *restrict from, size_t n) {
+FUNCTION void *memcpy(void *restrict to, const void *restrict from, size_t n) {
     uint8_t *d = to;
     const uint8_t *s = from;
     if (BOTH_ALIGNED(d, s))
@@ -14,7 +22,7 @@ __attribute__((used)) void *memcpy(void *restrict to, const void *restrict from,
     return to;
 }
 
-__attribute__((used)) void *memmove(void *to, const void *from, size_t n) {
+FUNCTION void *memmove(void *to, const void *from, size_t n) {
     uint8_t *d = to;
     const uint8_t *s = from;
     if (d <= s) return memcpy(to, from, n);
@@ -22,7 +30,7 @@ __attribute__((used)) void *memmove(void *to, const void *from, size_t n) {
     return to;
 }
 
-__attribute__((used)) void *memset(void *to, int value, size_t n) {
+FUNCTION void *memset(void *to, int value, size_t n) {
     uint8_t *d = to;
     uint32_t fill = (uint8_t)value * 0x01010101u;
     if (BOTH_ALIGNED(d, 0))
@@ -31,23 +39,24 @@ __attribute__((used)) void *memset(void *to, int value, size_t n) {
     return to;
 }
 
-__attribute__((used)) int memcmp(const void *a, const void *b, size_t n) {
+FUNCTION int memcmp(const void *a, const void *b, size_t n) {
     const uint8_t *x = a, *y = b;
     for (; n--; x++, y++)
         if (*x != *y) return *x - *y;
     return 0;
 }
 
-// Arm run-time ABI names (RTABI32, 4.3.4).
-__attribute__((used)) void __aeabi_memcpy(void *to, const void *from, size_t n) { memcpy(to, from, n); }
-__attribute__((used)) void __aeabi_memcpy4(void *to, const void *from, size_t n) { memcpy(to, from, n); }
-__attribute__((used)) void __aeabi_memcpy8(void *to, const void *from, size_t n) { memcpy(to, from, n); }
-__attribute__((used)) void __aeabi_memmove(void *to, const void *from, size_t n) { memmove(to, from, n); }
-__attribute__((used)) void __aeabi_memmove4(void *to, const void *from, size_t n) { memmove(to, from, n); }
-__attribute__((used)) void __aeabi_memmove8(void *to, const void *from, size_t n) { memmove(to, from, n); }
-__attribute__((used)) void __aeabi_memset(void *to, size_t n, int v) { memset(to, v, n); }
-__attribute__((used)) void __aeabi_memset4(void *to, size_t n, int v) { memset(to, v, n); }
-__attribute__((used)) void __aeabi_memset8(void *to, size_t n, int v) { memset(to, v, n); }
-__attribute__((used)) void __aeabi_memclr(void *to, size_t n) { memset(to, 0, n); }
-__attribute__((used)) void __aeabi_memclr4(void *to, size_t n) { memset(to, 0, n); }
-__attribute__((used)) void __aeabi_memclr8(void *to, size_t n) { memset(to, 0, n); }
+// Arm run-time ABI names (RTABI32, 4.3.4). What they return is not looked at.
+#define IS(function) __attribute__((used, alias(#function)))
+IS(memcpy) void __aeabi_memcpy(void *to, const void *from, size_t n);
+IS(memcpy) void __aeabi_memcpy4(void *to, const void *from, size_t n);
+IS(memcpy) void __aeabi_memcpy8(void *to, const void *from, size_t n);
+IS(memmove) void __aeabi_memmove(void *to, const void *from, size_t n);
+IS(memmove) void __aeabi_memmove4(void *to, const void *from, size_t n);
+IS(memmove) void __aeabi_memmove8(void *to, const void *from, size_t n);
+FUNCTION void __aeabi_memset(void *to, size_t n, int v) { memset(to, v, n); }
+IS(__aeabi_memset) void __aeabi_memset4(void *to, size_t n, int v);
+IS(__aeabi_memset) void __aeabi_memset8(void *to, size_t n, int v);
+FUNCTION void __aeabi_memclr(void *to, size_t n) { memset(to, 0, n); }
+IS(__aeabi_memclr) void __aeabi_memclr4(void *to, size_t n);
+IS(__aeabi_memclr) void __aeabi_memclr8(void *to, size_t n);
