@@ -101,8 +101,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func text(_ text: StaticString) {
-        head(0x60, UInt64(text.utf8CodeUnitCount))
-        for index in 0..<text.utf8CodeUnitCount { append(text.utf8Start[index]) }
+        self.text(RawSpan(_unsafeStart: text.utf8Start, byteCount: text.utf8CodeUnitCount))
     }
 
     /// A text string from its UTF-8, which is not checked.
@@ -135,10 +134,10 @@ public struct CBORWriter: ~Copyable, ~Escapable {
         head(0x40, UInt64(length))
         if overflowed { return }
         let room = count &- end
-        var index = end
-        while index > mark.start {
-            index &-= 1
-            buffer[index &+ room] = buffer[index]
+        let start = mark.start
+        buffer.withUnsafeMutableBytes { buffer in
+            guard let content = buffer.baseAddress?.advanced(by: start) else { return }
+            (content + room).copyMemory(from: content, byteCount: length)
         }
         count = mark.start
         head(0x40, UInt64(length))
@@ -165,7 +164,18 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func raw(_ encoded: RawSpan) {
-        for index in 0..<encoded.byteCount { append(load(encoded, index)) }
+        guard encoded.byteCount <= buffer.count &- count else {
+            overflowed = true
+            return
+        }
+        let start = count
+        count &+= encoded.byteCount
+        buffer.withUnsafeMutableBytes { buffer in
+            encoded.withUnsafeBytes { encoded in
+                guard let to = buffer.baseAddress, let from = encoded.baseAddress else { return }
+                (to + start).copyMemory(from: from, byteCount: encoded.count)
+            }
+        }
     }
 
     // MARK: Bytes

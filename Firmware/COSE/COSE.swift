@@ -19,6 +19,14 @@ public enum COSE {
 
     /// Tag 18, array of 4, protected header h'a10127', unprotected header {}.
     static let sign1Prefix: InlineArray<7, UInt8> = [0xd2, 0x84, 0x43, 0xa1, 0x01, 0x27, 0xa0]
+    /// What every Sig_structure begins with: array of 4, "Signature1", h'a10127'.
+    static let signedPrefix: InlineArray<16, UInt8> = [
+        0x84, 0x6a, 0x53, 0x69, 0x67, 0x6e, 0x61, 0x74, 0x75, 0x72, 0x65, 0x31, 0x43, 0xa1, 0x01, 0x27,
+    ]
+    /// What every external_aad begins with: array of 4, "lightnode", 1.
+    static let contextPrefix: InlineArray<12, UInt8> = [
+        0x84, 0x69, 0x6c, 0x69, 0x67, 0x68, 0x74, 0x6e, 0x6f, 0x64, 0x65, 0x01,
+    ]
     /// { 1 (kty): 1 (OKP), -1 (crv): 6 (Ed25519), -2 (x): …; the key follows as a byte string.
     static let keyPrefix: InlineArray<6, UInt8> = [0xa3, 0x01, 0x01, 0x20, 0x06, 0x21]
 }
@@ -64,9 +72,7 @@ public struct COSEContext: Sendable {
 
     /// Writes the `external_aad` array: at most 46 bytes.
     public func write(to writer: inout CBORWriter) {
-        writer.array(4)
-        writer.text("lightnode" as StaticString)
-        writer.uint(1)
+        writer.raw(COSE.contextPrefix.span.bytes)
         writer.uint(network)
         writer.text(RawSpan(_unsafeStart: type, byteCount: typeCount))
     }
@@ -118,9 +124,7 @@ extension COSE {
         payloadCount: Int, in context: COSEContext, to buffer: consuming MutableSpan<UInt8>
     ) -> Int {
         var writer = CBORWriter(buffer)
-        writer.array(4)
-        writer.text("Signature1" as StaticString)
-        writer.bytes(sign1Prefix.span.bytes.extracting(3..<6))
+        writer.raw(signedPrefix.span.bytes)
         let mark = writer.beginBytes()
         context.write(to: &writer)
         writer.endBytes(mark)

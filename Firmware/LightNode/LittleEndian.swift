@@ -5,28 +5,31 @@
 /// The number in the `count` bytes at `offset`.
 @inline(never)
 private func load(_ bytes: RawSpan, at offset: Int, count: Int) -> UInt64 {
-    precondition(offset >= 0 && offset &+ count <= bytes.byteCount)
+    precondition(offset >= 0 && count <= 8 && offset &+ count <= bytes.byteCount)
     var value: UInt64 = 0
-    var at = offset &+ count
-    while at > offset {
-        at &-= 1
-        value = value << 8 | UInt64(bytes.unsafeLoad(fromByteOffset: at, as: UInt8.self))
+    bytes.withUnsafeBytes { bytes in
+        withUnsafeMutableBytes(of: &value) { $0.baseAddress!.copyMemory(from: bytes.baseAddress! + offset, byteCount: count) }
     }
-    return value
+    return UInt64(littleEndian: value)
 }
 
 @inline(never)
 func store(_ value: UInt64, to bytes: consuming MutableSpan<UInt8>, at offset: Int, count: Int) {
-    var value = value
-    for i in 0..<count {
-        bytes[offset &+ i] = UInt8(truncatingIfNeeded: value)
-        value >>= 8
-    }
+    precondition(count <= 8)
+    let value: InlineArray<1, UInt64> = [value.littleEndian]
+    copy(value.span.bytes.extracting(0..<count), to: bytes, at: offset)
 }
 
 @inline(never)
 func copy(_ source: RawSpan, to bytes: consuming MutableSpan<UInt8>, at offset: Int) {
-    for i in 0..<source.byteCount { bytes[offset &+ i] = source.unsafeLoad(fromByteOffset: i, as: UInt8.self) }
+    precondition(offset >= 0 && offset &+ source.byteCount <= bytes.count)
+    var bytes = bytes
+    bytes.withUnsafeMutableBytes { bytes in
+        source.withUnsafeBytes { source in
+            guard let to = bytes.baseAddress, let from = source.baseAddress else { return }
+            (to + offset).copyMemory(from: from, byteCount: source.count)
+        }
+    }
 }
 
 @inline(never)
