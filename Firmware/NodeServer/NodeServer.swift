@@ -153,7 +153,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     @inline(never)
     private mutating func writeLinks() throws(Refusal) -> Int {
         var links = CoAPLinkWriter(body.mutableSpan)
-        for number in 1..<Resource.count {
+        for number in 0..<Resource.links.number {
             let resource = Resource(number: number)
             links.link("/", name: resource.path.bytes)
             links.attribute("ct", resource.format)

@@ -11,20 +11,21 @@ public typealias Refusal = LightNode.Refusal
 struct Resource: Equatable {
     let number: UInt8
 
-    static var links: Resource { Resource(number: 0) }
-    static var status: Resource { Resource(number: 1) }
-    static var devices: Resource { Resource(number: 2) }
-    static var token: Resource { Resource(number: 3) }
-    static var history: Resource { Resource(number: 4) }
-    static var provision: Resource { Resource(number: 5) }
-    static var attest: Resource { Resource(number: 6) }
-    static var events: Resource { Resource(number: 7) }
+    /// Up to here a signed message of the type with this number. They come first, as commands are what must be answered soon.
+    private static var messageCount: UInt8 { MessageType.time.rawValue + 1 }
+
+    static var status: Resource { Resource(number: messageCount) }
+    static var devices: Resource { Resource(number: messageCount + 1) }
+    static var token: Resource { Resource(number: messageCount + 2) }
+    static var history: Resource { Resource(number: messageCount + 3) }
+    static var provision: Resource { Resource(number: messageCount + 4) }
+    static var attest: Resource { Resource(number: messageCount + 5) }
+    static var events: Resource { Resource(number: messageCount + 6) }
+    /// The last: it lists those before it.
+    static var links: Resource { Resource(number: messageCount + 7) }
     private static var names: FlashText {
-        @export(interface) get { FlashText(".well-known/core status devices token history provision attest events") }
+        @export(interface) get { FlashText("status devices token history provision attest events .well-known/core") }
     }
-    /// From here on a signed message of the type with this number.
-    private static var firstMessage: UInt8 { 8 }
-    static var count: UInt8 { firstMessage + MessageType.time.rawValue + 1 }
 
     /// From here on the state of the device with this index.
     private static var firstDevice: UInt8 { 64 }
@@ -40,7 +41,7 @@ struct Resource: Equatable {
     /// The resource that a request's path names.
     @inline(never)
     init(_ request: borrowing CoAPMessage) throws(Refusal) {
-        for number in 0..<Resource.count where request.hasPath(Resource(number: number).path.bytes) {
+        for number in 0...Resource.links.number where request.hasPath(Resource(number: number).path.bytes) {
             self.number = number
             return
         }
@@ -49,13 +50,13 @@ struct Resource: Equatable {
 
     /// The type of the signed message that it takes.
     var message: MessageType? {
-        number < Resource.firstMessage || device != nil ? nil : MessageType(rawValue: number &- Resource.firstMessage)
+        number < Resource.messageCount ? MessageType(rawValue: number) : nil
     }
 
     var path: FlashText {
         @inline(never) get {
             if let message { return message.name }
-            return Resource.names.part(Int(number), of: UInt8(ascii: " ")) ?? Resource.names
+            return Resource.names.part(Int(number &- Resource.messageCount), of: UInt8(ascii: " ")) ?? Resource.names
         }
     }
 
