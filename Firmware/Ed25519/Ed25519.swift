@@ -77,39 +77,43 @@ public enum Ed25519 {
     /// that `message` feeds to a hash.
     @export(interface)
     public static func verify(signature: RawSpan, publicKey: RawSpan, message: (inout SHA512) -> Void) -> Bool {
-        guard signature.byteCount == 64, publicKey.byteCount == 32 else { return false }
-        return signature.withUnsafeBytes { signature in
-            publicKey.withUnsafeBytes { key in isValid(signature.baseAddress!, key.baseAddress!, message) }
+        var key = ExpandedPublicKey()
+        key.expand(publicKey)
+        return verify(signature: signature, publicKey: key, message: message)
+    }
+
+    /// The same by a key that was expanded before: what is then saved is about a fifteenth.
+    @export(interface)
+    public static func verify(
+        signature: RawSpan, publicKey: borrowing ExpandedPublicKey, message: (inout SHA512) -> Void
+    ) -> Bool {
+        guard publicKey.isValid, signature.byteCount == 64 else { return false }
+        return withUnsafePointer(to: publicKey.words) { key in
+            let key = UnsafeRawPointer(key).assumingMemoryBound(to: UInt32.self)
+            return signature.withUnsafeBytes { isValid($0.baseAddress!, key, message) }
         }
     }
 }
 
 // MARK: - Verification
 
-/// Whether the signature of 64 bytes and the key of 32 are well formed and R encodes S B - k A.
+/// Whether the signature of 64 bytes is well formed and R encodes S B - k A.
 @inline(never)
-private func isValid(_ signature: UnsafeRawPointer, _ key: UnsafeRawPointer, _ message: (inout SHA512) -> Void) -> Bool {
+private func isValid(
+    _ signature: UnsafeRawPointer, _ key: UnsafePointer<UInt32>, _ message: (inout SHA512) -> Void
+) -> Bool {
     withWords(16) { scalars in
         load(scalars, signature + 32)
-        guard isWellFormed(scalars, signature, key) else { return false }
-        challenge(scalars + 8, signature, key, message)
+        load(scalars + 8, signature)
+        // That R is canonical shows when it is compared.
+        if Point.hasLowOrder(scalars + 8) || !Scalar.isReduced(scalars) { return false }
+        challenge(scalars + 8, signature, UnsafeRawPointer(key), message)
         return satisfiesEquation(scalars, signature, key)
     }
 }
 
-/// S < L, and neither A nor R of low order. (That R is canonical shows when it is compared, that A is when it is decompressed.)
-@inline(never)
-private func isWellFormed(_ s: UnsafePointer<UInt32>, _ r: UnsafeRawPointer, _ key: UnsafeRawPointer) -> Bool {
-    withWords(8) { encoding in
-        load(encoding, r)
-        if Point.hasLowOrder(encoding) { return false }
-        load(encoding, key)
-        return !Point.hasLowOrder(encoding) && Scalar.isReduced(s)
-    }
-}
-
 /// words = the 32 bytes at `bytes`, which need not be aligned.
-private func load(_ words: Element, _ bytes: UnsafeRawPointer) {
+func load(_ words: Element, _ bytes: UnsafeRawPointer) {
     UnsafeMutableRawPointer(words).copyMemory(from: bytes, byteCount: 32)
 }
 
@@ -136,18 +140,12 @@ private func finalize(_ hash: inout SHA512, modulo k: ScalarPointer) {
 
 /// Whether R encodes S B - k A. Scalars: S at 0, k at 8.
 @inline(never)
-private func satisfiesEquation(_ scalars: UnsafePointer<UInt32>, _ r: UnsafeRawPointer, _ key: UnsafeRawPointer) -> Bool {
+private func satisfiesEquation(
+    _ scalars: UnsafePointer<UInt32>, _ r: UnsafeRawPointer, _ key: UnsafePointer<UInt32>
+) -> Bool {
     withWords(Point.words &+ Point.scratchWords) { point in
         let scratch = point + Point.words
-        let y = point + 8
-        load(y, key)
-        let sign = y[7] >> 31
-        let lowest = y[0]
-        y[7] &= 0x7FFF_FFFF
-        Field.canonicalize(y)
-        if y[0] != lowest { return false }  // y >= p, as it changed; y - p differs from y in the lowest word
-        // -A, by asking for the x of the other parity.
-        if !Point.decompress(point, odd: sign ^ 1, scratch) { return false }
+        ExpandedPublicKey.setNegative(point, key)
         DoubleScalar.compute(point, s: scalars, k: scalars + 8, scratch)
         Field.invert(scratch, point + 16, scratch: scratch + 8)
         Point.encode(scratch + 8, point, inverse: scratch)

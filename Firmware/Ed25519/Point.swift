@@ -92,8 +92,8 @@ enum Point {
         Field.add(q + 24, p + 16, p + 16)
     }
 
-    /// p = the point encoded as the y in `p + 8` (canonical, below p) with x of the parity `odd`, Z = 1, T valid;
-    /// false if there is none (RFC 8032, 5.1.3). Not in constant time.
+    /// x of p = that of the point with the y in `p + 8` (canonical, below p), with the parity `odd`; Z and T are spoilt.
+    /// False if there is none (RFC 8032, 5.1.3). Not in constant time.
     static func decompress(_ p: PointPointer, odd: UInt32, _ s: Element) -> Bool {
         let u = p + 16
         let v = p + 24
@@ -128,8 +128,6 @@ enum Point {
             Field.canonicalize(p)
             if p[0] & 1 != odd { return false }  // x = 0 has no odd form
         }
-        Field.set(p + 16, 1)
-        Field.multiply(p + 24, p, y)
         return true
     }
 

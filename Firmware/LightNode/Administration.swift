@@ -99,19 +99,6 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
-    /// Verifies with the key that this device knows of `signer`.
-    @inline(never)
-    mutating func verify(_ whole: RawSpan, _ type: MessageType, by signer: Signer) throws(Refusal) {
-        var key = Bytes32(repeating: 0)
-        switch signer {
-        case .claim: key.store(identity.claimKey, at: 0)
-        case .recovery: key.store(ownership.key(at: Ownership.recoveryKey), at: 0)
-        case .owner: key.store(ownership.key(at: Ownership.ownerKey), at: 0)
-        default: key.store(ownership.key(at: Ownership.backupKey(Int(signer.rawValue) &- 3)), at: 0)
-        }
-        try verify(whole, type, by: key.span.bytes)
-    }
-
     @inline(never)
     private mutating func apply(_ message: borrowing Message, signer: Signer, to next: inout Ownership) throws(Refusal)
         -> Outcome

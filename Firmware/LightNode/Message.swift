@@ -25,14 +25,17 @@ struct Message: ~Copyable, ~Escapable {
         do throws(COSEError) { return try COSESign1(bytes) } catch { throw .malformed }
     }
 
-    /// Strict verification of a whole message with `key`, in the context of its type and `network`.
+    /// Verifies a whole message strictly with `key`, in the context of its type and `network`.
     @inline(never)
-    static func isSigned(_ whole: RawSpan, _ type: MessageType, by key: RawSpan, network: UInt32) -> Bool {
-        guard let sign1 = try? parts(whole) else { return false }
+    static func verify(
+        _ whole: RawSpan, _ type: MessageType, by key: borrowing ExpandedPublicKey, network: UInt32
+    ) throws(Refusal) {
+        let sign1 = try parts(whole)
         let context = COSEContext(network: UInt64(network), constant: type.name.bytes)
-        return Ed25519.verify(signature: sign1.signature, publicKey: key) { hash in
+        let isValid = Ed25519.verify(signature: sign1.signature, publicKey: key) { hash in
             sign1.signedPieces(in: context) { hash.update($0) }
         }
+        if !isValid { throw .badSignature }
     }
 
     /// The first 8 bytes of the signature, little-endian: a name at no cost. They begin R (RFC 8032, section 5.1.6), so nobody but its signer

@@ -30,6 +30,8 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     public internal(set) var condition = Condition.blank
     var identity = Identity()
     var ownership = Ownership()
+    /// The owner's key as of the last `poll` or message.
+    var ownerKey = ExpandedPublicKey()
     var watermarks = Watermarks()
     var time = TrustedTime()
     var freshness = Freshness()
@@ -102,8 +104,33 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     @inline(never)
     mutating func verify(_ whole: RawSpan, _ type: MessageType, by key: RawSpan) throws(Refusal) {
         attempts.noteCheck()
-        if Message.isSigned(whole, type, by: key, network: identity.network) { return }
-        throw .badSignature
+        var expanded = ExpandedPublicKey()
+        expanded.expand(key)
+        try Message.verify(whole, type, by: expanded, network: identity.network)
+    }
+
+    /// The same with the key that this device knows of `signer`.
+    @inline(never)
+    mutating func verify(_ whole: RawSpan, _ type: MessageType, by signer: Signer) throws(Refusal) {
+        attempts.noteCheck()
+        if signer == .owner {
+            expandOwnerKey()
+            return try Message.verify(whole, type, by: ownerKey, network: identity.network)
+        }
+        var expanded = ExpandedPublicKey()
+        switch signer {
+        case .claim: expanded.expand(identity.claimKey)
+        case .recovery: expanded.expand(ownership.key(at: Ownership.recoveryKey))
+        default: expanded.expand(ownership.key(at: Ownership.backupKey(Int(signer.rawValue) &- 3)))
+        }
+        try Message.verify(whole, type, by: expanded, network: identity.network)
+    }
+
+    /// Most messages are the owner's: what can be known of its key before they come, is.
+    @inline(never)
+    mutating func expandOwnerKey() {
+        let key = ownership.key(at: Ownership.ownerKey)
+        if !equal(ownerKey.encoding, key) { ownerKey.expand(key) }
     }
 
     /// Throws unless the limits that a message sets to its own life still hold.

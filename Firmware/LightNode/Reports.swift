@@ -104,6 +104,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         // A floor that could not be saved is tried again at the next poll; until then it still holds in RAM.
         if time.needsSaving { try? memory.saveTime(&time) }
         if Table.keepsCounts { keepCounts(uptime: uptime) }
+        expandOwnerKey()
     }
 }
 
