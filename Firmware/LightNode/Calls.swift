@@ -107,7 +107,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             noteOwner(message.claims)
             return Authority()
         }
-        let authority = try authoriseHolder(message, uptime: uptime)
+        let authority = try authoriseHolder(message, device: entry.device, uptime: uptime)
         if message.claims.node.contains(.token) { freshness.consume() }
         return authority
     }
@@ -123,8 +123,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             receipt.entry.outcome = refusal
             if let slot = authority.signer.grantSlot, refusal != .notInScope { tellEnd(slot) }
         } else {
-            if let slot = authority.signer.grantSlot {
-                do throws(Refusal) { try beginMeter(slot, device: receipt.entry.device) } catch { throw failed(error) }
+            if let slot = authority.signer.grantSlot, receipt.entry.device != LogEntry.none {
+                do throws(Refusal) { try beginMeter(slot) } catch { throw failed(error) }
             }
             expected = perform(message.claims.call, &receipt.entry)
         }

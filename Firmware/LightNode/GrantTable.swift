@@ -99,6 +99,17 @@ struct GrantTable: ~Copyable {
         self[slot, .flags] = self[slot, .flags] & 15 | UInt32(truncatingIfNeeded: parent) << 4
     }
 
+    /// `device` goes to its safe state when the grant ends. Of no meaning for a device that there is not.
+    @inline(never)
+    mutating func noteMoved(_ device: UInt8, _ slot: Int) {
+        guard device < 16 else { return }
+        let moved = self[slot, .devices]
+        let mask = UInt32(1) << UInt32(device)
+        if moved & mask != 0 { return }
+        self[slot, .devices] = moved | mask
+        markDirty(slot)
+    }
+
     // MARK: Records
 
     /// The record of a slot, to be written.
@@ -141,7 +152,8 @@ struct GrantTable: ~Copyable {
 
     @inline(never)
     func slot(of id: UInt64) -> Int? {
-        for slot in 0..<GrantTable.slotCount where self.id(slot) == id { return slot }
+        let first = UInt8(truncatingIfNeeded: id)
+        for slot in 0..<GrantTable.slotCount where records[slot &* GrantTable.slotSize] == first && self.id(slot) == id { return slot }
         return nil
     }
 

@@ -28,11 +28,13 @@ struct GrantChain: ~Copyable {
 }
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
-    /// Checks a holder's message: the marks of its slot, its signature, then the chain up to the owner. Slots are allocated last.
+    /// Checks a holder's message for `device`: the marks of its slot, its signature, then the chain up to the owner. Slots are allocated last.
     ///
     /// Each turn takes one grant apart, which names the key that must have signed what came before it.
     @inline(never)
-    mutating func authoriseHolder(_ message: borrowing Message, uptime: UInt64) throws(Refusal) -> Authority {
+    mutating func authoriseHolder(
+        _ message: borrowing Message, device: UInt8, uptime: UInt64
+    ) throws(Refusal) -> Authority {
         var chain = GrantChain()
         var refusal: Outcome?
         var (signed, type) = (message.whole, message.type)
@@ -59,7 +61,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             encoded = grant.claims.nested
         }
         try verify(signed, type, by: .owner)
-        return Authority(signer: .grant(try claimSlots(chain)), refusal: refusal)
+        return Authority(signer: .grant(try claimSlots(chain, moving: refusal == nil ? device : LogEntry.none)), refusal: refusal)
     }
 
     /// How one grant has ended, as this device's own records have it; nil while it holds.
@@ -116,9 +118,10 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
-    /// Makes sure that each grant of a chain has a slot, saved before anybody acts on it. Returns the leaf's.
+    /// Makes sure that each grant of a chain has a slot, saved before anybody acts on it, and that `device` will return to its safe state when
+    /// one of them ends. Returns the leaf's.
     @inline(never)
-    private mutating func claimSlots(_ chain: borrowing GrantChain) throws(Refusal) -> Int {
+    private mutating func claimSlots(_ chain: borrowing GrantChain, moving device: UInt8) throws(Refusal) -> Int {
         var parent = GrantTable.noParent
         var depth = chain.count
         while depth > 0 {
@@ -135,6 +138,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
                 grants[slot, .ticksAgreed] = link.ticks
                 grants.markDirty(slot)
             }
+            grants.noteMoved(device, slot)
             parent = slot
         }
         try saveGrants()
@@ -152,20 +156,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return slot
     }
 
-    /// Before a device is moved under a grant and those that it was derived from: it will return to its safe state with them, and metered
-    /// time begins.
+    /// Before a device is moved under a grant and those that it was derived from: metered time begins.
     @inline(never)
-    mutating func beginMeter(_ leaf: Int, device: UInt8) throws(Refusal) {
-        guard device < 16 else { return }
-        let mask = UInt32(1) << UInt32(device)
+    mutating func beginMeter(_ leaf: Int) throws(Refusal) {
         var slot = leaf
         var hops = 0
         while slot < GrantTable.slotCount, hops < 3 {
-            let moved = grants[slot, .devices]
-            if moved & mask == 0 {
-                grants[slot, .devices] = moved | mask
-                grants.markDirty(slot)
-            }
             if grants[slot, .tick] != 0, !grants.isRunning(slot) {
                 grants[slot, .flags] |= GrantTable.running
                 beginTick(slot, at: platform.microseconds())

@@ -43,6 +43,20 @@ import Testing
         }
     }
 
+    @Test("The first command under a grant writes one record more than the next, before the device moves") func firstUse() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant()
+        func operations(_ command: SignedMessage) throws -> Int {
+            let before = stage.flash.operations
+            #expect(try stage.send(command).outcome == .done)
+            return stage.flash.operations - before
+        }
+        let first = try operations(stage.command(by: Cast.holder, grant: lent))
+        let next = try operations(stage.command(by: Cast.holder, grant: lent))
+        // A record of 48 bytes in units of 4, its head and its check.
+        #expect((12...18).contains(first - next), "\(first), then \(next)")
+    }
+
     @Test("A grant begins and ends on time; at its end its devices go to their safe state") func limits() throws {
         let stage = try Stage.owned()
         let lent = stage.grant {
