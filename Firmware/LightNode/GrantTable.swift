@@ -153,7 +153,9 @@ struct GrantTable: ~Copyable {
     @inline(never)
     func slot(of id: UInt64) -> Int? {
         let first = UInt8(truncatingIfNeeded: id)
-        for slot in 0..<GrantTable.slotCount where records[slot &* GrantTable.slotSize] == first && self.id(slot) == id { return slot }
+        for slot in 0..<GrantTable.slotCount where records[slot &* GrantTable.slotSize] == first {
+            if self.id(slot) == id { return slot }
+        }
         return nil
     }
 

@@ -43,7 +43,8 @@ import Testing
         }
     }
 
-    @Test("The first command under a grant writes one record more than the next, before the device moves") func firstUse() throws {
+    @Test("The first command under a grant writes one record more than the next, before the device moves") func firstUse() throws
+    {
         let stage = try Stage.owned()
         let lent = stage.grant()
         func operations(_ command: SignedMessage) throws -> Int {
