@@ -163,16 +163,18 @@ private func pairs(_ count: Int) -> [([UInt32], [UInt32])] {
         }
     }
 
-    @Test("sliding digits add up to the scalar", arguments: [5, 7]) func digits(width: Int) {
+    @Test("sliding digits add up to the scalar", arguments: [(5, 15), (7, 63), (7, 47), (7, 33)]) func digits(
+        width: Int, largest: Int
+    ) {
         for (a, _) in pairs(1000) {
             var scalar = a
             scalar[7] &= 0x7FFF_FFFF
             scalar.withUnsafeBufferPointer { words in
-                var digits = SlidingDigits(words.baseAddress!, width: width)
+                var digits = SlidingDigits(words.baseAddress!, width: width, largest: largest)
                 var positive = BigNatural(0), negative = BigNatural(0)
                 var last = 256
                 while digits.position >= 0 {
-                    #expect(digits.position < last && digits.digit & 1 == 1 && abs(digits.digit) < 1 << (width - 1))
+                    #expect(digits.position < last && digits.digit & 1 == 1 && abs(digits.digit) <= largest)
                     last = digits.position
                     let term = BigNatural(abs(digits.digit)) * BigNatural.power(digits.position)
                     if digits.digit > 0 { positive = positive + term } else { negative = negative + term }
