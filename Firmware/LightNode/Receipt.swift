@@ -14,6 +14,8 @@ struct ReceiptContext: ~Copyable {
     /// SHA-512 of the message, of which `messageCount` bytes are known: 32, or the 2 that the log keeps.
     var message = Bytes32(repeating: 0)
     var messageCount = 32
+    /// Where the entries begin that the log has lost just before this one; none when above its number.
+    var lostFrom: UInt32 = .max
 }
 
 /// Keys of the private claim that only the device writes (docs/protocol.cddl).
@@ -37,6 +39,7 @@ enum NodeKey {
     static var time: Int32 { 30 }
     static var claim: Int32 { 31 }
     static var protected: Int32 { 32 }
+    static var lostFrom: Int32 { 33 }
 }
 
 extension CBORWriter {
@@ -127,7 +130,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         let grant = grantID(context.entry)
         let value = context.entry.value
         var writer = COSESign1Writer(reply)
-        let optional = (value.kind == 0 ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1)
+        let isAfterLoss = context.lostFrom < context.entry.index
+        let optional = (value.kind == 0 ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1) + (isAfterLoss ? 1 : 0)
         writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: context.epoch, count: 8 + optional)
         writer.payload.entry(1, context.entry.seq)
         writer.payload.key(2)
@@ -154,6 +158,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             writer.payload.int(Int64(expected.least))
             writer.payload.int(Int64(expected.most))
         }
+        if isAfterLoss { writer.payload.entry(NodeKey.lostFrom, UInt64(context.lostFrom)) }
         return try sign(&writer, type: .receipt)
     }
 

@@ -111,12 +111,14 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes receipts from log entry `first` on, a CBOR sequence of as many as fit `reply`; none when there are no more.
     ///
-    /// They are made again from the log: the same claims as when they were fresh, but for `message`, of which the log keeps 2 bytes.
+    /// They are made again from the log: the same claims as when they were fresh, but for `message`, of which the log keeps 2 bytes. Where
+    /// entries from `first` on are lost, the receipt of the next one says so: nobody on the way can hold back what the device has.
     public mutating func writeHistory(from first: UInt32, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         try checkIdentity()
         var written = 0
         var summary = LogSummary()
         var entry = LogEntry()
+        var next = first
         do throws(StoreError) {
             var index = first
             guard try memory.readNext(&entry, from: &index) else { return 0 }
@@ -128,9 +130,10 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
                     guard try memory.read(&summary, ofPageWith: entry.index) else { return written }
                 }
                 if entry.index >= wanted {
-                    let count = writeReceipt(entry, summary, reply: reply._mutatingExtracting(written...))
+                    let count = writeReceipt(entry, summary, lostFrom: next, reply: reply._mutatingExtracting(written...))
                     if count == 0 { return written }
                     written &+= count
+                    next = entry.index &+ 1
                 }
                 summary.pass(entry)
             }
@@ -140,15 +143,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// The receipt of a log entry made again; 0 when it does not fit.
     @inline(never)
-    private func writeReceipt(_ entry: borrowing LogEntry, _ before: borrowing LogSummary, reply: consuming MutableSpan<UInt8>)
-        -> Int
-    {
+    private func writeReceipt(
+        _ entry: borrowing LogEntry, _ before: borrowing LogSummary, lostFrom: UInt32, reply: consuming MutableSpan<UInt8>
+    ) -> Int {
         var context = ReceiptContext()
         context.entry.copy(from: entry)
         context.epoch = before.epoch
         context.previous = before.chain
         context.message.store(entry.encoded.bytes.extracting(8..<10), at: 0)
         context.messageCount = 2
+        context.lostFrom = lostFrom
         return (try? writeReceipt(context, expected: nil, reply: reply)) ?? 0
     }
 }

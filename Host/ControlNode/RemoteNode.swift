@@ -184,21 +184,20 @@ public struct RemoteNode: Sendable {
     }
 
     /// Fetches what the log of this control node still lacks of the device's, verified and chained, and returns what there is from entry
-    /// `first` on, gaps included. When it is interrupted, the next call goes on where it stopped.
+    /// `first` on: what the device has lost as gaps, and last what it should have but did not hand over. When it is interrupted, the next
+    /// call goes on where it stopped.
+    ///
+    /// - Throws: a `Failure` of kind `notAuthentic` when the answer leaves out entries that the device does not sign to have lost.
     public func history(from first: UInt32 = 0) async throws -> [DeviceLog.Entry] {
         let device = try await known()
         let end = try await status().nextIndex
         var next = try controller.log.firstMissing(of: device.address, from: first)
         while next < end {
-            let batch = try await batch(from: next, identity: device.identity, network: device.network)
-            // What it no longer has is lost for good; what it has from there on continues the chain.
-            let lost = next..<max(next, batch.first?.index ?? end)
-            if !lost.isEmpty {
-                try controller.log.recordGap(lost, of: device.address, identity: device.identity, network: device.network)
-            }
-            next = try controller.log.firstMissing(of: device.address, from: max(next, batch.last.map { $0.index + 1 } ?? end))
+            guard let last = try await batch(from: next, identity: device.identity, network: device.network).last else { break }
+            next = try controller.log.firstMissing(of: device.address, from: last.index + 1)
         }
-        return try controller.log.entries(of: device.address, from: first)
+        let known = try controller.log.entries(of: device.address, from: first)
+        return next < end ? known + [.missing(next..<end)] : known
     }
 
     /// The receipt of a message sent earlier, if the device's log still has it.
@@ -220,18 +219,32 @@ public struct RemoteNode: Sendable {
         }
     }
 
-    /// The receipts that one answer of the device holds, verified and recorded.
+    /// The receipts that one answer of the device holds, verified and recorded, with the gaps between them.
     private func batch(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
         let body = try await probe.get("history", query: ["from=\(first)"])
         let items: [[UInt8]]
         do { items = try CBORItem.sequence(body) } catch { throw probe.malformed("history", "that cannot be read: \(error)") }
         let receipts = try items.map { try Receipt(verifying: $0, identity: identity, network: network) }
         var next = first
+        var lost: [Range<UInt32>] = []
         for receipt in receipts {
             guard receipt.index >= next else { throw probe.malformed("history", "that goes back to entry \(receipt.index)") }
+            if next < receipt.index {
+                guard let start = receipt.lostFrom, start <= next else {
+                    throw Failure(
+                        .notAuthentic,
+                        "the answer leaves out entries \(next) to \(receipt.index - 1) of the log of \(receipt.device)",
+                        advice: "The device has not signed that they are lost, so something on the way holds them back: "
+                            + "ask it over another way")
+                }
+                lost.append(next..<receipt.index)
+            }
             next = receipt.index + 1
         }
         try controller.log.record(receipts, identity: identity, network: network)
+        for range in lost {
+            try controller.log.recordGap(range, of: receipts[0].device, identity: identity, network: network)
+        }
         return receipts
     }
 

@@ -37,7 +37,7 @@ struct HistoryExport: AsyncParsableCommand, JSONCapable {
             output.show(
                 Result(
                     device: first.device, file: file, first: first.index, next: last.index + 1, receipts: receipts.count,
-                    gaps: entries.gaps.map { .gap($0) }))
+                    gaps: entries.gaps.map { .gap($0) }, missing: entries.missing.map { .missing($0) }))
         }
     }
 
@@ -48,12 +48,14 @@ struct HistoryExport: AsyncParsableCommand, JSONCapable {
         /// Where the next export resumes.
         let next: UInt32
         let receipts: Int
-        /// Entries that were overwritten in the device before they were fetched.
+        /// Entries that the device lost before they were fetched.
         let gaps: [DeviceLog.Entry]
+        /// Entries that it did not hand over.
+        let missing: DeviceLog.Entry?
 
         var description: String {
             "\(receipts) receipts of \(device) written to \(file)\n  resume with --from \(next)"
-                + gaps.map { "\n  gap: \($0)" }.joined()
+                + gaps.map { "\n  gap: \($0)" }.joined() + (missing.map { "\n  missing: \($0)" } ?? "")
         }
     }
 }

@@ -108,5 +108,37 @@ struct DeviceLogTests {
         let long = try await stage.node.history()
         let gap = try #require(long.gaps.first)
         #expect(gap.lowerBound == 41 && long.receipts.map(\.index) == Array(0...40) + Array(gap.upperBound...680))
+        #expect(long.missing == nil)
+    }
+
+    @Test("Entries that somebody on the way holds back are neither taken for lost nor forgotten")
+    func heldBack() async throws {
+        let stage = try await OwningTests.Stage()
+        try await stage.node.bind(label: stage.label)
+        let device = try await stage.node.known()
+        for _ in 0..<3 {
+            let message = try stage.node.sign(Call(device: "led", method: "toggle"), for: device)
+            _ = try await stage.client.send(.post("command", message.bytes, contentFormat: 18))
+        }
+        // The receipts of an answer that `isWanted`, by number in the answer.
+        @Sendable func keep(_ answer: [UInt8], _ isWanted: (Int) -> Bool) -> [UInt8] {
+            guard let start = answer.indices.first(where: { answer[$0...].starts(with: [0xFF, 0xD2, 0x84]) }),
+                let items = try? CBORItem.sequence(Array(answer[(start + 1)...]))
+            else { return answer }
+            let kept = items.indices.filter(isWanted).flatMap { items[$0] }
+            return Array(answer[..<start]) + (kept.isEmpty ? [] : [0xFF] + kept)
+        }
+        for hidden in 0..<2 {
+            stage.hosted.changeAnswers { answer in keep(answer) { $0 != hidden } }
+            let failure = await #expect(throws: Failure.self) { try await stage.node.history() }
+            #expect(failure?.kind == .notAuthentic, "\(String(describing: failure))")
+            #expect(try stage.controller.log.entries(of: device.address).gaps.isEmpty)
+        }
+        stage.hosted.changeAnswers { answer in keep(answer) { _ in false } }
+        let nothing = try await stage.node.history()
+        #expect(nothing.gaps.isEmpty && nothing.missing == 1..<4, "\(nothing)")
+        stage.hosted.changeAnswers { $0 }
+        let all = try await stage.node.history()
+        #expect(all.gaps.isEmpty && all.missing == nil && all.receipts.map(\.index) == Array(0..<4))
     }
 }

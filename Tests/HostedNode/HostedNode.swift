@@ -80,6 +80,7 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     private var answersToLose = 0
     private var answersToKeep = 0
     private var isOff = false
+    private var change: @Sendable ([UInt8]) -> [UInt8] = { $0 }
 
     /// A part like the microbit's: 16 pages of 1 KB.
     public static func blankFlash() -> SimulatedNOR<4> { SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16)) }
@@ -96,6 +97,9 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     /// The next answers but the first `kept` never arrive; the node has done its work all the same.
     public func loseAnswers(_ count: Int, after kept: Int = 0) { queue.sync { (answersToLose, answersToKeep) = (count, kept) } }
 
+    /// Somebody on the way changes answers, CoAP messages.
+    public func changeAnswers(_ change: @escaping @Sendable ([UInt8]) -> [UInt8]) { queue.sync { self.change = change } }
+
     /// The power fails: the line goes dead.
     public func close() {
         queue.sync { isOff = true }
@@ -107,7 +111,7 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
             guard !isOff else { return }
             for byte in bytes {
                 guard let message = decoder.message(endingWith: byte) else { continue }
-                let answer = server.exchange(message)
+                let answer = change(server.exchange(message))
                 guard !answer.isEmpty else { continue }
                 if answersToLose > 0, answersToKeep > 0 {
                     answersToKeep -= 1

@@ -69,6 +69,9 @@ import Testing
         for _ in 0..<2 {
             let history = try stage.history()
             #expect(history.first!.index > 0 && history.last!.index == fresh.last!.index)
+            #expect(history.map(\.lostFrom) == [0] + Array(repeating: nil, count: history.count - 1))
+            #expect(try stage.history(from: 7).first?.lostFrom == 7)
+            #expect(try stage.history(from: history[5].index).first?.lostFrom == nil)
             Self.expectSame(history, fresh)
             stage.reboot()
         }
@@ -91,6 +94,11 @@ import Testing
         #expect(history.count < fresh.count && history.count > fresh.count / 2)
         let claims = Set(fresh.map(Self.claims))
         #expect(history.allSatisfy { claims.contains(Self.claims($0)) })
+        // The receipt behind the loss, and it alone, is signed to say what was lost.
+        for (before, after) in zip(history, history.dropFirst()) {
+            #expect(after.lostFrom == (after.index == before.index + 1 ? nil : before.index + 1))
+        }
+        #expect(history.compactMap(\.lostFrom).count == 1)
     }
 
     @Test("Every damaged record makes the device say so; it never takes itself for blank or ownerless") func damage() throws {

@@ -115,6 +115,7 @@ import Testing
                     "previous": receipt.previous.hex, "hash": receipt.message.hex, "outcome": 0, "value": 50,
                     "entry": receipt.entry.hex,
                 ]))
+        vectors.append(try lossVector())
         let nonce = [UInt8](0..<16)
         vectors.append(
             vector(
@@ -133,6 +134,20 @@ import Testing
                 ]))
         let keys = ["identity": 1, "claim": 2, "alice": 3, "bob": 4, "recovery": 5, "backup": 6, "holder": 8, "friend": 9]
         return ["network": Cast.network, "keys": keys, "vectors": vectors, "bodies": try bodies()]
+    }
+
+    /// The oldest receipt of a log that has gone round.
+    private static func lossVector() throws -> [String: Any] {
+        let stage = try Stage.owned(Stage.part(pages: 5))
+        for _ in 0..<200 { try stage.send(stage.command("$('led').toggle()")) }
+        let receipt = try stage.history(from: 3)[0]
+        return vector(
+            "receipt", signer: "identity", receipt.bytes,
+            [
+                "issuer": stage.device.description, "epoch": 1, "seq": receipt.sequence, "call": ["led", "toggle"],
+                "index": receipt.index, "previous": receipt.previous.hex, "hash": receipt.message.hex, "outcome": 0,
+                "entry": receipt.entry.hex, "lostFrom": 3,
+            ])
     }
 
     /// The bodies that nobody signs: each with its rule in docs/protocol.cddl.

@@ -40,7 +40,7 @@ FIELDS = {
     "board": (True, 22, str), "version": (True, 23, str), "test": (True, 24, bool),
     "boot": (True, 26, int), "uptime": (True, 27, int), "first": (True, 28, int), "samples": (True, 29, list),
     "time": (True, 30, int),
-    "claim": (True, 31, bytes.fromhex), "protected": (True, 32, bool),
+    "claim": (True, 31, bytes.fromhex), "protected": (True, 32, bool), "lostFrom": (True, 33, int),
 }
 
 

@@ -12,8 +12,10 @@ public struct DeviceLog: Sendable {
     /// A part of a device's log, in its order.
     public enum Entry: Hashable, Sendable {
         case receipt(Receipt)
-        /// The device overwrote these entries before they were fetched.
+        /// The device has lost these entries before they were fetched, as the receipt behind them says.
         case gap(Range<UInt32>)
+        /// The device counts these entries, but did not hand them over. The next receipt will tell whether it has lost them; fetched again later.
+        case missing(Range<UInt32>)
     }
 
     public let path: String
@@ -217,7 +219,7 @@ extension DeviceLog.Entry {
     public var first: UInt32 {
         switch self {
         case .receipt(let receipt): receipt.index
-        case .gap(let range): range.lowerBound
+        case .gap(let range), .missing(let range): range.lowerBound
         }
     }
 }
@@ -227,11 +229,13 @@ extension DeviceLog.Entry: CustomStringConvertible, Encodable {
         switch self {
         case .receipt(let receipt): receipt.description
         case .gap(let range):
-            "#\(range.lowerBound) to #\(range.upperBound - 1): overwritten in the device before they were fetched"
+            "#\(range.lowerBound) to #\(range.upperBound - 1): lost in the device before they were fetched"
+        case .missing(let range):
+            "#\(range.lowerBound) to #\(range.upperBound - 1): not handed over, nor signed to be lost; ask again, or over another way"
         }
     }
 
-    private enum CodingKeys: String, CodingKey { case gap, next }
+    private enum CodingKeys: String, CodingKey { case gap, missing, next }
 
     public func encode(to encoder: any Encoder) throws {
         switch self {
@@ -240,6 +244,10 @@ extension DeviceLog.Entry: CustomStringConvertible, Encodable {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(range.lowerBound, forKey: .gap)
             try container.encode(range.upperBound, forKey: .next)
+        case .missing(let range):
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(range.lowerBound, forKey: .missing)
+            try container.encode(range.upperBound, forKey: .next)
         }
     }
 }
@@ -247,6 +255,9 @@ extension DeviceLog.Entry: CustomStringConvertible, Encodable {
 extension [DeviceLog.Entry] {
     /// The receipts among them.
     public var receipts: [Receipt] { compactMap { if case .receipt(let receipt) = $0 { receipt } else { nil } } }
+
+    /// What was not handed over.
+    public var missing: Range<UInt32>? { compactMap { if case .missing(let range) = $0 { range } else { nil } }.last }
 
     /// The gaps among them.
     public var gaps: [Range<UInt32>] { compactMap { if case .gap(let range) = $0 { range } else { nil } } }

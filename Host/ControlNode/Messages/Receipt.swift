@@ -99,6 +99,9 @@ public struct Receipt: Hashable, Sendable {
     public let expected: ExpectedArgument?
     /// `Grant.id` of the grant that it was done under; nil for the owner's own, and when the log no longer knows.
     public let grant: [UInt8]?
+    /// Where the entries begin that the device's log has lost just before this one, in a receipt that was exported from there: it no longer has
+    /// any from this number up to `index`. nil when it has the one before.
+    public let lostFrom: UInt32?
     /// What the chain hashes: 22 bytes.
     public let entry: [UInt8]
     /// The whole COSE_Sign1: the evidence to keep.
@@ -140,6 +143,7 @@ public struct Receipt: Hashable, Sendable {
             value = nil
         }
         grant = node[19]?.bytes
+        lostFrom = node[33]?.uint.flatMap(UInt32.init(exactly:))
         expected = node[25]?.array.flatMap { ExpectedArgument($0) }
         guard Self.value(in: entry) == value else { throw malformed("a value that contradicts its log entry") }
         // The chain protects the entry; the claims must say the same.
@@ -183,7 +187,7 @@ extension Receipt: CustomStringConvertible {
 
 extension Receipt: Encodable {
     private enum CodingKeys: String, CodingKey {
-        case device, epoch, sequence, subject, index, previous, message, outcome, value, grant, expected, receipt
+        case device, epoch, sequence, subject, index, previous, message, outcome, value, grant, expected, lostFrom, receipt
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -199,6 +203,7 @@ extension Receipt: Encodable {
         try container.encodeIfPresent(value, forKey: .value)
         try container.encodeIfPresent(grant?.hex, forKey: .grant)
         try container.encodeIfPresent(expected, forKey: .expected)
+        try container.encodeIfPresent(lostFrom, forKey: .lostFrom)
         try container.encode(bytes.hex, forKey: .receipt)
     }
 }
