@@ -49,7 +49,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     ) throws(Refusal) {
         switch message.type {
         case .revoke, .tick: try changeGrant(slot, message.type, paid: message.claims.paid)
-        case .time: try memory.saveTime(&time)
+        case .time: try memory.save(&time, &attempts)
         default:
             if message.type.raisesEpoch {
                 next.epoch &+= 1

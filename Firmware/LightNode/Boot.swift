@@ -57,7 +57,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         if !memory.isDamaged(.identity) { identity.deriveAddress() }
         var seconds = InlineArray<8, UInt8>(repeating: 0)
         if case .value(let count) = memory.read(.time, into: seconds.mutableSpan) {
-            if count == 8 { time.load(floor: seconds.loadLittleEndian64(at: 0)) } else { memory.noteDamage(.time) }
+            if count == 8 {
+                time.load(floor: seconds.loadLittleEndian64(at: 0, count: 5))
+                attempts.load(seconds[7])
+            } else {
+                memory.noteDamage(.time)
+            }
         }
         var marks = InlineArray<196, UInt8>(repeating: 0)
         if case .value(let count) = memory.read(.watermarks, into: marks.mutableSpan) {

@@ -99,15 +99,12 @@ struct GrantTable: ~Copyable {
         self[slot, .flags] = self[slot, .flags] & 15 | UInt32(truncatingIfNeeded: parent) << 4
     }
 
-    /// `device` goes to its safe state when the grant ends. Of no meaning for a device that there is not.
+    /// `device` goes to its safe state when the grant ends. No reason to write: a reset does the same. Of no meaning for a device that there is
+    /// not.
     @inline(never)
     mutating func noteMoved(_ device: UInt8, _ slot: Int) {
         guard device < 16 else { return }
-        let moved = self[slot, .devices]
-        let mask = UInt32(1) << UInt32(device)
-        if moved & mask != 0 { return }
-        self[slot, .devices] = moved | mask
-        markDirty(slot)
+        self[slot, .devices] |= UInt32(1) << UInt32(device)
     }
 
     // MARK: Records

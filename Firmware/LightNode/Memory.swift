@@ -145,13 +145,16 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         watermarks.needSaving = false
     }
 
+    /// Record `time`, 8 bytes: the floor in the first 5; in the last the wires on which strangers have exhausted the attempts.
     @inline(never)
-    mutating func saveTime(_ time: inout TrustedTime) throws(Refusal) {
-        guard time.floor > time.savedFloor else { return }
+    mutating func save(_ time: inout TrustedTime, _ attempts: inout AttemptBudget) throws(Refusal) {
+        guard time.floor > time.savedFloor || attempts.needsSaving else { return }
         var bytes = InlineArray<8, UInt8>(repeating: 0)
-        bytes.storeLittleEndian64(time.floor, at: 0)
+        bytes.storeLittleEndian64(time.floor, at: 0, count: 5)
+        bytes[7] = attempts.exhausted
         try put(.time, bytes.span)
         time.savedFloor = time.floor
+        attempts.needsSaving = false
     }
 
     /// A number that no other boot has. Written to flash at the first call.

@@ -95,14 +95,15 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return token
     }
 
-    /// Lets time pass: devices, grants, the time floor. Call it every few milliseconds.
+    /// Lets time pass: devices, grants, the time floor, attempts. Call it every few milliseconds.
     public mutating func poll() {
         let uptime = platform.microseconds()
         devices.poll(Instant(microseconds: uptime))
         pollGrants(uptime: uptime)
         time.advance(uptime: uptime)
-        // A floor that could not be saved is tried again at the next poll; until then it still holds in RAM.
-        if time.needsSaving { try? memory.saveTime(&time) }
+        attempts.poll(uptime: uptime)
+        // What could not be saved is tried again at the next poll; until then it still holds in RAM.
+        if time.needsSaving || attempts.needsSaving { try? memory.save(&time, &attempts) }
         if Table.keepsCounts { keepCounts(uptime: uptime) }
         expandOwnerKey()
     }

@@ -125,10 +125,6 @@ import Testing
         #expect(stage.refusal(forged()) == .badSignature)
         #expect(stage.refusal(forged()) == .badSignature)
         #expect(stage.refusal(forged()) == .tooManyAttempts)
-        // Turning it off and on gives a stranger less than waiting would.
-        stage.reboot()
-        for _ in 0..<4 { #expect(stage.refusal(forged()) == .badSignature) }
-        #expect(stage.refusal(forged()) == .tooManyAttempts)
         stage.clock.pass(seconds: 60)
         // A chain that Mallory signed throughout costs four checks and is paid as four.
         let scope = [Grant.Permission("led")]
@@ -146,6 +142,60 @@ import Testing
         let longer = short.passed(on: .init(holder: Cast.mallory.publicKey, scope: scope), holder: Cast.mallory)
         for _ in 0..<16 { #expect(stage.refusal(stage.command(by: Cast.mallory, grant: longer)) == .grantInvalid) }
         #expect(stage.refusal(stage.command(by: Cast.mallory, grant: longer)) == .tooManyAttempts)
+    }
+
+    @Test("Turning the device off and on gives a stranger no more attempts than waiting would, for an hour after the last")
+    func backoff()
+        throws
+    {
+        let stage = try Stage.owned()
+        func forged() -> SignedMessage { stage.command(by: Cast.mallory) }
+        func attempts(wire: UInt8 = 0) -> Int {
+            (0..<20).first { _ in stage.refusal(forged(), wire: wire) == .tooManyAttempts }!
+        }
+        stage.reboot()
+        #expect(attempts() == 4, "a device begins with few")
+        stage.poll()
+        for _ in 0..<3 {
+            stage.reboot()
+            #expect(attempts() == 0 && attempts(wire: 1) == 4)
+            stage.clock.microseconds += 500_000
+            #expect(attempts() == 1)
+            stage.clock.microseconds += 500_000
+            try stage.send(stage.command())
+        }
+        stage.reboot()
+        stage.pass(seconds: 3599)
+        stage.reboot()
+        #expect(attempts() == 0, "an hour is not over")
+        stage.pass(seconds: 3600)
+        #expect(attempts(wire: 0) == 16)
+        stage.pass(seconds: 3600)
+        stage.pass(seconds: 3600)
+        stage.reboot()
+        #expect(attempts() == 4 && attempts(wire: 1) == 4, "forgotten")
+    }
+
+    @Test("Strangers make the flash be written three times an hour at most, whatever they send and however often they reset it")
+    func backoffWear() throws {
+        let stage = try Stage.owned()
+        let before = stage.flash.operations
+        let log = stage.log
+        var resets = 0
+        for second in 0..<(3 * 3600) {
+            for wire in UInt8(0)..<2 where stage.refusal(.command, [], wire: wire) != nil {
+                _ = stage.refusal(stage.command(by: Cast.mallory), wire: wire)
+                _ = stage.refusal(stage.command(by: Cast.mallory), wire: wire)
+            }
+            stage.pass(seconds: 1)
+            if second % 11 == 10, second < 3600 || second > 2 * 3600 + 30 {
+                stage.reboot()
+                resets += 1
+            }
+        }
+        #expect(resets > 500 && stage.log == log)
+        // A record of 8 bytes in units of 4, its head and its check; changes of bank beside.
+        #expect(stage.flash.operations - before <= 9 * 4, "\(stage.flash.operations - before) operations")
     }
 }
 
