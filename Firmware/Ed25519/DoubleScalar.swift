@@ -8,7 +8,6 @@
 /// a table of 24 odd multiples costs two additions more in a scalar than one of 32, and 768 bytes less of flash.
 struct SlidingDigits {
     private let scalar: UnsafePointer<UInt32>
-    private let width: Int
     private let largest: Int
     /// The signed bits from here down are not recoded yet.
     private var next: Int
@@ -17,10 +16,9 @@ struct SlidingDigits {
     /// Odd, |digit| <= largest.
     private(set) var digit: Int
 
-    /// `scalar` < 2^255; digits of at most `width` bits, none above `largest`, which is at least 2^(width-2).
-    init(_ scalar: UnsafePointer<UInt32>, width: Int, largest: Int) {
+    /// `scalar` < 2^255; the table has the odd multiples up to `largest`, 3 or more.
+    init(_ scalar: UnsafePointer<UInt32>, largest: Int) {
         self.scalar = scalar
-        self.width = width
         self.largest = largest
         next = 255
         position = 255
@@ -56,7 +54,8 @@ struct SlidingDigits {
 
     /// `window`: bits from s[next] != s[next-1] down.
     private mutating func emit(_ window: UInt32) {
-        var width = self.width
+        // So many bits that `largest` has a place among their values.
+        var width = largest.bitWidth &- largest.leadingZeroBitCount &+ 1
         while true {
             let below = UInt32(truncatingIfNeeded: 32 &- width)
             var value = Int(truncatingIfNeeded: (window << 1) >> below) &- Int(truncatingIfNeeded: window >> below)
@@ -90,8 +89,8 @@ enum DoubleScalar {
         _ p: PointPointer, _ table: Element, _ s: UnsafePointer<UInt32>, _ k: UnsafePointer<UInt32>,
         _ scratch: Element
     ) {
-        var forBase = SlidingDigits(s, width: 7, largest: 2 &* baseMultiples &- 1)
-        var forKey = SlidingDigits(k, width: 5, largest: 15)
+        var forBase = SlidingDigits(s, largest: 2 &* baseMultiples &- 1)
+        var forKey = SlidingDigits(k, largest: 15)
         Point.setNeutral(p)
         var position = max(forBase.position, forKey.position)
         var first = true
