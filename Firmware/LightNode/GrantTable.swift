@@ -11,7 +11,7 @@
 //            receipt that says that it has ended; bits 4–7 the slot of the grant that this one was derived from, 15 for none
 //     16  5  expiry: seconds since 1970, 0 when the grant has none
 //     21  1  0
-//     22  2  devices commanded under this grant, bit n for device n: they return to their safe state when it ends
+//     22  2  devices moved under this grant since the reset, bit n for device n: they return to their safe state when it ends
 //     24  4  sinceIndex: log entries before this index are not of this grant
 //     28  4  asOfIndex: log entries from this index on are not yet counted in `seq` and `used`
 //     32  4  tick: seconds in one tick, 0 when not metered

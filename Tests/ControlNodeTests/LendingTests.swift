@@ -89,9 +89,9 @@ struct LendingTests {
         let bench = try await Bench()
         let (owner, backup) = (try bench.person("owner"), try bench.person("backup"))
         try await owner.bind(label: bench.label)
-        try await owner.setBackups([Backup(key: backup.controller.key.publicKey, silence: 1)])
+        try await owner.setBackups([Backup(key: backup.controller.key.publicKey, silence: 4)])
         #expect(await reason { try await backup.takeOver() } == "owner-alive")
-        try await Task.sleep(for: .milliseconds(1100))
+        try await Task.sleep(for: .milliseconds(4100))
         try await backup.takeOver()
         try await backup.`$`("led").on()
     }
