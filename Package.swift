@@ -230,7 +230,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
         tests("FirmwareBuildTests", ["FirmwareBuild"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
-        tests("EmulationTests", ["Emulation", "FirmwareBuild"]),
+        tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB"]),
         tests(
             "EndToEndTests",
             [

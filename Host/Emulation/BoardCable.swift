@@ -11,6 +11,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
     }
 
     private static let longestFrame = 1024
+    private static let endOfFrame: UInt8 = 0xA5
     private let condition = NSCondition()
     private var descriptor: Int32 = -1
     private var answer: DeviceAnswer?
@@ -66,12 +67,14 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
             while true {
                 // Zeros between frames are what a chip that was reset filled up with.
                 buffer.removeSubrange(..<(buffer.firstIndex { $0 != 0 } ?? buffer.endIndex))
-                guard buffer.count >= 4 else { break }
+                guard buffer.count >= 5 else { break }
                 let length = Int(buffer[2]) | Int(buffer[3]) << 8
                 guard length <= longestFrame else { return frame(0, 0, Array(buffer.prefix(4))) }
-                guard buffer.count >= 4 + length else { break }
-                frame(buffer[0], buffer[1], Array(buffer[4..<4 + length]))
-                buffer.removeFirst(4 + length)
+                guard buffer.count >= 5 + length else { break }
+                // Of a frame that was cut off nothing counts, least of all what it was filled up with.
+                let isWhole = buffer[4 + length] == endOfFrame
+                frame(isWhole ? buffer[0] : 0, buffer[1], Array(buffer[4..<4 + length]))
+                buffer.removeFirst(5 + length)
             }
         }
     }
@@ -109,7 +112,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
             answer = .silence
             condition.broadcast()
         }
-        transmit([UInt8](repeating: 0, count: 4 + Self.longestFrame))
+        transmit([UInt8](repeating: 0, count: 5 + Self.longestFrame))
         transmit(.sync)
         return .connected(false)
     }
@@ -151,7 +154,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
 
     // Both while `condition` is locked, so that what is sent before SYNC and after it is told apart.
     private func transmit(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
-        transmit([kind.rawValue, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data)
+        transmit([kind.rawValue, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data + [Self.endOfFrame])
     }
 
     private func transmit(_ bytes: [UInt8]) {

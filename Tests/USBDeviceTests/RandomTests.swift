@@ -101,7 +101,7 @@ struct Random: RandomNumberGenerator {
             }
             rig.step()
             // No frame is longer than this.
-            rig.usb.controller.line.toDevice += [UInt8](repeating: 0xFF, count: 1030)
+            rig.usb.controller.line.toDevice += [UInt8](repeating: 0xFF, count: 1031)
             rig.step()
         }
         #expect(rig.violations == [])
@@ -117,7 +117,7 @@ struct Random: RandomNumberGenerator {
         rig.attach(serial: "1")
         try USBHost(rig).enumerate()
         rig.usb.controller.line.capacity = 200
-        for _ in 0..<100 { rig.usb.controller.line.toDevice += [0x04, 0x81, 0, 0] }
+        for _ in 0..<100 { rig.usb.controller.line.toDevice += [0x04, 0x81, 0, 0, 0xA5] }
         rig.usb.service()
         #expect(rig.usb.controller.line.toHost.count <= 200)
         #expect(rig.usb.controller.line.toDevice.count > 200)
@@ -135,9 +135,9 @@ struct Random: RandomNumberGenerator {
         rig.usb.controller.line.toDevice = (0..<Int.random(in: 1...80, using: &random)).map { _ in
             Bool.random(using: &random) ? UInt8.random(in: 0...12, using: &random) : UInt8.random(in: 0...255, using: &random)
         }
-        rig.usb.controller.line.toDevice += [UInt8](repeating: 0, count: 1028) + [0x0A, 0, 0, 0]
+        rig.usb.controller.line.toDevice += [UInt8](repeating: 0, count: 1029) + [0x0A, 0, 0, 0, 0xA5]
         while !rig.usb.controller.line.toDevice.isEmpty { rig.usb.service() }
-        #expect(rig.usb.controller.line.toHost.suffix(5) == [0x87, 0, 1, 0, 1])
+        #expect(rig.usb.controller.line.toHost.suffix(6) == [0x87, 0, 1, 0, 1, 0xA5])
         rig.usb.controller.line.toHost = []
         rig.reset()
         #expect(rig.setup([0x80, 6, 0, 1, 0, 0, 18, 0]) == .ack)

@@ -32,7 +32,7 @@ public final class VirtualRig: SimulatedBus {
     public func exchange(_ kind: UInt8, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) -> [(
         kind: UInt8, endpoint: UInt8, data: [UInt8]
     )] {
-        usb.controller.line.toDevice += [kind, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data
+        usb.controller.line.toDevice += [kind, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data + [0xA5]
         return step()
     }
 
@@ -43,12 +43,13 @@ public final class VirtualRig: SimulatedBus {
         var bytes = usb.controller.line.toHost[...]
         usb.controller.line.toHost = []
         var answers: [(kind: UInt8, endpoint: UInt8, data: [UInt8])] = []
-        while bytes.count >= 4 {
+        while bytes.count >= 5 {
             let head = Array(bytes.prefix(4))
             let length = Int(head[2]) | Int(head[3]) << 8
             let data = Array(bytes.dropFirst(4).prefix(length))
             if data.count < length { violations.append("a frame lacks bytes") }
             bytes = bytes.dropFirst(4 + length)
+            if bytes.popFirst() != 0xA5 { violations.append("a frame without its end") }
             switch head[0] {
             case 0x83: ready.append(head[1])
             case 0x84: isConnected = data == [1]

@@ -1,8 +1,8 @@
 // A USB device controller made of a byte stream: QEMU models none, so the packets of a full-speed bus go over a spare UART to a
 // host controller in a program, and only this file stands where a board has its controller's registers.
 //
-// Each frame is `kind:u8 endpoint:u8 length:u16 data[length]`, low byte first, length at most 1024. `endpoint` is bEndpointAddress where
-// one applies, else 0.
+// Each frame is `kind:u8 endpoint:u8 length:u16 data[length] end:u8`, low byte first, length at most 1024. `endpoint` is bEndpointAddress where
+// one applies, else 0. `end` is 0xA5, or the frame was cut off and is none.
 //
 //     from the host   0x01 RESET   0x02 SETUP, 8 bytes, always DATA0   0x03 OUT: toggle 0 or 1, then 0…64 bytes   0x04 IN   0x05 ACK of IN's data
 //                     0x06 SUSPEND   0x07 RESUME   0x08 HELLO, answered by CONNECT   0x09 DETACHED: the cable was pulled
@@ -53,6 +53,9 @@ private enum Handshake {
     static var stall: UInt8 { 0x0E }
 }
 
+/// The last byte of every frame.
+private var endOfFrame: UInt8 { 0xA5 }
+
 /// One direction of an endpoint.
 private struct Channel {
     var isOpen = false
@@ -94,7 +97,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
 
     public static var controlPacketSize: UInt8 { 64 }
     /// The longest frame to the host.
-    private static var longestAnswer: Int { 4 + 1 + 64 }
+    private static var longestAnswer: Int { 4 + 1 + 64 + 1 }
 
     public init(_ line: consuming Line) { self.line = line }
 
@@ -117,7 +120,10 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
         sendConnection()
     }
 
-    private mutating func sendConnection(_ kind: UInt8 = Kind.connect) { send(kind, 0, isConnected ? 1 : 0) }
+    private mutating func sendConnection(_ kind: UInt8 = Kind.connect) {
+        send(kind, 0, isConnected ? 1 : 0)
+        line.writeByte(endOfFrame)
+    }
 
     /// The line has room for whatever a byte from the host may be answered with.
     public var mayHear: Bool { line.room >= 2 * Self.longestAnswer }
@@ -131,8 +137,9 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
             guard frameCount >= 4 else { continue }
             let length = Int(frame[2]) | Int(frame[3]) << 8
             if length > 1024 { frameCount = 0 }
-            guard frameCount == 4 &+ length else { continue }
+            guard frameCount == 5 &+ length else { continue }
             frameCount = 0
+            guard byte == endOfFrame else { continue }
             if let event = take(kind: frame[0], endpoint: frame[1], length: length) { return event }
         }
         return nil
@@ -166,6 +173,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
         return nil
     }
 
+    /// A frame up to its first byte of data; `count` more follow, and the end.
     @inline(never)
     private mutating func send(_ kind: UInt8, _ endpoint: UInt8, _ byte: UInt8, count: Int = 0) {
         line.writeByte(kind)
@@ -175,7 +183,10 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
         line.writeByte(byte)
     }
 
-    private mutating func answer(_ endpoint: UInt8, _ handshake: UInt8) { send(Kind.handshake, endpoint, handshake) }
+    private mutating func answer(_ endpoint: UInt8, _ handshake: UInt8) {
+        send(Kind.handshake, endpoint, handshake)
+        line.writeByte(endOfFrame)
+    }
 
     // MARK: Tokens
 
@@ -250,6 +261,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
             let count = channels[index].count
             send(Kind.data, endpoint, channels[index].toggle, count: count)
             for at in 0..<count { line.writeByte(channels[index].packet[at]) }
+            line.writeByte(endOfFrame)
             awaited = index
         }
     }
@@ -309,6 +321,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
         line.writeByte(endpoint)
         line.writeByte(0)
         line.writeByte(0)
+        line.writeByte(endOfFrame)
     }
 
     @inline(never)

@@ -44,6 +44,7 @@ private func frame(_ kind: UInt8, _ endpoint: UInt8 = 0, _ count: Int = 0, _ byt
     usb.controller.line.put(UInt8(count))
     usb.controller.line.put(0)
     for index in 0..<count { usb.controller.line.put(byte(index)) }
+    usb.controller.line.put(0xA5)
     let before = usb.controller.line.sent
     usb.service()
     return before
