@@ -10,8 +10,6 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
         case data = 0x81, handshake, ready, connect, remoteWakeup, started, synced
     }
 
-    private static let longestFrame = 1024
-    private static let endOfFrame: UInt8 = 0xA5
     private let condition = NSCondition()
     private var descriptor: Int32 = -1
     private var answer: DeviceAnswer?
@@ -64,17 +62,12 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
             buffer += bytes[..<count]
-            while true {
-                // Zeros between frames are what a chip that was reset filled up with.
-                buffer.removeSubrange(..<(buffer.firstIndex { $0 != 0 } ?? buffer.endIndex))
-                guard buffer.count >= 5 else { break }
-                let length = Int(buffer[2]) | Int(buffer[3]) << 8
-                guard length <= longestFrame else { return frame(0, 0, Array(buffer.prefix(4))) }
-                guard buffer.count >= 5 + length else { break }
-                // Of a frame that was cut off nothing counts, least of all what it was filled up with.
-                let isWhole = buffer[4 + length] == endOfFrame
-                frame(isWhole ? buffer[0] : 0, buffer[1], Array(buffer[4..<4 + length]))
-                buffer.removeFirst(5 + length)
+            while let next = USBFrame.next(in: &buffer) {
+                switch next {
+                case .whole(let kind, let endpoint, let data): frame(kind, endpoint, data)
+                case .cutOff: frame(0, 0, [])
+                case .tooLong: return frame(0, 0, Array(buffer.prefix(4)))
+                }
             }
         }
     }
@@ -112,7 +105,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
             answer = .silence
             condition.broadcast()
         }
-        transmit([UInt8](repeating: 0, count: 5 + Self.longestFrame))
+        transmit([UInt8](repeating: 0, count: USBFrame.overhead + USBFrame.longest))
         transmit(.sync)
         return .connected(false)
     }
@@ -154,7 +147,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
 
     // Both while `condition` is locked, so that what is sent before SYNC and after it is told apart.
     private func transmit(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
-        transmit([kind.rawValue, endpoint, UInt8(data.count & 0xFF), UInt8(data.count >> 8)] + data + [Self.endOfFrame])
+        transmit(USBFrame.encoded(kind.rawValue, endpoint, data))
     }
 
     private func transmit(_ bytes: [UInt8]) {

@@ -61,11 +61,12 @@ public final class USBCable {
     /// Moves what has arrived and one byte to the board, if its receiver is free. Call once per time of a byte.
     public func move() throws {
         if let arrived = try? line.receive(timeout: 0) { fromBoard += arrived }
-        while fromBoard.count >= 4 {
-            let length = Int(fromBoard[2]) | Int(fromBoard[3]) << 8
-            guard fromBoard.count >= 4 + length else { break }
-            hear(fromBoard[0], Array(fromBoard[4..<4 + length]))
-            fromBoard.removeFirst(4 + length)
+        while let frame = USBFrame.next(in: &fromBoard) {
+            switch frame {
+            case .whole(let kind, _, let data): hear(kind, data)
+            case .cutOff: break
+            case .tooLong: fromBoard.removeFirst()
+            }
         }
         // Bit 1 of STATE: the receiver is full (CMSDK 4.3).
         guard !toBoard.isEmpty, try board.readRegister(state) & 2 == 0 else { return }
@@ -74,7 +75,7 @@ public final class USBCable {
     }
 
     private func send(_ kind: UInt8, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
-        toBoard += [kind, endpoint, UInt8(data.count), 0] + data
+        toBoard += USBFrame.encoded(kind, endpoint, data)
     }
 
     private func hear(_ kind: UInt8, _ data: [UInt8]) {

@@ -54,10 +54,13 @@ public struct Runner: Sendable {
         for board in options.boards { _ = try catalogue.board(board) }
         _ = try QEMU.installed()
         var plan = TestPlan(scratch: try scratchFolder())
+        // Of a board that is skipped, the suites are known and the tests are not.
+        var isSuiteSkipped = false
         for board in try catalogue.boards() where options.boards.isEmpty || options.boards.contains(board.name) {
             let wanted = suites.filter { selects($0) && ($0.boards?.contains(board.name) ?? (board.emulator != nil)) }
             guard !wanted.isEmpty else { continue }
             if let obstacle = try QEMU.installed(for: board).obstacle(to: board) {
+                isSuiteSkipped = isSuiteSkipped || options.filters.isEmpty || wanted.contains { isNamed($0) }
                 plan.notices.append("skipped \(wanted.map(\.name).joined(separator: ", ")) on \(board.name): \(obstacle)")
                 continue
             }
@@ -74,7 +77,7 @@ public struct Runner: Sendable {
             let failed = Set(lastFailures())
             plan.items.removeAll { !failed.contains($0.test.path + $0.test.board) }
         }
-        if plan.items.isEmpty, plan.notices.isEmpty {
+        if plan.items.isEmpty, !isSuiteSkipped {
             let names = suites.filter { !$0.isHidden }.map(\.name).joined(separator: ", ")
             throw FirmwareError(
                 options.onlyFailed
@@ -129,10 +132,12 @@ public struct Runner: Sendable {
 
     private func selects(_ suite: TestSuite) -> Bool {
         if options.filters.isEmpty { return !suite.isHidden }
-        return options.filters.contains { filter in
-            let first = filter.split(separator: "/").first.map(String.init) ?? filter
-            return first == suite.name || (!suite.isHidden && !filter.contains("/"))
-        }
+        // A filter without a slash may be of a test's name.
+        return isNamed(suite) || (!suite.isHidden && options.filters.contains { !$0.contains("/") })
+    }
+
+    private func isNamed(_ suite: TestSuite) -> Bool {
+        options.filters.contains { ($0.split(separator: "/").first.map(String.init) ?? $0) == suite.name }
     }
 
     private func selects(_ test: FirmwareTest) -> Bool {

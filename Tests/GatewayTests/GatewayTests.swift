@@ -103,7 +103,7 @@ struct GatewayTests {
                 codes.append(try await bad.send(.post("command", forged.bytes, contentFormat: 18)).codeText)
             }
             // One more every 5 s: on a computer that is busy some of the twelve may come late enough for it.
-            #expect(codes.prefix(4) == ["4.01", "4.01", "4.01", "4.29"] && Set(codes) == ["4.01", "4.29"])
+            #expect(codes.prefix(3) == ["4.01", "4.01", "4.01"] && Set(codes) == ["4.01", "4.29"], "\(codes)")
             #expect(codes.count { $0 == "4.01" } <= 3 + Int((ContinuousClock.now - start).components.seconds / 5) + 1)
             // Another host: this computer's other address on the loopback network.
             let good = try OtherHost(address)
