@@ -11,6 +11,9 @@ public final class DescriptorPipe: BytePipe {
     private let descriptor: Int32
     private let wake: (read: Int32, write: Int32)
     private let closed = Mutex(false)
+    /// The reading thread has closed the descriptor, because the other side has hung up.
+    private let ended = Ended()
+    private final class Ended: Sendable { let flag = Mutex(false) }
     private let sendLimit: Duration
 
     /// Takes over `descriptor`, which becomes non-blocking and is closed with the pipe.
@@ -30,17 +33,21 @@ public final class DescriptorPipe: BytePipe {
         let (stream, continuation) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
         self.incoming = stream
         let wakeRead = ends[0]
-        let thread = Thread { Self.readLoop(descriptor, wake: wakeRead, name: name, into: continuation) }
+        let thread = Thread { [ended] in Self.readLoop(descriptor, wake: wakeRead, name: name, ended, into: continuation) }
         thread.name = "lightnode-read"
         thread.start()
     }
 
     /// Runs on its own thread, which owns both descriptors it is given and closes them at the end.
     private static func readLoop(
-        _ descriptor: Int32, wake: Int32, name: String, into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
+        _ descriptor: Int32, wake: Int32, name: String, _ ended: Ended,
+        into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
     ) {
         defer {
-            Foundation.close(descriptor)
+            ended.flag.withLock { ended in
+                ended = true
+                Foundation.close(descriptor)
+            }
             Foundation.close(wake)
         }
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -75,8 +82,8 @@ public final class DescriptorPipe: BytePipe {
         var sent = 0
         while sent < bytes.count {
             // The lock keeps the descriptor open (and its number ours) while it is written to.
-            let (count, code) = closed.withLock { closed -> (Int, Int32) in
-                if closed { return (-1, EPIPE) }
+            let (count, code) = ended.flag.withLock { ended -> (Int, Int32) in
+                if ended || closed.withLock({ $0 }) { return (-1, EPIPE) }
                 let count = bytes.withUnsafeBytes { Self.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
                 return (count, errno)
             }

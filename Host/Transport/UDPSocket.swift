@@ -69,6 +69,9 @@ public final class UDPSocket: Sendable {
     public let incoming: AsyncThrowingStream<Datagram, any Error>
     private let descriptor: Int32
     private let isClosed = Mutex(false)
+    /// The reading thread has closed the descriptor, because nobody is at the other end.
+    private let ended = Ended()
+    private final class Ended: Sendable { let flag = Mutex(false) }
     private let wake: (read: Int32, write: Int32)
 
     /// A datagram may have so many bytes at most; a longer one is dropped.
@@ -109,17 +112,21 @@ public final class UDPSocket: Sendable {
             bufferingPolicy: .bufferingOldest(Self.backlog))
         incoming = stream
         let wakeRead = ends[0]
-        let thread = Thread { Self.readLoop(descriptor, wake: wakeRead, name: name, into: continuation) }
+        let thread = Thread { [ended] in Self.readLoop(descriptor, wake: wakeRead, name: name, ended, into: continuation) }
         thread.name = "lightnode-udp"
         thread.start()
     }
 
     /// Runs on its own thread, which owns both descriptors it is given and closes them at the end.
     private static func readLoop(
-        _ descriptor: Int32, wake: Int32, name: String, into continuation: AsyncThrowingStream<Datagram, any Error>.Continuation
+        _ descriptor: Int32, wake: Int32, name: String, _ ended: Ended,
+        into continuation: AsyncThrowingStream<Datagram, any Error>.Continuation
     ) {
         defer {
-            Foundation.close(descriptor)
+            ended.flag.withLock { ended in
+                ended = true
+                Foundation.close(descriptor)
+            }
             Foundation.close(wake)
             continuation.finish()
         }
@@ -155,8 +162,8 @@ public final class UDPSocket: Sendable {
     /// Sends a datagram; what the network cannot take now is lost, as in any network.
     /// - Parameter address: nil for the peer of a connected socket.
     public func send(_ bytes: [UInt8], to address: SocketAddress? = nil) {
-        isClosed.withLock { closed in
-            guard !closed else { return }
+        ended.flag.withLock { ended in
+            guard !ended, !isClosed.withLock({ $0 }) else { return }
             if let address {
                 _ = address.withPointer { sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), $0, $1) }
             } else {
