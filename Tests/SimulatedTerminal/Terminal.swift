@@ -82,6 +82,8 @@ public final class Terminal: @unchecked Sendable {
     private var bytes: [UInt8] = []
     /// How far `reads` has come.
     private var place = 0
+    /// Signalled once all has been read.
+    private let isRead = DispatchSemaphore(value: 0)
 
     public init(
         _ command: [String], environment: [String: String], folder: URL? = nil, columns: Int = 80, rows: Int = 24
@@ -100,10 +102,11 @@ public final class Terminal: @unchecked Sendable {
         (process.standardInput, process.standardOutput, process.standardError) = (end, end, end)
         try process.run()
         try end.close()
-        Thread.detachNewThread { [weak self, master] in
+        Thread.detachNewThread { [weak self, master, isRead] in
             var buffer = [UInt8](repeating: 0, count: 4096)
             // Ends with EIO when the program has closed its side.
             while case let count = read(master, &buffer, buffer.count), count > 0 { self?.take(Array(buffer[..<count])) }
+            isRead.signal()
         }
     }
 
@@ -158,7 +161,8 @@ public final class Terminal: @unchecked Sendable {
     @discardableResult
     public func end() -> Int32 {
         process.waitUntilExit()
-        usleep(100_000)
+        // Not for ever: what the program has started may keep the terminal open.
+        if isRead.wait(timeout: .now() + 5) == .success { isRead.signal() }
         return process.terminationStatus
     }
 }
