@@ -184,8 +184,8 @@ public struct RemoteNode: Sendable {
     }
 
     /// Fetches what the log of this control node still lacks of the device's, verified and chained, and returns what there is from entry
-    /// `first` on: what the device has lost as gaps, and last what it should have but did not hand over. When it is interrupted, the next
-    /// call goes on where it stopped.
+    /// `first` on: what the device has lost as gaps, and what it should have but did not hand over as missing. When it is interrupted, the
+    /// next call goes on where it stopped.
     ///
     /// - Throws: a `Failure` of kind `notAuthentic` when the answer leaves out entries that the device does not sign to have lost.
     public func history(from first: UInt32 = 0) async throws -> [DeviceLog.Entry] {
@@ -197,7 +197,10 @@ public struct RemoteNode: Sendable {
             next = try controller.log.firstMissing(of: device.address, from: last.index + 1)
         }
         let known = try controller.log.entries(of: device.address, from: first)
-        return next < end ? known + [.missing(next..<end)] : known
+        guard next < end else { return known }
+        let index = known.firstIndex { $0.first > next } ?? known.endIndex
+        let missing = next..<(index < known.endIndex ? known[index].first : end)
+        return known[..<index] + [.missing(missing)] + known[index...]
     }
 
     /// The receipt of a message sent earlier, if the device's log still has it.

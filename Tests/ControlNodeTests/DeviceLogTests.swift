@@ -137,8 +137,14 @@ struct DeviceLogTests {
         stage.hosted.changeAnswers { answer in keep(answer) { _ in false } }
         let nothing = try await stage.node.history()
         #expect(nothing.gaps.isEmpty && nothing.missing == 1..<4, "\(nothing)")
+        // What came before and behind is not missing.
+        stage.hosted.changeAnswers { $0 }
+        try await stage.node.perform(Call(device: "led", method: "toggle"))
+        stage.hosted.changeAnswers { answer in keep(answer) { _ in false } }
+        let between = try await stage.node.history()
+        #expect(between.missing == 1..<4 && between.map(\.first) == [0, 1, 4], "\(between)")
         stage.hosted.changeAnswers { $0 }
         let all = try await stage.node.history()
-        #expect(all.gaps.isEmpty && all.missing == nil && all.receipts.map(\.index) == Array(0..<4))
+        #expect(all.gaps.isEmpty && all.missing == nil && all.receipts.map(\.index) == Array(0..<5))
     }
 }
