@@ -8,12 +8,9 @@ public final class DescriptorPipe: BytePipe {
     public let incoming: AsyncThrowingStream<[UInt8], any Error>
     /// What the descriptor leads to, for messages.
     public let name: String
-    private let descriptor: Int32
+    private let descriptor: SharedDescriptor
     private let wake: (read: Int32, write: Int32)
     private let closed = Mutex(false)
-    /// The reading thread has closed the descriptor, because the other side has hung up.
-    private let ended = Ended()
-    private final class Ended: Sendable { let flag = Mutex(false) }
     private let sendLimit: Duration
 
     /// Takes over `descriptor`, which becomes non-blocking and is closed with the pipe.
@@ -26,30 +23,29 @@ public final class DescriptorPipe: BytePipe {
             throw Failure(.environment, "\(name) could not be prepared: \(reason)", advice: "Close other programs and try again")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        self.descriptor = descriptor
+        let shared = SharedDescriptor(descriptor)
+        self.descriptor = shared
         self.name = name
         self.sendLimit = sendLimit
         self.wake = (ends[0], ends[1])
         let (stream, continuation) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
         self.incoming = stream
         let wakeRead = ends[0]
-        let thread = Thread { [ended] in Self.readLoop(descriptor, wake: wakeRead, name: name, ended, into: continuation) }
+        let thread = Thread { Self.readLoop(shared, wake: wakeRead, name: name, into: continuation) }
         thread.name = "lightnode-read"
         thread.start()
     }
 
     /// Runs on its own thread, which owns both descriptors it is given and closes them at the end.
     private static func readLoop(
-        _ descriptor: Int32, wake: Int32, name: String, _ ended: Ended,
+        _ shared: SharedDescriptor, wake: Int32, name: String,
         into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
     ) {
         defer {
-            ended.flag.withLock { ended in
-                ended = true
-                Foundation.close(descriptor)
-            }
+            shared.close()
             Foundation.close(wake)
         }
+        let descriptor = shared.number
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
             var waiting = [
@@ -81,12 +77,11 @@ public final class DescriptorPipe: BytePipe {
         let deadline = ContinuousClock.now + sendLimit
         var sent = 0
         while sent < bytes.count {
-            // The lock keeps the descriptor open (and its number ours) while it is written to.
-            let (count, code) = ended.flag.withLock { ended -> (Int, Int32) in
-                if ended || closed.withLock({ $0 }) { return (-1, EPIPE) }
-                let count = bytes.withUnsafeBytes { Self.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-                return (count, errno)
-            }
+            let (count, code) =
+                descriptor.write { descriptor -> (Int, Int32) in
+                    let count = bytes.withUnsafeBytes { Self.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
+                    return (count, errno)
+                } ?? (-1, EPIPE)
             if count > 0 {
                 sent += count
             } else if code == EAGAIN || code == EINTR {
@@ -114,6 +109,7 @@ public final class DescriptorPipe: BytePipe {
         closed.withLock { closed in
             guard !closed else { return }
             closed = true
+            descriptor.refuseWrites()
             // The reading thread closes the descriptor: nobody else may have got its number meanwhile.
             Foundation.close(wake.write)
         }

@@ -67,11 +67,8 @@ public final class UDPSocket: Sendable {
 
     /// What arrives. It has one consumer, and ends when the socket is closed; a connected socket whose peer is not there throws.
     public let incoming: AsyncThrowingStream<Datagram, any Error>
-    private let descriptor: Int32
+    private let descriptor: SharedDescriptor
     private let isClosed = Mutex(false)
-    /// The reading thread has closed the descriptor, because nobody is at the other end.
-    private let ended = Ended()
-    private final class Ended: Sendable { let flag = Mutex(false) }
     private let wake: (read: Int32, write: Int32)
 
     /// A datagram may have so many bytes at most; a longer one is dropped.
@@ -106,30 +103,29 @@ public final class UDPSocket: Sendable {
                     ? "Stop the program that uses it, or choose another port" : "Check the address and the port")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        self.descriptor = descriptor
+        let shared = SharedDescriptor(descriptor)
+        self.descriptor = shared
         wake = (ends[0], ends[1])
         let (stream, continuation) = AsyncThrowingStream<Datagram, any Error>.makeStream(
             bufferingPolicy: .bufferingOldest(Self.backlog))
         incoming = stream
         let wakeRead = ends[0]
-        let thread = Thread { [ended] in Self.readLoop(descriptor, wake: wakeRead, name: name, ended, into: continuation) }
+        let thread = Thread { Self.readLoop(shared, wake: wakeRead, name: name, into: continuation) }
         thread.name = "lightnode-udp"
         thread.start()
     }
 
     /// Runs on its own thread, which owns both descriptors it is given and closes them at the end.
     private static func readLoop(
-        _ descriptor: Int32, wake: Int32, name: String, _ ended: Ended,
+        _ shared: SharedDescriptor, wake: Int32, name: String,
         into continuation: AsyncThrowingStream<Datagram, any Error>.Continuation
     ) {
         defer {
-            ended.flag.withLock { ended in
-                ended = true
-                Foundation.close(descriptor)
-            }
+            shared.close()
             Foundation.close(wake)
             continuation.finish()
         }
+        let descriptor = shared.number
         var buffer = [UInt8](repeating: 0, count: maximumSize + 1)
         while true {
             var waiting = [
@@ -162,8 +158,7 @@ public final class UDPSocket: Sendable {
     /// Sends a datagram; what the network cannot take now is lost, as in any network.
     /// - Parameter address: nil for the peer of a connected socket.
     public func send(_ bytes: [UInt8], to address: SocketAddress? = nil) {
-        ended.flag.withLock { ended in
-            guard !ended, !isClosed.withLock({ $0 }) else { return }
+        descriptor.write { descriptor in
             if let address {
                 _ = address.withPointer { sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), $0, $1) }
             } else {
@@ -177,7 +172,7 @@ public final class UDPSocket: Sendable {
         var bytes = [UInt8](repeating: 0, count: MemoryLayout<sockaddr_storage>.size)
         var length = socklen_t(bytes.count)
         _ = bytes.withUnsafeMutableBytes {
-            getsockname(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), &length)
+            getsockname(descriptor.number, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), &length)
         }
         return SocketAddress(bytes: Array(bytes.prefix(Int(length))))
     }
@@ -187,6 +182,7 @@ public final class UDPSocket: Sendable {
         isClosed.withLock { closed in
             guard !closed else { return }
             closed = true
+            descriptor.refuseWrites()
             // The reading thread closes the descriptor: nobody else may have got its number meanwhile.
             Foundation.close(wake.write)
         }
