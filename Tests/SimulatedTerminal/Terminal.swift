@@ -139,7 +139,7 @@ public final class Terminal: @unchecked Sendable {
             if !process.isRunning { break }
             usleep(20_000)
         }
-        usleep(50_000)
+        if !process.isRunning { end() }
         return output.contains(words)
     }
 
