@@ -56,17 +56,19 @@ let ed25519Settings: [SwiftSetting] =
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
     firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
-    firmware("CBOR"),
+    firmware("Bytes"),
+    firmware("CBOR", ["Bytes"]),
     firmware("COSE", ["CBOR"]),
-    firmware("CoAP", ["CBOR"]),
+    firmware("CoAP", ["Bytes", "CBOR"]),
     firmware("Slipmux"),
     firmware("Bech32"),
     firmware("HAL"),
     firmware("USBDevice", ["HAL"]),
     firmware("FlashStore", ["HAL"]),
-    firmware("Devices", ["HAL"]),
-    firmware("LightNode", ["Ed25519", "Bech32", "CBOR", "COSE", "HAL", "FlashStore", "Devices"]),
-    firmware("NodeServer", ["LightNode", "CoAP", "CBOR", "HAL", "Devices"]),
+    firmware("DeviceModel", ["Bytes", "HAL"]),
+    firmware("Drivers", ["DeviceModel", "HAL"]),
+    firmware("LightNode", ["Ed25519", "Bech32", "Bytes", "CBOR", "COSE", "HAL", "FlashStore", "DeviceModel"]),
+    firmware("NodeServer", ["LightNode", "Bytes", "CoAP", "CBOR", "HAL", "DeviceModel"]),
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
@@ -126,7 +128,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Records", ["ControlNode", "Reporting", "CPostgres", database]),
         host("Labels", ["ControlNode", "Reporting", "CQREncode", "CCairo"]),
         host("Provisioning", ["CoAP", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
-        host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Provisioning"]),
+        host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Labels", "Provisioning"]),
         .executableTarget(
             name: "first-light",
             dependencies: [
@@ -167,11 +169,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
-            codecs + ["CodecSupport", "Ed25519", "HAL", "Devices", "LightNode", "NodeServer", "SimulatedNOR"]),
+            codecs + ["CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "LightNode", "NodeServer", "SimulatedNOR"]),
         firmware(
-            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "USBDevice"], settings: [.enableExperimentalFeature("Volatile")]),
         firmware(
-            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
+            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL"], settings: [.enableExperimentalFeature("Volatile")]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
@@ -187,7 +189,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
-            ["NodeServer", "LightNode", "CBOR", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
+            [
+                "NodeServer", "LightNode", "CBOR", "DeviceModel", "Drivers", "Slipmux", "SimulatedNOR", "SimulatedPins",
+                "Transport",
+            ]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "SimulatedTerminal", path: "Tests/SimulatedTerminal"),
@@ -212,11 +217,17 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests(
             "LightNodeTests",
-            ["LightNode", "NodeServer", "ControlNode", "CBOR", "COSE", "CoAP", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
+            [
+                "LightNode", "NodeServer", "ControlNode", "CBOR", "COSE", "CoAP", "HAL", "DeviceModel", "Drivers", "SimulatedNOR",
+                "CSodium",
+            ]),
         tests(
             "NodeServerTests",
-            ["NodeServer", "LightNode", "ControlNode", "CBOR", "CoAP", "HAL", "Devices", "SimulatedNOR", "SimulatedPins"]),
-        tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+            [
+                "NodeServer", "LightNode", "ControlNode", "CBOR", "CoAP", "HAL", "DeviceModel", "Drivers", "SimulatedNOR",
+                "SimulatedPins",
+            ]),
+        tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
@@ -274,27 +285,31 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
 
 @MainActor func addFirmware(board: String, mcu: String) {
     let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
-    let modules =
-        portable + [
-            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "USBDevice", "Startup"], settings: volatile),
-            firmware(
-                "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"],
-                exclude: ["board.json", "toolset.json", "README.md"]),
-            firmware(
-                "NodeRuntime",
-                ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
-            .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
-            .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
-            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
-            firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),
-        ]
-    package.targets = modules
-    package.targets.append(
+    // As above: lower modules come first.
+    let lowest: [Target] = [
         .target(
             name: "Startup", path: "Firmware/Startup",
             cSettings: [
                 .define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\""), .define("LIGHTNODE_MCU_NAME", to: "\"\(mcu)\""),
-            ]))
+            ]),
+        .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
+        .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
+    ]
+    package.targets =
+        lowest + portable + [
+            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "USBDevice", "Startup"], settings: volatile),
+            firmware(
+                "Board", path: "Boards/\(board)", ["MCU", "HAL", "DeviceModel", "Drivers", "Startup"],
+                exclude: ["board.json", "toolset.json", "README.md"]),
+            firmware(
+                "NodeRuntime",
+                [
+                    "NodeServer", "LightNode", "Slipmux", "CoAP", "Bytes", "DeviceModel", "FlashStore", "HAL", "Board", "MCU",
+                    "Startup",
+                ]),
+            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+            firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),
+        ]
     let images =
         folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") }
         + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }

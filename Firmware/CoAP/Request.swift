@@ -1,6 +1,6 @@
 // What a server wants to know of a request's options, gathered in one pass.
 
-import CBOR
+import Bytes
 
 /// The options of a request that a server here understands.
 ///

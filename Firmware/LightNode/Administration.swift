@@ -3,8 +3,9 @@
 // All go one way: checks, intent into the log, one record that makes the change, outcome into the log, receipt. A change of ownership is
 // one atomic record that raises the epoch.
 
+import Bytes
 import CBOR
-import Devices
+import DeviceModel
 import Ed25519
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {

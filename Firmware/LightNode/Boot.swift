@@ -1,6 +1,6 @@
 // From flash to a running node: what was recorded, what a power cut interrupted, what cannot be read.
 
-import Devices
+import DeviceModel
 import Ed25519
 import FlashStore
 import HAL

@@ -1,7 +1,7 @@
 // Commands and desired states: from a verified message to a moved pin and a signed receipt (R4, R8, R9, R11).
 
 import CBOR
-import Devices
+import DeviceModel
 import Ed25519
 
 /// `[device, method, arguments…]` as received.
@@ -87,7 +87,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// A device that demands freshness takes a token, or an expiry, which `checkLife` has held against trusted time.
     @inline(never)
     private func checkFreshness(_ claims: borrowing Claims, device: UInt8) throws(Refusal) {
-        guard let declaration = Table.describe(device), declaration.flags.contains(.demandsFreshness) else { return }
+        guard let declaration = Table.describe(device), declaration.demandsFreshness else { return }
         guard claims.node.contains(.token) || claims.cwt.contains(.expiry) else { throw .tokenRequired }
     }
 
@@ -157,7 +157,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     }
 
     @inline(never)
-    private func note(_ refusal: Devices.Refusal, _ entry: inout LogEntry, _ arguments: Arguments) -> ExpectedArgument? {
+    private func note(_ refusal: DeviceModel.Refusal, _ entry: inout LogEntry, _ arguments: Arguments) -> ExpectedArgument? {
         switch refusal {
         case .unknownDevice: entry.outcome = .noSuchDevice
         case .unknownMethod: entry.outcome = .noSuchMethod

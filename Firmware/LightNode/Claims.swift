@@ -1,5 +1,6 @@
 // The claims of one signed message, as slices of the received bytes. Absent strings are empty: `cwt` and `node` tell what was there.
 
+import Bytes
 import CBOR
 import HAL
 

@@ -3,8 +3,9 @@
 // A grant names its holder's key, so it is of no use to a thief. A holder may lend on what it has, at most two hops; rights are then the
 // intersection of all grants in the chain, so that nothing has to be compared for being narrower. A chain ends at the owner's signature.
 
+import Bytes
 import CBOR
-import Devices
+import DeviceModel
 import Ed25519
 import HAL
 

@@ -1,7 +1,8 @@
 // What the executor keeps in flash, over the flash store: named records, and the log with its hash chain.
 
+import Bytes
 import CBOR
-import Devices
+import DeviceModel
 import Ed25519
 import FlashStore
 import HAL

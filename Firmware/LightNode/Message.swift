@@ -1,8 +1,9 @@
 // A signed message as received: shape and claims checked, signature not yet.
 
+import Bytes
 import CBOR
 import COSE
-import Devices
+import DeviceModel
 import Ed25519
 
 struct Message: ~Copyable, ~Escapable {

@@ -1,6 +1,7 @@
 // The types of signed messages, and which claims each must and may carry (docs/protocol.cddl).
 
-import Devices
+import Bytes
+import DeviceModel
 
 public enum MessageType: UInt8, CaseIterable, Sendable {
     case command = 0

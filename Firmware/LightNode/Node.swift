@@ -3,9 +3,10 @@
 // It knows neither transports nor chips. Whatever arrives, from whatever wire, goes through `handle`, which refuses, or executes and
 // writes a signed receipt. The order of checks is that of docs/protocol.md.
 
+import Bytes
 import CBOR
 import COSE
-import Devices
+import DeviceModel
 import Ed25519
 import FlashStore
 import HAL

@@ -11,6 +11,7 @@
 //     44 32  the recovery key
 //     76     per backup controller, by rank: 4 seconds that the owner must have been silent before it may take over, 32 its key
 
+import Bytes
 import CBOR
 import Ed25519
 import HAL

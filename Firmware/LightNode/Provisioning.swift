@@ -1,9 +1,10 @@
 // What the factory does, once: an identity and a claim key (R1, R2). And what it asks afterwards: a signed proof.
 
 import Bech32
+import Bytes
 import CBOR
 import COSE
-import Devices
+import DeviceModel
 import Ed25519
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {

@@ -1,8 +1,9 @@
 // Receipts and attestations: what the device signs with its identity key.
 
+import Bytes
 import CBOR
 import COSE
-import Devices
+import DeviceModel
 import Ed25519
 
 /// An entry of the log with what its receipt says besides.

@@ -1,6 +1,7 @@
 // Why a message was refused: a stable code and name for programs.
 
-import Devices
+import Bytes
+import DeviceModel
 
 /// A refusal before anything was recorded or executed. The raw value is the code on the wire (protocol.cddl, `problem`).
 public enum Refusal: UInt8, Error, Sendable {

@@ -1,7 +1,7 @@
 // What anybody may ask: status, devices, a token, the log. Unsigned but for the log; nothing here changes what the device does.
 
 import CBOR
-import Devices
+import DeviceModel
 import Ed25519
 import FlashStore
 import HAL
@@ -44,7 +44,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             writer.text(device.name)
             writer.text(device.interface.text)
             writer.value(LogValue(devices.state(of: index)))
-            writer.bool(device.flags.contains(.demandsFreshness))
+            writer.bool(device.demandsFreshness)
             index &+= 1
         }
     }

@@ -2,7 +2,7 @@
 
 import CBOR
 import COSE
-import Devices
+import DeviceModel
 import Ed25519
 import HAL
 

@@ -1,7 +1,8 @@
 // The last words of a CPU that has faulted: devices to their safe state, registers on the wire, then halt until the watchdog resets.
 
 import Board
-import Devices
+import Bytes
+import DeviceModel
 import Startup
 
 /// Called by Startup with interrupts off.

@@ -2,7 +2,7 @@
 
 import Board
 import CoAP
-import Devices
+import DeviceModel
 import FlashStore
 import HAL
 import LightNode

@@ -3,9 +3,10 @@
 // A repeated request gets the answer that the first one got, without being executed again (section 4.5). One exchange is remembered:
 // a client has one request outstanding (NSTART = 1, section 4.7). Notifications (RFC 7641) go out between requests.
 
+import Bytes
 import CBOR
 import CoAP
-import Devices
+import DeviceModel
 import HAL
 import LightNode
 

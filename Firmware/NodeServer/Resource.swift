@@ -1,7 +1,8 @@
 // The node's resources: path, method, format. docs/protocol.md, "Resources".
 
+import Bytes
 import CoAP
-import Devices
+import DeviceModel
 import LightNode
 
 /// The node's refusal of a message, not a device's refusal of a call.

@@ -2,7 +2,7 @@
 // compiler decides the same, but only when it links, and then knows neither the line nor what there is instead.
 import Foundation
 
-/// What the drivers say of themselves in Firmware/Devices.
+/// What the drivers say of themselves in Firmware/Drivers.
 struct Drivers {
     /// Their interfaces by the name of the driver, "Lock": "open(for:ms 100..60000=5000);close|lock:bool|relocked".
     private(set) var interfaces: [String: String] = [:]
@@ -10,7 +10,7 @@ struct Drivers {
     private(set) var methods: [String: Set<String>] = [:]
 
     init(in catalogue: BoardCatalogue) throws {
-        for file in try swiftFiles(catalogue.root.appendingPathComponent("Firmware/Devices"), with: "interface") {
+        for file in try swiftFiles(catalogue.root.appendingPathComponent("Firmware/Drivers"), with: "interface") {
             for item in try SyntaxTree(file).items {
                 if item.kind == "struct_decl", let driver = item.name,
                     let interface = item.list("members").first(where: { $0.kind == "var_decl" && $0.name == "interface" })

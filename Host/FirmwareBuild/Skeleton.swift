@@ -58,12 +58,12 @@ public struct Skeleton: Sendable {
         }
     }
 
-    /// A driver of one pin in Firmware/Devices, and its host test on a simulated pin.
+    /// A driver of one pin in Firmware/Drivers, and its host test on a simulated pin.
     public static func driver(_ text: String) throws -> Skeleton {
         let name = try Name(text, of: "a driver", atMost: 16)
         return Skeleton(
             files: [
-                ("Firmware/Devices/\(name.type).swift", Template.driver(name)),
+                ("Firmware/Drivers/\(name.type).swift", Template.driver(name)),
                 ("Tests/DevicesTests/\(name.type)Tests.swift", Template.driverTest(name)),
             ],
             next: [

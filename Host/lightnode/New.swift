@@ -56,7 +56,7 @@ struct New: ParsableCommand {
 
     struct NewDriver: ParsableCommand, JSONCapable {
         static let configuration = CommandConfiguration(
-            commandName: "driver", abstract: "A driver in Firmware/Devices, and its test on a simulated pin.",
+            commandName: "driver", abstract: "A driver in Firmware/Drivers, and its test on a simulated pin.",
             discussion: """
                 EXAMPLE:
                   lightnode new driver siren

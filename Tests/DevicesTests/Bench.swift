@@ -1,6 +1,7 @@
 // A bench with one driver on it: calls it as the wire does, lets simulated time pass, and notes its events.
 
-import Devices
+import DeviceModel
+import Drivers
 import SimulatedPins
 import Testing
 

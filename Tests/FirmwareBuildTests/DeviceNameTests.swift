@@ -15,7 +15,7 @@ struct DeviceNameTests {
         defer { try? FileManager.default.removeItem(at: root) }
         let folder = root.appendingPathComponent("Firmware/Apps/shed")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        for name in ["Boards", "Firmware/Devices"] {
+        for name in ["Boards", "Firmware/Drivers"] {
             let original = Self.sourceRoot.appendingPathComponent(name)
             try FileManager.default.copyItem(at: original, to: root.appendingPathComponent(name))
         }

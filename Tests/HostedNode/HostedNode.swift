@@ -2,7 +2,8 @@
 // what a device accepts; the faults are those of the wire and of the power.
 
 import CBOR
-import Devices
+import DeviceModel
+import Drivers
 import Foundation
 import LightNode
 import NodeServer

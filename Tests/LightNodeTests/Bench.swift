@@ -1,6 +1,7 @@
 // The board under the executor in these tests: a clock and pins that the test holds, and three devices.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import LightNode
 import SimulatedNOR
@@ -35,9 +36,9 @@ struct Wire: OutputPin {
 struct Gauge: Device {
     static var interface: StaticString { "set(level:% 0..100):%;fail|gauge:%|" }
     let wires: Wires
-    var state: Devices.Value { .integer(wires["gauge"]) }
+    var state: DeviceModel.Value { .integer(wires["gauge"]) }
     mutating func enterSafeState() { wires.set("gauge", 0) }
-    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Devices.Value {
+    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> DeviceModel.Value {
         if method == 1 { throw .notResponding }
         wires.set("gauge", arguments[0])
         return state

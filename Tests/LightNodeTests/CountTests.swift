@@ -1,7 +1,8 @@
 // Counts of meters outlive reboots and power cuts.
 
 import CBOR
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import LightNode
 import SimulatedNOR

@@ -2,7 +2,8 @@
 
 import CBOR
 import CoAP
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import LightNode
 import NodeServer

@@ -6,7 +6,6 @@
 // comes unasked: the first, with the kind 254, when the board is up. A byte that was sent before may have met a port that was still off.
 
 import Board
-import Devices
 import MCU
 import Startup
 

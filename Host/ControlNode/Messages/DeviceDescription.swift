@@ -1,4 +1,4 @@
-// What devices a node has and what they can be told: `GET /devices`. The interface texts are specified in Firmware/Devices/Interface.swift.
+// What devices a node has and what they can be told: `GET /devices`. The interface texts are specified in Firmware/DeviceModel/Interface.swift.
 import Reporting
 
 /// One device of a node: what `$('led')` means there.

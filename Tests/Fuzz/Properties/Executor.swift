@@ -2,7 +2,8 @@
 import CBOR
 import CoAP
 import CodecSupport
-import Devices
+import DeviceModel
+import Drivers
 import Ed25519
 import HAL
 import LightNode

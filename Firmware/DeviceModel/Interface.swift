@@ -13,6 +13,8 @@
 //
 //     open(for:ms 100..60000=5000);close|lock:bool|opened;closed
 
+import Bytes
+
 /// One argument of a method.
 public struct ArgumentSignature: Sendable {
     public enum Kind: UInt8, Sendable {
@@ -92,10 +94,4 @@ public struct Interface: Sendable {
     public func event(_ index: Int) -> FlashText? { section(2).part(index, of: UInt8(ascii: ";")) }
 
     private func section(_ index: Int) -> FlashText { text.part(index, of: UInt8(ascii: "|")) ?? FlashText("") }
-}
-
-extension FlashText {
-    func matches(_ literal: StaticString) -> Bool {
-        matches(RawSpan(_unsafeStart: UnsafeRawPointer(literal.utf8Start), byteCount: literal.utf8CodeUnitCount))
-    }
 }

@@ -1,5 +1,6 @@
 // A light of any colour.
 
+import DeviceModel
 import HAL
 
 /// Three PWM channels. State: the percentages of red, green and blue, eight bits each, red highest. `on` returns to the last colour, white at first. Safe state: off.

@@ -1,5 +1,6 @@
 // A sensor that gives a voltage, calibrated by two points.
 
+import DeviceModel
 import HAL
 
 /// A straight line through two measured points: raw readings 0…65535, values -32767…32767 with a difference in that range too.

@@ -1,27 +1,14 @@
 // What a driver is.
 
-/// What the executor must know before it obeys. Joined by `|`: an `OptionSet` is written as an array, and a function that names many
-/// devices would ask for heap to build it.
-public struct DeviceFlags: Equatable, Sendable {
-    public let rawValue: UInt8
-    @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
-    @inline(__always) public static var none: DeviceFlags { DeviceFlags(rawValue: 0) }
-    @inline(__always) public static func | (a: DeviceFlags, b: DeviceFlags) -> DeviceFlags {
-        DeviceFlags(rawValue: a.rawValue | b.rawValue)
-    }
-    @inline(__always) public func contains(_ other: DeviceFlags) -> Bool { rawValue & other.rawValue == other.rawValue }
-    /// A command needs proof that it is fresh: a one-time token, or trusted time.
-    @inline(__always) public static var demandsFreshness: DeviceFlags { DeviceFlags(rawValue: 1) }
-    /// Its safe state matters to people or property: the executor enters it when a right expires and when it has lost its owner.
-    @inline(__always) public static var safetyRelevant: DeviceFlags { DeviceFlags(rawValue: 2) }
-}
+import Bytes
 
 /// A driver: it turns names and numbers into pins and bus transfers, knows no signature and no wire format, and is a plain value.
 public protocol Device {
     /// What it can be told and what it tells, in the form that Interface.swift defines. Method and event indices follow its order.
     static var interface: StaticString { get }
-    /// Unless the board says otherwise.
-    static var flags: DeviceFlags { get }
+    /// Seconds for which a one-time token is good at this device, 1…255. Then a command needs proof that it is fresh: such a token, or
+    /// trusted time. 0: it needs none. A board may say otherwise of its own device.
+    static var freshness: UInt8 { get }
 
     /// Obeys method number `method` of the interface, which has it. The arguments are checked and complete.
     mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value
@@ -39,7 +26,7 @@ public protocol Device {
 }
 
 extension Device {
-    @inline(__always) public static var flags: DeviceFlags { .none }
+    @inline(__always) public static var freshness: UInt8 { 0 }
     @inline(__always) public mutating func poll(_ now: Instant) -> UInt8? { nil }
     @inline(__always) public mutating func enterSafeState() {}
     @inline(__always) public var retained: Int32? { nil }
@@ -54,15 +41,21 @@ extension Device {
 public struct Declaration: Sendable {
     public let name: FlashText
     public let interface: Interface
-    public let flags: DeviceFlags
+    /// Seconds for which a one-time token is good at this device; 0: it demands none.
+    public let freshness: UInt8
 
-    /// `name` is what owners write: at most 16 bytes of a–z, 0–9 and hyphen.
+    /// - Parameters:
+    ///   - name: what owners write: at most 16 bytes of a–z, 0–9 and hyphen.
+    ///   - freshness: in place of the driver's own.
     @inline(__always)
-    public init<D: Device>(_ name: StaticString, _ driver: D.Type, flags: DeviceFlags? = nil) {
+    public init<D: Device>(_ name: StaticString, _ driver: D.Type, freshness: UInt8? = nil) {
         self.name = FlashText(name)
         interface = Interface(FlashText(D.interface))
-        self.flags = flags ?? D.flags
+        self.freshness = freshness ?? D.freshness
     }
+
+    /// A command needs proof that it is fresh: a one-time token, or trusted time.
+    @inline(__always) public var demandsFreshness: Bool { freshness > 0 }
 }
 
 /// What happened in a device.

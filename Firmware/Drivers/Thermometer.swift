@@ -1,5 +1,6 @@
 // A thermometer over whatever part measures.
 
+import DeviceModel
 import HAL
 
 /// Reads on demand, and by itself every ten seconds so that a subscriber sees the temperature change. State: the last reading in

@@ -2,7 +2,8 @@
 
 /// Bytes of a string literal. Never freed, never changed, so a pointer to them is always good.
 public struct FlashText: Sendable {
-    nonisolated(unsafe) let start: UnsafePointer<UInt8>
+    /// Where the bytes are.
+    nonisolated(unsafe) package let start: UnsafePointer<UInt8>
     /// Number of bytes.
     public let count: Int
 
@@ -12,11 +13,13 @@ public struct FlashText: Sendable {
         count = literal.utf8CodeUnitCount
     }
 
-    init(start: UnsafePointer<UInt8>, count: Int) {
+    /// Bytes that are part of the image, or stay as they are for as long as it runs.
+    package init(start: UnsafePointer<UInt8>, count: Int) {
         self.start = start
         self.count = count
     }
 
+    /// The byte at `index`, which must be inside.
     public subscript(index: Int) -> UInt8 {
         precondition(index >= 0 && index < count)
         return start[index]
@@ -32,15 +35,20 @@ public struct FlashText: Sendable {
         return true
     }
 
+    /// True when `literal` is exactly this text.
+    public func matches(_ literal: StaticString) -> Bool {
+        matches(RawSpan(_unsafeStart: UnsafeRawPointer(literal.utf8Start), byteCount: literal.utf8CodeUnitCount))
+    }
+
     /// The part before the first `separator`, or all of it.
     @inline(never)
-    func before(_ separator: UInt8) -> FlashText {
+    public func before(_ separator: UInt8) -> FlashText {
         FlashText(start: start, count: position(of: separator) ?? count)
     }
 
     /// The part after the first `separator`, or nil when there is none.
     @inline(never)
-    func after(_ separator: UInt8) -> FlashText? {
+    public func after(_ separator: UInt8) -> FlashText? {
         guard let at = position(of: separator) else { return nil }
         return FlashText(start: start + at + 1, count: count - at - 1)
     }
@@ -64,7 +72,7 @@ public struct FlashText: Sendable {
 
     /// The decimal number that the text begins with, a minus sign allowed, and what follows it.
     @inline(never)
-    func number() -> (value: Int32, rest: FlashText) {
+    public func number() -> (value: Int32, rest: FlashText) {
         var value: Int32 = 0
         var at = 0
         let isNegative = count > 0 && start[0] == UInt8(ascii: "-")

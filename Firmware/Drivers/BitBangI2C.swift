@@ -2,16 +2,6 @@
 
 import HAL
 
-/// Two open-drain lines with pull-ups: released they are high unless someone holds them low.
-public protocol OpenDrainLines: BitwiseCopyable, Sendable {
-    mutating func setClock(released: Bool)
-    mutating func setData(released: Bool)
-    var isClockHigh: Bool { get }
-    var isDataHigh: Bool { get }
-    /// Waits half a bit: 5 µs for 100 kHz.
-    func waitHalfBit()
-}
-
 /// A controller that is alone on its bus. Frees a bus on which a part was interrupted while it sent (3.1.16).
 public struct BitBangI2C<Lines: OpenDrainLines>: I2CBus, BitwiseCopyable, Sendable {
     private var lines: Lines

@@ -1,5 +1,6 @@
 // A light of any brightness.
 
+import DeviceModel
 import HAL
 
 /// A lamp behind a PWM channel, its levels even to the eye; `fade` moves there in equal steps every 10 ms. State: the level aimed

@@ -1,5 +1,6 @@
 // A meter that gives a pulse per unit: energy (S0), water, gas, rain.
 
+import DeviceModel
 import HAL
 
 /// Counts by interrupt; the count survives a reboot, for the table retains it. State: pulses ever counted, modulo 2^31.

@@ -36,7 +36,8 @@ public struct Arguments: Sendable {
     var kinds = InlineArray<4, Kind>(repeating: .integer)
     /// For a text: its length.
     var integers = InlineArray<4, Int32>(repeating: 0)
-    var text = InlineArray<32, UInt8>(repeating: 0)
+    /// The bytes of the text argument; its length is that argument's number.
+    public private(set) var text = InlineArray<32, UInt8>(repeating: 0)
     private var hasText = false
 
     @inline(__always) public init() {}

@@ -1,5 +1,6 @@
 // A hobby servo: the width of a pulse every 20 ms is an angle.
 
+import DeviceModel
 import HAL
 
 /// 0° is a pulse of 1 ms, 180° one of 2 ms; the channel runs at 50 Hz. Without pulses the servo is limp. State: the angle, -1 while

@@ -1,5 +1,6 @@
 // All devices of a node, by name from the wire and by index inside: what the executor is generic over.
 
+import Bytes
 import HAL
 
 /// The devices of a board. A board writes `declaration` and `reach`, one line per device in each; the rest comes with it.

@@ -1,5 +1,6 @@
 // A push button: contacts bounce, fingers press, hold and double-press.
 
+import DeviceModel
 import HAL
 
 /// A button, pressed while its pin is high. Events: `pressed`, `released`, `held` after 800 ms, and `double` in place of a second

@@ -1,5 +1,6 @@
 // A relay or contactor: a switch whose load matters.
 
+import DeviceModel
 import HAL
 
 /// A relay, on while its pin is high; `pulse` switches it on for a while. Safe state: off.
@@ -7,7 +8,6 @@ public struct Relay<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString {
         "on;off;toggle;pulse(for:ms 10..3600000)|relay:bool|"
     }
-    @inline(__always) public static var flags: DeviceFlags { .safetyRelevant }
     private var pin: Pin
     private var timer = DeviceTimer()
 

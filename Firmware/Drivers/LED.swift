@@ -1,5 +1,6 @@
 // A light that is on or off.
 
+import DeviceModel
 import HAL
 
 /// An LED, or anything else that is on while its pin is high. Safe state: off.

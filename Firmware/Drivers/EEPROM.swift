@@ -1,5 +1,6 @@
 // I2C EEPROMs of the 24Cxx family with two address bytes: 24C32…24C512.
 
+import DeviceModel
 import HAL
 
 /// Microchip AT24C32D data sheet: a write stays within a page of 32 bytes, then the part is deaf for up to 10 ms. State: none.

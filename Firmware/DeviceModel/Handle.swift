@@ -2,6 +2,8 @@
 // has not, is an error when the image is linked: the check below is decided by the optimiser, and where it fails a call to a
 // function that does not exist remains, whose name says what is wrong and whose place the linker reports.
 
+import Bytes
+
 /// A table that needs no owner: its devices are the image's only ones. Every board's table is.
 public protocol StaticDeviceTable: DeviceTable {
     init()

@@ -1,5 +1,6 @@
 // A passive buzzer or small loudspeaker.
 
+import DeviceModel
 import HAL
 
 /// Sounds for at most ten seconds a call. State: the tone in hertz, 0 while silent. Safe state: silent.

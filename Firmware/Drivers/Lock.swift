@@ -1,5 +1,6 @@
 // An electric lock. It is locked unless someone has just opened it: at boot, on expiry, on a fault, and after its time.
 
+import DeviceModel
 import HAL
 
 /// A lock whose bolt is drawn while the pin is high. Every opening ends by itself. State: true while open.
@@ -7,7 +8,7 @@ public struct Lock<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString {
         "open(for:ms 100..60000=5000);close|lock:bool|relocked"
     }
-    @inline(__always) public static var flags: DeviceFlags { .demandsFreshness | .safetyRelevant }
+    @inline(__always) public static var freshness: UInt8 { 30 }
     private var pin: Pin
     private var timer = DeviceTimer()
 

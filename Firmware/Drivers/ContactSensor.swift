@@ -1,5 +1,6 @@
 // A door or window contact, a float switch, a motion detector: a level that means something.
 
+import DeviceModel
 import HAL
 
 /// Closed while its pin is high; a level counts once it has lasted 50 ms. State: true while closed.

@@ -1,5 +1,6 @@
 // A display of 5 × 5 dots: icons and scrolling text.
 
+import DeviceModel
 import HAL
 
 /// Text scrolls by once, a column each 120 ms; one letter stands still. State: how many dots are lit.

@@ -2,13 +2,13 @@
 
 /// The byte at `offset`, checked to be inside.
 @inline(__always)
-func load(_ bytes: RawSpan, _ offset: Int) -> UInt8 {
+private func load(_ bytes: RawSpan, _ offset: Int) -> UInt8 {
     precondition(offset >= 0 && offset < bytes.byteCount)
     return bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
 }
 
 /// True if `left` is strictly less than `right` in bytewise lexicographic order.
-func precedes(_ left: RawSpan, _ right: RawSpan) -> Bool {
+public func precedes(_ left: RawSpan, _ right: RawSpan) -> Bool {
     let shared = min(left.byteCount, right.byteCount)
     for index in 0..<shared {
         let (l, r) = (load(left, index), load(right, index))
