@@ -299,8 +299,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         lowest + portable + [
             firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "USBDevice", "Startup"], settings: volatile),
             firmware(
-                "Board", path: "Boards/\(board)", ["MCU", "HAL", "DeviceModel", "Drivers", "Startup"],
+                "Board", path: "Boards/\(board)", ["MCU", "HAL", "Bytes", "DeviceModel", "Drivers", "Startup"],
                 exclude: ["board.json", "toolset.json", "README.md"]),
+            // Its functions ask the compiler about what calls them, so that within themselves there is no answer (docs/embedded-swift.md).
+            firmware(
+                "Devices", ["Board", "Bytes", "DeviceModel"],
+                settings: [
+                    .enableExperimentalFeature("BuiltinModule"), .unsafeFlags(["-Xllvm", "-sil-disable-pass=dataflow-diagnostics"]),
+                ]),
             firmware(
                 "NodeRuntime",
                 [

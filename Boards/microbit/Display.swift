@@ -1,7 +1,5 @@
 // The 5×5 display, which is wired as a matrix of 3 rows of 9.
 
-import DeviceModel
-import Drivers
 import HAL
 import MCU
 

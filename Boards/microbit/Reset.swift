@@ -1,7 +1,5 @@
 // The reset by somebody who holds the board: button A, and as many lights as seconds are left.
 
-import DeviceModel
-import Drivers
 import HAL
 import MCU
 

@@ -14,7 +14,8 @@ public struct FlashText: Sendable {
     }
 
     /// Bytes that are part of the image, or stay as they are for as long as it runs.
-    package init(start: UnsafePointer<UInt8>, count: Int) {
+    @inline(__always)
+    public init(start: UnsafePointer<UInt8>, count: Int) {
         self.start = start
         self.count = count
     }
@@ -33,6 +34,12 @@ public struct FlashText: Sendable {
         if bytes.byteCount != count { return false }
         for index in 0..<count where bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) != start[index] { return false }
         return true
+    }
+
+    /// True when `literal` is exactly this text; of two literals the optimiser decides it, and no code remains.
+    @inline(__always)
+    public func isSame(_ literal: StaticString) -> Bool {
+        count == literal.utf8CodeUnitCount && compareMemory(start, literal.utf8Start, UInt(bitPattern: count)) == 0
     }
 
     /// True when `literal` is exactly this text.
@@ -84,3 +91,6 @@ public struct FlashText: Sendable {
         return (isNegative ? 0 &- value : value, FlashText(start: start + at, count: count - at))
     }
 }
+
+@_extern(c, "memcmp")
+func compareMemory(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: UInt) -> Int32

@@ -10,6 +10,12 @@ public protocol Device {
     /// trusted time. 0: it needs none. A board may say otherwise of its own device.
     static var freshness: UInt8 { get }
 
+    /// True when `word` is a method or an event of the interface. The compiler asks it of each that an application writes, and an image has
+    /// no code for it: mark it `@_optimize(none) @_effects(readnone)`.
+    static func answers(_ word: LiteralText) -> Bool
+    /// It counts what must outlive a reboot (`retained`).
+    static var keepsCount: Bool { get }
+
     /// Obeys method number `method` of the interface, which has it. The arguments are checked and complete.
     mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value
     /// The state as last set or measured. Cheap: it is asked for before and after each call
@@ -27,6 +33,9 @@ public protocol Device {
 
 extension Device {
     @inline(__always) public static var freshness: UInt8 { 0 }
+    @inline(__always) public static var keepsCount: Bool { false }
+    /// For a driver that no application calls by name.
+    @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool { false }
     @inline(__always) public mutating func poll(_ now: Instant) -> UInt8? { nil }
     @inline(__always) public mutating func enterSafeState() {}
     @inline(__always) public var retained: Int32? { nil }

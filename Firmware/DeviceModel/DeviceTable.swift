@@ -3,11 +3,11 @@
 import Bytes
 import HAL
 
-/// The devices of a board. A board writes `declaration` and `reach`, one line per device in each; the rest comes with it.
+/// The devices of a board. `declaration` and `reach` are made from the rows of its board.json; the rest comes with them.
 ///
 /// Indices of devices and methods are small, dense and stable for an image, so a journal stores two bytes for "lock.open".
 public protocol DeviceTable {
-    /// What device `index` is; nil past the last (at most 16). Mark it `@inline(__always)`: the build-time checks look through it.
+    /// What device `index` is; nil past the last (at most 16).
     static func declaration(_ index: UInt8) -> Declaration?
     /// Hands device `index` to `request`: `case .led: request.reach(&led)`.
     mutating func reach(_ index: UInt8, _ request: inout DeviceRequest)

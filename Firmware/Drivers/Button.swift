@@ -7,6 +7,10 @@ import HAL
 /// `pressed` within 400 ms of the first. A level counts once it has lasted 20 ms. State: true while pressed.
 public struct Button<Pin: InputPin>: Device {
     @inline(__always) public static var interface: StaticString { "|button:bool|pressed;released;held;double" }
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ word: LiteralText) -> Bool {
+        word == "pressed" || word == "released" || word == "held" || word == "double"
+    }
     private let pin: Pin
     private var isPressed = false
     private var settling = DeviceTimer()
@@ -46,17 +50,4 @@ public struct Button<Pin: InputPin>: Device {
         _ = doubling.hasFired(at: now)
         return 0
     }
-}
-
-extension DeviceHandle {
-    /// A first press, not the second of a double one.
-    @inline(__always) public func wasPressed(in event: DeviceEvent) -> Bool { raised(0, of: "|button:bool|pressed;", in: event) }
-    /// Held for 800 ms.
-    @inline(__always) public func wasHeld(in event: DeviceEvent) -> Bool { raised(2, of: "|button:bool|pressed;", in: event) }
-    /// Pressed twice within 400 ms.
-    @inline(__always) public func wasDoublePressed(in event: DeviceEvent) -> Bool {
-        raised(3, of: "|button:bool|pressed;", in: event)
-    }
-    /// True while the button is down or the contact closed.
-    public var isPressed: Bool { state.isTrue }
 }

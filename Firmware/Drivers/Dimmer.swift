@@ -9,6 +9,10 @@ public struct Dimmer<Channel: PWMChannel & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "on;off;toggle;set(level:% 0..100);fade(level:% 0..100,for:ms 0..60000=1000)|dimmer:%|"
     }
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ word: LiteralText) -> Bool {
+        word == "on" || word == "off" || word == "toggle" || word == "set(level:)" || word == "fade(level:for:)"
+    }
     private var channel: Channel
     private var timer = DeviceTimer()
     /// In 256ths of a percent.
@@ -56,16 +60,5 @@ public struct Dimmer<Channel: PWMChannel & BitwiseCopyable>: Device {
             _ = timer.hasFired(at: now)
         }
         return nil
-    }
-}
-
-extension DeviceHandle {
-    /// Level 0…100.
-    @inline(__always) @discardableResult
-    public func set(level: Int32) -> Outcome { call(3, of: "on;off;toggle;set(level:% 0..100)", level) }
-    /// To a level of 0…100 in up to a minute.
-    @inline(__always) @discardableResult
-    public func fade(to level: Int32, for span: TimeSpan) -> Outcome {
-        call(4, of: "on;off;toggle;set(level:% 0..100);fade(level:% 0..100,for:ms 0..60000", level, span.milliseconds)
     }
 }

@@ -10,6 +10,10 @@ public struct Display5x5<Screen: Bitmap5x5 & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "clear;icon(dots:1 0..33554431);text(text:text 1..32)|display:count|scrolled"
     }
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ word: LiteralText) -> Bool {
+        word == "clear" || word == "icon(dots:)" || word == "text(text:)" || word == "scrolled"
+    }
     private var screen: Screen
     private var timer = DeviceTimer()
     private var text = InlineArray<32, UInt8>(repeating: 0)
@@ -71,15 +75,6 @@ public struct Display5x5<Screen: Bitmap5x5 & BitwiseCopyable>: Device {
             for y in UInt32(0)..<5 where bits & (1 << y) != 0 { dots |= 1 << (y * 5 + UInt32(bitPattern: x)) }
         }
         return dots
-    }
-}
-
-extension DeviceHandle {
-    @inline(__always) @discardableResult
-    public func clear() -> Outcome { call(0, of: "clear;icon(dots:1 0..33554431)") }
-    @inline(__always) @discardableResult
-    public func show(icon dots: UInt32) -> Outcome {
-        call(1, of: "clear;icon(dots:1 0..33554431)", Int32(bitPattern: dots))
     }
 }
 

@@ -6,6 +6,10 @@ import HAL
 /// An LED, or anything else that is on while its pin is high. Safe state: off.
 public struct LED<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString { "on;off;toggle|led:bool|" }
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ word: LiteralText) -> Bool {
+        word == "on" || word == "off" || word == "toggle"
+    }
     private var pin: Pin
 
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
@@ -17,13 +21,4 @@ public struct LED<Pin: OutputPin>: Device {
 
     public var state: Value { .boolean(pin.isSetHigh) }
     public mutating func enterSafeState() { pin.setLow() }
-}
-
-/// Of every device that can be switched: LED, relay, dimmer.
-extension DeviceHandle {
-    @inline(__always) @discardableResult public func on() -> Outcome { call(0, of: "on;off;toggle") }
-    @inline(__always) @discardableResult public func off() -> Outcome { call(1, of: "on;off;toggle") }
-    @inline(__always) @discardableResult public func toggle() -> Outcome { call(2, of: "on;off;toggle") }
-    /// True while it is on.
-    public var isOn: Bool { state.isTrue }
 }

@@ -8,6 +8,10 @@ public struct Lock<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString {
         "open(for:ms 100..60000=5000);close|lock:bool|relocked"
     }
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ word: LiteralText) -> Bool {
+        word == "open(for:)" || word == "close" || word == "relocked"
+    }
     @inline(__always) public static var freshness: UInt8 { 30 }
     private var pin: Pin
     private var timer = DeviceTimer()
@@ -36,21 +40,5 @@ public struct Lock<Pin: OutputPin>: Device {
         if !timer.hasFired(at: now) { return nil }
         pin.setLow()
         return 0
-    }
-}
-
-extension DeviceHandle {
-    /// Opens for 100 ms to 60 s.
-    @inline(__always) @discardableResult
-    public func open(for span: TimeSpan = .seconds(5)) -> Outcome {
-        call(0, of: "open(for:ms 100..60000=5000);close", span.milliseconds)
-    }
-    @inline(__always) @discardableResult
-    public func close() -> Outcome { call(1, of: "open(for:ms 100..60000=5000);close") }
-    /// True while the bolt is drawn.
-    public var isOpen: Bool { state.isTrue }
-    /// Its time was over.
-    @inline(__always) public func hasRelocked(in event: DeviceEvent) -> Bool {
-        raised(0, of: "open(for:ms 100..60000=5000);close|lock:bool|", in: event)
     }
 }

@@ -8,6 +8,10 @@ public struct Relay<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString {
         "on;off;toggle;pulse(for:ms 10..3600000)|relay:bool|"
     }
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ word: LiteralText) -> Bool {
+        word == "on" || word == "off" || word == "toggle" || word == "pulse(for:)"
+    }
     private var pin: Pin
     private var timer = DeviceTimer()
 
@@ -30,13 +34,5 @@ public struct Relay<Pin: OutputPin>: Device {
     public mutating func poll(_ now: Instant) -> UInt8? {
         if timer.hasFired(at: now) { pin.setLow() }
         return nil
-    }
-}
-
-extension DeviceHandle {
-    /// 10 ms to an hour.
-    @inline(__always) @discardableResult
-    public func pulse(for span: TimeSpan) -> Outcome {
-        call(3, of: "on;off;toggle;pulse(for:ms 10..3600000)", span.milliseconds)
     }
 }

@@ -7,6 +7,10 @@ import HAL
 /// limp. Safe state: limp.
 public struct Servo<Channel: PWMChannel & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString { "turn(to:deg 0..180);release|servo:deg|" }
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ word: LiteralText) -> Bool {
+        word == "turn(to:)" || word == "release"
+    }
     private var channel: Channel
     private var angle: Int32 = -1
 
@@ -30,10 +34,4 @@ public struct Servo<Channel: PWMChannel & BitwiseCopyable>: Device {
         angle = -1
         channel.setDuty(0)
     }
-}
-
-extension DeviceHandle {
-    /// To an angle of 0…180 degrees.
-    @inline(__always) @discardableResult
-    public func turn(to degrees: Int32) -> Outcome { call(0, of: "turn(to:deg 0..180)", degrees) }
 }

@@ -7,6 +7,7 @@ import HAL
 /// thousandths of a degree, moved only when it has changed by half a degree or more; none before the first.
 public struct Thermometer<Sensor: TemperatureSensor>: Device {
     @inline(__always) public static var interface: StaticString { "read:mCel|thermometer:mCel|" }
+    @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool { word == "read" }
     private var sensor: Sensor
     private var timer = DeviceTimer()
     public private(set) var state = Value.none
@@ -26,12 +27,4 @@ public struct Thermometer<Sensor: TemperatureSensor>: Device {
         if !timer.isActive { timer.start(.seconds(10)) }
         return nil
     }
-}
-
-extension DeviceHandle {
-    /// The value now, or a fault.
-    @inline(__always) @discardableResult
-    public func read() -> Outcome { call(0, of: "read:") }
-    /// Thousandths of a degree Celsius as last measured by itself; nil before the first reading.
-    public var millidegrees: Int32? { state.kind == .none ? nil : state.integer }
 }

@@ -9,6 +9,9 @@ import Startup
 /// The board's peripherals. Made first of all, in `runNode`.
 nonisolated(unsafe) var hardware = BoardHardware()
 
+/// A board whose devices' pins are not configured has none of these to show, and does not build.
+var configuredPins: DevicePins { hardware.pins }
+
 struct BoardPlatform: Platform {
     var board: StaticString { boardName }
     var version: Version {

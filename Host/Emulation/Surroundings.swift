@@ -3,14 +3,14 @@ import FirmwareBuild
 import Foundation
 
 extension EmulatedBoard {
-    /// Presses a button of the board (board.json, "buttons"), until `release`.
+    /// Presses a button of the board (a row of board.json whose driver is `Button`), until `release`.
     /// - Throws: `EmulationError` naming the buttons there are.
     public func press(_ button: String) throws { try set(button, pressed: true) }
 
     public func release(_ button: String) throws { try set(button, pressed: false) }
 
     private func set(_ name: String, pressed: Bool) throws {
-        let buttons = board.emulator?.buttons ?? [:]
+        let buttons = board.emulatedButtons
         guard let button = buttons[name] else {
             let known = buttons.keys.sorted().joined(separator: ", ")
             throw EmulationError(

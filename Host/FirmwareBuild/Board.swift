@@ -76,19 +76,9 @@ public struct Board: Codable, Sendable {
         public var inputs: String?
         /// QOM paths of the ports whose input pins have that name, when there are several, of 16 pins each.
         public var inputPorts: [String]?
-        /// Buttons that a test can press, by the names of their devices.
-        public var buttons: [String: EmulatedButton]?
         public var receiver: Receiver?
         /// State register of the second UART, when it is the wire of a virtual USB (Host/Emulation/USBCable.swift).
         public var usbState: Word?
-
-        /// An input pin with a button at it.
-        public struct EmulatedButton: Codable, Sendable {
-            /// Numbered as for `inputs`.
-            public var pin: Int
-            /// Level while it is pressed.
-            public var pressedIsHigh: Bool
-        }
 
         /// When the UART's receiver holds a byte that the firmware has not taken.
         public struct Receiver: Codable, Sendable {
@@ -170,9 +160,14 @@ public struct Board: Codable, Sendable {
     /// Absent when QEMU has no model of the board.
     public var emulator: Emulator?
     public var display: Display?
-    /// The enumerations of Board.swift that name pins, lights and bus addresses, and how a member is written on the board, such as
-    /// "P0.{number}" or "P{port}{pin}".
-    public var wiring: [String: String]?
+    /// How the board's pins are written, such as "P0.{number}" or "P{port}{pin}", and the number of the first of them: a number for each
+    /// pin, as the chip's drivers take it.
+    public var pins: [String: UInt32]?
+    /// Pins that the board itself uses.
+    public var wires: [WireRow]?
+    public var buses: [BusRow]?
+    /// The devices, in the order of their indices.
+    public var devices: [DeviceRow]?
     /// By application.
     public var budgets: [String: Budget]?
     /// What `lightnode provision --protect` sets in the chip so that a debugger cannot read it; absent where there is nothing to set.

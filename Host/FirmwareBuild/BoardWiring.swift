@@ -1,23 +1,20 @@
-// Which device of a board is on which pin or bus address, read from its Board.swift, and what two of them both want.
+// Which device of a board is on which pin or bus address, from the rows of its board.json, and what two of them both want.
 import Foundation
 
 /// The wiring of one board.
 public struct BoardWiring: Encodable, Sendable {
-    /// A pin, a light or a bus address that Board.swift names.
+    /// A pin, a light or a bus address that a row names.
     public struct Place: Encodable, Sendable {
-        /// Its name in Board.swift, "serialTransmit".
+        /// As Swift code names it, "serialTransmit".
         public let name: String
         /// What is printed on the board or in its manual, "P0.24".
         public let label: String
-        /// The kind of place: the name of its enumeration, "Pin".
+        /// "pin", or the name of its bus.
         public let kind: String
         public let number: UInt32
-        /// The comment behind it.
         public let note: String?
-        /// Line of Board.swift.
-        public let line: Int
-        /// Names of the devices that use it; empty for what the board itself uses.
-        public var users: [String] = []
+        /// Name of the device that uses it; empty for what the board itself uses.
+        public let users: [String]
     }
 
     public struct Device: Encodable, Sendable {
@@ -29,134 +26,160 @@ public struct BoardWiring: Encodable, Sendable {
 
     public let board: String
     public let title: String
-    public internal(set) var places: [Place] = []
-    public internal(set) var devices: [Device] = []
-    /// What the chip's PWM cannot do.
-    private var modulatorFaults: [String] = []
+    public private(set) var places: [Place] = []
+    public var devices: [Device] { rows.map { Device(name: $0.name, driver: $0.driver) } }
+    let rows: [DeviceRow]
+    let buses: [BusRow]
+    let chip: ChipFacts
 
     private enum CodingKeys: CodingKey { case board, title, places, devices }
 
-    /// Reads the wiring of `board` in the source tree of `catalogue`.
-    /// - Throws: `FirmwareError` when Board.swift cannot be parsed, or lacks what board.json's `wiring` names.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(board, forKey: .board)
+        try container.encode(title, forKey: .title)
+        try container.encode(places, forKey: .places)
+        try container.encode(devices, forKey: .devices)
+    }
+
+    /// Most devices of a board: an index is one of four bits in a node's records.
+    static let mostDevices = 16
+
+    /// Reads the wiring of `board`, one of `catalogue`.
+    /// - Throws: `FirmwareError` naming the row that cannot be, and why.
     public init(_ board: Board, in catalogue: BoardCatalogue) throws {
         self.board = board.name
         title = board.title
-        let file = catalogue.root.appendingPathComponent("Boards/\(board.name)/Board.swift")
-        let tree = try SyntaxTree(file)
-        for (kind, form) in (board.wiring ?? [:]).sorted(by: { $0.key < $1.key }) {
-            guard let declaration = tree.items.first(where: { $0.kind == "enum_decl" && $0.name == kind }) else {
-                throw FirmwareError(
-                    "Boards/\(board.name)/Board.swift has no enum \(kind), which board.json's \"wiring\" names. Declare it, or correct board.json."
-                )
+        rows = board.devices ?? []
+        buses = board.buses ?? []
+        chip = try ChipFacts(of: board, in: catalogue)
+        guard rows.count <= Self.mostDevices else {
+            throw fault("there are \(rows.count) devices", "A node has \(Self.mostDevices) at most.")
+        }
+        for wire in board.wires ?? [] {
+            guard Self.isIdentifier(wire.name) else {
+                throw fault("\"\(wire.name)\" is no name for a wire", "Use letters and digits, a small letter first.")
             }
-            places += try Self.places(declaration, form: form, tree)
+            places.append(try place(wire.pin, of: board, name: wire.name, note: wire.note, users: []))
         }
-        let modulated = assignDevices(tree)
-        if !modulated.isEmpty, let modulators = try Modulators(mcu: board.mcu, in: catalogue) {
-            modulatorFaults = faults(of: modulated, with: modulators)
+        for row in rows { try add(row, of: board) }
+    }
+
+    private mutating func add(_ row: DeviceRow, of board: Board) throws {
+        try check(row)
+        for pin in row.pins {
+            let name = row.pins.count == 1 ? row.variable : row.variable + Self.camelCased(pin)
+            places.append(try place(pin, of: board, name: name, note: row.note, users: [row.name]))
+        }
+        guard let bus = row.bus else { return }
+        guard buses.contains(where: { $0.name == bus }) else {
+            throw fault("\"\(row.name)\" is on a bus \"\(bus)\" that \"buses\" does not list", "Add it there, or correct the row.")
+        }
+        guard let address = row.address?.value, (0x08...0x77).contains(address) else {
+            throw fault("\"\(row.name)\" is on \(bus) without an address", "Give its 7-bit \"address\", 0x08 to 0x77.")
+        }
+        let hex = String(address, radix: 16, uppercase: true)
+        places.append(
+            Place(
+                name: row.variable, label: "\(bus) 0x\(hex)", kind: bus, number: UInt32(address), note: row.note, users: [row.name]))
+    }
+
+    private func place(_ label: String, of board: Board, name: String, note: String?, users: [String]) throws -> Place {
+        guard let number = board.place(of: label) else {
+            let forms = (board.pins ?? [:]).keys.sorted().joined(separator: ", ")
+            throw fault("\(name) is on \"\(label)\", which is no pin of it", "Its pins are written \(forms).")
+        }
+        return Place(name: name, label: label, kind: "pin", number: number, note: note, users: users)
+    }
+
+    /// What can be said of a row by itself.
+    private func check(_ row: DeviceRow) throws {
+        let letters = row.name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }
+        guard letters, row.name.first?.isLowercase == true, row.name.last != "-", !row.name.contains("--"), row.name.count <= 16 else {
+            throw fault("\"\(row.name)\" is no name of a device", "Use at most 16 of a–z, 0–9 and hyphen, a letter first.")
+        }
+        guard Self.isIdentifier(row.driver), row.part.map(Self.isIdentifier) ?? true else {
+            throw fault("\"\(row.name)\" names no driver", "Use the name of a type in Firmware/Drivers.")
+        }
+        let ways = [row.output, row.input, row.analog, row.counter, row.bus].compactMap { $0 }.count + (row.pwm == nil ? 0 : 1)
+        guard ways <= 1, ways == 1 || row.with?.isEmpty == false else {
+            throw fault(
+                "\"\(row.name)\" is connected in \(ways) ways",
+                "Give it one of output, input, pwm, analog, counter and bus, or with \"with\" what it is made of.")
+        }
+        // A pin in an expression is one that no check sees, and that nothing configures.
+        if let hidden = row.with?.first(where: { $0.contains(/\b(Output|Input|PWM|ADCInput|PinCounter|Port)\s*[.(]/) }) {
+            throw fault("\"\(row.name)\" takes a pin in \"\(hidden)\"", "Say it with output, input, pwm, analog or counter.")
         }
     }
 
-    private static func places(_ declaration: SyntaxTree.Node, form: String, _ tree: SyntaxTree) throws -> [Place] {
-        var places: [Place] = []
-        var next: UInt32 = 0
-        for element in declaration.list("members").filter({ $0.kind == "enum_case_decl" }).flatMap({ $0.list("elements") }) {
-            guard let name = element.name, let start = element.range?.start, let kind = declaration.name else { continue }
-            let rest = tree.restOfLine(from: start)
-            let value = rest.prefix { $0 != "," && $0 != "/" }.split(separator: "=").dropFirst().first
-            let written = value.flatMap { literal($0.trimmingCharacters(in: .whitespaces)) }
-            let number = written ?? next
-            next = number &+ 1
-            let note = rest.range(of: "//").map { rest[$0.upperBound...].trimmingCharacters(in: .whitespaces) }
-            places.append(
-                Place(
-                    name: name, label: label(form, number), kind: kind, number: number, note: note, line: tree.line(of: start)))
-        }
-        return places
+    private func fault(_ what: String, _ remedy: String) -> FirmwareError {
+        FirmwareError("Boards/\(board)/board.json: \(what). \(remedy)")
     }
 
-    private static func literal(_ text: String) -> UInt32? {
-        let digits = text.replacingOccurrences(of: "_", with: "")
-        return digits.hasPrefix("0x") ? UInt32(digits.dropFirst(2), radix: 16) : UInt32(digits)
+    static func isIdentifier(_ text: String) -> Bool {
+        text.first?.isLetter == true && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
     }
 
-    /// `form` with `{number}`, `{hex}`, `{port}` and `{pin}` (a letter and a number from the high and low hexadecimal digit) filled in.
-    private static func label(_ form: String, _ number: UInt32) -> String {
-        let port = String(UnicodeScalar(UInt8(65 + (number >> 4) % 26)))
-        return form.replacingOccurrences(of: "{number}", with: String(number))
-            .replacingOccurrences(of: "{hex}", with: String(number, radix: 16, uppercase: true))
-            .replacingOccurrences(of: "{port}", with: port)
-            .replacingOccurrences(of: "{pin}", with: String(number & 0xF))
+    /// "button-a" as "ButtonA", "P0.24" as "P024".
+    static func camelCased(_ text: String) -> String {
+        text.split { !$0.isLetter && !$0.isNumber }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }
 
-    /// Follows each device's variable to the places that its initialiser, or a later assignment, refers to; returns those that a
-    /// modulator drives.
-    private mutating func assignDevices(_ tree: SyntaxTree) -> [Modulated] {
-        var modulated: [Modulated] = []
-        var references: [String: Set<String>] = [:]
-        for entry in tree.items.flatMap({ $0.list("pattern_entries") }) {
-            guard let pattern = entry["pattern"]?.all.first(where: { $0.kind == "pattern_named" }), let name = pattern.name else {
-                continue
-            }
-            references[name] = entry["original_init"]?.references
-        }
-        for assignment in tree.items.flatMap(\.all) where assignment.kind == "assign_expr" {
-            guard let name = assignment["dest"]?.name, references[name] != nil else { continue }
-            references[name, default: []].formUnion(assignment["src"]?.references ?? [])
-        }
-        for (variable, device) in Self.declarations(tree) {
-            devices.append(device)
-            let used = references[variable] ?? []
-            // A device that is held by a name of its own, as a timer's channel is.
-            let indirect = used.flatMap { references[$0] ?? [] }
-            let names = used.union(indirect)
-            for index in places.indices where names.contains(places[index].name) { places[index].users.append(device.name) }
-            let pins = names.filter(Modulators.isPinName).sorted()
-            modulated += pins.map { Modulated(device: device.name, pin: $0) }
-            if pins.isEmpty, names.contains("PWM") { modulated.append(Modulated(device: device.name, pin: nil)) }
-        }
-        // A pin that is handed over to a peripheral bears the name of the device behind it.
-        for (variable, device) in Self.declarations(tree) {
-            for index in places.indices where places[index].name == variable && places[index].users.isEmpty {
-                places[index].users = [device.name]
-            }
-        }
-        return modulated
-    }
-
-    /// `case .lock: Declaration("lock", Lock<Output>.self)`: the variable, and what it is called outside.
-    private static func declarations(_ tree: SyntaxTree) -> [(String, Device)] {
-        let cases = tree.items.flatMap(\.all).filter { $0.kind == "case_stmt" }
-        return cases.compactMap { statement in
-            guard let variable = statement.list("case_label_items").first?.references.first,
-                let call = statement["body"]?.all.first(where: { $0.kind == "call_expr" && $0["fn"]?.name == "Declaration" }),
-                let arguments = call["args"], let name = arguments.all.first(where: { $0.kind == "string_literal_expr" }),
-                let driver = arguments.all.first(where: { $0.kind == "unresolved_decl_ref_expr" })?.name
-            else { return nil }
-            return (variable, Device(name: name.fields["value"] as? String ?? variable, driver: driver))
-        }
-    }
-
-    /// What two of the board's users both want, in words that name both; empty when the wiring is sound.
+    /// What two of the board's users both want, in words that name both, or what its chip cannot do; empty when the wiring is sound.
     public var clashes: [String] {
         var found: [String] = []
+        func owner(_ place: Place) -> String { place.users.first ?? place.name }
         for (index, place) in places.enumerated() {
             if let other = places[..<index].first(where: { $0.kind == place.kind && $0.number == place.number }) {
-                found.append(
-                    "\(place.label) is taken twice, by \(other.name) (line \(other.line)) and by \(place.name) (line \(place.line))"
-                )
-            }
-            if place.users.count > 1 {
-                found.append(
-                    "\(place.label) (\(place.name), line \(place.line)) is used by \(place.users.joined(separator: " and by "))")
+                found.append("\(place.label) is taken twice, by \(owner(other)) and by \(owner(place))")
+            } else if let other = places[..<index].first(where: { $0.kind == "pin" && place.kind == "pin" && $0.name == place.name }) {
+                found.append("\(other.label) and \(place.label) are both called \(place.name)")
             }
         }
-        return found + modulatorFaults
+        for (index, row) in rows.enumerated() where rows[..<index].contains(where: { $0.name == row.name }) {
+            found.append("two devices are called \(row.name)")
+        }
+        return found + sourceFaults("PWM", chip.pwm) { $0.pwm ?? [] } + sourceFaults("analog input", chip.analog) { [$0.analog].compactMap(\.self) }
+            + sourceFaults("counter", chip.counter) { [$0.counter].compactMap(\.self) }
+    }
+
+    /// What cannot be had of the chip's modulators, converters or counters.
+    private func sourceFaults(_ what: String, _ use: ChipFacts.Use?, _ pins: (DeviceRow) -> [String]) -> [String] {
+        var found: [String] = []
+        var taken: [String: (device: String, pin: String)] = [:]
+        for row in rows {
+            for pin in pins(row) {
+                guard let use else {
+                    found.append("\(row.name) wants a \(what) on \(pin), and this chip's drivers have none")
+                    continue
+                }
+                guard let source = use.source(of: pin) else {
+                    let reached = use.sources.keys.sorted().joined(separator: ", ")
+                    found.append("\(row.name) wants \(what) on \(pin), which none reaches; those reached are \(reached)")
+                    continue
+                }
+                if let other = taken[source] {
+                    let name = use.sources["*"] ?? "\(what) \(source.uppercased())"
+                    found.append("\(name) is used by \(other.device) (\(other.pin)) and by \(row.name) (\(pin))")
+                }
+                taken[source] = (row.name, pin)
+            }
+        }
+        return found
     }
 
     /// - Throws: `FirmwareError` naming both users of the first clash.
     public func check() throws {
         guard let clash = clashes.first else { return }
-        throw FirmwareError("Boards/\(board)/Board.swift: \(clash). Give one of them another place.")
+        throw FirmwareError("Boards/\(board)/board.json: \(clash). Give one of them another place.")
+    }
+}
+
+extension DeviceRow {
+    /// Its name in Swift, "buttonA".
+    var variable: String {
+        let words = BoardWiring.camelCased(name)
+        return words.prefix(1).lowercased() + words.dropFirst()
     }
 }

@@ -32,18 +32,12 @@ public struct FirmwareBuilder: Sendable {
         for product in wanted where !products.contains(product) {
             throw FirmwareError("nothing called \"\(product)\" to build. There are: \(products.joined(separator: ", ")).")
         }
-        let wiring = try BoardWiring(board, in: catalogue)
-        try wiring.check()
-        var names = DeviceNames(wiring, in: catalogue)
-        for product in wanted {
-            let folder = applications.contains(product) ? "Firmware/Apps" : "Tests/OnTarget"
-            try names.check("\(folder)/\(product)")
-        }
+        try DeviceSource(board, in: catalogue).write(into: catalogue)
         let arguments = try commonArguments(board)
         return try wanted.map { product in
             let result = try Tool.swift.run(
                 arguments + ["--product", product], in: catalogue.root, environment: environment(board), live: live)
-            guard result.status == 0 else { throw failure(result, board, product) }
+            guard result.status == 0 else { throw try failure(result, board, product) }
             let linked = scratchFolder(board).appendingPathComponent("\(board.triple)/release/\(product)")
             return try stamp(linked, board: board, product: product)
         }
@@ -70,27 +64,26 @@ public struct FirmwareBuilder: Sendable {
         ["LIGHTNODE_BOARD": board.name, "LIGHTNODE_MCU": board.mcu]
     }
 
-    private func failure(_ result: Tool.Result, _ board: Board, _ product: String) -> FirmwareError {
+    private func failure(_ result: Tool.Result, _ board: Board, _ product: String) throws -> FirmwareError {
         let lines = (result.output + result.errors).split(separator: "\n").map(String.init)
         let errors = lines.filter { $0.contains(": error:") || $0.hasPrefix("error:") }
         var said: [String] = []
         for line in errors.isEmpty ? lines.suffix(5) : errors.prefix(5) where !said.contains(line) { said.append(line) }
-        said += Self.advice(said)
+        said += Self.advice(said, try BoardWiring(board, in: catalogue))
         return FirmwareError("\(product) does not build for \(board.name):\n  " + said.joined(separator: "\n  "))
     }
 
-    /// What to do about symbols that are missing on purpose.
-    static func advice(_ errors: [String]) -> [String] {
+    /// What to do about errors that an application's author meets.
+    static func advice(_ errors: [String], _ wiring: BoardWiring) -> [String] {
         func lacks(_ symbols: String...) -> Bool {
             errors.contains { line in symbols.contains { line.hasSuffix("undefined symbol: \($0)") } }
         }
-        if lacks("ERROR_this_board_has_no_device_of_that_name") {
-            return [
-                "A `$` names a device that the board has not, or not by a literal. `lightnode layout` lists the board's devices."
-            ]
+        if errors.contains(where: { $0.contains("no device of that name") || $0.contains("this device has no") }) {
+            let devices = wiring.devices.map { "\($0.name) (\($0.driver))" }.joined(separator: ", ")
+            return ["\(wiring.board) has: \(devices)."]
         }
-        if lacks("ERROR_this_device_has_no_such_method") {
-            return ["A method is called on a device that has it not. `lightnode layout` tells each device's driver."]
+        if errors.contains(where: { $0.hasSuffix("#assert condition not constant") }) {
+            return ["A `$` takes the device's name as a literal, and its method is called where `$` is written."]
         }
         if lacks("posix_memalign", "malloc", "free") {
             return [

@@ -72,8 +72,8 @@ public struct Skeleton: Sendable {
                     "its test on a simulated pin"
                 ),
                 (
-                    "edit Boards/<board>/Board.swift",
-                    "give it a pin: a variable, a case of Name, a line in declaration and in reach"
+                    "edit Boards/<board>/board.json",
+                    "give it a row in devices: { \"name\": \"\(name.hyphened)\", \"driver\": \"\(name.type)\", \"output\": \"<pin>\" }"
                 ),
             ])
     }
@@ -121,7 +121,7 @@ public struct Skeleton: Sendable {
         skeleton.files.append(("Tests/OnTarget/\(suite)/\(suite).swift", Template.boardTest(name)))
         skeleton.files.append(("Tests/OnTarget/\(suite)/suite.json", "{ \"boards\": [\"\(name.hyphened)\"] }\n"))
         skeleton.next = [
-            ("lightnode layout --board \(name.hyphened)", "the wiring to change in Boards/\(name.hyphened)/Board.swift"),
+            ("lightnode layout --board \(name.hyphened)", "the wiring to change in Boards/\(name.hyphened)/board.json"),
             ("lightnode build --board \(name.hyphened)", "its light node"),
         ]
         if board.emulator != nil { skeleton.next.append(("lightnode test \(suite)", "its test under QEMU")) }

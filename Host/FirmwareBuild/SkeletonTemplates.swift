@@ -13,6 +13,10 @@ extension Skeleton {
             public struct \(name.type)<Pin: OutputPin>: Device {
                 /// The grammar is in Firmware/DeviceModel/Interface.swift: methods | kind and unit of the state | events.
                 @inline(__always) public static var interface: StaticString { "on;off;toggle|\(name.hyphened):bool|" }
+                /// Its methods, with the names of their arguments as in `open(for:)`, and its events: for the compiler.
+                @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool {
+                    word == "on" || word == "off" || word == "toggle"
+                }
                 private var pin: Pin
 
                 @inline(__always) public init(_ pin: Pin) { self.pin = pin }
@@ -49,6 +53,9 @@ extension Skeleton {
                     expect(bench.call("toggle").text, "done")
                     expect(bench.value, 0)
                     expect(bench.call("explode").text, "unknown method")
+                    for word in words(Bench<\(name.type)<SimulatedOutput>>.describe(0)!.interface) {
+                        #expect(\(name.type)<SimulatedOutput>.answers(word))
+                    }
                     bench.call("on")
                     bench.enterSafeState(device: 0)
                     expect(bench.value, 0)
@@ -64,7 +71,7 @@ extension Skeleton {
             """
             // \(name.type): say in one line what it does for whom.
 
-            import Board
+            import Devices
             import NodeRuntime
 
             struct \(name.type): Application {
@@ -112,7 +119,7 @@ extension Skeleton {
 
             **State: never run.** Say what has been seen of it: builds, QEMU, register models, hardware.
 
-            `lightnode layout --board \(name.hyphened)` draws the wiring that Board.swift declares.
+            `lightnode layout --board \(name.hyphened)` draws the wiring that the rows of board.json give.
 
             """
         }
@@ -120,7 +127,7 @@ extension Skeleton {
         static func boardTest(_ name: Name) -> String {
             """
             // The devices of Boards/\(name.hyphened), called as an application calls them.
-            import Board
+            import Devices
             import FirmwareTesting
 
             @main enum \(name.type)Board: FirmwareSuite {

@@ -15,7 +15,7 @@ public struct WiringDrawing: Sendable {
         return "$('\(device.name)')  \(device.driver)"
     }
 
-    /// Devices that use no place that Board.swift names, such as a sensor on the chip itself.
+    /// Devices that use no place that a row names, such as a sensor on the chip itself.
     private var inside: [BoardWiring.Device] {
         wiring.devices.filter { device in !wiring.places.contains { $0.users.contains(device.name) } }
     }

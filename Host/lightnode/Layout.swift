@@ -11,18 +11,27 @@ struct Layout: ParsableCommand, JSONCapable {
               lightnode layout --board microbit
               lightnode layout --board microbit --svg wiring.svg
 
-            Read from the board's Board.swift, so the drawing is what the image will be. A pin that two devices want is shown as a clash, and
-            makes the exit code 4.
+            It shows the rows of the board's board.json, of which the image's devices are made too. A pin that two devices want is shown as a
+            clash, and makes the exit code 4. --check says whether Boards/<board>/Devices.swift is what the rows give; `lightnode build` writes it.
             """)
 
     @Option(name: .shortAndLong, help: "The board.")
     var board: String
     @Option(help: ArgumentHelp("Write the drawing as SVG.", valueName: "file"))
     var svg: String?
+    @Flag(help: "Only compare the board's Devices.swift with its rows: exit code 4 when it is stale.")
+    var check = false
     @OptionGroup var output: Output
 
     func run() throws {
         let catalogue = try BoardCatalogue()
+        if check {
+            let source = try DeviceSource(try catalogue.board(board), in: catalogue)
+            guard source.isCurrent(in: catalogue) else {
+                throw FirmwareError("\(source.path) is not what board.json gives. Run lightnode build --board \(board), and commit it.")
+            }
+            return
+        }
         let wiring = try BoardWiring(try catalogue.board(board), in: catalogue)
         let drawing = WiringDrawing(wiring)
         if let svg {

@@ -1,4 +1,4 @@
-// The wiring of a board, read from its Board.swift, and the clashes found in it before anything is built.
+// The wiring of a board, from the rows of its board.json, and the clashes found in it before anything is built.
 import Foundation
 import FoundationXML
 import Testing
@@ -8,30 +8,35 @@ import Testing
 private let sourceRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-/// A source tree of one board, made from one of ours by replacing text in its Board.swift, with its chip's PWM driver.
-private func tree(like board: String, replacing old: String, by new: String) throws -> BoardCatalogue {
-    try tree(like: board, [(old, new)])
+/// A source tree of one board, made from one of ours by replacing text in its board.json, with the facts of its chip.
+func tree(like board: String, _ changes: [(old: String, new: String)]) throws -> BoardCatalogue {
+    let root = FileManager.default.temporaryDirectory.appendingPathComponent("ln-wiring-\(UUID().uuidString)")
+    for folder in ["Boards/\(board)", "Firmware/MCU"] {
+        try FileManager.default.createDirectory(at: root.appendingPathComponent(folder), withIntermediateDirectories: true)
+    }
+    let path = "Boards/\(board)/board.json"
+    var text = try String(contentsOf: sourceRoot.appendingPathComponent(path), encoding: .utf8)
+    for (old, new) in changes {
+        try #require(text.contains(old), "board.json has no \(old)")
+        text = text.replacingOccurrences(of: old, with: new)
+    }
+    try Data(text.utf8).write(to: root.appendingPathComponent(path))
+    let catalogue = try BoardCatalogue(root: root)
+    let mcus = try FileManager.default.contentsOfDirectory(atPath: sourceRoot.path + "/Firmware/MCU")
+    for facts in mcus where facts.hasSuffix(".json") {
+        try FileManager.default.copyItem(
+            atPath: "\(sourceRoot.path)/Firmware/MCU/\(facts)", toPath: "\(root.path)/Firmware/MCU/\(facts)")
+    }
+    return catalogue
 }
 
-private func tree(like board: String, _ changes: [(old: String, new: String)]) throws -> BoardCatalogue {
-    let root = FileManager.default.temporaryDirectory.appendingPathComponent("ln-wiring-\(UUID().uuidString)")
-    let folder = root.appendingPathComponent("Boards/\(board)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let original = sourceRoot.appendingPathComponent("Boards/\(board)")
-    try FileManager.default.copyItem(
-        at: original.appendingPathComponent("board.json"), to: folder.appendingPathComponent("board.json"))
-    var source = try String(contentsOf: original.appendingPathComponent("Board.swift"), encoding: .utf8)
-    for (old, new) in changes {
-        try #require(source.contains(old))
-        source = source.replacingOccurrences(of: old, with: new)
-    }
-    try Data(source.utf8).write(to: folder.appendingPathComponent("Board.swift"))
-    let catalogue = try BoardCatalogue(root: root)
-    let chip = "Firmware/MCU/\(try catalogue.board(board).mcu)"
-    try FileManager.default.createDirectory(at: root.appendingPathComponent(chip), withIntermediateDirectories: true)
-    try FileManager.default.copyItem(
-        at: sourceRoot.appendingPathComponent("\(chip)/PWM.swift"), to: root.appendingPathComponent("\(chip)/PWM.swift"))
-    return catalogue
+/// What is said of `board` with these changes; empty when nothing is.
+private func fault(_ board: String, _ changes: [(old: String, new: String)]) throws -> String {
+    let catalogue = try tree(like: board, changes)
+    do {
+        try BoardWiring(try catalogue.board(board), in: catalogue).check()
+        return ""
+    } catch let error as FirmwareError { return error.description }
 }
 
 @Suite("Wiring of a board")
@@ -44,98 +49,110 @@ struct WiringTests {
         #expect(wiring.devices.contains { $0.name == "led" })
     }
 
-    @Test("A device is found at the pin that its initialiser names")
+    @Test("A device is at the pin of its row, the board's own wires at theirs")
     func microbit() throws {
         let catalogue = try BoardCatalogue(root: sourceRoot)
         let wiring = try BoardWiring(try catalogue.board("microbit"), in: catalogue)
         let lock = try #require(wiring.places.first { $0.users == ["lock"] })
-        #expect(lock.label == "P0.18" && lock.note == "edge connector P8")
+        #expect(lock.label == "P0.18" && lock.number == 18 && lock.note == "edge connector P8")
         let column = try #require(wiring.places.first { $0.name == "column9" })
         #expect(column.label == "P0.12" && column.users.isEmpty)
         #expect(wiring.devices.first { $0.name == "button-a" }?.driver == "Button")
     }
 
-    @Test("A device that is assigned later, and one behind a timer's channel, are found as well")
+    @Test("Buses, ports and timers are places too")
     func blackpill() throws {
         let catalogue = try BoardCatalogue(root: sourceRoot)
         let wiring = try BoardWiring(try catalogue.board("blackpill-f411"), in: catalogue)
         #expect(wiring.places.first { $0.users == ["dimmer"] }?.label == "PA6")
         #expect(wiring.places.first { $0.users == ["eeprom"] }?.label == "I2C1 0x50")
-        #expect(wiring.places.first { $0.users == ["led"] }?.label == "PC13")
+        #expect(wiring.places.first { $0.users == ["led"] }?.number == 0x2D)
     }
 
-    @Test("A pin that is given twice is refused before the build, with both names and lines")
+    @Test("An emulated button is a row's, with its pin and level")
+    func buttons() throws {
+        let catalogue = try BoardCatalogue(root: sourceRoot)
+        let buttons = try catalogue.board("microbit").emulatedButtons
+        #expect(buttons.keys.sorted() == ["button-a", "button-b"])
+        #expect(buttons["button-b"]?.pin == 26 && buttons["button-b"]?.pressedIsHigh == false)
+        #expect(try catalogue.board("b-l475e-iot01a").emulatedButtons["button"]?.pin == 45)
+        #expect(try catalogue.board("mps2-an386").emulatedButtons.isEmpty)
+    }
+
+    @Test("A pin that is given twice is refused before the build, with both names")
     func samePin() throws {
-        let catalogue = try tree(like: "microbit", replacing: "case relay = 16", by: "case relay = 18")
+        let catalogue = try tree(like: "microbit", [(#""output": "P0.16""#, #""output": "P0.18""#)])
         let board = try catalogue.board("microbit")
         let error = #expect(throws: FirmwareError.self) { try BoardWiring(board, in: catalogue).check() }
-        let text = try #require(error?.description)
-        #expect(text.contains("P0.18 is taken twice, by lock (line") && text.contains("and by relay (line"))
+        #expect(error?.description.contains("P0.18 is taken twice, by lock and by relay") == true)
         let early = #expect(throws: FirmwareError.self) {
             try FirmwareBuilder(catalogue: catalogue).build(board: board, products: [])
         }
-        #expect(early?.description == text)
-    }
-
-    @Test("A pin that two devices use is refused with both devices")
-    func sharedPin() throws {
-        let catalogue = try tree(like: "microbit", replacing: "Relay(Output(.relay))", by: "Relay(Output(.lock))")
-        let wiring = try BoardWiring(try catalogue.board("microbit"), in: catalogue)
-        #expect(wiring.clashes.count == 1 && wiring.clashes[0].contains("is used by lock and by relay"))
+        #expect(early?.description == error?.description)
+        #expect(try fault("microbit", [(#""output": "P0.16""#, #""output": "P0.4""#)]).contains("by column1 and by relay"))
     }
 
     @Test("Two parts at one I2C address are refused with both names")
     func sameAddress() throws {
-        let catalogue = try tree(like: "blackpill-f411", replacing: "case eeprom = 0x50", by: "case eeprom = 0x48")
-        let wiring = try BoardWiring(try catalogue.board("blackpill-f411"), in: catalogue)
-        #expect(wiring.clashes.count == 1 && wiring.clashes[0].contains("I2C1 0x48 is taken twice, by thermometer"))
+        let text = try fault("blackpill-f411", [(#""address": "0x50""#, #""address": "0x48""#)])
+        #expect(text.contains("I2C1 0x48 is taken twice, by thermometer and by eeprom"))
     }
 
     @Test(
         "PWM on a pin that no timer reaches, or that is another's, is refused before the build",
         arguments: [
-            ("pa5", "dimmer wants PWM on PA5, which no timer reaches; those reached are PA6, PA7, PB0"),
-            ("pb1", "PB1 is used by relay (line 56) and by the PWM of dimmer"),
-            ("pa7", "the PWM of dimmer is on PA7, which no case of Pin names"),
+            ("PA5", "dimmer wants PWM on PA5, which none reaches; those reached are PA6, PA7, PB0"),
+            ("PB1", "PB1 is taken twice, by relay and by dimmer"),
         ])
     func timerPin(pin: String, message: String) throws {
-        let catalogue = try tree(like: "blackpill-f411", replacing: "TimerPin.pa6", by: "TimerPin.\(pin)")
-        let board = try catalogue.board("blackpill-f411")
-        let error = #expect(throws: FirmwareError.self) {
-            try FirmwareBuilder(catalogue: catalogue).build(board: board, products: [])
-        }
-        #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
+        let text = try fault("blackpill-f411", [(#""pwm": "PA6""#, "\"pwm\": \"\(pin)\"")])
+        #expect(text.contains(message), "\(text)")
     }
 
     @Test("Two devices on one channel of a timer are refused with both names")
     func sameChannel() throws {
-        let catalogue = try tree(
-            like: "blackpill-f411",
-            [
-                ("case led = 0x2D", "case led = 0x2D\n    case vent = 0x14"),
-                ("nonisolated(unsafe) private var sensor", "private var vent = Servo(Lamp(.pb4, clock: 1))\nprivate var sensor"),
-                ("case .sensor: Decl", "case .vent: Declaration(\"vent\", Servo<Lamp>.self)\n        case .sensor: Decl"),
-            ])
-        let wiring = try BoardWiring(try catalogue.board("blackpill-f411"), in: catalogue)
-        #expect(wiring.clashes == ["channel 1 of TIM3 is used by dimmer (PA6) and by vent (PB4)"])
+        let text = try fault(
+            "blackpill-f411", [(#"{ "name": "sensor""#, #"{ "name": "vent", "driver": "Servo", "pwm": "PB4" }, { "name": "sensor""#)])
+        #expect(text.contains("PWM TIM3, 1 is used by dimmer (PA6) and by vent (PB4)"))
     }
 
     @Test("A second PWM on a chip that has one is refused with both names, the first is not")
     func oneModulator() throws {
-        let first = ("Dimmer(WholeDisplay())", "Dimmer(PWM(pin: 2))")
-        let one = try tree(like: "microbit", [first])
-        #expect(try BoardWiring(try one.board("microbit"), in: one).clashes.isEmpty)
-        let two = try tree(like: "microbit", [first, ("Relay(Output(.relay))", "Servo(PWM(pin: Pin.relay.rawValue))")])
-        let clashes = try BoardWiring(try two.board("microbit"), in: two).clashes
-        #expect(clashes == ["the chip's one PWM is used by relay and by dimmer"])
+        let first = (#""with": ["WholeDisplay()"]"#, #""pwm": "P0.2""#)
+        #expect(try fault("microbit", [first]).isEmpty)
+        let second = (#""driver": "Relay", "output": "P0.16""#, #""driver": "Servo", "pwm": "P0.16""#)
+        let text = try fault("microbit", [first, second])
+        #expect(text.contains("the chip's one PWM is used by relay (P0.16) and by dimmer (P0.2)"))
+        let none = try fault("b-l475e-iot01a", [(#""driver": "Relay", "output": "PA3""#, #""driver": "Servo", "pwm": "PA3""#)])
+        #expect(none.contains("this chip's drivers have none"))
     }
 
-    @Test("A Board.swift that does not parse is reported with its line")
-    func syntaxError() throws {
-        let catalogue = try tree(like: "microbit", replacing: "enum Pin: UInt32 {", by: "enum Pin: UInt32 (")
-        let board = try catalogue.board("microbit")
-        let error = #expect(throws: FirmwareError.self) { try BoardWiring(board, in: catalogue) }
-        #expect(error?.description.contains("Board.swift:") == true)
+    @Test(
+        "A row that cannot be is refused, with the row and what is wrong in it",
+        arguments: [
+            (#""output": "P0.18""#, #""output": "P1.18""#, "lock is on \"P1.18\", which is no pin of it"),
+            (#""output": "P0.18""#, #""output": "P0.018""#, "no pin of it"),
+            (#""output": "P0.18""#, #""outptu": "P0.18""#, "a device has no \"outptu\""),
+            (#""output": "P0.18""#, #""output": "P0.18", "input": "P0.1""#, "\"lock\" is connected in 2 ways"),
+            (#""output": "P0.18", "#, "", "\"lock\" is connected in 0 ways"),
+            (#""output": "P0.18""#, #""bus": "I2C", "address": "0x48""#, "a bus \"I2C\" that \"buses\" does not list"),
+            (#""name": "lock""#, #""name": "Lock""#, "\"Lock\" is no name of a device"),
+            (#""name": "lock""#, #""name": "lock\"); fatalError(""#, "is no name of a device"),
+            (#""driver": "Lock""#, #""driver": "Lock<X>""#, "names no driver"),
+            (#""name": "lock""#, #""name": "relay""#, "two devices are called relay"),
+            (#"["DieTemperature()"]"#, #"["Part(Output(3))"]"#, "takes a pin in \"Part(Output(3))\""),
+            (#""pull": "up""#, #""pull": "sideways""#, "sideways"),
+        ])
+    func badRow(old: String, new: String, message: String) throws {
+        let text = try fault("microbit", [(old, new)])
+        #expect(text.contains(message), "\(text)")
+    }
+
+    @Test("A seventeenth device is refused: an index is four bits in a node's records")
+    func tooMany() throws {
+        let more = (0..<9).map { #"{ "name": "extra-\#($0)", "driver": "LED", "with": ["NoPin()"] }, "# }.joined()
+        let text = try fault("microbit", [(#"{ "name": "led","#, more + #"{ "name": "led","#)])
+        #expect(text.contains("17 devices"))
     }
 
     @Test("The drawing shows every place, and its SVG is well-formed XML")

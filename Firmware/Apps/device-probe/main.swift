@@ -5,7 +5,7 @@
 // application would write, 0xFC half a second of not listening, answered with the bytes that came meanwhile and were kept. One answer
 // comes unasked: the first, with the kind 254, when the board is up. A byte that was sent before may have met a port that was still off.
 
-import Board
+import Devices
 import MCU
 import Startup
 

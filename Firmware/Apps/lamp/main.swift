@@ -1,7 +1,7 @@
 // A lamp that anyone in the room can use: a press switches it, holding dims it, two presses make it bright. No network is needed; its
 // owner can do all that from afar.
 
-import Board
+import Devices
 import NodeRuntime
 
 struct Lamp: Application {

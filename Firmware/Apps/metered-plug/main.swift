@@ -1,7 +1,7 @@
 // A plug that is paid by time: it is on while ticks are paid for, the executor switches it off when one is missed, and the light
 // says that somebody pays.
 
-import Board
+import Devices
 import NodeRuntime
 
 struct MeteredPlug: Application {

@@ -1,7 +1,7 @@
 // A heater that is safe without its controller: whoever wants heat says so again every ten minutes. Nobody can overheat the room, and
 // nobody needs to be there to keep the pipes from freezing.
 
-import Board
+import Devices
 import NodeRuntime
 
 struct Thermostat: Application {

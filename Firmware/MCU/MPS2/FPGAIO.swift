@@ -21,10 +21,12 @@ public struct Output: OutputPin, Sendable {
     let latch: Latch
     let mask: UInt32
 
-    /// USERLED0 or USERLED1.
-    @inline(__always) public static func userLED(_ number: UInt32) -> Output { Output(latch: .fpgaio, mask: 1 << number) }
-    /// One of the eight MCC LEDs.
-    @inline(__always) public static func mccLED(_ number: UInt32) -> Output { Output(latch: .scc, mask: 1 << number) }
+    /// By a board's number: 0 and 1 the user LEDs, 16 to 23 the MCC's.
+    @inline(__always) public init(_ place: UInt32) { self.init(latch: place < 16 ? .fpgaio : .scc, mask: 1 << (place & 15)) }
+    @inline(__always) init(latch: Latch, mask: UInt32) { (self.latch, self.mask) = (latch, mask) }
+
+    /// Puts the latch, which resets to low, at the safe level.
+    public func configure(high: Bool) { register.store(high ? register.load() | mask : register.load() & ~mask) }
 
     private var register: Register { latch == .fpgaio ? FPGAIO.leds : SCC.leds }
 
@@ -36,7 +38,9 @@ public struct Output: OutputPin, Sendable {
 /// A push button, high while pressed. QEMU does not model them: they are never pressed there.
 public struct Input: InputPin, Sendable {
     let mask: UInt32
-    /// USERPB0 or USERPB1.
-    @inline(__always) public static func userButton(_ number: UInt32) -> Input { Input(mask: 1 << number) }
+    /// By a board's number: 32 and 33 are USERPB0 and USERPB1.
+    @inline(__always) public init(_ place: UInt32) { mask = 1 << (place & 15) }
+    /// The buttons are inputs always.
+    @inline(__always) public func configure() {}
     public var isHigh: Bool { FPGAIO.buttons.load() & mask != 0 }
 }

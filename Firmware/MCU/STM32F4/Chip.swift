@@ -10,6 +10,16 @@ public typealias Input = PortInput<Peripheral>
 /// GPIO port 0 is A, 1 B, 2 C.
 @inline(__always) public func port(_ number: UInt) -> Port<Peripheral> { Port(Peripheral(Base.gpioA + number * 0x400)) }
 
+extension PortOutput where Registers == Peripheral {
+    /// By a board's number of it: 16 times the port's (A is 0) and the pin's.
+    @inline(__always) public init(_ place: UInt32) { self.init(MCU.port(UInt(place >> 4)), place & 15) }
+}
+
+extension PortInput where Registers == Peripheral {
+    /// By a board's number of it: 16 times the port's (A is 0) and the pin's.
+    @inline(__always) public init(_ place: UInt32) { self.init(MCU.port(UInt(place >> 4)), place & 15) }
+}
+
 /// Starts clocks and interrupts. `vectors` is where the image's vector table lies (ARMv7-M ARM B3.2.5, VTOR).
 public func startChip(crystalHertz: UInt32, vectors: UInt32) -> ClockTree {
     Peripheral(0xE000_ED08).store(0, vectors)
@@ -25,6 +35,20 @@ public func startChip(crystalHertz: UInt32, vectors: UInt32) -> ClockTree {
     ClockGate.apb2(8, rcc: rcc)  // ADC1
     ClockGate.apb2(14, rcc: rcc)  // SYSCFG
     return clocks
+}
+
+/// Gives the pin at `place` to its timer's channel, at 1 kHz.
+public func startPWM(_ pin: TimerPin, place: UInt32, _ clocks: ClockTree) -> PWM<Peripheral> {
+    port(UInt(place >> 4)).configureAlternate(place & 15, function: pin.function)
+    var channel = PWM(pin, clock: clocks.timers1)
+    channel.configure(hertz: 1000)
+    return channel
+}
+
+/// Gives the pin at `place` to the converter.
+public func configureAnalog(place: UInt32, channel: UInt32) {
+    port(UInt(place >> 4)).configureAnalog(place & 15)
+    ADCInput(Peripheral(Base.adc1), channel: channel).configure()
 }
 
 private let halfPeriods = Atomic<UInt32>(0)

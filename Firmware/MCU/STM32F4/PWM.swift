@@ -12,30 +12,19 @@ private enum Offset {
     static var compare: UInt32 { 0x34 }  // CCR1…CCR4
 }
 
-/// A pin that a general-purpose timer reaches (STM32F411xC/E data sheet DS10314, table 9). Other pins have no name here, so that a
-/// PWM on one of them does not compile.
+/// What reaches a pin: Firmware/MCU/STM32F4.json lists which of them have a timer (STM32F411xC/E data sheet DS10314, table 9).
 public struct TimerPin: Sendable {
     public let timer: UInt
     public let channel: UInt32
     /// Alternate function of the pin.
     public let function: UInt32
 
-    @inline(__always) init(_ timer: UInt, _ channel: UInt32) {
+    /// `timer`: its base address.
+    @inline(__always) public init(_ timer: UInt, _ channel: UInt32) {
         self.timer = timer
         self.channel = channel
         function = 2
     }
-
-    public static var pa6: TimerPin { TimerPin(Base.tim3, 1) }
-    public static var pa7: TimerPin { TimerPin(Base.tim3, 2) }
-    public static var pb0: TimerPin { TimerPin(Base.tim3, 3) }
-    public static var pb1: TimerPin { TimerPin(Base.tim3, 4) }
-    public static var pb4: TimerPin { TimerPin(Base.tim3, 1) }
-    public static var pb5: TimerPin { TimerPin(Base.tim3, 2) }
-    public static var pb6: TimerPin { TimerPin(Base.tim4, 1) }
-    public static var pb7: TimerPin { TimerPin(Base.tim4, 2) }
-    public static var pb8: TimerPin { TimerPin(Base.tim4, 3) }
-    public static var pb9: TimerPin { TimerPin(Base.tim4, 4) }
 }
 
 extension PWM where Registers == Peripheral {

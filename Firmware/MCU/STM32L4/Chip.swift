@@ -10,6 +10,16 @@ public typealias Input = PortInput<Peripheral>
 /// GPIO port 0 is A, 1 B, 2 C, 3 D.
 @inline(__always) public func port(_ number: UInt) -> Port<Peripheral> { Port(Peripheral(Base.gpioA + number * 0x400)) }
 
+extension PortOutput where Registers == Peripheral {
+    /// By a board's number of it: 16 times the port's (A is 0) and the pin's.
+    @inline(__always) public init(_ place: UInt32) { self.init(MCU.port(UInt(place >> 4)), place & 15) }
+}
+
+extension PortInput where Registers == Peripheral {
+    /// By a board's number of it: 16 times the port's (A is 0) and the pin's.
+    @inline(__always) public init(_ place: UInt32) { self.init(MCU.port(UInt(place >> 4)), place & 15) }
+}
+
 /// Starts the clocks, those of ports A to E, SYSCFG and USART1 among them. May be called again.
 public func startClocks() -> ClockTree {
     let rcc = Peripheral(Base.rcc)
@@ -81,6 +91,9 @@ public struct PinCounter: EdgeCounter, BitwiseCopyable, Sendable {
         EXTI(Peripheral(Base.exti), syscfg: Peripheral(Base.syscfg)).configure(line: pin, port: port, edge: edge)
         NVIC.enable(40)
     }
+    /// Starts counting on a pin by a board's number of it.
+    public func configure(place: UInt32, edge: Edge) { configure(pin: place & 15, port: place >> 4, edge: edge) }
+
     /// Edges since reset; wraps.
     @export(interface) public var count: UInt32 { presses.load(ordering: .acquiring) }
 }

@@ -1,0 +1,127 @@
+// The board's devices, made from the rows of board.json by `lightnode build`: edit those.
+// swift-format-ignore-file
+
+import Bytes
+@_exported import DeviceModel
+@_exported import Drivers
+import HAL
+import MCU
+
+/// Who uses which pin.
+enum Pin: UInt32 {
+    case led = 0  // USERLED0
+    case led1 = 1  // USERLED1
+    case lock = 16  // MCC LED0
+    case relay = 17  // MCC LED1
+    case button = 32  // USERPB0
+    case button1 = 33  // USERPB1
+}
+
+extension Output {
+    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
+}
+
+extension Input {
+    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
+}
+
+nonisolated(unsafe) private var led: LED<Output> = LED(Output(0))
+nonisolated(unsafe) private var led1: LED<Output> = LED(Output(1))
+nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(16))
+nonisolated(unsafe) private var relay: Relay<Output> = Relay(Output(17))
+nonisolated(unsafe) private var button: Button<Input> = Button(Input(32))
+nonisolated(unsafe) private var button1: Button<Input> = Button(Input(33))
+nonisolated(unsafe) private var thermometer: Thermometer<TMP105<BitBangI2C<ShieldI2C>>> = Thermometer(TMP105(BitBangI2C(ShieldI2C(shield: 1)), address: 0x48))
+nonisolated(unsafe) private var eeprom: EEPROM<BitBangI2C<ShieldI2C>> = EEPROM(BitBangI2C(ShieldI2C(shield: 1)), address: 0x50, size: 4096)
+nonisolated(unsafe) private var waiting = EventQueue()
+
+/// Every pin that a device uses, made what the device needs, outputs at their safe level. `BoardHardware` holds one.
+public struct DevicePins: Sendable {
+    @inline(__always) init() {
+        Output(0).configure(high: false)
+        Output(1).configure(high: false)
+        Output(16).configure(high: false)
+        Output(17).configure(high: false)
+        Input(32).configure()
+        Input(33).configure()
+    }
+}
+
+public struct BoardDevices: StaticDeviceTable {
+    @inline(__always) public init() {}
+    @inline(__always) public static var keepsCounts: Bool {
+        LED<Output>.keepsCount || Lock<Output>.keepsCount || Relay<Output>.keepsCount || Button<Input>.keepsCount || Thermometer<TMP105<BitBangI2C<ShieldI2C>>>.keepsCount || EEPROM<BitBangI2C<ShieldI2C>>.keepsCount
+    }
+
+    @inline(__always) public static func declaration(_ index: UInt8) -> Declaration? {
+        switch index {
+        case 0: Declaration("led", LED<Output>.self)
+        case 1: Declaration("led-1", LED<Output>.self)
+        case 2: Declaration("lock", Lock<Output>.self)
+        case 3: Declaration("relay", Relay<Output>.self)
+        case 4: Declaration("button", Button<Input>.self)
+        case 5: Declaration("button-1", Button<Input>.self)
+        case 6: Declaration("thermometer", Thermometer<TMP105<BitBangI2C<ShieldI2C>>>.self)
+        case 7: Declaration("eeprom", EEPROM<BitBangI2C<ShieldI2C>>.self)
+        default: nil
+        }
+    }
+
+    // Only in this module: a client would get its own copy of every driver it names.
+    @export(interface) public mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
+        switch index {
+        case 0: request.reach(&led)
+        case 1: request.reach(&led1)
+        case 2: request.reach(&lock)
+        case 3: request.reach(&relay)
+        case 4: request.reach(&button)
+        case 5: request.reach(&button1)
+        case 6: request.reach(&thermometer)
+        case 7: request.reach(&eeprom)
+        default: break
+        }
+    }
+
+    public var events: EventQueue {
+        @export(interface) get { waiting }
+        @export(interface) _modify { yield &waiting }
+    }
+
+    @inline(__always) public static func index(of name: FlashText) -> UInt8 {
+        if name.isSame("led") { return 0 }
+        if name.isSame("led-1") { return 1 }
+        if name.isSame("lock") { return 2 }
+        if name.isSame("relay") { return 3 }
+        if name.isSame("button") { return 4 }
+        if name.isSame("button-1") { return 5 }
+        if name.isSame("thermometer") { return 6 }
+        if name.isSame("eeprom") { return 7 }
+        return 0
+    }
+
+    // The compiler asks these for each name and method that an application writes; no image holds them.
+    @_optimize(none) @_effects(readnone) public static func has(_ name: LiteralText) -> Bool {
+        if name == "led" { return true }
+        if name == "led-1" { return true }
+        if name == "lock" { return true }
+        if name == "relay" { return true }
+        if name == "button" { return true }
+        if name == "button-1" { return true }
+        if name == "thermometer" { return true }
+        if name == "eeprom" { return true }
+        return false
+    }
+
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
+        if name == "led" { return LED<Output>.answers(word) }
+        if name == "led-1" { return LED<Output>.answers(word) }
+        if name == "lock" { return Lock<Output>.answers(word) }
+        if name == "relay" { return Relay<Output>.answers(word) }
+        if name == "button" { return Button<Input>.answers(word) }
+        if name == "button-1" { return Button<Input>.answers(word) }
+        if name == "thermometer" { return Thermometer<TMP105<BitBangI2C<ShieldI2C>>>.answers(word) }
+        if name == "eeprom" { return EEPROM<BitBangI2C<ShieldI2C>>.answers(word) }
+        return false
+    }
+}

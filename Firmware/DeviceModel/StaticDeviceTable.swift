@@ -1,0 +1,15 @@
+// The devices of a board as one table that an image has once.
+
+/// A table that needs no owner: its devices are the image's only ones. Every board's table is.
+public protocol StaticDeviceTable: DeviceTable {
+    init()
+    /// True while the button is down that, held from power-on on, takes the device from its owner. Boards without one leave it out.
+    static var isResetButtonDown: Bool { get }
+    /// Shows on a light that the reset comes in `seconds`; 0 puts the light out.
+    static func showReset(in seconds: UInt8)
+}
+
+extension StaticDeviceTable {
+    @inline(__always) public static var isResetButtonDown: Bool { false }
+    @inline(__always) public static func showReset(in seconds: UInt8) {}
+}

@@ -1,0 +1,186 @@
+// What board.json says of a board's devices, one row each, and what a chip's own file says of how a pin is had.
+import Foundation
+
+/// A pin that the board itself uses, for its serial line for example.
+public struct WireRow: Codable, Sendable {
+    /// As printed on the board, "P0.24".
+    public var pin: String
+    /// A case of the generated `Pin`, "serialTransmit".
+    public var name: String
+    public var note: String?
+}
+
+/// A bus that devices share.
+public struct BusRow: Codable, Sendable {
+    /// "I2C1".
+    public var name: String
+    /// Swift type of the controller.
+    public var type: String
+    /// Swift expression of it that needs no code at boot.
+    public var value: String
+    /// Swift expression of it once the clocks run, when it must be started then.
+    public var started: String?
+    public var note: String?
+}
+
+/// A device: one row. Where it is connected is one of `output`, `input`, `pwm`, `analog`, `counter` and `bus`, or none for what is part
+/// of the board or the chip.
+public struct DeviceRow: Codable, Sendable {
+    public enum Active: String, Codable, Sendable { case low, high }
+    public enum Pull: String, Codable, Sendable { case up, down }
+
+    /// What owners write: at most 16 of a–z, 0–9 and hyphen, a letter first.
+    public var name: String
+    /// A type of Firmware/Drivers, "Lock".
+    public var driver: String
+    /// The pin that it drives.
+    public var output: String?
+    /// The pin that it reads.
+    public var input: String?
+    /// The level at which an output's load is on, or an input's contact closed; high when absent.
+    public var active: Active?
+    /// Pull resistor of an input.
+    public var pull: Pull?
+    /// Pin or pins whose duty it sets; `labels` are the arguments' labels when there are several.
+    public var pwm: [String]?
+    public var labels: [String]?
+    /// The pin whose voltage it measures.
+    public var analog: String?
+    /// The pin whose edges it counts.
+    public var counter: String?
+    /// The bus that its part is on, and the part's 7-bit address there.
+    public var bus: String?
+    public var address: Word?
+    /// Type between driver and bus, "TMP105"; absent when the driver itself talks to the bus.
+    public var part: String?
+    /// Further arguments of the driver, as Swift expressions; the first names its type when the device is connected to nothing.
+    public var with: [String]?
+    /// Seconds for which a one-time token is good here, in place of the driver's own.
+    public var freshness: UInt8?
+    public var note: String?
+
+    private enum CodingKeys: CodingKey, CaseIterable {
+        case name, driver, output, input, active, pull, pwm, labels, analog, counter, bus, address, part, with, freshness, note
+    }
+
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        // A misspelt key would leave a pin out in silence.
+        for key in try decoder.container(keyedBy: AnyKey.self).allKeys where CodingKeys(stringValue: key.stringValue) == nil {
+            let known = CodingKeys.allCases.map(\.stringValue).joined(separator: ", ")
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "a device has no \"\(key.stringValue)\"; it has: \(known)"))
+        }
+        let row = try decoder.container(keyedBy: CodingKeys.self)
+        name = try row.decode(String.self, forKey: .name)
+        driver = try row.decode(String.self, forKey: .driver)
+        output = try row.decodeIfPresent(String.self, forKey: .output)
+        input = try row.decodeIfPresent(String.self, forKey: .input)
+        active = try row.decodeIfPresent(Active.self, forKey: .active)
+        pull = try row.decodeIfPresent(Pull.self, forKey: .pull)
+        if let pin = try? row.decode(String.self, forKey: .pwm) {
+            pwm = [pin]
+        } else {
+            pwm = try row.decodeIfPresent([String].self, forKey: .pwm)
+        }
+        labels = try row.decodeIfPresent([String].self, forKey: .labels)
+        analog = try row.decodeIfPresent(String.self, forKey: .analog)
+        counter = try row.decodeIfPresent(String.self, forKey: .counter)
+        bus = try row.decodeIfPresent(String.self, forKey: .bus)
+        address = try row.decodeIfPresent(Word.self, forKey: .address)
+        part = try row.decodeIfPresent(String.self, forKey: .part)
+        with = try row.decodeIfPresent([String].self, forKey: .with)
+        freshness = try row.decodeIfPresent(UInt8.self, forKey: .freshness)
+        note = try row.decodeIfPresent(String.self, forKey: .note)
+    }
+
+    /// The pins that it uses, as printed on the board.
+    var pins: [String] { [output, input, analog, counter].compactMap { $0 } + (pwm ?? []) }
+}
+
+/// How a chip's pins are had for more than high and low: Firmware/MCU/<family>.json.
+struct ChipFacts: Codable, Sendable {
+    /// One way to use a pin. In the texts `{place}` is the pin's number, `{source}` what `sources` says of it.
+    struct Use: Codable, Sendable {
+        /// Swift type of the value.
+        let type: String
+        /// Swift expression that needs no code at boot.
+        let value: String
+        /// Swift expression once the clocks run, when it must be started then.
+        let started: String?
+        /// Swift statement that prepares the pin.
+        let configure: String?
+        /// The pin must be an output first.
+        let output: Bool?
+        /// By pin: what drives or reads it; "*" for any pin. Two devices cannot have one source.
+        let sources: [String: String]
+
+        func source(of pin: String) -> String? { sources[pin] ?? sources["*"] }
+    }
+    let pwm: Use?
+    let analog: Use?
+    let counter: Use?
+
+    private enum CodingKeys: CodingKey { case pwm, analog, counter }
+
+    /// Of the chip of `board`; a chip without the file has none of these.
+    /// - Throws: `FirmwareError` when the file is there and cannot be read.
+    init(of board: Board, in catalogue: BoardCatalogue) throws {
+        let path = "Firmware/MCU/\(board.mcu).json"
+        guard let data = try? Data(contentsOf: catalogue.root.appendingPathComponent(path)) else {
+            (pwm, analog, counter) = (nil, nil, nil)
+            return
+        }
+        do { self = try JSONDecoder().decode(ChipFacts.self, from: data) } catch {
+            throw FirmwareError("\(path) cannot be read: \(describe(error)). Correct that file.")
+        }
+    }
+}
+
+extension Board {
+    /// An input pin with a button at it.
+    public struct EmulatedButton: Sendable {
+        /// Numbered as for `Emulator.inputs`.
+        public var pin: Int
+        /// Level while it is pressed.
+        public var pressedIsHigh: Bool
+    }
+
+    /// Buttons that a test can press, by the names of their devices; none when the machine does not model its input pins.
+    public var emulatedButtons: [String: EmulatedButton] {
+        guard emulator?.inputs != nil else { return [:] }
+        var buttons: [String: EmulatedButton] = [:]
+        for row in devices ?? [] where row.driver == "Button" {
+            guard let pin = row.input, let place = place(of: pin) else { continue }
+            buttons[row.name] = EmulatedButton(pin: Int(place), pressedIsHigh: row.active != .low)
+        }
+        return buttons
+    }
+
+    /// The number of the pin that is written `label` on the board; nil when it has no such pin.
+    func place(of label: String) -> UInt32? {
+        for (form, first) in pins ?? [:] {
+            if form.contains("{port}") {
+                let parts = form.components(separatedBy: "{port}{pin}")
+                guard parts.count == 2, label.hasPrefix(parts[0]), label.hasSuffix(parts[1]) else { continue }
+                let text = label.dropFirst(parts[0].count).dropLast(parts[1].count)
+                guard let port = text.first?.asciiValue, (65...74).contains(port), let pin = UInt32(text.dropFirst()), pin < 16,
+                    String(pin) == text.dropFirst()
+                else { continue }
+                return first + UInt32(port - 65) << 4 + pin
+            }
+            let parts = form.components(separatedBy: "{number}")
+            guard parts.count == 2, label.hasPrefix(parts[0]), label.hasSuffix(parts[1]) else { continue }
+            let text = label.dropFirst(parts[0].count).dropLast(parts[1].count)
+            guard let number = UInt32(text), number < 64, String(number) == text else { continue }
+            return first + number
+        }
+        return nil
+    }
+}
