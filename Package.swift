@@ -305,7 +305,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             firmware(
                 "Devices", ["Board", "Bytes", "DeviceModel"],
                 settings: [
-                    .enableExperimentalFeature("BuiltinModule"), .unsafeFlags(["-Xllvm", "-sil-disable-pass=dataflow-diagnostics"]),
+                    .enableExperimentalFeature("BuiltinModule"),
+                    .unsafeFlags(["-Xllvm", "-sil-disable-pass=dataflow-diagnostics"]),
                 ]),
             firmware(
                 "NodeRuntime",

@@ -75,7 +75,8 @@ public struct DeviceRow: Codable, Sendable {
         for key in try decoder.container(keyedBy: AnyKey.self).allKeys where CodingKeys(stringValue: key.stringValue) == nil {
             let known = CodingKeys.allCases.map(\.stringValue).joined(separator: ", ")
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "a device has no \"\(key.stringValue)\"; it has: \(known)"))
+                .init(
+                    codingPath: decoder.codingPath, debugDescription: "a device has no \"\(key.stringValue)\"; it has: \(known)"))
         }
         let row = try decoder.container(keyedBy: CodingKeys.self)
         name = try row.decode(String.self, forKey: .name)

@@ -73,7 +73,8 @@ public struct BoardWiring: Encodable, Sendable {
         }
         guard let bus = row.bus else { return }
         guard buses.contains(where: { $0.name == bus }) else {
-            throw fault("\"\(row.name)\" is on a bus \"\(bus)\" that \"buses\" does not list", "Add it there, or correct the row.")
+            throw fault(
+                "\"\(row.name)\" is on a bus \"\(bus)\" that \"buses\" does not list", "Add it there, or correct the row.")
         }
         guard let address = row.address?.value, (0x08...0x77).contains(address) else {
             throw fault("\"\(row.name)\" is on \(bus) without an address", "Give its 7-bit \"address\", 0x08 to 0x77.")
@@ -81,7 +82,8 @@ public struct BoardWiring: Encodable, Sendable {
         let hex = String(address, radix: 16, uppercase: true)
         places.append(
             Place(
-                name: row.variable, label: "\(bus) 0x\(hex)", kind: bus, number: UInt32(address), note: row.note, users: [row.name]))
+                name: row.variable, label: "\(bus) 0x\(hex)", kind: bus, number: UInt32(address), note: row.note,
+                users: [row.name]))
     }
 
     private func place(_ label: String, of board: Board, name: String, note: String?, users: [String]) throws -> Place {
@@ -95,7 +97,8 @@ public struct BoardWiring: Encodable, Sendable {
     /// What can be said of a row by itself.
     private func check(_ row: DeviceRow) throws {
         let letters = row.name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }
-        guard letters, row.name.first?.isLowercase == true, row.name.last != "-", !row.name.contains("--"), row.name.count <= 16 else {
+        guard letters, row.name.first?.isLowercase == true, row.name.last != "-", !row.name.contains("--"), row.name.count <= 16
+        else {
             throw fault("\"\(row.name)\" is no name of a device", "Use at most 16 of a–z, 0–9 and hyphen, a letter first.")
         }
         guard Self.isIdentifier(row.driver), row.part.map(Self.isIdentifier) ?? true else {
@@ -129,18 +132,21 @@ public struct BoardWiring: Encodable, Sendable {
     /// What two of the board's users both want, in words that name both, or what its chip cannot do; empty when the wiring is sound.
     public var clashes: [String] {
         var found: [String] = []
+        for (index, row) in rows.enumerated() where rows[..<index].contains(where: { $0.name == row.name }) {
+            found.append("two devices are called \(row.name)")
+        }
         func owner(_ place: Place) -> String { place.users.first ?? place.name }
         for (index, place) in places.enumerated() {
             if let other = places[..<index].first(where: { $0.kind == place.kind && $0.number == place.number }) {
                 found.append("\(place.label) is taken twice, by \(owner(other)) and by \(owner(place))")
-            } else if let other = places[..<index].first(where: { $0.kind == "pin" && place.kind == "pin" && $0.name == place.name }) {
+            } else if let other = places[..<index].first(where: {
+                $0.kind == "pin" && place.kind == "pin" && $0.name == place.name
+            }) {
                 found.append("\(other.label) and \(place.label) are both called \(place.name)")
             }
         }
-        for (index, row) in rows.enumerated() where rows[..<index].contains(where: { $0.name == row.name }) {
-            found.append("two devices are called \(row.name)")
-        }
-        return found + sourceFaults("PWM", chip.pwm) { $0.pwm ?? [] } + sourceFaults("analog input", chip.analog) { [$0.analog].compactMap(\.self) }
+        return found + sourceFaults("PWM", chip.pwm) { $0.pwm ?? [] }
+            + sourceFaults("analog input", chip.analog) { [$0.analog].compactMap(\.self) }
             + sourceFaults("counter", chip.counter) { [$0.counter].compactMap(\.self) }
     }
 

@@ -151,12 +151,12 @@ private struct Writer {
         }
         return """
 
-        /// Devices whose parts depend on the clock that the chip got.
-        func startDevices(_ clocks: ClockTree) {
-        \(lines(buses + devices.map { "\(Self.quoted($0.variable)) = \($0.started ?? "")" }, indent: 4))
-        }
+            /// Devices whose parts depend on the clock that the chip got.
+            func startDevices(_ clocks: ClockTree) {
+            \(lines(buses + devices.map { "\(Self.quoted($0.variable)) = \($0.started ?? "")" }, indent: 4))
+            }
 
-        """
+            """
     }
 
     private func declaration(_ index: Int, _ row: DeviceRow, _ device: Written) -> String {
@@ -185,7 +185,10 @@ private struct Writer {
                 isLow ? "ActiveLowInput<Input>" : "Input", isLow ? "ActiveLowInput(\(input))" : input,
                 ["\(input).configure(\(row.pull.map { "pull: .\($0.rawValue)" } ?? ""))"])
         }
-        let uses = [(row.pwm, wiring.chip.pwm), (row.analog.map { [$0] }, wiring.chip.analog), (row.counter.map { [$0] }, wiring.chip.counter)]
+        let uses = [
+            (row.pwm, wiring.chip.pwm), (row.analog.map { [$0] }, wiring.chip.analog),
+            (row.counter.map { [$0] }, wiring.chip.counter),
+        ]
         for case (let pins?, let use?) in uses {
             func filled(_ form: String) -> [String] {
                 pins.enumerated().map { index, pin in
@@ -198,7 +201,8 @@ private struct Writer {
             if row.counter != nil { configuration += pins.map { "Input(\(place($0))).configure()" } }
             if let form = use.configure { configuration += filled(form) }
             return device(
-                use.type, filled(use.value).joined(separator: ", "), started: use.started.map { filled($0).joined(separator: ", ") },
+                use.type, filled(use.value).joined(separator: ", "),
+                started: use.started.map { filled($0).joined(separator: ", ") },
                 configuration)
         }
         if let name = row.bus, let bus = wiring.buses.first(where: { $0.name == name }), let address = row.address {
@@ -206,7 +210,9 @@ private struct Writer {
                 let inner = "\(bus), address: 0x\(String(address.value, radix: 16, uppercase: true))"
                 return row.part.map { "\($0)(\(inner))" } ?? inner
             }
-            return device(row.part.map { "\($0)<\(bus.type)>" } ?? bus.type, on(bus.value), started: bus.started.map { _ in on(Self.started(bus)) }, [])
+            return device(
+                row.part.map { "\($0)<\(bus.type)>" } ?? bus.type, on(bus.value),
+                started: bus.started.map { _ in on(Self.started(bus)) }, [])
         }
         // Of the board or the chip itself: the first argument is the part, and its own name its type.
         let type = more.first.map { String($0.prefix { $0 != "(" }) } ?? ""
@@ -225,9 +231,12 @@ private struct Writer {
     /// Words that Swift wants in backticks.
     private static let reserved: Set = [
         "as", "associatedtype", "break", "case", "catch", "class", "continue", "default", "defer", "deinit", "do", "else", "enum",
-        "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import", "in", "init", "inout", "internal",
-        "is", "let", "nil", "operator", "private", "precedencegroup", "protocol", "public", "repeat", "rethrows", "return", "self",
-        "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try", "typealias", "var", "where", "while",
+        "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import", "in", "init", "inout",
+        "internal",
+        "is", "let", "nil", "operator", "private", "precedencegroup", "protocol", "public", "repeat", "rethrows", "return",
+        "self",
+        "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try", "typealias", "var", "where",
+        "while",
     ]
 
     private static func quoted(_ name: String) -> String { reserved.contains(name) ? "`\(name)`" : name }

@@ -12,7 +12,8 @@ struct Layout: ParsableCommand, JSONCapable {
               lightnode layout --board microbit --svg wiring.svg
 
             It shows the rows of the board's board.json, of which the image's devices are made too. A pin that two devices want is shown as a
-            clash, and makes the exit code 4. --check says whether Boards/<board>/Devices.swift is what the rows give; `lightnode build` writes it.
+            clash, and makes the exit code 4. --check says whether Boards/<board>/Devices.swift is what the rows give; lightnode build
+            writes it.
             """)
 
     @Option(name: .shortAndLong, help: "The board.")

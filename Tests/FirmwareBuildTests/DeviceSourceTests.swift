@@ -39,7 +39,9 @@ struct DeviceSourceTests {
         }
     }
 
-    @Test("Every pin of a device is configured, whatever way it is connected", arguments: try BoardCatalogue(root: sourceRoot).names)
+    @Test(
+        "Every pin of a device is configured, whatever way it is connected", arguments: try BoardCatalogue(root: sourceRoot).names
+    )
     func configured(name: String) throws {
         let catalogue = try BoardCatalogue(root: sourceRoot)
         let board = try catalogue.board(name)

@@ -112,7 +112,8 @@ struct WiringTests {
     @Test("Two devices on one channel of a timer are refused with both names")
     func sameChannel() throws {
         let text = try fault(
-            "blackpill-f411", [(#"{ "name": "sensor""#, #"{ "name": "vent", "driver": "Servo", "pwm": "PB4" }, { "name": "sensor""#)])
+            "blackpill-f411",
+            [(#"{ "name": "sensor""#, #"{ "name": "vent", "driver": "Servo", "pwm": "PB4" }, { "name": "sensor""#)])
         #expect(text.contains("PWM TIM3, 1 is used by dimmer (PA6) and by vent (PB4)"))
     }
 
