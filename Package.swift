@@ -170,20 +170,17 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
             codecs + ["CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "LightNode", "NodeServer", "SimulatedNOR"]),
+        firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"]),
         firmware(
-            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "USBDevice"], settings: [.enableExperimentalFeature("Volatile")]),
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "STM32", "USBDevice"],
+            settings: [.enableExperimentalFeature("Volatile")]),
         firmware(
-            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL"], settings: [.enableExperimentalFeature("Volatile")]),
+            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL", "STM32"], settings: [.enableExperimentalFeature("Volatile")]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
-        .target(
-            name: "NRF51", dependencies: ["HAL"], path: "Firmware/MCU/nRF51",
-            sources: ["ADC.swift", "GPIOTE.swift", "PWM.swift", "Peripheral.swift", "SPI.swift", "TWI.swift"],
-            swiftSettings: embeddedFeatures + [.enableExperimentalFeature("Volatile")]),
-        .target(
-            name: "MPS2", dependencies: ["HAL"], path: "Firmware/MCU/MPS2", sources: ["VirtualUSB.swift"],
-            swiftSettings: embeddedFeatures),
+        firmware("NRF51", path: "Firmware/MCU/nRF51", ["HAL"], settings: [.enableExperimentalFeature("Volatile")]),
+        firmware("MPS2", path: "Firmware/MCU/MPS2", ["HAL", "USBDevice"], settings: [.enableExperimentalFeature("Volatile")]),
         support("RegisterModels", path: "Tests/RegisterModels", ["HAL"]),
         support("USBRig", path: "Tests/USBRig", ["USBDevice", "HAL", "MPS2", "STM32F4", "RegisterModels"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
@@ -295,9 +292,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
         .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
     ]
+    // What the chips of one maker have in common.
+    let family = mcu.hasPrefix("STM32") ? [firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"])] : []
+    let common = family.map { Target.Dependency.byName(name: $0.name) }
     package.targets =
-        lowest + portable + [
-            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "USBDevice", "Startup"], settings: volatile),
+        lowest + portable + family + [
+            firmware("MCU", path: "Firmware/MCU/\(mcu)", common + ["HAL", "USBDevice", "Startup"], settings: volatile),
             firmware(
                 "Board", path: "Boards/\(board)", ["MCU", "HAL", "Bytes", "DeviceModel", "Drivers", "Startup"],
                 exclude: ["board.json", "toolset.json", "README.md"]),

@@ -11,9 +11,9 @@ struct Layout: ParsableCommand, JSONCapable {
               lightnode layout --board microbit
               lightnode layout --board microbit --svg wiring.svg
 
-            It shows the rows of the board's board.json, of which the image's devices are made too. A pin that two devices want is shown as a
-            clash, and makes the exit code 4. --check says whether Boards/<board>/Devices.swift is what the rows give; lightnode build
-            writes it.
+            It shows the rows of the board's board.json, of which the image's devices are made too. A pin that two devices want is shown
+            as a clash, and makes the exit code 4. --check says whether Boards/<board>/Devices.swift is what the rows give; lightnode
+            build writes it.
             """)
 
     @Option(name: .shortAndLong, help: "The board.")
@@ -29,7 +29,8 @@ struct Layout: ParsableCommand, JSONCapable {
         if check {
             let source = try DeviceSource(try catalogue.board(board), in: catalogue)
             guard source.isCurrent(in: catalogue) else {
-                throw FirmwareError("\(source.path) is not what board.json gives. Run lightnode build --board \(board), and commit it.")
+                throw FirmwareError(
+                    "\(source.path) is not what board.json gives. Run lightnode build --board \(board), and commit it.")
             }
             return
         }

@@ -1,5 +1,6 @@
 // Time since reset, from CMSDK APB timer 0 (CMSDK 4.4), a 32-bit down-counter at 25 MHz that reloads every 2^26 µs.
 
+#if hasFeature(Embedded)
 import HAL
 import Synchronization
 
@@ -66,3 +67,4 @@ public struct Timer0Clock: MonotonicClock {
         Timer.control(Timer.alarm).store(1 << 0 | 1 << 3)
     }
 }
+#endif

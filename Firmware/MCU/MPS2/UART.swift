@@ -1,5 +1,6 @@
 // CMSDK APB UARTs (CMSDK 4.3), receiving by interrupt. UART0 is the board's serial connector.
 
+#if hasFeature(Embedded)
 import HAL
 
 private enum UART0 {
@@ -48,3 +49,4 @@ public struct SerialUART: SerialPort {
     /// True when there is nothing to read: the main loop may sleep.
     @export(interface) public var isIdle: Bool { received.isEmpty }
 }
+#endif

@@ -1,5 +1,6 @@
 // The board's virtual USB: the controller of VirtualUSB.swift on UART1 (CMSDK 4.3), all of it in that UART's interrupts.
 
+#if hasFeature(Embedded)
 import HAL
 import Startup
 import USBDevice
@@ -106,3 +107,4 @@ public struct VirtualUSBPort: USBPort {
     /// The board has no bootloader.
     @export(interface) public mutating func enterBootloader() { startup_reset() }
 }
+#endif

@@ -2,6 +2,7 @@
 // STM32F411xC/xE (DS10314).
 
 import HAL
+@_exported import STM32
 import _Volatile
 
 /// A peripheral of the chip.

@@ -2,6 +2,7 @@
 // STM32L475xx (DS10969). GPIO, EXTI, watchdog and reset reasons are those of the STM32F4, and so are their files here: links.
 
 import HAL
+@_exported import STM32
 import _Volatile
 
 /// A peripheral of the chip.

@@ -1,6 +1,7 @@
 // Time since reset, from TIMER0 (RM 18): the part has no SysTick. A 32-bit counter at 1 MHz wraps every 71.6 minutes; an
 // interrupt at each half period counts the rest.
 
+#if hasFeature(Embedded)
 import HAL
 import Synchronization
 
@@ -83,3 +84,4 @@ public struct Timer0Clock: MonotonicClock {
         } while Timer0.compare(Timer0.reading).load() &- start >= length
     }
 }
+#endif

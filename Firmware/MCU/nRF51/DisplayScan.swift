@@ -1,5 +1,6 @@
 // A multiplexed LED matrix, scanned by TIMER1 (RM 18): one row at a time, each for 1 ms or a share of it.
 
+#if hasFeature(Embedded)
 import HAL
 import Synchronization
 
@@ -95,3 +96,4 @@ public struct LEDMatrix {
     /// What is shown.
     @export(interface) public static var shown: UInt32 { image.load(ordering: .relaxed) }
 }
+#endif

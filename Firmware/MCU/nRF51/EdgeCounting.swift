@@ -1,5 +1,6 @@
 // Pulse counters of the board: GPIOTE channels whose edges the interrupt counts.
 
+#if hasFeature(Embedded)
 import HAL
 import Synchronization
 
@@ -30,3 +31,4 @@ public struct PinCounter: EdgeCounter, BitwiseCopyable, Sendable {
         channel == 2 ? count2.load(ordering: .relaxed) : count3.load(ordering: .relaxed)
     }
 }
+#endif

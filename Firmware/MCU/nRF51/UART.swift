@@ -1,5 +1,6 @@
 // The UART (RM 29), receiving by interrupt so that nothing is lost while the CPU verifies a signature.
 
+#if hasFeature(Embedded)
 import HAL
 
 private enum UART {
@@ -76,3 +77,4 @@ public struct SerialUART: SerialPort {
     /// True when there is nothing to read: the main loop may sleep.
     @export(interface) public var isIdle: Bool { received.isEmpty }
 }
+#endif

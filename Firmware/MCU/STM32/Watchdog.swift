@@ -1,8 +1,8 @@
-// The independent watchdog (RM 15), which runs on the 32 kHz oscillator whatever happens to the other clocks.
+// The independent watchdog of the STM32F4 and L4 (RM0383 15), which runs on the 32 kHz oscillator whatever happens to the other clocks.
 
 import HAL
 
-/// The oscillator is between 17 and 47 kHz (DS 6.3.9): a timeout may be 30 % short or 90 % long.
+/// The oscillator is between 17 and 47 kHz (DS10314 6.3.9): a timeout may be 30 % short or 90 % long.
 public struct WatchdogTimer<Registers: SharedRegisterBlock>: Watchdog {
     let registers: Registers
     public init(_ registers: Registers) { self.registers = registers }

@@ -1,4 +1,4 @@
-// General purpose input/output (RM 8).
+// General purpose input/output of the STM32F4 and L4 (RM0383 8, RM0351 8), the chips' common peripheral.
 
 import HAL
 
@@ -13,7 +13,7 @@ private enum Offset {
     static var alternate: UInt32 { 0x20 }  // AFRL, AFRH
 }
 
-/// A pull resistor of about 40 kΩ (DS 6.3.16).
+/// A pull resistor of about 40 kΩ (DS10314 6.3.16).
 public enum Pull: UInt32, Sendable {
     case none = 0
     case up = 1
@@ -43,7 +43,7 @@ public struct Port<Registers: SharedRegisterBlock>: Sendable {
         set(Offset.mode, pin, 3)
     }
 
-    /// Hands the pin to a peripheral: `function` 0…15 of the data sheet's table 9.
+    /// Hands the pin to a peripheral: `function` 0…15 of the data sheet's table of alternate functions.
     public func configureAlternate(_ pin: UInt32, function: UInt32, pull: Pull = .none, openDrain: Bool = false) {
         registers.modify(Offset.type, clear: 1 << pin, set: openDrain ? 1 << pin : 0)
         set(Offset.pull, pin, pull.rawValue)

@@ -1,4 +1,4 @@
-// Why the chip started (RM 6.3.20, RCC_CSR).
+// Why an STM32F4 or L4 started (RM0383 6.3.20, RM0351 6.4.29: RCC_CSR).
 
 import HAL
 

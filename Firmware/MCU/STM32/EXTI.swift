@@ -1,4 +1,4 @@
-// Interrupts from pins (RM 10), used to count edges.
+// Interrupts from pins of the STM32F4 and L4 (RM0383 10, RM0351 14: lines 0 to 15), used to count edges.
 
 import HAL
 

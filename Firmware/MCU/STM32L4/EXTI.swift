@@ -1,1 +1,0 @@
-../STM32F4/EXTI.swift
