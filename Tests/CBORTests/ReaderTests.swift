@@ -1,4 +1,5 @@
 // What the reader refuses, and that nothing makes it fail in another way.
+import Bytes
 import CBOR
 import CodecSupport
 import Testing
