@@ -236,6 +236,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("LabelsTests", ["Labels", "ControlNode"]),
         tests("ProvisioningTests", ["Provisioning", "Records", "Labels", "HostedNode", "SimulatedNOR", "PostgresServer"]),
         tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
+        tests("ReportingTests", ["Reporting"]),
         tests("FirmwareBuildTests", ["FirmwareBuild"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB"]),

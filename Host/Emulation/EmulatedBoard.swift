@@ -1,6 +1,7 @@
 // One board in QEMU: power, flash, UART, registers and pins.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// A board whose processor, flash and pins are QEMU's. All calls block, each with a time limit; a board is used by one thread at a time.
 public final class EmulatedBoard: @unchecked Sendable {
@@ -410,7 +411,7 @@ public final class EmulatedBoard: @unchecked Sendable {
 
 extension String {
     /// As a value in one of QEMU's option lists, where a comma is doubled.
-    var qemuEscaped: String { replacingOccurrences(of: ",", with: ",,") }
+    var qemuEscaped: String { Quoted.qemu(self) }
 }
 
 /// Private folders for sockets.

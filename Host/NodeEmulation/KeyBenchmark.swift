@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// What Ed25519 takes on one board in one variant.
 public struct KeyBenchmark: Sendable {
@@ -71,7 +72,7 @@ public struct KeyBenchmark: Sendable {
                 "-machine", board.emulator?.machine ?? "", "-nodefaults", "-display", "none", "-serial", "null",
                 "-kernel", board.emulator?.flash == .nrf51 ? program.path : image.path,
                 "-icount", "shift=\(shift),align=off,sleep=off", "-rtc", "clock=vm",
-                "-chardev", "file,id=printed,path=\(printed.path)",
+                "-chardev", "file,id=printed,path=\(Quoted.qemu(printed.path))",
                 "-semihosting-config", "enable=on,target=native,chardev=printed" + (keys.map { ",arg=\($0)" } ?? ""),
             ], log: folder.path + "/qemu.log", timeout: 1800)()
         let text = (try? String(contentsOf: printed, encoding: .utf8)) ?? ""

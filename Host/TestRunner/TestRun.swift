@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// An image prepared for its tests: the flash of a board as it is after programming, made once.
 final class PreparedImage: @unchecked Sendable {
@@ -41,7 +42,7 @@ final class PreparedImage: @unchecked Sendable {
             let store = folder.appendingPathComponent("store.bin")
             try Self.write(Data(repeating: 0xFF, count: board.store?.size.int ?? 0), to: store)
             let address = board.store?.address.description ?? "0"
-            load = ["-kernel", image.url.path, "-device", "loader,file=\(store.path),addr=\(address),force-raw=on"]
+            load = ["-kernel", image.url.path, "-device", "loader,file=\(Quoted.qemu(store.path)),addr=\(address),force-raw=on"]
         default:
             load = ["-kernel", image.url.path]
         }
@@ -123,7 +124,7 @@ struct TestRun {
         let machine = prepared.board.emulator?.machine ?? ""
         return ["-machine", machine, "-nodefaults", "-no-reboot", "-display", "none"] + prepared.load + [
             "-icount", "shift=\(Self.shift),align=off,sleep=off", "-rtc", "clock=vm", "-seed", String(seed),
-            "-chardev", "file,id=uart,path=\(serial.path)", "-serial", "chardev:uart",
+            "-chardev", "file,id=uart,path=\(Quoted.qemu(serial.path))", "-serial", "chardev:uart",
         ] + semihosting(output: output)
     }
 
@@ -132,7 +133,7 @@ struct TestRun {
         let numbers = [test.address, seed, UInt32(Self.shift), faults ? 1 : 0]
         let words = ["lightnode-test"] + numbers.map { String($0, radix: 16) }
         return [
-            "-chardev", "file,id=semi,path=\(output.path)", "-semihosting-config",
+            "-chardev", "file,id=semi,path=\(Quoted.qemu(output.path))", "-semihosting-config",
             "enable=on,target=native,chardev=semi," + words.map { "arg=\($0)" }.joined(separator: ","),
         ]
     }

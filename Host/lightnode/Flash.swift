@@ -28,10 +28,10 @@ struct Flash: AsyncParsableCommand, JSONCapable {
     var board: String?
     @Option(help: "The way: \(WayName.allCases.map(\.rawValue).joined(separator: ", ")).")
     var via: WayName?
-    @Option(name: .shortAndLong, help: "The device: a serial number, or the name of an emulated board.")
+    @Option(name: .shortAndLong, help: "The device: a serial number, its port (such as 1-2.3), or the name of an emulated board.")
     var serial: String?
     @Option(
-        name: .shortAndLong, help: "The device as other commands name it: emulated:NAME or usb:SERIAL.",
+        name: .shortAndLong, help: "The device as other commands name it: emulated:NAME, usb:SERIAL or usb:PORT.",
         transform: { try DeviceLocator(parsing: $0) })
     var device: DeviceLocator?
     @Option(help: "Where the drive of a board's interface chip is mounted.")
@@ -141,20 +141,23 @@ struct Flash: AsyncParsableCommand, JSONCapable {
 
     private func show(_ selection: FlashSelection, _ catalogue: BoardCatalogue) throws {
         let boards = try board.map { [try catalogue.board($0)] } ?? catalogue.boards()
-        var found: [ListedDevice] = []
+        var found: [(board: String, device: FlashCandidate)] = []
         for board in boards {
             let ways = via.map { way in selection.ways.filter { $0.name == way } } ?? selection.ways
             for way in ways where board.flashing.contains(way.name.rawValue) {
-                found += try way.candidates(for: board).map { ListedDevice(board: board.name, device: $0) }
+                found += try way.candidates(for: board).map { (board.name, $0) }
             }
         }
-        output.show(list: found, empty: "no devices to flash")
+        let listed = found.map { board, device in
+            ListedDevice(board: board, device: device, name: device.name(among: found.filter { $0.board == board }.map(\.device)))
+        }
+        output.show(list: listed, empty: "no devices to flash")
     }
 
     /// Keys that are erased are gone for ever, so the one who does it has read which device it is.
     private func confirm(erasing device: FlashCandidate) async throws {
         guard !yes else { return }
-        let address = await NodeReturn.address(of: device) ?? device.serial
+        let address = await NodeReturn.address(of: device) ?? device.port
         guard isatty(STDIN_FILENO) == 1 else {
             throw FlashingError(
                 .usage, "--erase-all erases the keys of \(address), and nobody is here to be asked",
@@ -185,7 +188,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
             Thread {
                 done.resume(
                     returning: FlashSelection.flash(
-                        job, devices, via: way, progress: { progress($0.serial) }, cancellation: cancellation))
+                        job, devices, via: way, progress: { progress($0.name(among: devices)) }, cancellation: cancellation))
             }.start()
         }
     }

@@ -2,10 +2,13 @@
 import FirmwareBuild
 import Flashing
 import Foundation
+import Reporting
 
 /// One device after its flash.
 struct FlashOutcome: Encodable, CustomStringConvertible {
     let serial: String
+    /// Where it is: what tells it from another of that serial number.
+    let port: String
     let via: WayName
     let board: String
     private(set) var report: FlashReport?
@@ -13,10 +16,11 @@ struct FlashOutcome: Encodable, CustomStringConvertible {
     private(set) var error: ErrorReport?
     private(set) var thrown: (any Error)?
 
-    private enum CodingKeys: String, CodingKey { case serial, via, board, report, node, error }
+    private enum CodingKeys: String, CodingKey { case serial, port, via, board, report, node, error }
 
     init(_ device: FlashCandidate, _ job: FlashJob, report: FlashReport) {
         serial = device.serial
+        port = device.port
         via = device.via
         board = job.board.name
         self.report = report
@@ -24,6 +28,7 @@ struct FlashOutcome: Encodable, CustomStringConvertible {
 
     init(_ device: FlashCandidate, _ job: FlashJob, error: any Error) {
         serial = device.serial
+        port = device.port
         via = device.via
         board = job.board.name
         fail(error)
@@ -70,6 +75,8 @@ struct FlashSummary: Encodable, CustomStringConvertible {
 struct ListedDevice: Encodable, CustomStringConvertible {
     let board: String
     let device: FlashCandidate
+    /// What `--serial` takes for it alone.
+    let name: String
 
-    var description: String { "\(board)  --via \(device.via.rawValue) --serial \(device.serial)  \(device.note)" }
+    var description: String { "\(board)  --via \(device.via.rawValue) --serial \(name)  \(Quoted.line(device.note))" }
 }

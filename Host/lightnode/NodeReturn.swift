@@ -20,7 +20,7 @@ enum NodeReturn {
 
     /// An emulated board that is off stays off; everything else starts by itself.
     static func isExpected(_ device: FlashCandidate) -> Bool {
-        device.via != .emulated || EmulatedBoards().isRunning(device.serial)
+        device.via != .emulated || EmulatedBoards().isRunning(device.port)
     }
 
     /// Waits until the node answers.
@@ -62,7 +62,7 @@ enum NodeReturn {
 
     /// Where the node of a device that was flashed is reached: by its serial number, else the only one there is.
     private static func locator(of device: FlashCandidate) -> DeviceLocator? {
-        if device.via == .emulated { return .emulated(name: device.serial) }
+        if device.via == .emulated { return .emulated(name: device.port) }
         let found = ((try? DeviceOptions.finder.candidates()) ?? []).filter {
             if case .emulated = $0.locator { false } else { true }
         }

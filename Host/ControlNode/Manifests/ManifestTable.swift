@@ -20,15 +20,10 @@ extension Manifest {
                 device.time.formatted(.iso8601),
             ]
         }
-        let table = ([Self.columns] + rows).map { $0.map(Self.quoted).joined(separator: ",") + "\r\n" }.joined()
-        let trailer = ["signature", station, created.formatted(.iso8601), publicKey.description].map(Self.quoted)
+        let table = ([Self.columns] + rows).map { $0.map(Quoted.csv).joined(separator: ",") + "\r\n" }.joined()
+        let trailer = ["signature", station, created.formatted(.iso8601), publicKey.description].map(Quoted.csv)
         let signed = Array((table + trailer.joined(separator: ",") + ",").utf8)
         return signed + Array((key.sign(Self.domain + signed).hex + "\r\n").utf8)
-    }
-
-    private static func quoted(_ field: String) -> String {
-        guard field.contains(where: { "\",\r\n".contains($0) }) else { return field }
-        return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
     }
 
     static func read(csv bytes: [UInt8], _ name: String) throws -> Manifest {
@@ -68,6 +63,7 @@ extension Manifest {
 
     /// Fields of all rows; quotes as RFC 4180 has them.
     private static func rows(_ bytes: [UInt8], _ name: String) throws -> [[String]] {
+        func text(_ field: [UInt8]) -> String { Quoted.csvField(String(decoding: field, as: UTF8.self)) }
         var rows: [[String]] = []
         var row: [String] = []
         var field: [UInt8] = []
@@ -82,10 +78,10 @@ extension Manifest {
                 index += 1
             case (UInt8(ascii: "\""), _): isQuoted.toggle()
             case (UInt8(ascii: ","), false):
-                row.append(String(decoding: field, as: UTF8.self))
+                row.append(text(field))
                 field = []
             case (UInt8(ascii: "\r"), false) where next == UInt8(ascii: "\n"):
-                rows.append(row + [String(decoding: field, as: UTF8.self)])
+                rows.append(row + [text(field)])
                 (row, field) = ([], [])
                 index += 1
             default: field.append(byte)

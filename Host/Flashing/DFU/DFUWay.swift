@@ -16,7 +16,7 @@ public struct DFUWay: FlashingWay {
         try interfaces(for: board).map { found in
             let state = found.denied != nil ? "no permission" : found.mode == .dfu ? "bootloader" : "running"
             return FlashCandidate(
-                via: .dfu, serial: found.serial.isEmpty ? found.port : found.serial,
+                via: .dfu, serial: found.serial, port: found.port,
                 note: "\(found.identity) at port \(found.port), \(state)")
         }
     }
@@ -37,11 +37,10 @@ public struct DFUWay: FlashingWay {
         -> FlashReport
     {
         let device = "the \(job.board.name) \(candidate.serial)"
-        guard
-            var found = try interfaces(for: job.board).first(where: {
-                ($0.serial.isEmpty ? $0.port : $0.serial) == candidate.serial
-            })
-        else { throw FlashingError(.unreachable, "\(device) is gone", advice: "Plug it in again") }
+        // The port is what it is; its name may be another one's, or fail to be read this time.
+        guard var found = try interfaces(for: job.board).first(where: { $0.port == candidate.port }) else {
+            throw FlashingError(.unreachable, "\(device) at port \(candidate.port) is gone", advice: "Plug it in again")
+        }
         if let path = found.denied { throw FlashingError(PartFault(.denied(path), name: device, "")) }
         if found.mode == .runtime {
             progress.note("\(device) runs: asking it for its bootloader")

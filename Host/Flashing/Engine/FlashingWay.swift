@@ -18,18 +18,36 @@ public enum WayName: String, Codable, CaseIterable, Sendable {
 /// A device that could be flashed.
 public struct FlashCandidate: Hashable, Codable, Sendable, CustomStringConvertible {
     public var via: WayName
-    /// What `--serial` takes: a serial number, the name of an emulated board, or a drive's path.
+    /// What it is called: a serial number, the name of an emulated board, or a drive's number. Another device may be called so too. The
+    /// port where it has no such name.
     public var serial: String
+    /// Where it is, which is its identity while it is there: bus and ports ("1-2.3"), an emulated board's name, or a drive's path.
+    public var port: String
     /// What it is and where.
     public var note: String
 
-    public init(via: WayName, serial: String, note: String) {
+    public init(via: WayName, serial: String, port: String, note: String) {
         self.via = via
-        self.serial = serial
+        self.serial = serial.isEmpty ? port : serial
+        self.port = port
         self.note = note
     }
 
     public var description: String { "\(serial)   \(via.rawValue), \(note)" }
+
+    /// Whether `--serial` means it.
+    func isCalled(_ name: String) -> Bool { serial == name || port == name }
+
+    /// What `--serial` takes for it and for no other of `devices`, as a word of a shell.
+    public func name(among devices: [FlashCandidate]) -> String {
+        let isOwn = devices.count { $0.isCalled(serial) } < 2
+        return isOwn && Quoted.isPlain(serial) ? serial : Quoted.shell(port)
+    }
+
+    static func list(_ found: [FlashCandidate]) -> String {
+        found.map { "    --serial \($0.name(among: found))   \($0.via.rawValue), \(Quoted.line($0.note))" }.joined(
+            separator: "\n")
+    }
 }
 
 /// Devices of one kind, and how they are flashed.
@@ -82,20 +100,19 @@ public struct FlashSelection: Sendable {
         for way in ways {
             var found = try way.candidates(for: board)
             seen += found
-            if let serial { found = found.filter { $0.serial == serial } }
+            if let serial { found = found.filter { $0.isCalled(serial) } }
             guard !found.isEmpty else { continue }
             guard found.count == 1 || all else {
                 throw FlashingError(
                     .usage, "\(found.count) devices could be meant",
-                    advice: "Name one with --serial, or flash them --all:\n"
-                        + found.map { "    --serial \($0)" }.joined(separator: "\n"))
+                    advice: "Name one with --serial, or flash them --all:\n" + FlashCandidate.list(found))
             }
             return (way, found)
         }
         if let serial, !seen.isEmpty {
             throw FlashingError(
                 .unreachable, "no device “\(serial)” to flash as \(board.name)",
-                advice: "There are:\n" + seen.map { "    --serial \($0)" }.joined(separator: "\n"))
+                advice: "There are:\n" + FlashCandidate.list(seen))
         }
         throw FlashingError(
             .unreachable, "no \(board.name) to flash was found via \(ways.map(\.name.rawValue).joined(separator: " or "))",

@@ -27,7 +27,7 @@ public struct MassStorageWay: FlashingWay {
         drives(board).map { drive in
             let version = drive.details["interface version"] ?? "unknown"
             return FlashCandidate(
-                via: .massStorage, serial: givenMountPoint ?? drive.identifier,
+                via: .massStorage, serial: givenMountPoint ?? drive.identifier, port: drive.mountPoint,
                 note: "drive \(drive.mountPoint), interface firmware \(version)")
         }
     }
@@ -36,9 +36,9 @@ public struct MassStorageWay: FlashingWay {
         throws
         -> FlashReport
     {
-        guard let drive = drives(job.board).first(where: { (givenMountPoint ?? $0.identifier) == candidate.serial }) else {
+        guard let drive = drives(job.board).first(where: { $0.mountPoint == candidate.port }) else {
             throw FlashingError(
-                .unreachable, "the drive \(candidate.serial) is gone", advice: "Plug the board in again and mount it")
+                .unreachable, "the drive \(candidate.port) is gone", advice: "Plug the board in again and mount it")
         }
         try check(drive, job.board)
         guard job.mode == .write else {
@@ -97,7 +97,7 @@ public struct MassStorageWay: FlashingWay {
             let reason = String(cString: strerror(errno))
             let advice =
                 errno == EACCES || errno == EROFS
-                ? "Mount it so that you may write: udisksctl mount -b \(table.labels)/\(URL(fileURLWithPath: drive.mountPoint).lastPathComponent)"
+                ? "Mount it so that you may write: udisksctl mount -b \(Quoted.shell("\(table.labels)/\(URL(fileURLWithPath: drive.mountPoint).lastPathComponent)"))"
                 : "Plug the board in again and copy once more: the drive takes a whole file or none"
             return FlashingError(
                 errno == EACCES ? .environment : .notFlashed, "\(path) cannot be written: \(reason)", advice: advice)

@@ -83,20 +83,22 @@ enum OpenOCDFailure {
         Rule(words: "Programming Failed", kind: .notFlashed, what: "writing the flash failed", advice: wiring),
     ]
 
-    /// - Parameter errors: the texts of OpenOCD's errors, in order.
-    static func failure(_ errors: [String], status: Int32, hasWritten: Bool) -> FlashingError {
-        // Some lines are noise on the way to a stage that was reached after all.
-        let order = hasWritten ? rules.filter { $0.kind == .notFlashed } + rules : rules
-        for rule in order {
-            if let line = errors.last(where: { $0.contains(rule.words) }) {
-                let kind = hasWritten && rule.kind != .notFlashed ? Failure.Kind.notFlashed : rule.kind
-                let told = line == rule.words ? errors.first { $0.contains("doesn't") || $0.contains("differ") } : line
-                return FlashingError(kind, "\(rule.what) (OpenOCD: \(told ?? line))", advice: rule.advice)
+    /// - Parameters:
+    ///   - errors: the texts of OpenOCD's errors before it began to write, in order.
+    ///   - writing: those since then; nil if it never began. What came before was no obstacle: a stage was reached after it.
+    ///   - lastLine: the last that it said at all.
+    static func failure(_ errors: [String], writing: [String]?, status: Int32, lastLine: String? = nil) -> FlashingError {
+        let counted = writing ?? errors
+        for rule in rules {
+            if let line = counted.last(where: { $0.contains(rule.words) }) {
+                let told = line == rule.words ? counted.first { $0.contains("doesn't") || $0.contains("differ") } : line
+                return FlashingError(
+                    writing == nil ? rule.kind : .notFlashed, "\(rule.what) (OpenOCD: \(told ?? line))", advice: rule.advice)
             }
         }
         return FlashingError(
-            hasWritten ? .notFlashed : .environment,
-            "OpenOCD failed with status \(status): \(errors.last ?? "it gave no reason")",
-            advice: hasWritten ? "Flash it again" : "Run it by hand to see all that it says")
+            writing == nil ? .environment : .notFlashed,
+            "OpenOCD failed with status \(status): \(counted.last ?? lastLine ?? "it gave no reason")",
+            advice: writing == nil ? "Run it by hand to see all that it says" : "Flash it again")
     }
 }

@@ -50,7 +50,7 @@ public enum UdevRule {
             ($0.what, #"ATTR{idVendor}=="\#(hex($0.vendor))", ATTR{idProduct}=="\#(hex($0.product))""#)
         }
         for (what, match) in devices + probes {
-            lines.append("# \(what)")
+            lines.append(Quoted.comment(what))
             lines.append(
                 #"ACTION!="remove", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", \#(match), "#
                     + #"MODE="0660", GROUP="plugdev", TAG+="uaccess""#)
