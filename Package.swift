@@ -232,7 +232,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "GatewayTests", ["Gateway", "Bridge", "ControlNode", "Transport", "HostedNode", "CoAP"], exclude: ["Witness"]),
         .target(name: "PostgresServer", path: "Tests/PostgresServer"),
-        tests("RecordsTests", ["Records", "ControlNode", "PostgresServer"]),
+        tests("RecordsTests", ["Records", "ControlNode", "PostgresServer", "Reporting"], exclude: ["Witness"]),
         tests("LabelsTests", ["Labels", "ControlNode"]),
         tests("ProvisioningTests", ["Provisioning", "Records", "Labels", "HostedNode", "SimulatedNOR", "PostgresServer"]),
         tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
