@@ -128,7 +128,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Records", ["ControlNode", "Reporting", "CPostgres", database]),
         host("Labels", ["ControlNode", "Reporting", "CQREncode", "CCairo"]),
         host("Provisioning", ["CoAP", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
-        host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Labels", "Provisioning"]),
+        host("NodeEmulation", ["Reporting", "Emulation", "FirmwareBuild", "Transport", "ControlNode", "Labels", "Provisioning"]),
         .executableTarget(
             name: "first-light",
             dependencies: [

@@ -48,7 +48,7 @@ import Testing
 
     @Test("One word of Tcl, in Debian's Tcl and in OpenOCD's")
     func tcl() throws {
-        try withMarker { marker in
+        try withMarker { marker throws in
             let texts = Self.hostile(marker)
             for (program, arguments) in [("tclsh", [String]()), ("openocd", ["-c"])] {
                 // Each word is a procedure's one argument; its bytes come back.
@@ -77,7 +77,7 @@ import Testing
 
     @Test("One word of a shell; what a terminal would obey is shown")
     func shell() throws {
-        try withMarker { marker in
+        try withMarker { marker throws in
             for text in Self.hostile(marker) {
                 #expect(try run("sh", ["-c", "printf %s \(Quoted.shell(text))"]) == Quoted.line(text), "\(text)")
             }
