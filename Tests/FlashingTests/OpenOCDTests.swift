@@ -54,7 +54,8 @@ import Testing
         let progress = RecordedProgress()
         let outcome = try OpenOCD(configuration: Self.dummy).run(
             ["program p.hex exit"], in: scratch.url, progress: progress, size: 0x3000, cancellation: Cancellation())
-        #expect(outcome == OpenOCD.Outcome(written: 0x3000, isVerified: false))
+        // OpenOCD's program tells no count of what it wrote.
+        #expect(outcome == OpenOCD.Outcome(written: nil, isVerified: false))
         #expect(progress.lines == ["begin write", "end write"])
         #expect(progress.reached(.write) == (0x3000, 0x3000))
     }

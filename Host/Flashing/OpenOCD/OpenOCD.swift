@@ -49,7 +49,10 @@ struct OpenOCD: Sendable {
                 reader.take(data)
                 heard = Date()
             }
-            if let exit { return try conclude(reader, exit) }
+            if let exit {
+                reader.finish()
+                return try conclude(reader, exit)
+            }
             if cancellation.isCancelled { throw interrupted(reader) }
             let limit = reader.outcome.isVerified ? min(silence, 30) : silence + Double(size) / Self.slowest
             guard Date().timeIntervalSince(heard) < limit, reader.bytes < Self.longestLog else { throw hanging(reader, limit) }
@@ -57,8 +60,6 @@ struct OpenOCD: Sendable {
     }
 
     private func conclude(_ log: OpenOCDLog, _ exit: ChildProcess.Exit) throws -> Outcome {
-        var log = log
-        log.finish()
         guard exit == .status(0), !log.hasFailed else {
             let status: Int32 =
                 switch exit {
