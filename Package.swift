@@ -56,17 +56,20 @@ let ed25519Settings: [SwiftSetting] =
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
     firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
-    firmware("CBOR"),
+    firmware("Bytes"),
+    firmware("CBOR", ["Bytes"]),
     firmware("COSE", ["CBOR"]),
-    firmware("CoAP", ["CBOR"]),
+    firmware("CoAP", ["Bytes", "CBOR"]),
     firmware("Slipmux"),
     firmware("Bech32"),
     firmware("HAL"),
     firmware("USBDevice", ["HAL"]),
     firmware("FlashStore", ["HAL"]),
-    firmware("Devices", ["HAL"]),
-    firmware("LightNode", ["Ed25519", "Bech32", "CBOR", "COSE", "HAL", "FlashStore", "Devices"]),
-    firmware("NodeServer", ["LightNode", "CoAP", "CBOR", "HAL", "Devices"]),
+    firmware("DeviceModel", ["Bytes", "HAL"]),
+    firmware("Drivers", ["DeviceModel", "HAL"]),
+    firmware("Vocabulary", ["Bytes"]),
+    firmware("LightNode", ["Ed25519", "Bech32", "Bytes", "Vocabulary", "CBOR", "COSE", "HAL", "FlashStore", "DeviceModel"]),
+    firmware("NodeServer", ["LightNode", "Bytes", "Vocabulary", "CoAP", "CBOR", "HAL", "DeviceModel"]),
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
@@ -103,10 +106,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .target(name: "CWipingHeap", path: "Host/CWipingHeap"),
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
+        host("HostCrypto", ["Reporting", "CSodium"]),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("VirtualUSB", ["Reporting"]),
+        host("USBStrings", ["Reporting", "CLibUSB"]),
         host("Emulation", ["FirmwareBuild", "VirtualUSB", "Reporting"]),
-        host("Flashing", ["Emulation", "FirmwareBuild", "Reporting", "CLibUSB"]),
+        host("Flashing", ["Emulation", "FirmwareBuild", "USBStrings", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
             name: "QEMUProbe", path: "Host/QEMUProbe",
@@ -119,18 +124,28 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
             ]),
         host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
-        host("Transport", ["CoAP", "Slipmux", "Reporting", "CLibUSB"]),
-        host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium", database]),
-        host("Gateway", ["CBOR", "CoAP", "Transport", "Reporting"]),
+        host("Transport", ["CoAP", "Slipmux", "USBStrings", "Reporting", "CLibUSB"]),
+        host("NodeProtocol", ["CBOR", "COSE", "Bech32", "Reporting", "HostCrypto"]),
+        host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
+        host("ControlNode", ["CBOR", "CoAP", "Keystore", "NodeProtocol", "HostCrypto", "Transport", "Reporting"]),
+        host("Gateway", ["CBOR", "COSE", "CoAP", "Transport", "Reporting"]),
         host("Bridge", ["CoAP", "Transport"]),
-        host("Records", ["ControlNode", "Reporting", "CPostgres", database]),
-        host("Labels", ["ControlNode", "Reporting", "CQREncode", "CCairo"]),
-        host("Provisioning", ["CoAP", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
-        host("NodeEmulation", ["Emulation", "FirmwareBuild", "Transport", "ControlNode", "Provisioning"]),
+        host("Records", ["HostCrypto", "NodeProtocol", "Keystore", "Reporting", "CPostgres", database]),
+        host("Labels", ["NodeProtocol", "Reporting", "CQREncode", "CCairo"]),
+        host(
+            "Provisioning",
+            ["CoAP", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
+        host(
+            "NodeEmulation",
+            [
+                "Emulation", "FirmwareBuild", "Transport", "NodeProtocol", "Keystore", "ControlNode", "Labels", "Provisioning",
+                "Reporting",
+            ]),
         .executableTarget(
             name: "first-light",
             dependencies: [
-                "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Labels", "Reporting",
+                "NodeEmulation", "Emulation", "FirmwareBuild", "NodeProtocol", "Keystore", "ControlNode", "Provisioning",
+                "Labels", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/FirstLight"),
@@ -139,7 +154,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Records", "Labels", "Provisioning", "FirmwareBuild", "Emulation",
+                "Reporting", "Transport", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels",
+                "Provisioning", "FirmwareBuild", "Emulation",
                 "NodeEmulation", "TestRunner", "Gateway", "Bridge", "Flashing", "CEdit", "CWipingHeap",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -167,11 +183,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
-            codecs + ["CodecSupport", "Ed25519", "HAL", "Devices", "LightNode", "NodeServer", "SimulatedNOR"]),
+            codecs + [
+                "CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "LightNode", "Vocabulary", "NodeServer",
+                "SimulatedNOR",
+            ]),
         firmware(
-            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
+            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "USBDevice"], settings: [.enableExperimentalFeature("Volatile")]),
         firmware(
-            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL", "Devices"], settings: [.enableExperimentalFeature("Volatile")]),
+            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL"], settings: [.enableExperimentalFeature("Volatile")]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
@@ -187,7 +206,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
             "HostedNode", path: "Tests/HostedNode",
-            ["NodeServer", "LightNode", "CBOR", "Devices", "Slipmux", "SimulatedNOR", "SimulatedPins", "Transport"]),
+            [
+                "NodeServer", "HAL", "LightNode", "CBOR", "DeviceModel", "Drivers", "Slipmux", "SimulatedNOR", "SimulatedPins",
+                "Transport",
+            ]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "SimulatedTerminal", path: "Tests/SimulatedTerminal"),
@@ -212,29 +234,52 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("FlashStoreTests", ["FlashStore", "HAL", "SimulatedNOR"]),
         tests(
             "LightNodeTests",
-            ["LightNode", "NodeServer", "ControlNode", "CBOR", "COSE", "CoAP", "HAL", "Devices", "SimulatedNOR", "CSodium"]),
+            [
+                "LightNode", "NodeServer", "HostCrypto", "NodeProtocol", "CBOR", "COSE", "CoAP", "HAL", "Bytes", "Vocabulary",
+                "DeviceModel", "Drivers", "SimulatedNOR",
+                "CSodium",
+            ]),
         tests(
             "NodeServerTests",
-            ["NodeServer", "LightNode", "ControlNode", "CBOR", "CoAP", "HAL", "Devices", "SimulatedNOR", "SimulatedPins"]),
-        tests("DevicesTests", ["Devices", "HAL", "SimulatedPins"]),
+            [
+                "NodeServer", "LightNode", "HostCrypto", "NodeProtocol", "CBOR", "CoAP", "HAL", "Bytes", "Vocabulary",
+                "DeviceModel", "Drivers", "SimulatedNOR",
+                "SimulatedPins",
+            ]),
+        tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
-        tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests(
-            "GatewayTests", ["Gateway", "Bridge", "ControlNode", "Transport", "HostedNode", "CoAP"], exclude: ["Witness"]),
+            "ControlNodeTests", ["HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "CSodium", "HostedNode"],
+            exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests(
+            "GatewayTests",
+            [
+                "CBOR", "Gateway", "Bridge", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Transport", "HostedNode",
+                "CoAP",
+            ],
+            exclude: ["Witness"]),
         .target(name: "PostgresServer", path: "Tests/PostgresServer"),
-        tests("RecordsTests", ["Records", "ControlNode", "PostgresServer"]),
-        tests("LabelsTests", ["Labels", "ControlNode"]),
-        tests("ProvisioningTests", ["Provisioning", "Records", "Labels", "HostedNode", "SimulatedNOR", "PostgresServer"]),
-        tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
-        tests("FirmwareBuildTests", ["FirmwareBuild"]),
+        tests("RecordsTests", ["Records", "HostCrypto", "NodeProtocol", "PostgresServer", "Reporting"], exclude: ["Witness"]),
+        tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
+        tests(
+            "ProvisioningTests",
+            [
+                "Provisioning", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels", "HostedNode",
+                "SimulatedNOR", "PostgresServer",
+            ]),
+        tests("CLITests", ["lightnode", "NodeProtocol", "Reporting", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
+        tests("ReportingTests", ["Reporting"]),
+        tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
+        tests("FirmwareBuildTests", ["FirmwareBuild", "Reporting"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
-        tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB"]),
+        tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB", "Reporting"]),
         tests(
             "EndToEndTests",
             [
-                "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport",
+                "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "HostCrypto", "NodeProtocol", "Keystore",
+                "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
                 "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting",
             ]),
@@ -244,9 +289,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
         tests(
             "FlashingTests",
-            ["Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"],
+            [
+                "Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "USBStrings",
+                "Reporting",
+            ],
             exclude: ["Chip"]),
-        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "lightnode"]),
+        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "Reporting", "lightnode"]),
     ]
 }
 
@@ -274,27 +322,31 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
 
 @MainActor func addFirmware(board: String, mcu: String) {
     let volatile: [SwiftSetting] = [.enableExperimentalFeature("Volatile")]
-    let modules =
-        portable + [
-            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "Devices", "USBDevice", "Startup"], settings: volatile),
-            firmware(
-                "Board", path: "Boards/\(board)", ["MCU", "HAL", "Devices", "Startup"],
-                exclude: ["board.json", "toolset.json", "README.md"]),
-            firmware(
-                "NodeRuntime",
-                ["NodeServer", "LightNode", "Slipmux", "CoAP", "Devices", "FlashStore", "HAL", "Board", "MCU", "Startup"]),
-            .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
-            .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
-            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
-            firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),
-        ]
-    package.targets = modules
-    package.targets.append(
+    // As above: lower modules come first.
+    let lowest: [Target] = [
         .target(
             name: "Startup", path: "Firmware/Startup",
             cSettings: [
                 .define("LIGHTNODE_BOARD_NAME", to: "\"\(board)\""), .define("LIGHTNODE_MCU_NAME", to: "\"\(mcu)\""),
-            ]))
+            ]),
+        .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
+        .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
+    ]
+    package.targets =
+        lowest + portable + [
+            firmware("MCU", path: "Firmware/MCU/\(mcu)", ["HAL", "USBDevice", "Startup"], settings: volatile),
+            firmware(
+                "Board", path: "Boards/\(board)", ["MCU", "HAL", "DeviceModel", "Drivers", "Startup"],
+                exclude: ["board.json", "toolset.json", "README.md"]),
+            firmware(
+                "NodeRuntime",
+                [
+                    "NodeServer", "LightNode", "Slipmux", "CoAP", "Bytes", "DeviceModel", "FlashStore", "HAL", "Board", "MCU",
+                    "Startup",
+                ]),
+            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+            firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),
+        ]
     let images =
         folders("Firmware/Apps").map { ($0, "Firmware/Apps/\($0)") }
         + folders("Tests/OnTarget").map { ($0, "Tests/OnTarget/\($0)") }

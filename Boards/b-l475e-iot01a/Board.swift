@@ -1,6 +1,7 @@
 // ST B-L475E-IOT01A (STM32L475VG): which pin is what, and which devices the node has (user manual UM2153, 7 and appendix A).
 
-import Devices
+@_exported import DeviceModel
+@_exported import Drivers
 import HAL
 import MCU
 import Startup

@@ -1,6 +1,7 @@
 // WeAct Black Pill (STM32F411CE): which pin is what, and which devices the node has.
 
-import Devices
+@_exported import DeviceModel
+@_exported import Drivers
 import HAL
 import MCU
 

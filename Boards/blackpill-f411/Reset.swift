@@ -1,6 +1,7 @@
 // The reset by somebody who holds the board: its button, and its LED, which changes with each second that is left.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import MCU
 

@@ -1,6 +1,7 @@
 // BBC micro:bit v1 (nRF51822): which pin is what, and which devices the node has.
 
-import Devices
+@_exported import DeviceModel
+@_exported import Drivers
 import HAL
 import MCU
 

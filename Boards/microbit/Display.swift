@@ -1,6 +1,7 @@
 // The 5×5 display, which is wired as a matrix of 3 rows of 9.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import MCU
 

@@ -1,6 +1,7 @@
 // The reset by somebody who holds the board: button A, and as many lights as seconds are left.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import MCU
 

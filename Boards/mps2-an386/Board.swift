@@ -1,6 +1,7 @@
 // Arm MPS2 with the AN386 image (Cortex-M4): which pin is what, and which devices the node has.
 
-import Devices
+@_exported import DeviceModel
+@_exported import Drivers
 import HAL
 import MCU
 

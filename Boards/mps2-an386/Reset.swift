@@ -1,6 +1,7 @@
 // The reset by somebody who holds the board: button 0, and a light that blinks once for each second that is left.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import MCU
 

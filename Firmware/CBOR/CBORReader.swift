@@ -1,5 +1,7 @@
 // A pull parser that accepts deterministic encoding only. Copies nothing: strings are slices of the input.
 
+import Bytes
+
 /// Reads items one after another from a span. Copy it to look ahead.
 ///
 /// After an error the position is unspecified; give up on the input.

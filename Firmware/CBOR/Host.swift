@@ -39,11 +39,6 @@ extension CBORReader {
     }
 }
 
-extension RawSpan {
-    /// A copy of the bytes.
-    public var array: [UInt8] { withUnsafeBytes { Array($0) } }
-}
-
 extension CBORError: CustomStringConvertible {
     public var description: String {
         switch self {

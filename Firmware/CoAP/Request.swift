@@ -1,6 +1,6 @@
 // What a server wants to know of a request's options, gathered in one pass.
 
-import CBOR
+import Bytes
 
 /// The options of a request that a server here understands.
 ///
@@ -184,6 +184,28 @@ extension CoAPMessage {
             let (sum, carry) = product.addingReportingOverflow(UInt32(digit))
             if overflow || carry { return nil }
             value = sum
+        }
+        return value
+    }
+}
+
+extension CoAPMessage {
+    /// The value of the first Uri-Query option `name=value` as 8 bytes in 16 lower-case hexadecimal digits, the first byte lowest; nil if there is
+    /// none, or it is anything else.
+    @inline(never)
+    public func queryBytes(_ name: StaticString) -> UInt64? {
+        guard let digits = query(name), digits.byteCount == 16 else { return nil }
+        var value: UInt64 = 0
+        for index in 0..<16 {
+            let character = byte(digits, index)
+            let digit: UInt8
+            switch character {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = character &- UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = character &- UInt8(ascii: "a") &+ 10
+            default: return nil
+            }
+            // The high digit of a byte comes first.
+            value |= UInt64(digit) << UInt64(4 &* (index ^ 1))
         }
         return value
     }

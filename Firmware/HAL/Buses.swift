@@ -29,6 +29,16 @@ extension I2CBus where Self: ~Copyable {
     }
 }
 
+/// The lines of an I2C bus without a controller: two open-drain lines with pull-ups: released they are high unless a part holds them low.
+public protocol OpenDrainLines: BitwiseCopyable, Sendable {
+    mutating func setClock(released: Bool)
+    mutating func setData(released: Bool)
+    var isClockHigh: Bool { get }
+    var isDataHigh: Bool { get }
+    /// Waits half a bit: 5 µs for 100 kHz.
+    func waitHalfBit()
+}
+
 /// An SPI controller, set to mode and speed by the board; chip select is an `OutputPin` of the driver.
 public protocol SPIBus: ~Copyable {
     /// Sends a byte, most significant bit first, and returns the one that came in meanwhile.

@@ -4,9 +4,11 @@
 // saved once a minute at most and only when something was counted: a power cut loses a minute's pulses. A page of 1 KB takes about 40 of
 // them, so 20,000 erases last for a year and a half of pulses without a pause, for each page of the store's banks.
 
+import Bytes
 import CBOR
-import Devices
+import DeviceModel
 import HAL
+import Vocabulary
 
 /// 16 names of 16 bytes and their counts.
 private typealias CountBytes = InlineArray<384, UInt8>

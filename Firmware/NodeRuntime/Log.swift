@@ -1,7 +1,8 @@
 // Lines for people, as slipmux diagnostic frames on the same wire as CoAP.
 
 import Board
-import Devices
+import Bytes
+import DeviceModel
 import HAL
 import MCU
 import Slipmux

@@ -2,7 +2,7 @@
 // may have forbidden it at bind.
 
 import Board
-import Devices
+import DeviceModel
 import LightNode
 import NodeServer
 import Startup

@@ -1,7 +1,7 @@
 // What the node sends unasked: a notification to whoever observes (RFC 7641), one at a time.
 
 import CoAP
-import Devices
+import DeviceModel
 import HAL
 import LightNode
 

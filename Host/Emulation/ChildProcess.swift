@@ -1,18 +1,21 @@
 // A child process in its own process group that dies with us.
 import Foundation
+import Glibc
+import Reporting
 
 #if canImport(Glibc)
-import Glibc
 #endif
 
 /// One running program. Its output goes to files, so nothing here can block on it.
-final class ChildProcess: @unchecked Sendable {
-    enum Exit: Equatable, Sendable {
+public final class ChildProcess: @unchecked Sendable {
+    /// How a program ended.
+    public enum Exit: Equatable, Sendable {
         case status(Int32)
         case signal(Int32)
     }
 
-    let pid: pid_t
+    /// Its process id, and its process group's.
+    public let pid: pid_t
     private let detached: Bool
     private let ended = DispatchSemaphore(value: 0)
     private let lock = NSLock()
@@ -21,9 +24,10 @@ final class ChildProcess: @unchecked Sendable {
     /// Starts `path`.
     /// - Parameters:
     ///   - output: file for its output and errors, created or truncated.
+    ///   - folder: where it runs; this program's if nil.
     ///   - detached: gives it a session of its own and lets it outlive us.
-    /// - Throws: `EmulationError` when it cannot be started.
-    init(_ path: String, _ arguments: [String], output: String, detached: Bool = false) throws {
+    /// - Throws: `Failure` when it cannot be started.
+    public init(_ path: String, _ arguments: [String], output: String, folder: String? = nil, detached: Bool = false) throws {
         var command = [path] + arguments
         #if os(Linux)
         // The kernel then kills it when our spawning thread is gone, however we end.
@@ -31,7 +35,7 @@ final class ChildProcess: @unchecked Sendable {
             command = ["/usr/bin/setpriv", "--pdeathsig", "KILL"] + command
         }
         #endif
-        pid = try Spawner.shared.spawn(command, output: output, detached: detached)
+        pid = try Spawner.shared.spawn(command, output: output, folder: folder, detached: detached)
         self.detached = detached
         if !detached { watch() }
     }
@@ -49,16 +53,16 @@ final class ChildProcess: @unchecked Sendable {
     }
 
     /// How it ended, nil while it runs.
-    var exit: Exit? { lock.withLock { result } }
+    public var exit: Exit? { lock.withLock { result } }
 
     /// Waits for the end. Nil after `timeout` seconds.
-    func wait(timeout: Double) -> Exit? {
+    public func wait(timeout: Double) -> Exit? {
         if ended.wait(timeout: .now() + timeout) == .success { ended.signal() }
         return exit
     }
 
     /// Ends its whole process group at once and collects it.
-    func kill() {
+    public func kill() {
         guard exit == nil else { return }
         killpg(pid, SIGKILL)
         _ = Glibc.kill(pid, SIGKILL)
@@ -87,22 +91,26 @@ private final class Spawner: @unchecked Sendable {
         thread.start()
     }
 
-    func spawn(_ command: [String], output: String, detached: Bool) throws -> pid_t {
+    func spawn(_ command: [String], output: String, folder: String?, detached: Bool) throws -> pid_t {
         let done = DispatchSemaphore(value: 0)
         nonisolated(unsafe) var result: (pid: pid_t, code: Int32) = (0, 0)
         lock.withLock {
             queue.append {
-                result = Self.start(command, output: output, detached: detached)
+                result = Self.start(command, output: output, folder: folder, detached: detached)
                 done.signal()
             }
         }
         work.signal()
         done.wait()
-        guard result.code == 0 else { throw EmulationError("\(command[0]) cannot be started: \(systemError(result.code)).") }
+        guard result.code == 0 else {
+            throw Failure(
+                .environment, "\(command[0]) cannot be started: \(systemError(result.code))",
+                advice: "Check that the program is installed and may be run")
+        }
         return result.pid
     }
 
-    private static func start(_ command: [String], output: String, detached: Bool) -> (pid_t, Int32) {
+    private static func start(_ command: [String], output: String, folder: String?, detached: Bool) -> (pid_t, Int32) {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
@@ -114,6 +122,7 @@ private final class Spawner: @unchecked Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        if let folder { changeFolder(&actions, folder) }
         // Other children's pipes and sockets are not this one's business.
         closeFrom(&actions, 3)
         var signals = sigset_t()
@@ -132,7 +141,9 @@ private final class Spawner: @unchecked Sendable {
     }
 }
 
-/// glibc declares these two for _GNU_SOURCE alone (spawn.h, glibc 2.34).
+/// glibc declares these for _GNU_SOURCE alone (spawn.h, glibc 2.34).
+@_silgen_name("posix_spawn_file_actions_addchdir_np") @discardableResult
+private func changeFolder(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ path: UnsafePointer<CChar>) -> Int32
 @_silgen_name("posix_spawn_file_actions_addclosefrom_np") @discardableResult
 private func closeFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32
 private let setSession: Int32 = 0x80

@@ -1,5 +1,6 @@
 // Which device of a board is on which pin or bus address, read from its Board.swift, and what two of them both want.
 import Foundation
+import Reporting
 
 /// The wiring of one board.
 public struct BoardWiring: Encodable, Sendable {
@@ -37,7 +38,7 @@ public struct BoardWiring: Encodable, Sendable {
     private enum CodingKeys: CodingKey { case board, title, places, devices }
 
     /// Reads the wiring of `board` in the source tree of `catalogue`.
-    /// - Throws: `FirmwareError` when Board.swift cannot be parsed, or lacks what board.json's `wiring` names.
+    /// - Throws: `Failure` when Board.swift cannot be parsed, or lacks what board.json's `wiring` names.
     public init(_ board: Board, in catalogue: BoardCatalogue) throws {
         self.board = board.name
         title = board.title
@@ -45,9 +46,9 @@ public struct BoardWiring: Encodable, Sendable {
         let tree = try SyntaxTree(file)
         for (kind, form) in (board.wiring ?? [:]).sorted(by: { $0.key < $1.key }) {
             guard let declaration = tree.items.first(where: { $0.kind == "enum_decl" && $0.name == kind }) else {
-                throw FirmwareError(
-                    "Boards/\(board.name)/Board.swift has no enum \(kind), which board.json's \"wiring\" names. Declare it, or correct board.json."
-                )
+                throw Failure(
+                    .environment, "Boards/\(board.name)/Board.swift has no enum \(kind), which board.json's \"wiring\" names",
+                    advice: "Declare it, or correct board.json")
             }
             places += try Self.places(declaration, form: form, tree)
         }
@@ -154,9 +155,9 @@ public struct BoardWiring: Encodable, Sendable {
         return found + modulatorFaults
     }
 
-    /// - Throws: `FirmwareError` naming both users of the first clash.
+    /// - Throws: `Failure` naming both users of the first clash.
     public func check() throws {
         guard let clash = clashes.first else { return }
-        throw FirmwareError("Boards/\(board)/Board.swift: \(clash). Give one of them another place.")
+        throw Failure(.environment, "Boards/\(board)/Board.swift: \(clash)", advice: "Give one of them another place")
     }
 }

@@ -1,8 +1,9 @@
 // The device names and methods that an application writes, `` `$`("led").on() ``, checked against its board before anything is built. The
 // compiler decides the same, but only when it links, and then knows neither the line nor what there is instead.
 import Foundation
+import Reporting
 
-/// What the drivers say of themselves in Firmware/Devices.
+/// What the drivers say of themselves in Firmware/Drivers.
 struct Drivers {
     /// Their interfaces by the name of the driver, "Lock": "open(for:ms 100..60000=5000);close|lock:bool|relocked".
     private(set) var interfaces: [String: String] = [:]
@@ -10,7 +11,7 @@ struct Drivers {
     private(set) var methods: [String: Set<String>] = [:]
 
     init(in catalogue: BoardCatalogue) throws {
-        for file in try swiftFiles(catalogue.root.appendingPathComponent("Firmware/Devices"), with: "interface") {
+        for file in try swiftFiles(catalogue.root.appendingPathComponent("Firmware/Drivers"), with: "interface") {
             for item in try SyntaxTree(file).items {
                 if item.kind == "struct_decl", let driver = item.name,
                     let interface = item.list("members").first(where: { $0.kind == "var_decl" && $0.name == "interface" })
@@ -50,14 +51,14 @@ struct DeviceNames {
         (self.wiring, self.catalogue) = (wiring, catalogue)
     }
 
-    /// - Throws: `FirmwareError` with each line that names what the board has not, and what it has.
+    /// - Throws: `Failure` with each line that names what the board has not, and what it has.
     mutating func check(_ folder: String) throws {
         let files = try swiftFiles(catalogue.root.appendingPathComponent(folder), with: "`$`(")
         if files.isEmpty { return }
         let drivers = try self.drivers ?? Drivers(in: catalogue)
         self.drivers = drivers
         let faults = files.flatMap { self.faults($0, drivers) }
-        guard faults.isEmpty else { throw FirmwareError(faults.joined(separator: "\n  ")) }
+        guard faults.isEmpty else { throw Failure(.environment, faults.joined(separator: "\n  "), remedy: .showLayout) }
     }
 
     private func faults(_ file: URL, _ drivers: Drivers) -> [String] {

@@ -6,11 +6,12 @@ extension Skeleton {
             """
             // \(name.type): say in one line what this thing is.
 
+            import DeviceModel
             import HAL
 
             /// On while its pin is high. Safe state: off.
             public struct \(name.type)<Pin: OutputPin>: Device {
-                /// The grammar is in Interface.swift: methods | kind and unit of the state | events.
+                /// The grammar is in Firmware/DeviceModel/Interface.swift: methods | kind and unit of the state | events.
                 @inline(__always) public static var interface: StaticString { "on;off;toggle|\(name.hyphened):bool|" }
                 private var pin: Pin
 
@@ -32,7 +33,7 @@ extension Skeleton {
             """
             // \(name.type) on a simulated pin. LIGHTNODE_VCD=folder writes its waveform.
 
-            import Devices
+            import Drivers
             import SimulatedPins
             import Testing
 
@@ -64,7 +65,6 @@ extension Skeleton {
             // \(name.type): say in one line what it does for whom.
 
             import Board
-            import Devices
             import NodeRuntime
 
             struct \(name.type): Application {
@@ -121,7 +121,6 @@ extension Skeleton {
             """
             // The devices of Boards/\(name.hyphened), called as an application calls them.
             import Board
-            import Devices
             import FirmwareTesting
 
             @main enum \(name.type)Board: FirmwareSuite {

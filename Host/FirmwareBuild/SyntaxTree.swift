@@ -1,5 +1,6 @@
 // A Swift file as the compiler itself parses it: names, initialisers and places, without building anything.
 import Foundation
+import Reporting
 
 /// The syntax tree of one file, as `swiftc -dump-parse` prints it. The compiler that builds the firmware reads it, so that what is found
 /// here is what will be built.
@@ -46,10 +47,12 @@ struct SyntaxTree {
     let items: [Node]
     let source: [UInt8]
 
-    /// - Throws: `FirmwareError` when the compiler cannot read the file.
+    /// - Throws: `Failure` when the compiler cannot read the file.
     init(_ file: URL) throws {
         guard let data = try? Data(contentsOf: file) else {
-            throw FirmwareError("\(file.path) cannot be read. Check that the board's folder is complete.")
+            throw Failure(
+                .environment, "\(file.path) cannot be read", about: "\(file.path)",
+                advice: "Check that the board's folder is complete")
         }
         source = [UInt8](data)
         let result = try Tool("swiftc", package: nil).run(
@@ -61,7 +64,7 @@ struct SyntaxTree {
         guard errors.isEmpty, let tree = try? JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
         else {
             let first = errors.first.map(String.init)
-            throw FirmwareError("\(first ?? "the compiler cannot parse \(file.path)"). Correct that file.")
+            throw Failure(.environment, "\(first ?? "the compiler cannot parse \(file.path)")", advice: "Correct that file")
         }
         items = Node(fields: tree).list("items")
     }

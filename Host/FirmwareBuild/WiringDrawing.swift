@@ -1,5 +1,6 @@
 // Draws a board's wiring: a chip in the middle, its places in order, and what is behind each; for a terminal and as SVG.
 import Foundation
+import Reporting
 
 /// A drawing of a board's wiring.
 public struct WiringDrawing: Sendable {
@@ -46,35 +47,30 @@ public struct WiringDrawing: Sendable {
         var parts = [
             """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 \(height)" font-family="sans-serif" font-size="13">
-            <title>\(Self.escaped(wiring.board)): wiring</title>
+            <title>\(Quoted.xml(wiring.board)): wiring</title>
             <rect width="720" height="\(height)" fill="white"/>
-            <text x="20" y="30" font-size="16">\(Self.escaped(wiring.title))</text>
+            <text x="20" y="30" font-size="16">\(Quoted.xml(wiring.title))</text>
             <rect x="20" y="46" width="130" height="\(rows.count * 26 + 8)" rx="6" fill="#223" stroke="#000"/>
             """
         ]
         for (y, place) in rows {
             let isDevice = !place.users.isEmpty
-            let note = place.note.map { " <tspan fill=\"#777\">\(Self.escaped($0))</tspan>" } ?? ""
+            let note = place.note.map { " <tspan fill=\"#777\">\(Quoted.xml($0))</tspan>" } ?? ""
             parts.append(
                 """
-                <text x="140" y="\(y - 2)" fill="white" text-anchor="end">\(Self.escaped(place.label))</text>
+                <text x="140" y="\(y - 2)" fill="white" text-anchor="end">\(Quoted.xml(place.label))</text>
                 <path d="M150 \(y - 6) H250" stroke="\(isDevice ? "#06c" : "#999")" stroke-width="2"\(isDevice ? "" : " stroke-dasharray=\"4 4\"")/>
                 <circle cx="250" cy="\(y - 6)" r="4" fill="\(isDevice ? "#06c" : "#999")"/>
-                <text x="262" y="\(y - 2)">\(Self.escaped(end(place)))\(note)</text>
+                <text x="262" y="\(y - 2)">\(Quoted.xml(end(place)))\(note)</text>
                 """)
         }
         if !inside.isEmpty {
             let names = inside.map { "$('\($0.name)') \($0.driver)" }.joined(separator: ", ")
-            parts.append("<text x=\"20\" y=\"\(height - 30)\">on the board itself: \(Self.escaped(names))</text>")
+            parts.append("<text x=\"20\" y=\"\(height - 30)\">on the board itself: \(Quoted.xml(names))</text>")
         }
         for clash in wiring.clashes.prefix(1) {
-            parts.append("<text x=\"20\" y=\"\(height - 10)\" fill=\"#c00\">\(Self.escaped(clash))</text>")
+            parts.append("<text x=\"20\" y=\"\(height - 10)\" fill=\"#c00\">\(Quoted.xml(clash))</text>")
         }
         return (parts + ["</svg>"]).joined(separator: "\n") + "\n"
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-            .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")
     }
 }

@@ -6,34 +6,28 @@ import Reporting
 /// One connection to a PostgreSQL server through libpq. Transactions are serializable: what stations do at once comes out as if they had
 /// waited for each other.
 final class PostgresDatabase: SQLDatabase, @unchecked Sendable {
-    let name: String
-    private let url: String
+    var name: String { address.name }
+    private let address: PostgresAddress
     // Used under the lock only.
     private let lock = NSLock()
     private var connection: OpaquePointer?
 
     /// Connects to `url` (postgres://…, libpq's manual section 34.1.1) and brings the schema up to date.
+    /// - Throws: a `Failure` when the way there is neither a Unix socket nor verified TLS (`PostgresAddress`), or leads nowhere.
     init(url: String) throws {
-        self.url = url
-        name = Self.withoutPassword(url)
+        address = try PostgresAddress(url)
         try connect()
         try migrate()
     }
 
     deinit { connection.map(PQfinish) }
 
-    private static func withoutPassword(_ url: String) -> String {
-        guard var parts = URLComponents(string: url) else { return "the database server" }
-        parts.password = nil
-        parts.queryItems = parts.queryItems?.filter { !$0.name.contains("password") }
-        return parts.string ?? "the database server"
-    }
-
     private func connect() throws {
         connection.map(PQfinish)
-        connection = PQconnectdb(url + (url.contains("?") ? "&" : "?") + "connect_timeout=10&application_name=lightnode")
+        connection = address.connect()
         guard let connection, PQstatus(connection) == CONNECTION_OK else {
-            throw unreachable(self.connection.map { String(cString: PQerrorMessage($0)) } ?? "out of memory")
+            let complaint = self.connection.map { String(cString: PQerrorMessage($0)) } ?? "out of memory"
+            throw address.lessThanDemanded(complaint) ?? unreachable(complaint)
         }
         // Notices ("table exists already") are for nobody here.
         PQsetNoticeProcessor(connection, { _, _ in }, nil)

@@ -2,6 +2,7 @@
 // source lines through the image's DWARF line table.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// Lines of source that were executed, of those that have code.
 public struct Coverage: Sendable, Codable, CustomStringConvertible {
@@ -56,7 +57,10 @@ public struct Coverage: Sendable, Codable, CustomStringConvertible {
     public var lcov: String {
         sorted.map { file in
             let lines = file.lines.sorted { $0.key < $1.key }.map { "DA:\($0.key),\($0.value ? 1 : 0)" }
-            return (["TN:", "SF:\(file.path)"] + lines + ["LF:\(file.lines.count)", "LH:\(file.covered)", "end_of_record"])
+            return
+                (["TN:", "SF:\(Quoted.line(file.path))"] + lines + [
+                    "LF:\(file.lines.count)", "LH:\(file.covered)", "end_of_record",
+                ])
                 .joined(separator: "\n")
         }.joined(separator: "\n") + "\n"
     }

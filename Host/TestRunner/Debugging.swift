@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 extension Runner {
     /// Starts a test with QEMU's gdb server, the processor halted at reset, says how to attach, and waits for its end.
@@ -13,11 +14,11 @@ extension Runner {
         // A socket in the private folder: no port that another program may have.
         let socket = folder.appendingPathComponent("gdb").path
         let arguments = run.arguments(output: folder.appendingPathComponent("out"), serial: folder.appendingPathComponent("uart"))
-        let server = ["-S", "-chardev", "socket,id=gdb,path=\(socket),server=on,wait=off", "-gdb", "chardev:gdb"]
+        let server = ["-S", "-chardev", "socket,id=gdb,path=\(Quoted.qemu(socket)),server=on,wait=off", "-gdb", "chardev:gdb"]
         say(
             """
             \(test.path) [\(test.board)] waits at reset. In another terminal:
-              gdb-multiarch \(item.prepared.image.url.path) -ex 'target remote \(socket)' -ex 'break *0x\(String(test.address, radix: 16))' -ex continue
+              gdb-multiarch \(Quoted.shell(item.prepared.image.url.path)) -ex \(Quoted.shell("target remote " + socket)) -ex 'break *0x\(String(test.address, radix: 16))' -ex continue
             Ctrl-C ends it.
             """)
         _ = try EmulatorRun(

@@ -1,5 +1,6 @@
 // Reports for other programs: JUnit XML, the Test Anything Protocol, and the change against an older report.
 import Foundation
+import Reporting
 
 extension TestReport {
     /// JUnit XML as CI systems read it: one suite per suite and board.
@@ -13,17 +14,18 @@ extension TestReport {
             let failures = group.filter { $0.outcome.isFailure }.count, skips = group.filter { $0.outcome == .skipped }.count
             let time = text(group.map(\.seconds).reduce(0, +))
             lines.append(
-                "  <testsuite name=\"\(xml(name))\" tests=\"\(group.count)\" failures=\"\(failures)\" skipped=\"\(skips)\" time=\"\(time)\">"
+                "  <testsuite name=\"\(attribute(name))\" tests=\"\(group.count)\" failures=\"\(failures)\" skipped=\"\(skips)\" time=\"\(time)\">"
             )
             for result in group {
                 let open =
-                    "    <testcase classname=\"\(xml(name))\" name=\"\(xml(result.test.name))\" time=\"\(text(result.seconds))\""
+                    "    <testcase classname=\"\(attribute(name))\" name=\"\(attribute(result.test.name))\" time=\"\(text(result.seconds))\""
                 if result.outcome.isFailure {
                     lines.append(open + ">")
-                    lines.append("      <failure message=\"\(xml(result.outcome.rawValue))\">\(xml(result.inline))</failure>")
+                    lines.append(
+                        "      <failure message=\"\(attribute(result.outcome.rawValue))\">\(Quoted.xml(result.inline))</failure>")
                     lines.append("    </testcase>")
                 } else if result.outcome == .skipped {
-                    lines.append(open + "><skipped message=\"\(xml(result.detail ?? ""))\"/></testcase>")
+                    lines.append(open + "><skipped message=\"\(attribute(result.detail ?? ""))\"/></testcase>")
                 } else {
                     lines.append(open + "/>")
                 }
@@ -37,11 +39,13 @@ extension TestReport {
     public var tap: String {
         var lines = ["TAP version 13", "1..\(results.count)"]
         for (index, result) in results.enumerated() {
-            let name = "\(result.test.path) [\(result.test.board)]".replacingOccurrences(of: "#", with: "\\#")
+            let name = Quoted.tap("\(result.test.path) [\(result.test.board)]")
             let state = result.outcome.isFailure ? "not ok" : "ok"
-            let skip = result.outcome == .skipped ? " # SKIP \(result.detail ?? "")" : ""
+            let skip = result.outcome == .skipped ? " # SKIP \(Quoted.line(result.detail ?? ""))" : ""
             lines.append("\(state) \(index + 1) - \(name)\(skip)")
-            if result.outcome.isFailure { lines += result.inline.split(separator: "\n").map { "# \($0)" } }
+            if result.outcome.isFailure {
+                lines += result.inline.split(whereSeparator: \.isNewline).map { "# \(Quoted.line(String($0)))" }
+            }
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -66,22 +70,7 @@ extension TestReport {
         return String(format: "%@ %d → %d (%+.1f %%)", name, old, new, old == 0 ? 0 : 100 * Double(new - old) / Double(old))
     }
 
-    private func text(_ seconds: Double) -> String { String(format: "%.3f", seconds) }
+    private func attribute(_ text: String) -> String { Quoted.xml(text, inAttribute: true) }
 
-    private func xml(_ text: String) -> String {
-        var escaped = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "\n", "\t": escaped.unicodeScalars.append(scalar)
-            // XML 1.0 has no way to write most control characters.
-            case _ where scalar.value < 0x20: escaped += "?"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
-    }
+    private func text(_ seconds: Double) -> String { String(format: "%.3f", seconds) }
 }

@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// An image prepared for its tests: the flash of a board as it is after programming, made once.
 final class PreparedImage: @unchecked Sendable {
@@ -41,7 +42,7 @@ final class PreparedImage: @unchecked Sendable {
             let store = folder.appendingPathComponent("store.bin")
             try Self.write(Data(repeating: 0xFF, count: board.store?.size.int ?? 0), to: store)
             let address = board.store?.address.description ?? "0"
-            load = ["-kernel", image.url.path, "-device", "loader,file=\(store.path),addr=\(address),force-raw=on"]
+            load = ["-kernel", image.url.path, "-device", "loader,file=\(Quoted.qemu(store.path)),addr=\(address),force-raw=on"]
         default:
             load = ["-kernel", image.url.path]
         }
@@ -51,8 +52,9 @@ final class PreparedImage: @unchecked Sendable {
 extension PreparedImage {
     private static func write(_ data: Data, to file: URL) throws {
         do { try data.write(to: file) } catch {
-            throw FirmwareError(
-                "\(file.path) cannot be written: \(error.localizedDescription) Free some space, or set TMPDIR to another place.")
+            throw Failure(
+                .environment, "\(file.path) cannot be written: \(error.localizedDescription)", about: "\(file.path)",
+                advice: "Free some space, or set TMPDIR to another place")
         }
     }
 }
@@ -82,13 +84,13 @@ struct TestRun {
         var result = TestResult(test: test, outcome: .emulatorFailed, seconds: 0, seed: seed)
         do {
             var exit = try run(&result, control, output: output, serial: serial, messages: messages)
-            var said = TestOutput((try? Data(contentsOf: output)) ?? Data())
+            var said = TestOutput(file: output)
             if exit == .status(Self.asksForFaults), let asked = RunControl(asked: said.all("ask").map(\.fields)) {
                 exit = try run(&result, asked, output: output, serial: serial, messages: messages)
-                said = TestOutput((try? Data(contentsOf: output)) ?? Data())
+                said = TestOutput(file: output)
             }
-            judge(&result, exit, said, messages: (try? String(contentsOf: messages, encoding: .utf8)) ?? "")
-            let uart = TestOutput((try? Data(contentsOf: serial)) ?? Data()).log
+            judge(&result, exit, said, messages: String(decoding: TestOutput.bytes(messages), as: UTF8.self))
+            let uart = TestOutput(file: serial).log
             if coverage { prepared.note(executed: try Coverage.executed(log: scratch.appendingPathComponent("in_asm"))) }
             result.log = said.log + uart.map { "UART: \($0)" }
         } catch {
@@ -106,7 +108,9 @@ struct TestRun {
             let tracing = coverage ? ["-d", "in_asm", "-D", trace.path] : []
             let counting = prepared.writesFlash ? try FlashWrites.arguments(prepared.board, file: counts) : []
             let arguments = arguments(output: output, serial: serial) + tracing + counting
-            let end = try EmulatorRun(prepared.qemu, arguments: arguments, log: messages.path, timeout: hostLimit)()
+            let end = try EmulatorRun(
+                prepared.qemu, arguments: arguments, log: messages.path, timeout: hostLimit,
+                watched: [output.path, serial.path])()
             result.flashWrites = prepared.writesFlash ? FlashWrites(contentsOf: counts) : FlashWrites()
             return end
         }
@@ -123,7 +127,7 @@ struct TestRun {
         let machine = prepared.board.emulator?.machine ?? ""
         return ["-machine", machine, "-nodefaults", "-no-reboot", "-display", "none"] + prepared.load + [
             "-icount", "shift=\(Self.shift),align=off,sleep=off", "-rtc", "clock=vm", "-seed", String(seed),
-            "-chardev", "file,id=uart,path=\(serial.path)", "-serial", "chardev:uart",
+            "-chardev", "file,id=uart,path=\(Quoted.qemu(serial.path))", "-serial", "chardev:uart",
         ] + semihosting(output: output)
     }
 
@@ -132,7 +136,7 @@ struct TestRun {
         let numbers = [test.address, seed, UInt32(Self.shift), faults ? 1 : 0]
         let words = ["lightnode-test"] + numbers.map { String($0, radix: 16) }
         return [
-            "-chardev", "file,id=semi,path=\(output.path)", "-semihosting-config",
+            "-chardev", "file,id=semi,path=\(Quoted.qemu(output.path))", "-semihosting-config",
             "enable=on,target=native,chardev=semi," + words.map { "arg=\($0)" }.joined(separator: ","),
         ]
     }
@@ -153,6 +157,10 @@ struct TestRun {
             result.outcome = .hung
             result.detail = String(
                 format: "killed after %.0f s of host time; it ran with interrupts off or slept for ever", hostLimit)
+        case (.tooMuch, _):
+            result.outcome = .printedTooMuch
+            result.detail =
+                "it printed more than \(EmulatorRun.mostOutput >> 20) MB and was ended; the first and the last of it are kept"
         case (.signal(SIGABRT), _) where messages.contains("Lockup"):
             result.outcome = .crashed
             result.detail = "the processor locked up: a fault inside the fault handler"

@@ -1,6 +1,7 @@
 // I2C by software, against a part that follows the two wires edge by edge.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import Synchronization
 import Testing

@@ -1,6 +1,7 @@
 // The 5×5 display: letters, words, icons.
 
-import Devices
+import DeviceModel
+import Drivers
 import SimulatedPins
 import Testing
 

@@ -1,6 +1,7 @@
 // Thermometer and EEPROM on a simulated bus.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import SimulatedPins
 import Testing

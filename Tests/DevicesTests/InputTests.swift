@@ -1,6 +1,7 @@
 // Button, contact, meter and analog sensor: what they make of their pins.
 
-import Devices
+import DeviceModel
+import Drivers
 import SimulatedPins
 import Testing
 

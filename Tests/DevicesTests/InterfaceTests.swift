@@ -1,6 +1,7 @@
 // The line of text that tells what a driver can do.
 
-import Devices
+import DeviceModel
+import Drivers
 import SimulatedPins
 import Testing
 

@@ -1,6 +1,7 @@
 // Dimmer, RGB LED, buzzer and servo: duty and frequency over time.
 
-import Devices
+import DeviceModel
+import Drivers
 import Foundation
 import SimulatedPins
 import Testing

@@ -1,6 +1,7 @@
 // LED, relay and lock: what their pins do over time.
 
-import Devices
+import DeviceModel
+import Drivers
 import SimulatedPins
 import Testing
 

@@ -1,6 +1,7 @@
 // The table of devices: names, indices, arguments, safe states, events.
 
-import Devices
+import DeviceModel
+import Drivers
 import SimulatedPins
 import Testing
 
@@ -19,7 +20,7 @@ private struct House: DeviceTable {
         switch index {
         case 0: Declaration("led-green", LED<SimulatedOutput>.self)
         case 1: Declaration("front-door", Lock<SimulatedOutput>.self)
-        case 2: Declaration("led", LED<SimulatedOutput>.self, flags: .demandsFreshness)
+        case 2: Declaration("led", LED<SimulatedOutput>.self, freshness: 5)
         default: nil
         }
     }
@@ -67,12 +68,11 @@ func wrongArguments() {
     #expect(house.waveform.changes.isEmpty)
 }
 
-@Test("Every device says whether it demands freshness, by its driver or by its board")
-func flags() {
+@Test("Every device says how fresh a command must be, by its driver or by its board")
+func freshness() {
     #expect(House.count == 3)
-    #expect(House.describe(0)!.flags == .none)
-    #expect(House.describe(1)!.flags == .demandsFreshness | .safetyRelevant)
-    #expect(House.describe(2)!.flags == .demandsFreshness)
+    #expect((0..<3).map { House.describe($0)!.freshness } == [0, 30, 5])
+    #expect((0..<3).map { House.describe($0)!.demandsFreshness } == [false, true, true])
 }
 
 @Test("An index out of range is refused, whatever it is")

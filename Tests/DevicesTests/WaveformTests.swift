@@ -1,6 +1,7 @@
 // The waveform that a driver's test records, as the file that a waveform viewer opens.
 
-import Devices
+import DeviceModel
+import Drivers
 import Foundation
 import SimulatedPins
 import Testing

@@ -1,5 +1,6 @@
 // Names and methods that an application writes and its board has not: found on the host, with line and remedy, however many there are.
 import Foundation
+import Reporting
 import Testing
 
 @testable import FirmwareBuild
@@ -15,7 +16,7 @@ struct DeviceNameTests {
         defer { try? FileManager.default.removeItem(at: root) }
         let folder = root.appendingPathComponent("Firmware/Apps/shed")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        for name in ["Boards", "Firmware/Devices"] {
+        for name in ["Boards", "Firmware/Drivers"] {
             let original = Self.sourceRoot.appendingPathComponent(name)
             try FileManager.default.copyItem(at: original, to: root.appendingPathComponent(name))
         }
@@ -64,11 +65,17 @@ struct DeviceNameTests {
 
     @Test("A linker that misses what is missing on purpose is explained")
     func advice() {
-        func advice(_ symbol: String) -> String {
-            FirmwareBuilder.advice(["ld.lld: error: undefined symbol: \(symbol)"]).joined()
+        func remedy(_ symbol: String) -> Remedy {
+            FirmwareBuilder.remedy(["ld.lld: error: undefined symbol: \(symbol)"])
         }
-        #expect(advice("posix_memalign").contains("no heap"))
-        #expect(advice("ERROR_this_device_has_no_such_method").contains("lightnode layout"))
-        #expect(advice("uart_write").isEmpty)
+        #expect(remedy("posix_memalign").prose.contains("no heap"))
+        for symbol in ["ERROR_this_device_has_no_such_method", "ERROR_this_board_has_no_device_of_that_name"] {
+            guard case .inOrder(let parts) = remedy(symbol) else {
+                Issue.record("\(symbol) has no remedy of its own")
+                continue
+            }
+            #expect(parts.last == .showLayout)
+        }
+        #expect(remedy("uart_write").prose.contains("what the compiler names"))
     }
 }

@@ -1,6 +1,7 @@
 // The wiring of a board, read from its Board.swift, and the clashes found in it before anything is built.
 import Foundation
 import FoundationXML
+import Reporting
 import Testing
 
 @testable import FirmwareBuild
@@ -68,10 +69,10 @@ struct WiringTests {
     func samePin() throws {
         let catalogue = try tree(like: "microbit", replacing: "case relay = 16", by: "case relay = 18")
         let board = try catalogue.board("microbit")
-        let error = #expect(throws: FirmwareError.self) { try BoardWiring(board, in: catalogue).check() }
+        let error = #expect(throws: Failure.self) { try BoardWiring(board, in: catalogue).check() }
         let text = try #require(error?.description)
         #expect(text.contains("P0.18 is taken twice, by lock (line") && text.contains("and by relay (line"))
-        let early = #expect(throws: FirmwareError.self) {
+        let early = #expect(throws: Failure.self) {
             try FirmwareBuilder(catalogue: catalogue).build(board: board, products: [])
         }
         #expect(early?.description == text)
@@ -101,7 +102,7 @@ struct WiringTests {
     func timerPin(pin: String, message: String) throws {
         let catalogue = try tree(like: "blackpill-f411", replacing: "TimerPin.pa6", by: "TimerPin.\(pin)")
         let board = try catalogue.board("blackpill-f411")
-        let error = #expect(throws: FirmwareError.self) {
+        let error = #expect(throws: Failure.self) {
             try FirmwareBuilder(catalogue: catalogue).build(board: board, products: [])
         }
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
@@ -134,7 +135,7 @@ struct WiringTests {
     func syntaxError() throws {
         let catalogue = try tree(like: "microbit", replacing: "enum Pin: UInt32 {", by: "enum Pin: UInt32 (")
         let board = try catalogue.board("microbit")
-        let error = #expect(throws: FirmwareError.self) { try BoardWiring(board, in: catalogue) }
+        let error = #expect(throws: Failure.self) { try BoardWiring(board, in: catalogue) }
         #expect(error?.description.contains("Board.swift:") == true)
     }
 

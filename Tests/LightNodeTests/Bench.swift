@@ -1,9 +1,11 @@
 // The board under the executor in these tests: a clock and pins that the test holds, and three devices.
 
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import LightNode
 import SimulatedNOR
+import Vocabulary
 
 /// Time since reset, moved by the test.
 final class Clock {
@@ -35,9 +37,9 @@ struct Wire: OutputPin {
 struct Gauge: Device {
     static var interface: StaticString { "set(level:% 0..100):%;fail|gauge:%|" }
     let wires: Wires
-    var state: Devices.Value { .integer(wires["gauge"]) }
+    var state: DeviceModel.Value { .integer(wires["gauge"]) }
     mutating func enterSafeState() { wires.set("gauge", 0) }
-    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Devices.Value {
+    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> DeviceModel.Value {
         if method == 1 { throw .notResponding }
         wires.set("gauge", arguments[0])
         return state
@@ -82,7 +84,7 @@ struct BenchPlatform: Platform {
     var hardwareSerial: UInt64 { 0x1122_3344 }
     var isReadbackProtected = false
     mutating func protectReadback() { isReadbackProtected = true }
-    var resetReason: UInt8 { 0 }
+    var resetReason: ResetReason { .power }
     var stackUsed: UInt32 { 0 }
     var stackSize: UInt32 { 0 }
     var isTrueRandom: Bool

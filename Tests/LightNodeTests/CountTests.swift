@@ -1,13 +1,14 @@
 // Counts of meters outlive reboots and power cuts.
 
 import CBOR
-import Devices
+import DeviceModel
+import Drivers
 import HAL
 import LightNode
 import SimulatedNOR
 import Testing
 
-@testable import ControlNode
+@testable import NodeProtocol
 
 /// The pulses that a test makes.
 private final class Pulses { var count: UInt32 = 0 }

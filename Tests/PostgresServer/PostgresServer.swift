@@ -1,9 +1,11 @@
-// A PostgreSQL server of a test's own: Debian's binaries on a Unix socket in a temporary folder, as an unprivileged user.
+// A PostgreSQL server of a test's own: Debian's binaries on a Unix socket in a temporary folder, as an unprivileged user; over TLS too if asked.
 import Foundation
 
 /// A server that lives as long as this object. Its data are thrown away.
 public final class PostgresServer: @unchecked Sendable {
     public let folder: String
+    /// Where it listens on 127.0.0.1; nil for one with a socket alone.
+    public let port: UInt16?
     private let binaries: String
     private var process: Process?
 
@@ -11,7 +13,10 @@ public final class PostgresServer: @unchecked Sendable {
         public let description: String
     }
 
-    public init() throws {
+    /// - Parameter isOnNetwork: makes it listen on a port of the loopback network as well, with the certificate of `Certificates` and the
+    ///   users of `authentications`.
+    public init(isOnNetwork: Bool = false) throws {
+        port = isOnNetwork ? Self.freePort() : nil
         let root = "/usr/lib/postgresql"
         let versions = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).sorted()
         guard let newest = versions.last else {
@@ -30,7 +35,9 @@ public final class PostgresServer: @unchecked Sendable {
         ])
         made.waitUntilExit()
         guard made.terminationStatus == 0 else { throw Missing(description: "initdb failed in \(folder)") }
+        if isOnNetwork { try prepareNetwork() }
         try start()
+        if isOnNetwork { try makeUsers() }
     }
 
     deinit {
@@ -38,12 +45,22 @@ public final class PostgresServer: @unchecked Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    public var url: String { "postgres://factory@/postgres?host=\(folder)" }
+    public var url: String { "postgres://factory@/postgres?host=\(folder)" + (port.map { "&port=\($0)" } ?? "") }
+
+    private var portOption: [String] { port.map { ["-p", "\($0)"] } ?? [] }
 
     public func start() throws {
-        process = try command(["postgres", "-D", folder + "/data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"])
+        var settings = ["fsync=off", "listen_addresses="]
+        if let port {
+            let certificate = Certificates(folder: folder + "/tls")
+            settings = [
+                "fsync=off", "listen_addresses=127.0.0.1", "port=\(port)", "ssl=on", "ssl_cert_file=\(certificate.certificate)",
+                "ssl_key_file=\(certificate.key)",
+            ]
+        }
+        process = try command(["postgres", "-D", folder + "/data", "-k", folder] + settings.flatMap { ["-c", $0] })
         for _ in 0..<600 {
-            let ready = try command(["pg_isready", "-q", "-h", folder])
+            let ready = try command(["pg_isready", "-q", "-h", folder] + portOption)
             ready.waitUntilExit()
             if ready.terminationStatus == 0 { return }
             usleep(100_000)
@@ -63,7 +80,8 @@ public final class PostgresServer: @unchecked Sendable {
     /// Runs SQL and returns what psql prints.
     public func sql(_ text: String) throws -> String {
         let output = Pipe()
-        let psql = try command(["psql", "-h", folder, "-U", "factory", "-d", "postgres", "-At", "-c", text], output: output)
+        let psql = try command(
+            ["psql", "-h", folder] + portOption + ["-U", "factory", "-d", "postgres", "-At", "-c", text], output: output)
         let data = output.fileHandleForReading.readDataToEndOfFile()
         psql.waitUntilExit()
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)

@@ -6,7 +6,6 @@
 // comes unasked: the first, with the kind 254, when the board is up. A byte that was sent before may have met a port that was still off.
 
 import Board
-import Devices
 import MCU
 import Startup
 
@@ -21,7 +20,7 @@ func answer(_ status: UInt8, _ kind: UInt8 = 255, _ value: Int32 = 0) {
     for byte in UInt32(0)..<4 { hardware.serial.writeByte(UInt8(truncatingIfNeeded: UInt32(bitPattern: value) >> (byte * 8))) }
 }
 
-func invoke() -> Outcome {
+func invoke() -> CallResult {
     var arguments = Arguments()
     if request[2] == 1 {
         var value: UInt32 = 0

@@ -2,7 +2,6 @@
 // owner can do all that from afar.
 
 import Board
-import Devices
 import NodeRuntime
 
 struct Lamp: Application {

@@ -2,7 +2,6 @@
 // says that somebody pays.
 
 import Board
-import Devices
 import NodeRuntime
 
 struct MeteredPlug: Application {

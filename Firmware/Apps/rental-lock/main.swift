@@ -1,7 +1,6 @@
 // A lock that is rented out: whoever holds a grant opens it for a while, with the owner far away. The light says that it is open.
 
 import Board
-import Devices
 import NodeRuntime
 
 struct RentalLock: Application {

@@ -2,7 +2,6 @@
 // nobody needs to be there to keep the pipes from freezing.
 
 import Board
-import Devices
 import NodeRuntime
 
 struct Thermostat: Application {

@@ -1,7 +1,7 @@
 // The board's I2C lines on the Arduino shield connectors: the serial bus controller "SBCon" (AN386, 3.7; PL081-style two-wire
 // interface) only sets and reads the lines.
 
-import Devices
+import HAL
 
 /// CONTROL reads the lines (bit 0 SCL, bit 1 SDA); writing 1 to CONTROLS releases a line, to CONTROLC pulls it low.
 public struct ShieldI2C: OpenDrainLines {

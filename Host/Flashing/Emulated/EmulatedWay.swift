@@ -18,7 +18,9 @@ public struct EmulatedWay: FlashingWay {
 
     public func candidates(for board: Board) throws -> [FlashCandidate] {
         boards.names.compactMap { try? boards.record($0) }.filter { $0.board.name == board.name }.map {
-            FlashCandidate(via: .emulated, serial: $0.name, note: "\(board.name), \(boards.isRunning($0.name) ? "on" : "off")")
+            FlashCandidate(
+                via: .emulated, serial: $0.name, port: $0.name, note: "\(board.name), \(boards.isRunning($0.name) ? "on" : "off")"
+            )
         }
     }
 
@@ -26,7 +28,7 @@ public struct EmulatedWay: FlashingWay {
         throws
         -> FlashReport
     {
-        let name = candidate.serial
+        let name = candidate.port
         guard boards.isRunning(name) else { return try run(job, name, writes: job.mode == .write, progress, cancellation) }
         _ = try boards.request(name, .saveFlash)
         // A board that has the image already is left running.

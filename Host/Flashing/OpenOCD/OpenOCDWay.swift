@@ -12,43 +12,27 @@ public struct OpenOCDWay: FlashingWay {
 
     public init(devices: String = "/sys/bus/usb/devices") { self.devices = devices }
 
-    private enum Probe: String {
-        case stLink = "interface/stlink.cfg"
-        case cmsisDAP = "interface/cmsis-dap.cfg"
-    }
-
-    /// A probe that is plugged in.
-    private func probes() -> [(probe: Probe, serial: String, product: String)] {
-        func text(_ device: String, _ file: String) -> String {
-            ((try? String(contentsOfFile: "\(devices)/\(device)/\(file)", encoding: .utf8)) ?? "")
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-        return ((try? FileManager.default.contentsOfDirectory(atPath: devices)) ?? []).sorted().compactMap { device in
-            let product = text(device, "product"), serial = text(device, "serial")
-            // ST's own vendor id, and its products' names begin alike.
-            if text(device, "idVendor") == "0483", product.uppercased().replacing("-", with: "").contains("STLINK") {
-                return (.stLink, serial, product)
-            }
-            // What CMSIS-DAP asks of a probe's product string (Arm, "CMSIS-DAP: USB configuration").
-            return product.uppercased().contains("CMSIS-DAP") ? (.cmsisDAP, serial, product) : nil
-        }
-    }
+    /// Probes that are plugged in.
+    private func probes() -> [DebugProbe] { DebugProbe.all(in: devices) }
 
     public func candidates(for board: Board) throws -> [FlashCandidate] {
         guard board.openocd != nil else { return [] }
-        return probes().map { FlashCandidate(via: .openocd, serial: $0.serial, note: $0.product) }
+        return probes().map {
+            FlashCandidate(via: .openocd, serial: $0.serial, port: $0.port, note: "\($0.product) at port \($0.port)")
+        }
     }
 
     public func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation)
         throws
         -> FlashReport
     {
-        guard let facts = job.board.openocd, let probe = probes().first(where: { $0.serial == candidate.serial }) else {
-            throw FlashingError(.unreachable, "the probe \(candidate.serial) is gone", advice: "Plug it in again")
+        let present = probes()
+        guard let facts = job.board.openocd, let probe = present.first(where: { $0.port == candidate.port }) else {
+            throw Failure(.unreachable, "the probe at port \(candidate.port) is gone", advice: "Plug it in again")
         }
-        var configuration = ["-f", probe.probe.rawValue]
-        if !probe.serial.isEmpty { configuration += ["-c", "adapter serial \(probe.serial)"] }
-        configuration += ["-f", facts.target] + (facts.commands ?? []).flatMap { ["-c", $0] }
+        let configuration =
+            ["-f", probe.kind.rawValue] + (try probe.selection(among: present)).flatMap { ["-c", $0] }
+            + ["-f", facts.target] + (facts.commands ?? []).flatMap { ["-c", $0] }
         return try Self.flash(
             job, OpenOCD(executable: executable, configuration: configuration), progress: progress, cancellation: cancellation)
     }
@@ -66,8 +50,8 @@ public struct OpenOCDWay: FlashingWay {
             switch job.mode {
             case .verifyOnly:
                 guard same else {
-                    throw FlashingError.notFlashed(
-                        "the flash differs from the image", advice: "Flash it: the same command without --verify-only")
+                    throw Failure.notFlashed(
+                        "the flash differs from the image", remedy: .flash)
                 }
                 return FlashReport(outcome: .verified, size: size, erased: 0, written: 0, verified: size)
             case .dryRun:
@@ -79,18 +63,31 @@ public struct OpenOCDWay: FlashingWay {
                 if same { return FlashReport(outcome: .unchanged, size: size, erased: 0, written: 0, verified: size) }
             }
         }
-        let file = folder.appendingPathComponent("image.hex")
-        try Data(job.image.intelHex.utf8).write(to: file)
-        try openocd.run(programming(job, file), progress: progress, size: size, cancellation: cancellation)
+        try Data(job.image.intelHex.utf8).write(to: folder.appendingPathComponent(imageName))
+        let outcome = try openocd.run(
+            programming(job), in: folder, progress: progress, size: size, cancellation: cancellation)
+        // What it did not say was not done, whatever its exit status is.
+        guard outcome.isVerified, outcome.written ?? size >= size else {
+            throw Failure.notFlashed(
+                "OpenOCD ended without an error, but "
+                    + (outcome.isVerified
+                        ? "says that it wrote \(outcome.written ?? 0) of \(size) bytes"
+                        : "does not say that the flash reads back right"),
+                advice: "Flash it again; if it stays so, run OpenOCD by hand to see all that it says")
+        }
         if job.erasesAll { report.erased = job.board.wholeFlash.count }
         return report
     }
 
+    /// The image's name in the folder where OpenOCD runs: its procedure `program` evaluates the name twice, so no text from elsewhere is
+    /// in it.
+    static let imageName = "image.hex"
+
     /// `program` erases the sectors of the image alone; the store's stay.
-    static func programming(_ job: FlashJob, _ file: URL) -> [String] {
+    static func programming(_ job: FlashJob) -> [String] {
         let flash = job.board.wholeFlash
         let all = "flash erase_address pad \(flash.lowerBound) \(flash.count)"
-        return (job.erasesAll ? ["init", "reset init", all] : []) + ["program {\(file.path)} verify reset exit"]
+        return (job.erasesAll ? ["init", "reset init", all] : []) + ["program \(imageName) verify reset exit"]
     }
 
     /// Reads the image's place back and compares.
@@ -99,12 +96,21 @@ public struct OpenOCDWay: FlashingWay {
     ) throws -> Bool {
         progress.begin(.compare, total: image.size)
         defer { progress.end(.compare) }
-        let files = image.pieces.indices.map { folder.appendingPathComponent("flash-\($0).bin") }
-        let dumps = zip(image.pieces, files).map { "dump_image {\($1.path)} \($0.address) \($0.bytes.count)" }
+        let names = image.pieces.indices.map { "flash-\($0).bin" }
+        let dumps = zip(image.pieces, names).map { "dump_image \($1) \($0.address) \($0.bytes.count)" }
         try openocd.run(
-            ["init", "halt"] + dumps + ["resume", "shutdown"], progress: SilentProgress(), size: image.size,
+            ["init", "halt"] + dumps + ["resume", "shutdown"], in: folder, progress: SilentProgress(), size: image.size,
             cancellation: cancellation)
         progress.advance(.compare, done: image.size)
-        return try zip(image.pieces, files).allSatisfy { try Data(contentsOf: $1) == $0.bytes }
+        return try zip(image.pieces, names).allSatisfy { piece, name in
+            guard let bytes = try? Data(contentsOf: folder.appendingPathComponent(name)) else {
+                throw Failure(
+                    .environment, "OpenOCD ended without an error, but left no copy of the flash",
+                    advice:
+                        "Run it by hand to see all that it says, and check the space in \(folder.deletingLastPathComponent().path)"
+                )
+            }
+            return bytes == piece.bytes
+        }
     }
 }

@@ -1,6 +1,5 @@
 // The drivers of the STM32L475 on the emulated board: clocks, time, pins, pin interrupts, serial port.
 import Board
-import Devices
 import FirmwareTesting
 import HAL
 import MCU

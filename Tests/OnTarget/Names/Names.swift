@@ -1,7 +1,6 @@
 // Many devices named in one function: each name is decided when the image is built, and none of it asks for heap. That this image links is
 // half of the test.
 import Board
-import Devices
 import FirmwareTesting
 import MCU
 

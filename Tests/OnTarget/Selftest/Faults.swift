@@ -1,6 +1,5 @@
 // Tests that ask for faults, and that are run with faults asked for on the command line.
 import Board
-import Devices
 import FirmwareTesting
 import HAL
 import MCU

@@ -1,0 +1,159 @@
+// A display of 5 × 5 dots: icons and scrolling text.
+
+import DeviceModel
+import HAL
+
+/// Text scrolls by once, a column each 120 ms; one letter stands still. State: how many dots are lit.
+///
+/// `icon` takes the bitmap itself, 25 bits, bit 5 × y + x.
+public struct Display5x5<Screen: Bitmap5x5 & BitwiseCopyable>: Device {
+    @inline(__always) public static var interface: StaticString {
+        "clear;icon(dots:1 0..33554431);text(text:text 1..32)|display:count|scrolled"
+    }
+    private var screen: Screen
+    private var timer = DeviceTimer()
+    private var text = InlineArray<32, UInt8>(repeating: 0)
+    private var length: UInt8 = 0
+    /// Columns of the text that have entered the screen.
+    private var column: UInt8 = 0
+
+    @inline(__always) public init(_ screen: Screen) { self.screen = screen }
+
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
+        timer.stop()
+        switch method {
+        case 0: screen.show(0)
+        case 1: screen.show(UInt32(bitPattern: arguments[0]))
+        default: begin(arguments)
+        }
+        return .none
+    }
+
+    private mutating func begin(_ arguments: borrowing Arguments) {
+        text = arguments.text
+        length = UInt8(truncatingIfNeeded: arguments[0])
+        if length == 1 {
+            screen.show(bitmap(from: 0))
+            return
+        }
+        column = 0
+        screen.show(0)
+        timer.start(.milliseconds(120))
+    }
+
+    public var state: Value { .integer(Int32(screen.shown.nonzeroBitCount)) }
+
+    public mutating func enterSafeState() {
+        timer.stop()
+        screen.show(0)
+    }
+
+    public mutating func poll(_ now: Instant) -> UInt8? {
+        if !timer.hasFired(at: now) { return nil }
+        column += 1
+        screen.show(bitmap(from: Int32(column) - 5))
+        if Int(column) >= Int(length) * 6 + 5 { return 0 }
+        timer.start(.milliseconds(120))
+        _ = timer.hasFired(at: now)
+        return nil
+    }
+
+    /// The five columns of the text from `start`; each letter takes six.
+    /// Mutating, so that the display is not copied for it.
+    @inline(never)
+    private mutating func bitmap(from start: Int32) -> UInt32 {
+        var dots: UInt32 = 0
+        for x in Int32(0)..<5 {
+            let at = start + x
+            if at < 0 || at >= Int32(length) * 6 { continue }
+            let letter = text[Int(at / 6)]
+            let bits = Font5x5.column(at % 6, of: letter)
+            for y in UInt32(0)..<5 where bits & (1 << y) != 0 { dots |= 1 << (y * 5 + UInt32(bitPattern: x)) }
+        }
+        return dots
+    }
+}
+
+extension DeviceHandle {
+    @inline(__always) @discardableResult
+    public func clear() -> CallResult { call(0, of: "clear;icon(dots:1 0..33554431)") }
+    @inline(__always) @discardableResult
+    public func show(icon dots: UInt32) -> CallResult {
+        call(1, of: "clear;icon(dots:1 0..33554431)", Int32(bitPattern: dots))
+    }
+}
+
+/// Letters of 5 × 5 dots, drawn for this project.
+enum Font5x5 {
+    /// Column 0…5 of an ASCII letter, bit 0 its top dot; lower case shows as upper case, what has no drawing as an empty frame.
+    static func column(_ column: Int32, of letter: UInt8) -> UInt8 {
+        var code = letter
+        if code >= 0x61 && code <= 0x7A { code &-= 0x20 }
+        if column == 5 { return 0 }
+        if code < 0x20 || code > 0x5A { return column == 0 || column == 4 ? 0x1F : 0x11 }
+        return columns[Int(code &- 0x20) * 5 + Int(column)]
+    }
+}
+
+/// Five columns for each of the 59 ASCII codes from 0x20 to 0x5A.
+private let columns: InlineArray<295, UInt8> = [
+    0x00, 0x00, 0x00, 0x00, 0x00,  // space
+    0x00, 0x00, 0x17, 0x00, 0x00,  // !
+    0x00, 0x03, 0x00, 0x03, 0x00,  // "
+    0x0A, 0x1F, 0x0A, 0x1F, 0x0A,  // #
+    0x12, 0x15, 0x1F, 0x15, 0x09,  // $
+    0x13, 0x0B, 0x04, 0x1A, 0x19,  // %
+    0x0A, 0x15, 0x15, 0x0A, 0x10,  // &
+    0x00, 0x00, 0x03, 0x00, 0x00,  // '
+    0x00, 0x00, 0x0E, 0x11, 0x00,  // (
+    0x00, 0x11, 0x0E, 0x00, 0x00,  // )
+    0x0A, 0x04, 0x0E, 0x04, 0x0A,  // *
+    0x00, 0x04, 0x0E, 0x04, 0x00,  // +
+    0x00, 0x10, 0x08, 0x00, 0x00,  // ,
+    0x00, 0x04, 0x04, 0x04, 0x00,  // -
+    0x00, 0x00, 0x10, 0x00, 0x00,  // .
+    0x10, 0x08, 0x04, 0x02, 0x01,  // /
+    0x0E, 0x19, 0x15, 0x13, 0x0E,  // 0
+    0x00, 0x12, 0x1F, 0x10, 0x00,  // 1
+    0x19, 0x15, 0x15, 0x15, 0x12,  // 2
+    0x11, 0x15, 0x15, 0x15, 0x0A,  // 3
+    0x07, 0x04, 0x04, 0x1F, 0x04,  // 4
+    0x17, 0x15, 0x15, 0x15, 0x09,  // 5
+    0x0E, 0x15, 0x15, 0x15, 0x08,  // 6
+    0x01, 0x19, 0x05, 0x03, 0x01,  // 7
+    0x0A, 0x15, 0x15, 0x15, 0x0A,  // 8
+    0x02, 0x15, 0x15, 0x15, 0x0E,  // 9
+    0x00, 0x00, 0x0A, 0x00, 0x00,  // :
+    0x00, 0x10, 0x0A, 0x00, 0x00,  // ;
+    0x00, 0x04, 0x0A, 0x11, 0x00,  // <
+    0x00, 0x0A, 0x0A, 0x0A, 0x00,  // =
+    0x00, 0x11, 0x0A, 0x04, 0x00,  // >
+    0x02, 0x01, 0x15, 0x05, 0x02,  // ?
+    0x0E, 0x11, 0x17, 0x15, 0x06,  // @
+    0x1E, 0x05, 0x05, 0x05, 0x1E,  // A
+    0x1F, 0x15, 0x15, 0x15, 0x0A,  // B
+    0x0E, 0x11, 0x11, 0x11, 0x11,  // C
+    0x1F, 0x11, 0x11, 0x11, 0x0E,  // D
+    0x1F, 0x15, 0x15, 0x15, 0x11,  // E
+    0x1F, 0x05, 0x05, 0x05, 0x01,  // F
+    0x0E, 0x11, 0x11, 0x15, 0x0D,  // G
+    0x1F, 0x04, 0x04, 0x04, 0x1F,  // H
+    0x00, 0x11, 0x1F, 0x11, 0x00,  // I
+    0x08, 0x10, 0x11, 0x11, 0x0F,  // J
+    0x1F, 0x04, 0x0A, 0x11, 0x00,  // K
+    0x1F, 0x10, 0x10, 0x10, 0x10,  // L
+    0x1F, 0x02, 0x04, 0x02, 0x1F,  // M
+    0x1F, 0x02, 0x04, 0x08, 0x1F,  // N
+    0x0E, 0x11, 0x11, 0x11, 0x0E,  // O
+    0x1F, 0x05, 0x05, 0x05, 0x02,  // P
+    0x0E, 0x11, 0x11, 0x19, 0x1E,  // Q
+    0x1F, 0x05, 0x05, 0x0D, 0x12,  // R
+    0x12, 0x15, 0x15, 0x15, 0x09,  // S
+    0x01, 0x01, 0x1F, 0x01, 0x01,  // T
+    0x0F, 0x10, 0x10, 0x10, 0x0F,  // U
+    0x07, 0x08, 0x10, 0x08, 0x07,  // V
+    0x1F, 0x08, 0x04, 0x08, 0x1F,  // W
+    0x11, 0x0A, 0x04, 0x0A, 0x11,  // X
+    0x01, 0x02, 0x1C, 0x02, 0x01,  // Y
+    0x11, 0x19, 0x15, 0x13, 0x11,  // Z
+]

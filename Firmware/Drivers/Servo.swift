@@ -1,0 +1,39 @@
+// A hobby servo: the width of a pulse every 20 ms is an angle.
+
+import DeviceModel
+import HAL
+
+/// 0° is a pulse of 1 ms, 180° one of 2 ms; the channel runs at 50 Hz. Without pulses the servo is limp. State: the angle, -1 while
+/// limp. Safe state: limp.
+public struct Servo<Channel: PWMChannel & BitwiseCopyable>: Device {
+    @inline(__always) public static var interface: StaticString { "turn(to:deg 0..180);release|servo:deg|" }
+    private var channel: Channel
+    private var angle: Int32 = -1
+
+    @inline(__always) public init(_ channel: Channel) { self.channel = channel }
+
+    public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
+        if method == 1 {
+            enterSafeState()
+            return .none
+        }
+        angle = arguments[0]
+        channel.setFrequency(hertz: 50)
+        // 1 ms of 20 ms is 65536 / 20 = 3276.8; a degree is 3276.8 / 180 = 18.204 = 4660 / 256.
+        channel.setDuty(UInt16(truncatingIfNeeded: 3277 + (angle &* 4660) >> 8))
+        return .none
+    }
+
+    public var state: Value { .integer(angle) }
+
+    public mutating func enterSafeState() {
+        angle = -1
+        channel.setDuty(0)
+    }
+}
+
+extension DeviceHandle {
+    /// To an angle of 0…180 degrees.
+    @inline(__always) @discardableResult
+    public func turn(to degrees: Int32) -> CallResult { call(0, of: "turn(to:deg 0..180)", degrees) }
+}
