@@ -60,6 +60,18 @@ import Testing
         #expect(progress.reached(.write) == (0x3000, 0x3000))
     }
 
+    @Test("what OpenOCD does not say was not done: it must have verified, and a count that it gives must be the image's")
+    func judged() throws {
+        try OpenOCDWay.check(OpenOCD.Outcome(written: nil, isVerified: true), size: 0x3000)
+        try OpenOCDWay.check(OpenOCD.Outcome(written: 0x3000, isVerified: true), size: 0x3000)
+        for outcome in [
+            OpenOCD.Outcome(written: 0, isVerified: true), OpenOCD.Outcome(written: 0x2FFF, isVerified: true),
+            OpenOCD.Outcome(written: 0x3000, isVerified: false), OpenOCD.Outcome(),
+        ] {
+            #expect(failure { try OpenOCDWay.check(outcome, size: 0x3000) }?.kind == .notFlashed, "\(outcome)")
+        }
+    }
+
     @Test("a verification that fails is a flash that failed, with OpenOCD's reason")
     func verifyFails() throws {
         let progress = RecordedProgress()

@@ -66,8 +66,16 @@ public struct OpenOCDWay: FlashingWay {
         try Data(job.image.intelHex.utf8).write(to: folder.appendingPathComponent(imageName))
         let outcome = try openocd.run(
             programming(job), in: folder, progress: progress, size: size, cancellation: cancellation)
-        // What it did not say was not done, whatever its exit status is.
-        guard outcome.isVerified, outcome.written ?? 0 >= size else {
+        try check(outcome, size: size)
+        if job.erasesAll { report.erased = job.board.wholeFlash.count }
+        return report
+    }
+
+    /// What OpenOCD did not say was not done, whatever its exit status is: it must say that the flash reads back as the image. Its procedure
+    /// `program` (0.12) counts no bytes; a count that is there must be the whole image's.
+    /// - Throws: `FlashingError` of kind `notFlashed`.
+    static func check(_ outcome: OpenOCD.Outcome, size: Int) throws {
+        guard outcome.isVerified, (outcome.written ?? size) >= size else {
             throw FlashingError.notFlashed(
                 "OpenOCD ended without an error, but "
                     + (outcome.isVerified
@@ -75,8 +83,6 @@ public struct OpenOCDWay: FlashingWay {
                         : "does not say that the flash reads back right"),
                 advice: "Flash it again; if it stays so, run OpenOCD by hand to see all that it says")
         }
-        if job.erasesAll { report.erased = job.board.wholeFlash.count }
-        return report
     }
 
     /// The image's name in the folder where OpenOCD runs: its procedure `program` evaluates the name twice, so no text from elsewhere is
