@@ -67,8 +67,9 @@ let portable: [Target] = [
     firmware("FlashStore", ["HAL"]),
     firmware("DeviceModel", ["Bytes", "HAL"]),
     firmware("Drivers", ["DeviceModel", "HAL"]),
-    firmware("LightNode", ["Ed25519", "Bech32", "Bytes", "CBOR", "COSE", "HAL", "FlashStore", "DeviceModel"]),
-    firmware("NodeServer", ["LightNode", "Bytes", "CoAP", "CBOR", "HAL", "DeviceModel"]),
+    firmware("Vocabulary", ["Bytes"]),
+    firmware("LightNode", ["Ed25519", "Bech32", "Bytes", "Vocabulary", "CBOR", "COSE", "HAL", "FlashStore", "DeviceModel"]),
+    firmware("NodeServer", ["LightNode", "Bytes", "Vocabulary", "CoAP", "CBOR", "HAL", "DeviceModel"]),
 ]
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
@@ -105,10 +106,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .target(name: "CWipingHeap", path: "Host/CWipingHeap"),
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
+        host("HostCrypto", ["Reporting", "CSodium"]),
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("VirtualUSB", ["Reporting"]),
+        host("USBStrings", ["Reporting", "CLibUSB"]),
         host("Emulation", ["FirmwareBuild", "VirtualUSB", "Reporting"]),
-        host("Flashing", ["Emulation", "FirmwareBuild", "Reporting", "CLibUSB"]),
+        host("Flashing", ["Emulation", "FirmwareBuild", "USBStrings", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
             name: "QEMUProbe", path: "Host/QEMUProbe",
@@ -121,18 +124,28 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
             ]),
         host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
-        host("Transport", ["CoAP", "Slipmux", "Reporting", "CLibUSB"]),
-        host("ControlNode", ["CBOR", "COSE", "CoAP", "Bech32", "Transport", "Reporting", "CSodium", database]),
-        host("Gateway", ["CBOR", "CoAP", "Transport", "Reporting"]),
+        host("Transport", ["CoAP", "Slipmux", "USBStrings", "Reporting", "CLibUSB"]),
+        host("NodeProtocol", ["CBOR", "COSE", "Bech32", "Reporting", "HostCrypto"]),
+        host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
+        host("ControlNode", ["CBOR", "CoAP", "Keystore", "NodeProtocol", "HostCrypto", "Transport", "Reporting"]),
+        host("Gateway", ["CBOR", "COSE", "CoAP", "Transport", "Reporting"]),
         host("Bridge", ["CoAP", "Transport"]),
-        host("Records", ["ControlNode", "Reporting", "CPostgres", database]),
-        host("Labels", ["ControlNode", "Reporting", "CQREncode", "CCairo"]),
-        host("Provisioning", ["CoAP", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
-        host("NodeEmulation", ["Reporting", "Emulation", "FirmwareBuild", "Transport", "ControlNode", "Labels", "Provisioning"]),
+        host("Records", ["HostCrypto", "NodeProtocol", "Keystore", "Reporting", "CPostgres", database]),
+        host("Labels", ["NodeProtocol", "Reporting", "CQREncode", "CCairo"]),
+        host(
+            "Provisioning",
+            ["CoAP", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
+        host(
+            "NodeEmulation",
+            [
+                "Emulation", "FirmwareBuild", "Transport", "NodeProtocol", "Keystore", "ControlNode", "Labels", "Provisioning",
+                "Reporting",
+            ]),
         .executableTarget(
             name: "first-light",
             dependencies: [
-                "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Labels", "Reporting",
+                "NodeEmulation", "Emulation", "FirmwareBuild", "NodeProtocol", "Keystore", "ControlNode", "Provisioning",
+                "Labels", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/FirstLight"),
@@ -141,7 +154,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "lightnode",
             dependencies: [
-                "Reporting", "Transport", "ControlNode", "Records", "Labels", "Provisioning", "FirmwareBuild", "Emulation",
+                "Reporting", "Transport", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels",
+                "Provisioning", "FirmwareBuild", "Emulation",
                 "NodeEmulation", "TestRunner", "Gateway", "Bridge", "Flashing", "CEdit", "CWipingHeap",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -169,7 +183,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
-            codecs + ["CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "LightNode", "NodeServer", "SimulatedNOR"]),
+            codecs + [
+                "CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "LightNode", "Vocabulary", "NodeServer",
+                "SimulatedNOR",
+            ]),
         firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"]),
         firmware(
             "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "STM32", "USBDevice"],
@@ -187,7 +204,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support(
             "HostedNode", path: "Tests/HostedNode",
             [
-                "NodeServer", "LightNode", "CBOR", "DeviceModel", "Drivers", "Slipmux", "SimulatedNOR", "SimulatedPins",
+                "NodeServer", "HAL", "LightNode", "CBOR", "DeviceModel", "Drivers", "Slipmux", "SimulatedNOR", "SimulatedPins",
                 "Transport",
             ]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
@@ -215,35 +232,51 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "LightNodeTests",
             [
-                "LightNode", "NodeServer", "ControlNode", "CBOR", "COSE", "CoAP", "HAL", "DeviceModel", "Drivers", "SimulatedNOR",
+                "LightNode", "NodeServer", "HostCrypto", "NodeProtocol", "CBOR", "COSE", "CoAP", "HAL", "Bytes", "Vocabulary",
+                "DeviceModel", "Drivers", "SimulatedNOR",
                 "CSodium",
             ]),
         tests(
             "NodeServerTests",
             [
-                "NodeServer", "LightNode", "ControlNode", "CBOR", "CoAP", "HAL", "DeviceModel", "Drivers", "SimulatedNOR",
+                "NodeServer", "LightNode", "HostCrypto", "NodeProtocol", "CBOR", "CoAP", "HAL", "Bytes", "Vocabulary",
+                "DeviceModel", "Drivers", "SimulatedNOR",
                 "SimulatedPins",
             ]),
         tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
-        tests("ControlNodeTests", ["ControlNode", "CSodium", "HostedNode"], exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests(
-            "GatewayTests", ["Gateway", "Bridge", "ControlNode", "Transport", "HostedNode", "CoAP"], exclude: ["Witness"]),
+            "ControlNodeTests", ["HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "CSodium", "HostedNode"],
+            exclude: ["Witness"], resources: [.copy("Vectors")]),
+        tests(
+            "GatewayTests",
+            [
+                "CBOR", "Gateway", "Bridge", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Transport", "HostedNode",
+                "CoAP",
+            ],
+            exclude: ["Witness"]),
         .target(name: "PostgresServer", path: "Tests/PostgresServer"),
-        tests("RecordsTests", ["Records", "ControlNode", "PostgresServer", "Reporting"], exclude: ["Witness"]),
-        tests("LabelsTests", ["Labels", "ControlNode"]),
-        tests("ProvisioningTests", ["Provisioning", "Records", "Labels", "HostedNode", "SimulatedNOR", "PostgresServer"]),
-        tests("CLITests", ["lightnode", "ControlNode", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
+        tests("RecordsTests", ["Records", "HostCrypto", "NodeProtocol", "PostgresServer", "Reporting"], exclude: ["Witness"]),
+        tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
+        tests(
+            "ProvisioningTests",
+            [
+                "Provisioning", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels", "HostedNode",
+                "SimulatedNOR", "PostgresServer",
+            ]),
+        tests("CLITests", ["lightnode", "NodeProtocol", "Reporting", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
         tests("ReportingTests", ["Reporting"]),
-        tests("FirmwareBuildTests", ["FirmwareBuild"]),
+        tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
+        tests("FirmwareBuildTests", ["FirmwareBuild", "Reporting"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
-        tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB"]),
+        tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB", "Reporting"]),
         tests(
             "EndToEndTests",
             [
-                "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "ControlNode", "Provisioning", "Transport",
+                "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "HostCrypto", "NodeProtocol", "Keystore",
+                "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
                 "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting",
             ]),
@@ -253,9 +286,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
         tests(
             "FlashingTests",
-            ["Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "Reporting"],
+            [
+                "Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "USBStrings",
+                "Reporting",
+            ],
             exclude: ["Chip"]),
-        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "lightnode"]),
+        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "Reporting", "lightnode"]),
     ]
 }
 

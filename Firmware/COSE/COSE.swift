@@ -23,9 +23,9 @@ public enum COSE {
     static let signedPrefix: InlineArray<16, UInt8> = [
         0x84, 0x6a, 0x53, 0x69, 0x67, 0x6e, 0x61, 0x74, 0x75, 0x72, 0x65, 0x31, 0x43, 0xa1, 0x01, 0x27,
     ]
-    /// What every external_aad begins with: array of 4, "lightnode", 1.
+    /// What every external_aad begins with: array of 4, "lightnode", 2.
     static let contextPrefix: InlineArray<12, UInt8> = [
-        0x84, 0x69, 0x6c, 0x69, 0x67, 0x68, 0x74, 0x6e, 0x6f, 0x64, 0x65, 0x01,
+        0x84, 0x69, 0x6c, 0x69, 0x67, 0x68, 0x74, 0x6e, 0x6f, 0x64, 0x65, 0x02,
     ]
     /// { 1 (kty): 1 (OKP), -1 (crv): 6 (Ed25519), -2 (x): …; the key follows as a byte string.
     static let keyPrefix: InlineArray<6, UInt8> = [0xa3, 0x01, 0x01, 0x20, 0x06, 0x21]
@@ -47,7 +47,7 @@ public enum COSEError: UInt8, Error, Sendable {
 
 /// What a signature is bound to besides the payload: protocol, version, network and type of message.
 ///
-/// Its encoding is the `external_aad` of RFC 9052 section 4.4: the CBOR array `["lightnode", 1, network, type]`.
+/// Its encoding is the `external_aad` of RFC 9052 section 4.4: the CBOR array `["lightnode", 2, network, type]`.
 public struct COSEContext: Sendable {
     /// The network's number: a message signed for one is worthless in another.
     public var network: UInt64

@@ -1,4 +1,4 @@
-// The numbers of CoAP: codes, options, content formats.
+// The numbers of CoAP: codes and options.
 
 /// The type of a message (RFC 7252 section 3).
 public enum CoAPType: UInt8, Sendable {
@@ -84,22 +84,6 @@ public enum CoAPOptionNumber {
     public static let proxyURI: UInt16 = 35
     public static let proxyScheme: UInt16 = 39
     public static let size1: UInt16 = 60
-}
-
-/// Content-Format numbers (the IANA registry "CoAP Content-Formats").
-public enum CoAPContentFormat {
-    /// text/plain; charset=utf-8
-    public static let text: UInt16 = 0
-    /// application/cose; cose-type="cose-sign1"
-    public static let coseSign1: UInt16 = 18
-    /// application/link-format
-    public static let linkFormat: UInt16 = 40
-    /// application/octet-stream
-    public static let octetStream: UInt16 = 42
-    /// application/cbor
-    public static let cbor: UInt16 = 60
-    /// application/cbor-seq
-    public static let cborSequence: UInt16 = 63
-    /// application/concise-problem-details+cbor
-    public static let problemDetails: UInt16 = 257
+    /// RFC 9175: repeated by a client, it shows that answers to its address reach it.
+    public static let echo: UInt16 = 252
 }

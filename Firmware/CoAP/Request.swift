@@ -189,6 +189,28 @@ extension CoAPMessage {
     }
 }
 
+extension CoAPMessage {
+    /// The value of the first Uri-Query option `name=value` as 8 bytes in 16 lower-case hexadecimal digits, the first byte lowest; nil if there is
+    /// none, or it is anything else.
+    @inline(never)
+    public func queryBytes(_ name: StaticString) -> UInt64? {
+        guard let digits = query(name), digits.byteCount == 16 else { return nil }
+        var value: UInt64 = 0
+        for index in 0..<16 {
+            let character = byte(digits, index)
+            let digit: UInt8
+            switch character {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = character &- UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = character &- UInt8(ascii: "a") &+ 10
+            default: return nil
+            }
+            // The high digit of a byte comes first.
+            value |= UInt64(digit) << UInt64(4 &* (index ^ 1))
+        }
+        return value
+    }
+}
+
 /// True if the first `count` of `bytes`, which has as many, are those at `characters`.
 @inline(never)
 private func begins(_ bytes: RawSpan, with characters: UnsafePointer<UInt8>, count: Int) -> Bool {

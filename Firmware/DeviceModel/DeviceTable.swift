@@ -103,7 +103,7 @@ extension DeviceTable {
 
     /// Says why `arguments` would be refused, or nil; fills in what was left out. Nothing moves.
     @inline(never)
-    public static func check(_ arguments: inout Arguments, device: UInt8, method: UInt8) -> Refusal? {
+    public static func check(_ arguments: inout Arguments, device: UInt8, method: UInt8) -> CallRefusal? {
         guard let device = describe(device) else { return .unknownDevice }
         guard let signature = device.interface.method(Int(method)) else { return .unknownMethod }
         return arguments.complete(for: signature)
@@ -111,7 +111,7 @@ extension DeviceTable {
 
     /// Checks, then obeys.
     @inline(never)
-    public mutating func invoke(device: UInt8, method: UInt8, arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(device: UInt8, method: UInt8, arguments: borrowing Arguments) -> CallResult {
         var request = DeviceRequest(.invoke)
         request.arguments = copy arguments
         if let refusal = Self.check(&request.arguments, device: device, method: method) { return .refused(refusal) }
@@ -122,7 +122,7 @@ extension DeviceTable {
     }
 
     /// The same with names from a wire (UTF-8).
-    public mutating func invoke(device: RawSpan, method: RawSpan, arguments: borrowing Arguments) -> Outcome {
+    public mutating func invoke(device: RawSpan, method: RawSpan, arguments: borrowing Arguments) -> CallResult {
         guard let index = Self.find(device) else { return .refused(.unknownDevice) }
         guard let number = Self.find(method, of: index) else { return .refused(.unknownMethod) }
         return invoke(device: index, method: number, arguments: arguments)

@@ -70,9 +70,12 @@ public struct Arguments: Sendable {
     /// Argument `index` as a number or truth value. Drivers are called with checked arguments only, so it is there.
     public subscript(index: Int) -> Int32 { integers[index] }
 
+    /// True when argument `index` is a text.
+    public func isText(_ index: Int) -> Bool { kinds[index] == .text }
+
     /// Checks against `method` and fills in what was left out.
     @inline(never)
-    mutating func complete(for method: MethodSignature) -> Refusal? {
+    mutating func complete(for method: MethodSignature) -> CallRefusal? {
         var index = 0
         while let expected = method.argument(index) {
             if index == count {
@@ -97,7 +100,7 @@ public struct ArgumentRefusal: Sendable {
 }
 
 /// Why a method did not do what it was told.
-public enum Refusal: Sendable {
+public enum CallRefusal: Sendable {
     /// No device of that name. Ask for the list.
     case unknownDevice
     /// The device has no method of that name. Ask for its interface.
@@ -121,10 +124,10 @@ public enum DeviceFault: UInt8, Error, Sendable {
 }
 
 /// What a method did.
-public enum Outcome: Sendable {
+public enum CallResult: Sendable {
     case done(Value)
-    case refused(Refusal)
+    case refused(CallRefusal)
 
     public var value: Value? { if case .done(let value) = self { value } else { nil } }
-    public var refusal: Refusal? { if case .refused(let refusal) = self { refusal } else { nil } }
+    public var refusal: CallRefusal? { if case .refused(let refusal) = self { refusal } else { nil } }
 }

@@ -17,7 +17,7 @@ public struct DeviceHandle: BitwiseCopyable {
 
     /// Calls the method that the device's interface calls `method`. Check with `BoardDevices.answers` first that it has one.
     @inline(never)
-    public static func call(_ index: UInt8, _ method: FlashText, _ arguments: Arguments) -> Outcome {
+    public static func call(_ index: UInt8, _ method: FlashText, _ arguments: Arguments) -> CallResult {
         guard let number = BoardDevices.find(method.bytes, of: index) else { return .refused(.unknownMethod) }
         var table = BoardDevices()
         return table.invoke(device: index, method: number, arguments: arguments)
@@ -45,15 +45,15 @@ public struct DeviceHandle: BitwiseCopyable {
 
 extension DeviceHandle {
     @inline(__always) @usableFromInline
-    func call(_ method: StaticString) -> Outcome { DeviceHandle.call(index, FlashText(method), Arguments()) }
+    func call(_ method: StaticString) -> CallResult { DeviceHandle.call(index, FlashText(method), Arguments()) }
 
     @inline(__always) @usableFromInline
-    func call(_ method: StaticString, _ first: Int32) -> Outcome {
+    func call(_ method: StaticString, _ first: Int32) -> CallResult {
         DeviceHandle.call(index, FlashText(method), DeviceHandle.arguments(1, first, 0))
     }
 
     @inline(__always) @usableFromInline
-    func call(_ method: StaticString, _ first: Int32, _ second: Int32) -> Outcome {
+    func call(_ method: StaticString, _ first: Int32, _ second: Int32) -> CallResult {
         DeviceHandle.call(index, FlashText(method), DeviceHandle.arguments(2, first, second))
     }
 

@@ -6,19 +6,19 @@
 /// What can be switched: LED, relay, dimmer, colour light.
 extension DeviceHandle {
     @_transparent @_optimize(none) @discardableResult
-    public func on() -> Outcome {
+    public func on() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "on"), "this device has no method on()")
         return call("on")
     }
 
     @_transparent @_optimize(none) @discardableResult
-    public func off() -> Outcome {
+    public func off() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "off"), "this device has no method off()")
         return call("off")
     }
 
     @_transparent @_optimize(none) @discardableResult
-    public func toggle() -> Outcome {
+    public func toggle() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "toggle"), "this device has no method toggle()")
         return call("toggle")
     }
@@ -28,7 +28,7 @@ extension DeviceHandle {
 
     /// Relay: on for 10 ms to an hour.
     @_transparent @_optimize(none) @discardableResult
-    public func pulse(for span: TimeSpan) -> Outcome {
+    public func pulse(for span: TimeSpan) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "pulse(for:)"), "this device has no method pulse(for:)")
         return call("pulse", span.milliseconds)
     }
@@ -38,13 +38,13 @@ extension DeviceHandle {
 extension DeviceHandle {
     /// Opens for 100 ms to 60 s.
     @_transparent @_optimize(none) @discardableResult
-    public func open(for span: TimeSpan = .seconds(5)) -> Outcome {
+    public func open(for span: TimeSpan = .seconds(5)) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "open(for:)"), "this device has no method open(for:)")
         return call("open", span.milliseconds)
     }
 
     @_transparent @_optimize(none) @discardableResult
-    public func close() -> Outcome {
+    public func close() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "close"), "this device has no method close()")
         return call("close")
     }
@@ -64,56 +64,56 @@ extension DeviceHandle {
 extension DeviceHandle {
     /// Level 0…100.
     @_transparent @_optimize(none) @discardableResult
-    public func set(level: Int32) -> Outcome {
+    public func set(level: Int32) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "set(level:)"), "this device has no method set(level:)")
         return call("set", level)
     }
 
     /// To a level of 0…100 in up to a minute.
     @_transparent @_optimize(none) @discardableResult
-    public func fade(to level: Int32, for span: TimeSpan) -> Outcome {
+    public func fade(to level: Int32, for span: TimeSpan) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "fade(level:for:)"), "this device has no method fade(level:for:)")
         return call("fade", level, span.milliseconds)
     }
 
     /// To an angle of 0…180 degrees.
     @_transparent @_optimize(none) @discardableResult
-    public func turn(to degrees: Int32) -> Outcome {
+    public func turn(to degrees: Int32) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "turn(to:)"), "this device has no method turn(to:)")
         return call("turn", degrees)
     }
 
     /// Lets a servo go limp.
     @_transparent @_optimize(none) @discardableResult
-    public func release() -> Outcome {
+    public func release() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "release"), "this device has no method release()")
         return call("release")
     }
 
     /// Beeps at 2 kHz for 200 ms unless told otherwise.
     @_transparent @_optimize(none) @discardableResult
-    public func beep(pitch hertz: Int32 = 2000) -> Outcome {
+    public func beep(pitch hertz: Int32 = 2000) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "beep(pitch:for:)"), "this device has no method beep(pitch:for:)")
         return call("beep", hertz)
     }
 
     /// Ends a tone.
     @_transparent @_optimize(none) @discardableResult
-    public func stop() -> Outcome {
+    public func stop() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "stop"), "this device has no method stop()")
         return call("stop")
     }
 
     /// Makes a display dark.
     @_transparent @_optimize(none) @discardableResult
-    public func clear() -> Outcome {
+    public func clear() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "clear"), "this device has no method clear()")
         return call("clear")
     }
 
     /// 25 dots, bit 5 × y + x.
     @_transparent @_optimize(none) @discardableResult
-    public func show(icon dots: UInt32) -> Outcome {
+    public func show(icon dots: UInt32) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "icon(dots:)"), "this device has no method icon(dots:)")
         return call("icon", Int32(bitPattern: dots))
     }
@@ -123,7 +123,7 @@ extension DeviceHandle {
 extension DeviceHandle {
     /// The value now, or a fault.
     @_transparent @_optimize(none) @discardableResult
-    public func read() -> Outcome {
+    public func read() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "read"), "this device has no method read()")
         return call("read")
     }

@@ -31,6 +31,15 @@ extension FlashStore where Flash: ~Copyable {
         @inline(never) get { journal.first + UInt32(journal.slot) }
     }
 
+    /// Entries that the ring holds at least, with summaries of the greatest length.
+    public var journalCapacity: Int {
+        @inline(never) get {
+            var count = 0
+            for ring in 1..<ringPages { count += slots(ring, summaryLength: Int(layout.summaryBytes)) }
+            return count
+        }
+    }
+
     /// The page in use is full, or there is none: `openPage` comes before the next `begin`.
     public var needsPage: Bool { journal.slot >= journal.slots }
 

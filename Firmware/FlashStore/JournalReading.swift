@@ -51,11 +51,14 @@ extension FlashStore where Flash: ~Copyable {
         try words.copy(from: 8, count: header.summaryLength, of: self, into: &bytes)
     }
 
-    /// Copies the summary of the page that holds entry `index` and returns the index of that page's first entry; nil when the entry is gone.
+    /// Copies the summary of the page that holds entry `index`; returns the index of that page's first entry and the summary's length, nil when
+    /// the entry is gone.
     ///
     /// - Throws: `wrongLength` when `bytes` is too short, `damagedJournal`, `notMounted`, `flash`.
     @inline(never)
-    public func readSummary(ofPageWith index: UInt32, into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> UInt32? {
+    public func readSummary(ofPageWith index: UInt32, into bytes: inout MutableSpan<UInt8>) throws(StoreError) -> (
+        first: UInt32, length: Int
+    )? {
         guard journal.isMounted else { throw records.isMounted ? .damagedJournal : .notMounted }
         for ring in 0..<ringPages {
             guard let header = try history(ring), index >= header.first, index - header.first < UInt32(header.slots) else {
@@ -63,7 +66,7 @@ extension FlashStore where Flash: ~Copyable {
             }
             guard bytes.count >= header.summaryLength else { throw .wrongLength }
             try copySummary(header, ring, into: &bytes)
-            return header.first
+            return (header.first, header.summaryLength)
         }
         return nil
     }

@@ -1,9 +1,11 @@
 // From flash to a running node: what was recorded, what a power cut interrupted, what cannot be read.
 
+import Bytes
 import DeviceModel
 import Ed25519
 import FlashStore
 import HAL
+import Vocabulary
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Reads everything. Fails closed: whatever cannot be read makes the node `damaged`, never blank and never ownerless.
@@ -22,6 +24,30 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         replayLog()
         if memory.isDamaged { return }
         condition = ownership.isOwned ? .owned : .unowned
+        memory.countBoot()
+        makeFreshnessSecret()
+    }
+
+    /// What tokens of this boot are known by. A chip without a random generator takes it from a secret, the identity's seed, and from the
+    /// number of this boot; when that is not known there are no tokens.
+    private mutating func makeFreshnessSecret() {
+        freshness.secret.wipe()
+        if platform.isTrueRandom {
+            var span = freshness.secret.bytes.mutableSpan
+            var bytes = span.mutableBytes
+            return platform.fillRandom(&bytes)
+        }
+        if memory.boot == 0 { return }
+        var seed = Secret()
+        defer { seed.wipe() }
+        do throws(Refusal) { try memory.loadSeed(&seed) } catch { return }
+        var number = InlineArray<8, UInt8>(repeating: 0)
+        number.storeLittleEndian64(memory.boot, at: 0)
+        var hash = SHA512()
+        hash.update(seed.bytes.span.bytes)
+        hash.update(number.span.bytes)
+        let digest = hash.finalize()
+        freshness.secret.bytes.store(digest.span.bytes.extracting(0..<32), at: 0)
     }
 
     /// False when there is nothing more to load: the device is blank, or damaged.
@@ -54,19 +80,21 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     @inline(never)
     private mutating func loadState() {
-        if !memory.isDamaged(.identity) { identity.deriveAddress() }
-        var seconds = InlineArray<8, UInt8>(repeating: 0)
+        if !memory.isDamaged(.identity) {
+            identity.deriveAddress()
+            identity.isLoaded = true
+        }
+        var seconds = InlineArray<12, UInt8>(repeating: 0)
         if case .value(let count) = memory.read(.time, into: seconds.mutableSpan) {
-            if count == 8 {
-                time.load(floor: seconds.loadLittleEndian64(at: 0, count: 5))
+            if count == 12 {
+                // What an owner said of the time is worth nothing to the next.
+                if seconds.loadLittleEndian(at: 8) == ownership.epoch {
+                    time.load(floor: seconds.loadLittleEndian64(at: 0, count: 5))
+                }
                 attempts.load(seconds[7])
             } else {
                 memory.noteDamage(.time)
             }
-        }
-        var marks = InlineArray<196, UInt8>(repeating: 0)
-        if case .value(let count) = memory.read(.watermarks, into: marks.mutableSpan) {
-            if !watermarks.load(marks.span.extracting(0..<count), epoch: ownership.epoch) { memory.noteDamage(.watermarks) }
         }
         for slot in 0..<GrantTable.slotCount { loadGrant(slot) }
     }
@@ -90,11 +118,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var summary = LogSummary()
         var entry = LogEntry()
         do throws(StoreError) {
-            guard try memory.read(&summary, ofPageWith: memory.store.newestPageIndex) else { return }
-            if summary.first >= ownership.sinceIndex { watermarks.note(summary.ownerMark) }
+            var marks = Watermarks()
+            guard try memory.read(&summary, &marks, ofPageWith: memory.store.newestPageIndex) else { return }
+            if summary.first >= ownership.sinceIndex { watermarks = marks }
             var index = summary.first
             while try memory.readNext(&entry, from: &index) {
-                if entry.index >= ownership.sinceIndex { note(entry) }
+                if entry.index >= ownership.sinceIndex { note(entry, isUse: entry.outcome.mayHaveHadEffect) }
                 if entry.outcome == .unknown { try resolve(&entry) }
                 summary.pass(entry)
             }
@@ -103,7 +132,6 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             return
         }
         memory.chain = summary.chain
-        watermarks.needSaving = true
         // The outcome of a change of ownership was cut short, so this page does not tell that the epoch rose: the next one does.
         if summary.epoch != ownership.epoch, !memory.isDamaged { try? openPage() }
     }

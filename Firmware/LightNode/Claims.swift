@@ -3,6 +3,7 @@
 import Bytes
 import CBOR
 import HAL
+import Vocabulary
 
 struct Claims: ~Copyable, ~Escapable {
     private let inMemory = InMemory()
@@ -34,6 +35,12 @@ struct Claims: ~Copyable, ~Escapable {
     var meterTicks: UInt32 = 0
     var grantID: RawSpan
     var paid: UInt32 = 0
+    /// Number of the one message type that a consent may serve.
+    var purpose: UInt32 = 0
+    var counterparty: RawSpan
+    var authorities: RawSpan
+    /// A whole COSE_Sign1: the recovery key's consent.
+    var consent: RawSpan
 
     /// No claims, in the place where `read` puts those of `message`.
     @_lifetime(copy message)
@@ -41,6 +48,7 @@ struct Claims: ~Copyable, ~Escapable {
         let none = message.extracting(0..<0)
         (audience, confirmation, call, token) = (none, none, none, none)
         (nested, recoveryKey, backups, scope, grantID) = (none, none, none, none, none)
+        (counterparty, authorities, consent) = (none, none, none)
     }
 
     /// Reads the claims map `payload` of a message of `type`: exactly the claims of its shape, nothing else.
@@ -61,7 +69,7 @@ struct Claims: ~Copyable, ~Escapable {
         var map = try reader.map()
         while let key = try reader.nextKey(&map) {
             guard case .int(let label) = key else { throw .unexpectedType }
-            if label == Claims.nodeLabel {
+            if label == Protocol.privateClaim {
                 try readNode(&reader)
             } else {
                 try readClaim(label, &reader)
@@ -70,8 +78,6 @@ struct Claims: ~Copyable, ~Escapable {
         try reader.finish()
     }
 
-    /// The private claim that holds what CWT has no name for.
-    static var nodeLabel: Int32 { -65537 }
     /// Sequence numbers have 56 bits, and the highest byte is never 0xFF: the store could not tell that from erased flash.
     static var maximumSeq: UInt64 { 0xFF << 48 - 1 }
     /// Times have 40 bits: until the year 36812.
@@ -81,16 +87,16 @@ struct Claims: ~Copyable, ~Escapable {
     @_lifetime(self: copy self, copy reader)
     @_lifetime(reader: copy reader)
     private mutating func readClaim(_ label: Int32, _ reader: inout CBORReader) throws(CBORError) {
-        guard label > 0, label <= 8 else { throw .unexpectedType }
+        guard label > 0, label <= CWTKey.confirmation else { throw .unexpectedType }
         cwt.insert(CWTClaims(rawValue: 1 << UInt16(truncatingIfNeeded: label)))
         switch label {
-        case 3: audience = try reader.text()
-        case 4: expiry = try Claims.time(&reader)
-        case 5: notBefore = try Claims.time(&reader)
-        case 6: issuedAt = try Claims.time(&reader)
-        // It tells a grant from another with the same terms; the device knows each by its signature.
-        case 7: if try reader.bytes().byteCount > 8 { throw .outOfRange }
-        case 8: confirmation = try Claims.confirmationKey(&reader)
+        case CWTKey.audience: audience = try reader.text()
+        case CWTKey.expiry: expiry = try Claims.time(&reader)
+        case CWTKey.notBefore: notBefore = try Claims.time(&reader)
+        case CWTKey.issuedAt: issuedAt = try Claims.time(&reader)
+        // It tells a grant from another with the same terms; the node knows each by its signature.
+        case CWTKey.tokenID: if try reader.bytes().byteCount > 8 { throw .outOfRange }
+        case CWTKey.confirmation: confirmation = try Claims.confirmationKey(&reader)
         default: throw .unexpectedType
         }
     }
@@ -100,31 +106,45 @@ struct Claims: ~Copyable, ~Escapable {
     private mutating func readNode(_ reader: inout CBORReader) throws(CBORError) {
         var map = try reader.map()
         while let key = try reader.nextKey(&map) {
-            guard case .int(let label) = key, label >= 0, label < 32 else { throw .unexpectedType }
-            node.insert(NodeClaims(rawValue: 1 << UInt32(truncatingIfNeeded: label)))
+            guard case .int(let label) = key, label >= 0, label < 64 else { throw .unexpectedType }
+            node.insert(NodeClaims(rawValue: 1 << UInt64(truncatingIfNeeded: label)))
             switch label {
-            case 0: epoch = try reader.uint32()
-            case 1:
+            case NodeKey.epoch: epoch = try reader.uint32()
+            case NodeKey.seq:
                 seq = try reader.uint()
                 if seq == 0 || seq > Claims.maximumSeq { throw .outOfRange }
-            case 2: call = try Claims.arrayItem(&reader)
-            case 3: token = try reader.bytes(count: 8)
-            case 4: nested = try reader.bytes()
-            case 11: recoveryKey = try reader.bytes(count: 32)
-            case 12: flags = try reader.uint32(atMost: 1)
-            case 13: backups = try Claims.arrayItem(&reader)
-            case 14: scope = try Claims.arrayItem(&reader)
-            case 15: uses = try Claims.positive(&reader, atMost: 65535)
-            case 16: hops = try reader.uint32(atMost: 2)
-            case 17: try Claims.skipContract(&reader)
-            case 18:
-                try reader.array(count: 2)
-                meterTick = try Claims.positive(&reader, atMost: 86400)
-                meterTicks = try Claims.positive(&reader, atMost: 65535)
-            case 19: grantID = try reader.bytes(count: 8)
-            case 20: paid = try Claims.positive(&reader, atMost: 65535)
-            default: throw .unexpectedType
+            case NodeKey.call: call = try Claims.arrayItem(&reader)
+            case NodeKey.token: token = try reader.bytes(count: Freshness.tokenSize)
+            case NodeKey.nested: nested = try reader.bytes()
+            case NodeKey.recoveryKey: recoveryKey = try reader.bytes(count: 32)
+            case NodeKey.flags: flags = try reader.uint32(atMost: 1)
+            case NodeKey.backups: backups = try Claims.arrayItem(&reader)
+            case NodeKey.purpose: purpose = try reader.uint32(atMost: 255)
+            case NodeKey.counterparty: counterparty = try reader.bytes(count: 32)
+            case NodeKey.authorities: authorities = try reader.bytes(count: 32)
+            case NodeKey.consent: consent = try reader.bytes()
+            default: try readTerms(label, &reader)
             }
+        }
+    }
+
+    /// The claims that tell a grant's terms, and those that name one.
+    @inline(never)
+    @_lifetime(self: copy self, copy reader)
+    @_lifetime(reader: copy reader)
+    private mutating func readTerms(_ label: Int32, _ reader: inout CBORReader) throws(CBORError) {
+        switch label {
+        case NodeKey.scope: scope = try Claims.arrayItem(&reader)
+        case NodeKey.uses: uses = try Claims.positive(&reader, atMost: 65535)
+        case NodeKey.hops: hops = try reader.uint32(atMost: 2)
+        case NodeKey.contract: try Claims.skipContract(&reader)
+        case NodeKey.meter:
+            try reader.array(count: 2)
+            meterTick = try Claims.positive(&reader, atMost: 86400)
+            meterTicks = try Claims.positive(&reader, atMost: 65535)
+        case NodeKey.grantID: grantID = try reader.bytes(count: 8)
+        case NodeKey.paid: paid = try Claims.positive(&reader, atMost: 65535)
+        default: throw .unexpectedType
         }
     }
 
@@ -152,7 +172,7 @@ struct Claims: ~Copyable, ~Escapable {
         return try reader.item()
     }
 
-    /// The contract that a grant refers to: block height and transaction hash. The device only passes it on.
+    /// The contract that a grant refers to: block height and transaction hash. The node only passes it on.
     @inline(never)
     @_lifetime(reader: copy reader)
     private static func skipContract(_ reader: inout CBORReader) throws(CBORError) {

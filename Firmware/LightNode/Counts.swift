@@ -8,6 +8,7 @@ import Bytes
 import CBOR
 import DeviceModel
 import HAL
+import Vocabulary
 
 /// 16 names of 16 bytes and their counts.
 private typealias CountBytes = InlineArray<384, UInt8>

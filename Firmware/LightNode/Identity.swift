@@ -1,6 +1,7 @@
 // Who the device is: what provisioning wrote, once.
 
 import Bech32
+import Bytes
 import Ed25519
 import HAL
 
@@ -11,6 +12,8 @@ struct Identity: ~Copyable {
     /// The record `device`: claim key (32), network (4), flags (1: test), version of this layout (1).
     var device = InlineArray<38, UInt8>(repeating: 0)
     var address = Address()
+    /// False until both were read: a node that cannot say who it is says nothing.
+    var isLoaded = false
 
     // The record `identity`, secret: seed (32), public key (32).
     static var identitySize: Int { 64 }

@@ -1,15 +1,19 @@
 // The log: journal entries of the flash store, bound together by a hash chain (R11).
 
+import Bytes
 import Ed25519
 import FlashStore
 import HAL
+import Vocabulary
 
 extension Memory where Flash: ~Copyable {
-    // Summary of a page: the chain before its first entry (32), the owner's high-water mark (8), the epoch (4) at that moment.
-    static var summarySize: Int { 44 }
+    // Summary of a page, as of the moment before its first entry: the chain (32 bytes), the epoch (4), the marks (Watermarks.swift).
+    static var summaryFields: Int { 36 }
 
     static var layout: StoreLayout {
-        StoreLayout(recordPages: 1, intentBytes: 4, outcomeBytes: 6, summaryBytes: UInt8(summarySize))
+        StoreLayout(
+            recordPages: 1, intentBytes: UInt8(LogLayout.intent.count), outcomeBytes: UInt8(LogLayout.result.count),
+            summaryBytes: UInt8(summaryFields + Watermarks.capacity))
     }
 
     /// True when a page must be opened before the next entry: what older entries stand for must have been saved by then.
@@ -17,12 +21,12 @@ extension Memory where Flash: ~Copyable {
 
     /// Begins a page of the log, in place of the oldest.
     @inline(never)
-    mutating func openPage(ownerMark: UInt64, epoch: UInt32) throws(Refusal) {
-        var summary = InlineArray<44, UInt8>(repeating: 0)
+    mutating func openPage(_ watermarks: borrowing Watermarks, epoch: UInt32) throws(Refusal) {
+        var summary = InlineArray<170, UInt8>(repeating: 0)
         summary.store(chain.span.bytes, at: 0)
-        summary.storeLittleEndian64(ownerMark, at: 32)
-        summary.storeLittleEndian(epoch, at: 40)
-        do throws(StoreError) { try store.openPage(summary: summary.span) } catch { throw .storeFailed }
+        summary.storeLittleEndian(epoch, at: 32)
+        let count = Self.summaryFields &+ watermarks.store(to: &summary, at: Self.summaryFields)
+        do throws(StoreError) { try store.openPage(summary: summary.span.extracting(0..<count)) } catch { throw .storeFailed }
     }
 
     /// Records that the message of `entry` is about to be executed, and gives the entry its number. False when a page must be opened first.
@@ -54,13 +58,20 @@ extension Memory where Flash: ~Copyable {
     /// Reads what the executor knew when the page with entry `index` began; false when there is no such entry.
     @inline(never)
     func read(_ summary: inout LogSummary, ofPageWith index: UInt32) throws(StoreError) -> Bool {
-        var bytes = InlineArray<44, UInt8>(repeating: 0)
+        var marks = Watermarks()
+        return try read(&summary, &marks, ofPageWith: index)
+    }
+
+    /// Reads also the marks of that moment, and raises those given to them.
+    @inline(never)
+    func read(_ summary: inout LogSummary, _ marks: inout Watermarks, ofPageWith index: UInt32) throws(StoreError) -> Bool {
+        var bytes = InlineArray<170, UInt8>(repeating: 0)
         var span = bytes.mutableSpan
-        guard let first = try store.readSummary(ofPageWith: index, into: &span) else { return false }
+        guard let (first, count) = try store.readSummary(ofPageWith: index, into: &span) else { return false }
         summary.chain.store(bytes.span.bytes.extracting(0..<32), at: 0)
-        summary.ownerMark = bytes.loadLittleEndian64(at: 32)
-        summary.epoch = bytes.loadLittleEndian(at: 40)
+        summary.epoch = bytes.loadLittleEndian(at: 32)
         summary.first = first
+        if count > Self.summaryFields { marks.load(bytes.span.bytes.extracting(Self.summaryFields..<count)) }
         return true
     }
 
@@ -93,7 +104,6 @@ extension Memory where Flash: ~Copyable {
 struct LogSummary: ~Copyable {
     private let inMemory = InMemory()
     var chain = Bytes32(repeating: 0)
-    var ownerMark: UInt64 = 0
     var epoch: UInt32 = 0
     /// Number of the page's first entry.
     var first: UInt32 = 0

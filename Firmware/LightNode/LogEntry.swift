@@ -1,54 +1,26 @@
-// One line of the device's log: 22 bytes, as specified in docs/protocol.md, "Receipts and the log".
+// One line of the node's log, as specified in docs/protocol.md, "Receipts and the log".
 
+import Bytes
+import DeviceModel
+import Ed25519
 import FlashStore
 import HAL
-
-/// Who signed a message.
-public struct Signer: RawRepresentable, Equatable, Sendable {
-    /// 0…15: the high nibble of byte 7 of a log entry.
-    public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue & 15 }
-    public static var owner: Signer { Signer(rawValue: 0) }
-    public static var claim: Signer { Signer(rawValue: 1) }
-    public static var recovery: Signer { Signer(rawValue: 2) }
-    /// Backup controller of `rank` 0…2.
-    public static func backup(_ rank: Int) -> Signer { Signer(rawValue: 3 + UInt8(truncatingIfNeeded: rank)) }
-    /// The holder of the grant in `slot` 0…7.
-    public static func grant(_ slot: Int) -> Signer { Signer(rawValue: 8 + UInt8(truncatingIfNeeded: slot)) }
-    public var grantSlot: Int? { rawValue >= 8 ? Int(rawValue) - 8 : nil }
-}
-
-/// How an executed message ended. The raw value is the `outcome` of a receipt.
-public enum Outcome: UInt8, Sendable {
-    case done = 0
-    /// Power was lost between intent and outcome: nobody knows whether it happened.
-    case unknown = 1
-    case noSuchDevice = 2
-    case noSuchMethod = 3
-    case badArgument = 4
-    case outOfRange = 5
-    case notInScope = 6
-    case deviceFault = 7
-    case superseded = 8
-    case busy = 9
-    /// The grant was revoked, has no uses or paid ticks left; told once, then refused without a receipt.
-    case grantRevoked = 10
-    case grantUsedUp = 11
-    /// The owner has been heard within the agreed silence.
-    case ownerAlive = 12
-}
+import Vocabulary
 
 /// What a device method gave back, small enough for a log entry.
 public enum LogValue: Equatable, Sendable {
     case none
     case bool(Bool)
     case int(Int32)
+    /// The first 4 bytes of the authorities' digest after a change of ownership.
+    case authorities(UInt32)
 
     var kind: UInt8 {
         switch self {
         case .none: 0
         case .bool: 1
         case .int: 2
+        case .authorities: 3
         }
     }
 
@@ -57,6 +29,7 @@ public enum LogValue: Equatable, Sendable {
         case .none: 0
         case .bool(let value): value ? 1 : 0
         case .int(let value): UInt32(bitPattern: value)
+        case .authorities(let bits): bits
         }
     }
 
@@ -64,32 +37,60 @@ public enum LogValue: Equatable, Sendable {
         switch kind {
         case 1: self = .bool(bits != 0)
         case 2: self = .int(Int32(bitPattern: bits))
+        case 3: self = .authorities(bits)
         default: self = .none
         }
     }
 }
 
-/// One line of the log, kept as its 22 bytes.
+/// The argument of a call as the log keeps it: 16 bits.
+struct LogArgument {
+    let bits: UInt16
+
+    /// None at all.
+    static var none: LogArgument { LogArgument(bits: UInt16(bitPattern: LogLayout.noArgument)) }
+    /// Several, a text, or a number too large: the entry's hash covers it.
+    static var notKept: LogArgument { LogArgument(bits: UInt16(bitPattern: LogLayout.argumentNotKept)) }
+
+    private init(bits: UInt16) { self.bits = bits }
+
+    @inline(never)
+    static func of(_ arguments: Arguments?) -> LogArgument {
+        guard let arguments else { return .notKept }
+        if arguments.count == 0 { return .none }
+        guard arguments.count == 1, !arguments.isText(0), let small = Int16(exactly: arguments[0]),
+            small > LogLayout.argumentNotKept
+        else { return .notKept }
+        return LogArgument(bits: UInt16(bitPattern: small))
+    }
+}
+
+/// One line of the log, kept as its 30 bytes.
 public struct LogEntry: ~Copyable, Sendable {
     private let inMemory = InMemory()
-    private var bytes = InlineArray<22, UInt8>(repeating: 0)
+    private var bytes = InlineArray<30, UInt8>(repeating: 0)
 
     /// In place of a device or method number.
-    public static var none: UInt8 { 255 }
+    public static var none: UInt8 { LogLayout.none }
 
-    public init() {
+    public init() { reset() }
+
+    @inline(never)
+    private mutating func reset() {
+        bytes.clear()
         (device, method, outcome) = (LogEntry.none, LogEntry.none, .unknown)
+        setArgument(.none)
     }
 
     public var seq: UInt64 {
-        @inline(never) get { LightNode.loadLittleEndian64(bytes.span.bytes, at: 0, count: 7) }
-        @inline(never) set { bytes.storeLittleEndian64(newValue, at: 0, count: 7) }
+        @inline(never) get { LightNode.loadLittleEndian64(bytes.span.bytes, at: LogLayout.seqOffset, count: 7) }
+        @inline(never) set { bytes.storeLittleEndian64(newValue, at: LogLayout.seqOffset, count: 7) }
     }
 
     /// Signer and kind.
     private(set) var origin: UInt8 {
-        get { bytes[7] }
-        set { bytes[7] = newValue }
+        get { bytes[LogLayout.originOffset] }
+        set { bytes[LogLayout.originOffset] = newValue }
     }
 
     public var signer: Signer {
@@ -98,58 +99,71 @@ public struct LogEntry: ~Copyable, Sendable {
     }
 
     public var kind: MessageType {
-        // All 16 numbers are kinds.
+        // 15 is no kind, and never written.
         get { MessageType(rawValue: origin & 15) ?? .command }
         set { origin = origin & 0xF0 | newValue.rawValue }
     }
 
-    /// The first 2 bytes of the message's signature: a guard against mix-ups, not a proof. Epoch, signer and seq name the message.
-    public var tag: UInt16 {
-        get { UInt16(bytes[8]) | UInt16(bytes[9]) << 8 }
-        set { (bytes[8], bytes[9]) = (UInt8(truncatingIfNeeded: newValue), UInt8(truncatingIfNeeded: newValue >> 8)) }
+    /// The first 8 bytes of SHA-512 of the message; the id of the grant where a slot is taken.
+    public var hash: RawSpan {
+        @_lifetime(borrow self) get { bytes.span.bytes.extracting(LogLayout.hashOffset..<LogLayout.hashOffset &+ LogLayout.hashSize) }
     }
 
+    /// Takes the first 8 bytes of a digest, or an id.
+    @inline(never)
+    mutating func setHash(_ digest: RawSpan) { bytes.store(digest.extracting(0..<8), at: LogLayout.hashOffset) }
+
     public var device: UInt8 {
-        get { bytes[10] }
-        set { bytes[10] = newValue }
+        get { bytes[LogLayout.deviceOffset] }
+        set { bytes[LogLayout.deviceOffset] = newValue }
     }
 
     public var method: UInt8 {
-        get { bytes[11] }
-        set { bytes[11] = newValue }
+        get { bytes[LogLayout.methodOffset] }
+        set { bytes[LogLayout.methodOffset] = newValue }
+    }
+
+    mutating func setArgument(_ argument: LogArgument) {
+        bytes[LogLayout.argumentOffset] = UInt8(truncatingIfNeeded: argument.bits)
+        bytes[LogLayout.argumentOffset + 1] = UInt8(truncatingIfNeeded: argument.bits >> 8)
     }
 
     public var outcome: Outcome {
-        get { Outcome(rawValue: bytes[12]) ?? .unknown }
-        set { bytes[12] = newValue.rawValue }
+        get { Outcome(rawValue: bytes[LogLayout.outcomeOffset]) ?? .unknown }
+        set { bytes[LogLayout.outcomeOffset] = newValue.rawValue }
     }
 
     public var value: LogValue {
-        @inline(never) get { LogValue(kind: bytes[13], bits: LightNode.loadLittleEndian(bytes.span.bytes, at: 14)) }
+        @inline(never) get {
+            LogValue(
+                kind: bytes[LogLayout.kindOffset],
+                bits: LightNode.loadLittleEndian(bytes.span.bytes, at: LogLayout.valueOffset))
+        }
         @inline(never) set {
-            bytes[13] = newValue.kind
-            bytes.storeLittleEndian(newValue.bits, at: 14)
+            bytes[LogLayout.kindOffset] = newValue.kind
+            bytes.storeLittleEndian(newValue.bits, at: LogLayout.valueOffset)
         }
     }
 
+    /// Names who can act on the node from then on.
+    mutating func note(authorities: Bytes32) { value = .authorities(authorities.loadLittleEndian(at: 0)) }
+
     public var index: UInt32 {
-        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: 18) }
-        @inline(never) set { bytes.storeLittleEndian(newValue, at: 18) }
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: LogLayout.indexOffset) }
+        @inline(never) set { bytes.storeLittleEndian(newValue, at: LogLayout.indexOffset) }
     }
 
-    /// The 22 bytes that the chain hashes.
+    /// The 30 bytes that the chain hashes.
     public var encoded: Span<UInt8> {
         @_lifetime(borrow self) get { bytes.span }
     }
 
-    /// Bytes 8–11: known before the message is executed.
+    /// What is known before the message is executed, and after.
     var intent: Span<UInt8> {
-        @_lifetime(borrow self) get { bytes.span.extracting(8..<12) }
+        @_lifetime(borrow self) get { bytes.span.extracting(LogLayout.intent) }
     }
-
-    /// Bytes 12–17: known after.
     var result: Span<UInt8> {
-        @_lifetime(borrow self) get { bytes.span.extracting(12..<18) }
+        @_lifetime(borrow self) get { bytes.span.extracting(LogLayout.result) }
     }
 
     mutating func copy(from other: borrowing LogEntry) { bytes.store(other.bytes.span.bytes, at: 0) }
@@ -157,14 +171,13 @@ public struct LogEntry: ~Copyable, Sendable {
     /// Takes over what the journal kept of an entry. An outcome that is none of this version's counts as unknown.
     @inline(never)
     mutating func load(_ found: borrowing JournalEntry) {
-        bytes.clear()
-        (device, method, outcome) = (LogEntry.none, LogEntry.none, .unknown)
+        reset()
         seq = found.sequence
         origin = found.signer
-        for i in 0..<4 { bytes[8 &+ i] = found.application[i] }
+        bytes.store(found.application.span.bytes.extracting(0..<LogLayout.intent.count), at: LogLayout.intent.lowerBound)
         index = found.index
         guard found.outcome == .recorded else { return }
-        for i in 0..<6 { bytes[12 &+ i] = found.outcomeBytes[i] }
+        bytes.store(found.outcomeBytes.span.bytes.extracting(0..<LogLayout.result.count), at: LogLayout.result.lowerBound)
         outcome = outcome
     }
 }

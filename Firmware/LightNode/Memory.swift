@@ -2,33 +2,10 @@
 
 import Bytes
 import CBOR
-import DeviceModel
 import Ed25519
 import FlashStore
 import HAL
-
-/// The records of the executor. The raw value is the key in the store.
-enum Record: UInt8 {
-    case device = 1
-    case identity = 2
-    case ownership = 3
-    case time = 4
-    case watermarks = 5
-    case boots = 6
-    /// The log, which is no record but can be damaged as well.
-    case log = 7
-    /// What devices count: see Counts.swift.
-    case counts = 9
-    /// Slots 0…7 are 16…23.
-    case grants = 16
-
-    /// In the order in which `status` names them, and of the bits in a set of records.
-    static var names: FlashText {
-        @export(interface) get { FlashText("device identity ownership time watermarks boots log grants counts") }
-    }
-    /// Bit in a set of records.
-    var bit: UInt16 { self == .grants ? 128 : 1 << UInt16(rawValue &- 1) }
-}
+import Vocabulary
 
 /// What reading a record gave.
 enum Reading: Equatable {
@@ -45,8 +22,8 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     /// The number that the next log entry gets.
     var nextIndex: UInt32 = 0
     private var damaged: UInt16 = 0
-    /// This boot's number once a token needed it, else 0.
-    private var boot: UInt64 = 0
+    /// This boot's number; 0 before provisioning.
+    private(set) var boot: UInt64 = 0
 
     init(_ flash: consuming Flash) {
         store = FlashStore(flash, layout: Memory.layout)
@@ -137,35 +114,45 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         Ed25519.wipe(&raw)
     }
 
+    /// Record `time`, 12 bytes: the floor in the first 5; in byte 7 the wires on which strangers have exhausted the attempts; from byte 8 on
+    /// the epoch that the floor belongs to.
     @inline(never)
-    mutating func saveWatermarks(_ watermarks: inout Watermarks, epoch: UInt32) throws(Refusal) {
-        guard watermarks.needSaving else { return }
-        var bytes = InlineArray<196, UInt8>(repeating: 0)
-        let count = watermarks.encoded(epoch: epoch, into: &bytes)
-        try put(.watermarks, bytes.span.extracting(0..<count))
-        watermarks.needSaving = false
-    }
-
-    /// Record `time`, 8 bytes: the floor in the first 5; in the last the wires on which strangers have exhausted the attempts.
-    @inline(never)
-    mutating func save(_ time: inout TrustedTime, _ attempts: inout AttemptBudget) throws(Refusal) {
-        guard time.floor > time.savedFloor || attempts.needsSaving else { return }
-        var bytes = InlineArray<8, UInt8>(repeating: 0)
+    mutating func save(_ time: inout TrustedTime, _ attempts: inout AttemptBudget, epoch: UInt32) throws(Refusal) {
+        guard time.floor != time.savedFloor || attempts.needsSaving else { return }
+        var bytes = InlineArray<12, UInt8>(repeating: 0)
         bytes.storeLittleEndian64(time.floor, at: 0, count: 5)
         bytes[7] = attempts.exhausted
+        bytes.storeLittleEndian(epoch, at: 8)
         try put(.time, bytes.span)
         time.savedFloor = time.floor
         attempts.needsSaving = false
     }
 
-    /// A number that no other boot has. Written to flash at the first call.
-    mutating func bootNumber() throws(Refusal) -> UInt64 {
-        if boot != 0 { return boot }
+    /// Writes the slots that changed and those that the log knows better, as of the next entry of the log.
+    @inline(never)
+    mutating func save(_ grants: inout GrantTable) throws(Refusal) {
+        let due = grants.dirty | grants.stale
+        var batch = RecordBatch<440>()
+        do throws(StoreError) {
+            for slot in 0..<GrantTable.slotCount where due >> UInt8(truncatingIfNeeded: slot) & 1 != 0 {
+                grants[slot, .asOfIndex] = nextIndex
+                try batch.put(Record.grants.rawValue &+ UInt8(truncatingIfNeeded: slot), grants.record(slot))
+            }
+            try store.apply(batch)
+        } catch { throw .storeFailed }
+        (grants.dirty, grants.stale) = (0, 0)
+    }
+
+    /// Entries that a grant without a number of uses may make until the owner is heard: a quarter of what the log holds.
+    var logShare: UInt32 { UInt32(truncatingIfNeeded: store.journalCapacity / 4) }
+
+    /// Counts this boot. The number stays 0 when the flash does not take it: then nothing is made of it.
+    @inline(never)
+    mutating func countBoot() {
         do throws(StoreError) {
             let next = try store.counter(Record.boots.rawValue) &+ 1
             try store.raise(Record.boots.rawValue, to: next)
             boot = next
-        } catch { throw .storeFailed }
-        return boot
+        } catch {}
     }
 }

@@ -1,10 +1,10 @@
-// A signed message as received: shape and claims checked, signature not yet.
+// A signed message as received: taken apart once, shape and claims checked, signature not yet.
 
 import Bytes
 import CBOR
 import COSE
-import DeviceModel
 import Ed25519
+import Vocabulary
 
 struct Message: ~Copyable, ~Escapable {
     let type: MessageType
@@ -39,7 +39,7 @@ struct Message: ~Copyable, ~Escapable {
         if !isValid { throw .badSignature }
     }
 
-    /// The first 8 bytes of the signature, little-endian: a name at no cost. They begin R (RFC 8032, section 5.1.6), so nobody but its signer
+    /// The first 8 bytes of the signature, little-endian: a grant's id. They begin R (RFC 8032, section 5.1.6), so nobody but its signer
     /// can make another message that bears it.
     var mark: UInt64 { loadLittleEndian64(whole, at: whole.byteCount &- 64) }
 }

@@ -1,7 +1,7 @@
-// The executor: one device's identity, owner, replay protection and log, and what it does with a message.
+// The executor: one node's identity, owner, replay protection and log, and what it does with a message.
 //
-// It knows neither transports nor chips. Whatever arrives, from whatever wire, goes through `handle`, which refuses, or executes and
-// writes a signed receipt. The order of checks is that of docs/protocol.md.
+// It knows neither transports nor chips. A message goes through three stages: admission (Admission.swift), the transaction around it
+// (Transaction.swift), and its action (Actions). It is refused before anything was recorded, or executed and answered by a signed receipt.
 
 import Bytes
 import CBOR
@@ -10,17 +10,7 @@ import DeviceModel
 import Ed25519
 import FlashStore
 import HAL
-
-/// What a device is to the outside.
-public enum Condition: UInt8, Sendable {
-    /// Never provisioned: it has no identity.
-    case blank = 0
-    /// Provisioned, waiting for its owner's bind.
-    case unowned = 1
-    case owned = 2
-    /// A record that it cannot do without is unreadable. It executes nothing, and never takes itself for blank.
-    case damaged = 3
-}
+import Vocabulary
 
 public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
     private let inMemory = InMemory()
@@ -39,14 +29,20 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     var attempts = AttemptBudget()
     /// Uptime in microseconds of the last message that the owner signed: backups count silence from it.
     var ownerHeard: UInt64 = 0
-    /// One-time tokens issued since boot.
-    var tokensIssued: UInt64 = 0
+    /// Whether a person is at the node's button.
+    var presence = Presence()
+    /// Uptime in microseconds at which this epoch began; nil when that was before the last power-on.
+    var epochBegan: UInt64?
+    /// Uptime in microseconds at which one owner's node became another's, or another key's; nil when that was before the last power-on.
+    var handedOn: UInt64?
     /// What happened in devices of late.
     var samples = SampleWindow()
     /// Slots of the grants in use.
     var grants = GrantTable()
     /// Uptime in microseconds from which on counts are saved again.
     var nextCounts: UInt64 = 0
+    /// Length of the signed refusal that the last `handle` has written; 0 when it has not.
+    public private(set) var refusalCount = 0
 
     /// Takes over the parts and reads the flash. After a power cut this also completes what the cut interrupted.
     public init(flash: consuming Flash, devices: Table, platform: consuming Board) {
@@ -60,102 +56,31 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     public var address: Address { identity.address }
     public var epoch: UInt32 { ownership.epoch }
 
-    /// Executes a signed message that came over `wire`, 0 or 1, and writes the receipt to `reply`.
+    /// Executes a signed message that came over `wire` and writes the receipt to `reply`.
     ///
     /// - Returns: the length of the receipt in bytes.
-    /// - Throws: why it was refused; nothing was then recorded or executed.
+    /// - Throws: why it was refused; nothing was then recorded or executed. When the sender was known by then, the refusal is signed: `reply`
+    ///   begins with `refusalCount` bytes of it.
     @inline(never)
     public mutating func handle(
-        _ type: MessageType, _ bytes: RawSpan, wire: UInt8 = 0, reply: consuming MutableSpan<UInt8>
+        _ type: MessageType, _ bytes: RawSpan, wire: WireNumber = .serial, reply: inout MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
+        refusalCount = 0
         guard type.isRequest else { throw .malformed }
         let message = try Message(bytes, type: type)
-        try checkAddressee(message.claims)
-        try attempts.check(uptime: platform.microseconds(), wire: wire)
-        let isCall = type == .command || type == .state
-        let count = isCall ? try call(message, reply: reply) : try administer(message, reply: reply)
-        attempts.refund()
-        return count
-    }
-
-    /// State, address and epoch: what costs no signature check.
-    @inline(never)
-    private func checkAddressee(_ claims: borrowing Claims) throws(Refusal) {
-        switch condition {
-        case .blank: throw .wrongState
-        case .damaged: throw .damaged
-        case .unowned, .owned: break
+        var admission = Admission()
+        do throws(Refusal) {
+            try admit(message, wire, &admission)
+            let count =
+                message.type.isCall
+                ? try call(message, &admission, reply: &reply) : try administer(message, &admission, reply: &reply)
+            attempts.refund()
+            return count
+        } catch {
+            if admission.isSenderKnown, condition != .damaged {
+                refusalCount = (try? writeRefusal(error, message, reply: &reply)) ?? 0
+            }
+            throw error
         }
-        try checkAddress(claims)
-    }
-
-    @inline(never)
-    func checkAddress(_ claims: borrowing Claims) throws(Refusal) {
-        guard equal(claims.audience, identity.address.text.span.bytes) else { throw .wrongAddress }
-        guard claims.epoch == ownership.epoch else { throw .wrongEpoch }
-    }
-
-    /// Throws unless `seq` is above everything accepted from `signer`.
-    @inline(never)
-    func checkSequence(_ seq: UInt64, of signer: Signer) throws(Refusal) {
-        if seq <= watermarks[signer] { throw .replayed }
-    }
-
-    /// Verifies a whole message, and counts it against the budget of attempts.
-    @inline(never)
-    mutating func verify(_ whole: RawSpan, _ type: MessageType, by key: RawSpan) throws(Refusal) {
-        attempts.noteCheck()
-        var expanded = ExpandedPublicKey()
-        expanded.expand(key)
-        try Message.verify(whole, type, by: expanded, network: identity.network)
-    }
-
-    /// The same with the key that this device knows of `signer`.
-    @inline(never)
-    mutating func verify(_ whole: RawSpan, _ type: MessageType, by signer: Signer) throws(Refusal) {
-        attempts.noteCheck()
-        if signer == .owner {
-            expandOwnerKey()
-            return try Message.verify(whole, type, by: ownerKey, network: identity.network)
-        }
-        var expanded = ExpandedPublicKey()
-        switch signer {
-        case .claim: expanded.expand(identity.claimKey)
-        case .recovery: expanded.expand(ownership.key(at: Ownership.recoveryKey))
-        default: expanded.expand(ownership.key(at: Ownership.backupKey(Int(signer.rawValue) &- 3)))
-        }
-        try Message.verify(whole, type, by: expanded, network: identity.network)
-    }
-
-    /// Most messages are the owner's: what can be known of its key before they come, is.
-    @inline(never)
-    mutating func expandOwnerKey() {
-        let key = ownership.key(at: Ownership.ownerKey)
-        if !equal(ownerKey.encoding, key) { ownerKey.expand(key) }
-    }
-
-    /// Throws unless the limits that a message sets to its own life still hold.
-    @inline(never)
-    func checkLife(_ claims: borrowing Claims, uptime: UInt64) throws(Refusal) {
-        if claims.cwt.contains(.expiry) { try time.checkExpiry(claims.expiry, uptime: uptime) }
-        if claims.cwt.contains(.notBefore) { try time.checkStart(claims.notBefore, uptime: uptime) }
-        if claims.node.contains(.token), !freshness.matches(token(claims)) { throw .tokenInvalid }
-    }
-
-    @inline(never)
-    func token(_ claims: borrowing Claims) -> UInt64 {
-        loadLittleEndian64(claims.token, at: 0)
-    }
-
-    /// What a verified message of the owner proves besides its purpose: that the owner lives, and perhaps the time.
-    @inline(never)
-    mutating func noteOwner(_ claims: borrowing Claims) {
-        let uptime = platform.microseconds()
-        ownerHeard = uptime
-        let isFresh = claims.node.contains(.token)
-        if claims.cwt.contains(.issuedAt) {
-            time.accept(seconds: claims.issuedAt, tokenIssued: isFresh ? freshness.issuedAt : nil, uptime: uptime)
-        }
-        if isFresh { freshness.consume() }
     }
 }

@@ -15,6 +15,7 @@ import Bytes
 import CBOR
 import Ed25519
 import HAL
+import Vocabulary
 
 struct Ownership: ~Copyable {
     private let inMemory = InMemory()
@@ -110,6 +111,35 @@ struct Ownership: ~Copyable {
 
     @inline(never)
     mutating func copy(from other: borrowing Ownership) { bytes.store(other.bytes.span.bytes, at: 0) }
+
+    // MARK: Authorities
+
+    /// Writes all who can act on the node: `[owner / null, recovery / null, flags, [ * [key, silence] ]]`.
+    @inline(never)
+    func writeAuthorities(_ writer: inout CBORWriter) {
+        writer.array(4)
+        if isOwned { writer.bytes(key(at: Ownership.ownerKey)) } else { writer.null() }
+        if hasRecovery { writer.bytes(key(at: Ownership.recoveryKey)) } else { writer.null() }
+        writer.uint(forbidsReset ? 1 : 0)
+        writer.array(backups)
+        for rank in 0..<backups {
+            writer.array(2)
+            writer.bytes(key(at: Ownership.backupKey(rank)))
+            writer.uint(UInt64(silence(rank: rank)))
+        }
+    }
+
+    /// The digest of them: SHA-512 of that array, cut to 32 bytes. What consents and receipts name them by.
+    @inline(never)
+    func authorities() -> Bytes32 {
+        var bytes = InlineArray<196, UInt8>(repeating: 0)
+        var writer = CBORWriter(bytes.mutableSpan)
+        writeAuthorities(&writer)
+        let digest = SHA512.hash(writer.written())
+        var short = Bytes32(repeating: 0)
+        short.store(digest.span.bytes.extracting(0..<32), at: 0)
+        return short
+    }
 
     /// Nobody's, in the same epoch.
     @inline(never)

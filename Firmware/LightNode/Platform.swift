@@ -1,5 +1,7 @@
 // What the executor needs of the board that it runs on, besides a flash store and devices.
 
+import HAL
+
 /// The board as the executor sees it. Implemented by each board, and by host tests with faults of their choice.
 public protocol Platform: ~Copyable {
     /// Board name as in `Boards/`, at most 24 bytes.
@@ -10,8 +12,8 @@ public protocol Platform: ~Copyable {
     var imageHash: InlineArray<24, UInt8> { get }
     /// The chip's own serial number; 0 when it has none.
     var hardwareSerial: UInt64 { get }
-    /// Why the chip reset: 0 power-on, 1 reset pin, 2 watchdog, 3 software, 4 lock-up, 255 unknown.
-    var resetReason: UInt8 { get }
+    /// Why the chip started.
+    var resetReason: ResetReason { get }
     /// Bytes of stack used at most since reset, and bytes there are; 0 where nobody measures.
     var stackUsed: UInt32 { get }
     var stackSize: UInt32 { get }

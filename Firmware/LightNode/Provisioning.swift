@@ -1,4 +1,4 @@
-// What the factory does, once: an identity and a claim key (R1, R2). And what it asks afterwards: a signed proof.
+// What the factory does, once: an identity and a claim key (R1, R2).
 
 import Bech32
 import Bytes
@@ -6,6 +6,7 @@ import CBOR
 import COSE
 import DeviceModel
 import Ed25519
+import Vocabulary
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Gives a blank device its identity. A second time is refused for ever, but for a device that was rehearsed with: one with test keys
@@ -42,25 +43,6 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return try finished(writer)
     }
 
-    /// Signs `nonce` together with board and firmware version, so that the factory, or a buyer, knows that the identity is here.
-    public mutating func attest(_ request: RawSpan, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
-        try checkIdentity()
-        var writer = COSESign1Writer(reply)
-        writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: 7)
-        do throws(CBORError) {
-            var reader = CBORReader(request)
-            var map = try reader.map()
-            guard map.remaining == 1, try reader.nextKey(&map) == .int(NodeKey.nonce) else { throw .unexpectedType }
-            writer.payload.entry(NodeKey.nonce, bytes: try reader.bytes(count: 16))
-            try reader.finish()
-        } catch { throw .malformed }
-        writer.payload.entries(board: platform.board, NodeKey.board, version: platform.version, NodeKey.version)
-        writer.payload.entry(NodeKey.test, identity.isTest)
-        writer.payload.entry(NodeKey.claim, bytes: identity.claimKey)
-        writer.payload.entry(NodeKey.protected, platform.isReadbackProtected)
-        return try sign(&writer, type: .attest)
-    }
-
     @inline(never)
     private static func readProvisioning(_ request: RawSpan, _ identity: inout Identity, _ seed: inout Secret) throws(CBORError)
         -> Bool
@@ -85,21 +67,6 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         guard seen & 0b101 == 0b101, !(seen & 2 != 0 && seed.isZero) else { throw .outOfRange }
         identity.version = Identity.layoutVersion
         return protects
-    }
-
-    /// Signs the closed claims with the identity key, which is in RAM only meanwhile.
-    @inline(never)
-    func sign(_ writer: inout COSESign1Writer, type: MessageType) throws(Refusal) -> Int {
-        writer.endPayload()
-        guard !writer.payload.overflowed else { throw .tooLarge }
-        var seed = Secret()
-        defer { seed.wipe() }
-        try memory.loadSeed(&seed)
-        let context = COSEContext(network: UInt64(identity.network), constant: type.name.bytes)
-        let signature = Ed25519.sign(seed: seed.bytes, publicKey: identity.publicKey) { hash in
-            writer.signedPieces(in: context) { hash.update($0) }
-        }
-        do throws(CBORError) { return try writer.finish(signature: signature.span.bytes) } catch { throw .tooLarge }
     }
 
     @inline(never)

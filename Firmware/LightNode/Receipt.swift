@@ -1,46 +1,34 @@
-// Receipts and attestations: what the device signs with its identity key.
+// Receipts and refusals: what the node signs with its identity key about a message.
 
 import Bytes
 import CBOR
 import COSE
 import DeviceModel
 import Ed25519
+import HAL
+import Vocabulary
 
 /// An entry of the log with what its receipt says besides.
 struct ReceiptContext: ~Copyable {
+    private let inMemory = InMemory()
     var entry = LogEntry()
     var epoch: UInt32 = 0
     /// The chain before the entry.
     var previous = Bytes32(repeating: 0)
-    /// SHA-512 of the message, of which `messageCount` bytes are known: 32, or the 2 that the log keeps.
+    /// SHA-512 of the message, of which `messageCount` bytes are known: 32, or the 8 that the log keeps.
     var message = Bytes32(repeating: 0)
     var messageCount = 32
     /// Where the entries begin that the log has lost just before this one; none when above its number.
     var lostFrom: UInt32 = .max
-}
+    /// The digest of who can act on the node from then on, when the message has changed that.
+    private(set) var authorities = Bytes32(repeating: 0)
+    private(set) var hasAuthorities = false
 
-/// Keys of the private claim that only the device writes (docs/protocol.cddl).
-enum NodeKey {
-    static var index: Int32 { 5 }
-    static var previous: Int32 { 6 }
-    static var message: Int32 { 7 }
-    static var outcome: Int32 { 8 }
-    static var value: Int32 { 9 }
-    static var nonce: Int32 { 10 }
-    static var grant: Int32 { 19 }
-    static var entry: Int32 { 21 }
-    static var board: Int32 { 22 }
-    static var version: Int32 { 23 }
-    static var test: Int32 { 24 }
-    static var expected: Int32 { 25 }
-    static var boot: Int32 { 26 }
-    static var uptime: Int32 { 27 }
-    static var first: Int32 { 28 }
-    static var samples: Int32 { 29 }
-    static var time: Int32 { 30 }
-    static var claim: Int32 { 31 }
-    static var protected: Int32 { 32 }
-    static var lostFrom: Int32 { 33 }
+    @inline(never)
+    mutating func note(authorities: Bytes32) {
+        (self.authorities, hasAuthorities) = (authorities, true)
+        entry.note(authorities: authorities)
+    }
 }
 
 extension CBORWriter {
@@ -83,29 +71,29 @@ extension CBORWriter {
         text(version)
     }
 
-    /// The claims that receipts and attestations begin with; the private claim's map of `count` pairs is open afterwards.
+    /// The claims that all that the node signs begins with; the private claim's map of `count` pairs is open afterwards.
     @inline(never)
     @_lifetime(self: copy self)
     mutating func beginDeviceClaims(issuer: RawSpan, epoch: UInt32, count: Int) {
         map(2)
-        entry(CWT.issuer, text: issuer)
-        key(Claims.nodeLabel)
+        entry(CWTKey.issuer, text: issuer)
+        key(Protocol.privateClaim)
         map(count)
-        entry(0, UInt64(epoch))
+        entry(NodeKey.epoch, UInt64(epoch))
     }
 
     @inline(never)
     @_lifetime(self: copy self)
     mutating func value(_ value: LogValue) {
         switch value {
-        case .none: null()
+        case .none, .authorities: null()
         case .bool(let bool): self.bool(bool)
         case .int(let int): self.int(Int64(int))
         }
     }
 }
 
-/// Moves the chain on over an entry: SHA-512 over the chain before it and its 22 bytes, cut to 32.
+/// Moves the chain on over an entry: SHA-512 over the chain before it and its bytes, cut to 32.
 @inline(never)
 func chain(_ chain: inout Bytes32, _ entry: borrowing LogEntry) {
     var hash = SHA512()
@@ -116,9 +104,10 @@ func chain(_ chain: inout Bytes32, _ entry: borrowing LogEntry) {
 }
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
-    /// The id of the grant under which an entry was made; 0 when there is none, or the slot has gone to another grant.
+    /// The id of the grant under which an entry was made, or whose slot it is; 0 when there is none, or the slot has gone to another grant.
     @inline(never)
     private func grantID(_ entry: borrowing LogEntry) -> UInt64 {
+        if entry.kind == .grant { return loadLittleEndian64(entry.hash, at: 0) }
         guard let slot = entry.signer.grantSlot, entry.index >= grants[slot, .sinceIndex] else { return 0 }
         return grants.id(slot)
     }
@@ -126,27 +115,29 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Signs a receipt: a fresh one, or one made again from the log.
     @inline(never)
     func writeReceipt(
-        _ context: borrowing ReceiptContext, expected: ExpectedArgument?, reply: consuming MutableSpan<UInt8>
+        _ context: borrowing ReceiptContext, expected: ExpectedArgument?, reply: inout MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
         let grant = grantID(context.entry)
         let value = context.entry.value
-        var writer = COSESign1Writer(reply)
+        let hasValue = value.kind == 1 || value.kind == 2
+        var writer = COSESign1Writer(reply._mutatingExtracting(0...))
         let isAfterLoss = context.lostFrom < context.entry.index
-        let optional = (value.kind == 0 ? 0 : 1) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1) + (isAfterLoss ? 1 : 0)
+        var optional = (hasValue ? 1 : 0) + (grant == 0 ? 0 : 1) + (expected == nil ? 0 : 1) + (isAfterLoss ? 1 : 0)
+        if context.hasAuthorities { optional += 1 }
         writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: context.epoch, count: 8 + optional)
-        writer.payload.entry(1, context.entry.seq)
-        writer.payload.key(2)
+        writer.payload.entry(NodeKey.seq, context.entry.seq)
+        writer.payload.key(NodeKey.call)
         writeCallName(context.entry, to: &writer.payload)
         writer.payload.entry(NodeKey.index, UInt64(context.entry.index))
         writer.payload.entry(NodeKey.previous, bytes: context.previous.span.bytes)
         writer.payload.entry(NodeKey.message, bytes: context.message.span.bytes.extracting(0..<context.messageCount))
         writer.payload.entry(NodeKey.outcome, UInt64(context.entry.outcome.rawValue))
-        if value.kind != 0 {
+        if hasValue {
             writer.payload.key(NodeKey.value)
             writer.payload.value(value)
         }
         if grant != 0 {
-            writer.payload.key(NodeKey.grant)
+            writer.payload.key(NodeKey.grantID)
             var id = InlineArray<8, UInt8>(repeating: 0)
             id.storeLittleEndian64(grant, at: 0)
             writer.payload.bytes(id.span.bytes)
@@ -160,7 +151,22 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             writer.payload.int(Int64(expected.most))
         }
         if isAfterLoss { writer.payload.entry(NodeKey.lostFrom, UInt64(context.lostFrom)) }
+        if context.hasAuthorities { writer.payload.entry(NodeKey.authorities, bytes: context.authorities.span.bytes) }
         return try sign(&writer, type: .receipt)
+    }
+
+    /// Signs that a message was refused, for its sender: nobody on the way can say so in the node's name.
+    @inline(never)
+    func writeRefusal(
+        _ refusal: Refusal, _ message: borrowing Message, reply: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Int {
+        let digest = SHA512.hash(message.whole)
+        var writer = COSESign1Writer(reply._mutatingExtracting(0...))
+        writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: 4)
+        writer.payload.entry(NodeKey.seq, message.claims.seq)
+        writer.payload.entry(NodeKey.message, bytes: digest.span.bytes.extracting(0..<32))
+        writer.payload.entry(NodeKey.refusal, UInt64(refusal.rawValue))
+        return try sign(&writer, type: .refusal)
     }
 
     /// `[device, method]`, or `[type]` when the entry names none.

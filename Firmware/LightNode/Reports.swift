@@ -1,27 +1,29 @@
 // What anybody may ask: status, devices, a token, the log. Unsigned but for the log; nothing here changes what the device does.
 
+import Bytes
 import CBOR
 import DeviceModel
 import Ed25519
 import FlashStore
 import HAL
+import Vocabulary
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes the `status` map.
     public mutating func writeStatus(_ writer: inout CBORWriter) {
-        let hasIdentity = condition != .blank && !memory.isDamaged(.identity)
+        let hasIdentity = identity.isLoaded
         writer.map(hasIdentity ? 18 : 17)
         writer.entry(0, UInt64(condition.rawValue))
         writer.key(1)
         if hasIdentity { writer.text(identity.address.text.span.bytes) } else { writer.null() }
         writer.entries(board: platform.board, 2, version: platform.version, 3)
         writer.entry(4, UInt64(ownership.epoch))
-        writer.entry(5, watermarks[.owner])
+        writer.entry(5, watermarks.owner)
         writer.entry(6, platform.microseconds() / 1000)
         writer.entry(7, UInt64(platform.stackUsed))
         writer.entry(8, UInt64(platform.stackSize))
         writer.entry(9, UInt64(memory.nextIndex))
-        writer.entry(10, UInt64(platform.resetReason))
+        writer.entry(10, UInt64(platform.resetReason.rawValue))
         writer.entry(11, UInt64(identity.network))
         writer.key(12)
         memory.writeDamaged(&writer)
@@ -56,43 +58,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return (try? writer.finish()) ?? 0
     }
 
-    /// Issues a one-time token, which replaces the one before; the same one again for half a minute unless it was used.
-    public mutating func issueToken() throws(Refusal) -> InlineArray<8, UInt8> {
-        var token = InlineArray<8, UInt8>(repeating: 0)
-        if let young = freshness.young(uptime: platform.microseconds()) {
-            token.storeLittleEndian64(young, at: 0)
-            return token
-        }
-        if platform.isTrueRandom {
-            var span = token.mutableSpan
-            var bytes = span.mutableBytes
-            platform.fillRandom(&bytes)
-        } else {
-            token = try deriveToken()
-        }
-        freshness.issue(token.loadLittleEndian64(at: 0), uptime: platform.microseconds())
-        return token
-    }
-
-    /// A chip without a random generator takes its tokens from a secret, the identity's seed, and a number that never repeats: this
-    /// boot's, kept in flash, and how many tokens it has issued.
-    private mutating func deriveToken() throws(Refusal) -> InlineArray<8, UInt8> {
+    /// The token for the signer whose key begins with the 8 bytes `signer`, little-endian: proves for a while that its message is fresh.
+    public mutating func issueToken(for signer: UInt64) throws(Refusal) -> InlineArray<12, UInt8> {
         try checkIdentity()
-        let boot = try memory.bootNumber()
-        tokensIssued &+= 1
-        var number = InlineArray<16, UInt8>(repeating: 0)
-        number.storeLittleEndian64(boot, at: 0)
-        number.storeLittleEndian64(tokensIssued, at: 8)
-        var seed = Secret()
-        defer { seed.wipe() }
-        try memory.loadSeed(&seed)
-        var hash = SHA512()
-        hash.update(seed.bytes.span.bytes)
-        hash.update(number.span.bytes)
-        let digest = hash.finalize()
-        var token = InlineArray<8, UInt8>(repeating: 0)
-        token.store(digest.span.bytes.extracting(0..<8), at: 0)
-        return token
+        guard !freshness.secret.isZero else { throw .storeFailed }
+        return freshness.token(for: signer, milliseconds: platform.microseconds() / 1000)
     }
 
     /// Lets time pass: devices, grants, the time floor, attempts. Call it every few milliseconds.
@@ -103,7 +73,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         time.advance(uptime: uptime)
         attempts.poll(uptime: uptime)
         // What could not be saved is tried again at the next poll; until then it still holds in RAM.
-        if time.needsSaving || attempts.needsSaving { try? memory.save(&time, &attempts) }
+        if time.needsSaving || attempts.needsSaving { try? memory.save(&time, &attempts, epoch: ownership.epoch) }
         if Table.keepsCounts { keepCounts(uptime: uptime) }
         expandOwnerKey()
     }
@@ -112,10 +82,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes receipts from log entry `first` on, a CBOR sequence of as many as fit `reply`; none when there are no more.
     ///
-    /// They are made again from the log: the same claims as when they were fresh, but for `message`, of which the log keeps 2 bytes. Where
+    /// They are made again from the log: the same claims as when they were fresh, but for `message`, of which the log keeps 8 bytes. Where
     /// entries from `first` on are lost, the receipt of the next one says so: nobody on the way can hold back what the device has.
-    public mutating func writeHistory(from first: UInt32, reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
+    ///
+    /// Each takes a signature of those rationed on `wire`: fewer come when there are few left.
+    public mutating func writeHistory(
+        from first: UInt32, wire: WireNumber, reply: inout MutableSpan<UInt8>
+    ) throws(Refusal) -> Int {
         try checkIdentity()
+        try takeSignature(wire)
+        var hasSignature = true
         var written = 0
         var summary = LogSummary()
         var entry = LogEntry()
@@ -131,6 +107,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
                     guard try memory.read(&summary, ofPageWith: entry.index) else { return written }
                 }
                 if entry.index >= wanted {
+                    if !hasSignature, !attempts.takeSignature(uptime: platform.microseconds(), wire: wire) { return written }
+                    hasSignature = false
                     let count = writeReceipt(entry, summary, lostFrom: next, reply: reply._mutatingExtracting(written...))
                     if count == 0 { return written }
                     written &+= count
@@ -151,9 +129,10 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         context.entry.copy(from: entry)
         context.epoch = before.epoch
         context.previous = before.chain
-        context.message.store(entry.encoded.bytes.extracting(8..<10), at: 0)
-        context.messageCount = 2
+        context.message.store(entry.hash, at: 0)
+        context.messageCount = 8
         context.lostFrom = lostFrom
-        return (try? writeReceipt(context, expected: nil, reply: reply)) ?? 0
+        var reply = reply
+        return (try? writeReceipt(context, expected: nil, reply: &reply)) ?? 0
     }
 }

@@ -1,10 +1,12 @@
 // What happens in devices, numbered and signed for whoever observes it: docs/protocol.md, "Observing".
 
+import Bytes
 import CBOR
 import COSE
 import DeviceModel
 import Ed25519
 import HAL
+import Vocabulary
 
 /// The newest samples. They are numbered from 0 on since power-on, so whoever missed some sees the gap.
 struct SampleWindow: ~Copyable {
@@ -67,12 +69,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Signs the newest samples: one signature for up to eight.
     public mutating func writeTelemetry(reply: consuming MutableSpan<UInt8>) throws(Refusal) -> Int {
         try checkIdentity()
-        let boot = try memory.bootNumber()
+        guard memory.boot != 0 else { throw .storeFailed }
         let uptime = platform.microseconds()
         var writer = COSESign1Writer(reply)
         writer.payload.beginDeviceClaims(
             issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: time.isKnown ? 6 : 5)
-        writer.payload.entry(NodeKey.boot, boot)
+        writer.payload.entry(NodeKey.boot, memory.boot)
         writer.payload.entry(NodeKey.uptime, uptime / 1000)
         writer.payload.entry(NodeKey.first, UInt64(samples.first))
         writer.payload.key(NodeKey.samples)

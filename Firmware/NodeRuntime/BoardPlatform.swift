@@ -22,8 +22,8 @@ struct BoardPlatform: Platform {
         @inline(never) get { UnsafeRawPointer(startup_image_hash()).loadUnaligned(as: InlineArray<24, UInt8>.self) }
     }
     var hardwareSerial: UInt64 { hardwareSerialNumber() }
-    var resetReason: UInt8 {
-        @inline(never) get { hardware.resetReason.rawValue }
+    var resetReason: ResetReason {
+        @inline(never) get { hardware.resetReason }
     }
     var stackUsed: UInt32 { startup_stack_high_water() }
     var stackSize: UInt32 { startup_stack_size() }

@@ -1,4 +1,6 @@
-// The last words of a CPU that has faulted: devices to their safe state, registers on the wire, then halt until the watchdog resets.
+// The last words of a CPU that has faulted: devices to their safe state, where it happened on the wire, then halt until the watchdog resets.
+//
+// Registers that a computation uses are not printed: while the node signs they hold secrets, and a fault can be provoked.
 
 import Board
 import Bytes
@@ -16,11 +18,9 @@ public func reportFault(_ frame: UnsafePointer<FaultFrame>) {
     write(hex: fault.exception)
     write(fault.sp < startup_stack_limit() &+ 256 ? " stack overflow" : "")
     // One text for the names, in the order of the fields.
-    let names = FlashText(" pc | lr | sp | psr | r0 | r1 | r2 | r3 | r12 | cfsr | address ")
-    let values: InlineArray<11, UInt32> = [
-        fault.pc, fault.lr, fault.sp, fault.xpsr, fault.r0, fault.r1, fault.r2, fault.r3, fault.r12, fault.cfsr, fault.address,
-    ]
-    for i in 0..<11 {
+    let names = FlashText(" pc | lr | sp | psr | cfsr | address ")
+    let values: InlineArray<6, UInt32> = [fault.pc, fault.lr, fault.sp, fault.xpsr, fault.cfsr, fault.address]
+    for i in 0..<6 {
         if let name = names.part(i, of: UInt8(ascii: "|")) { write(name) }
         write(hex: values[i])
     }

@@ -10,6 +10,7 @@ import MCU
 import NodeServer
 import Slipmux
 import Startup
+import Vocabulary
 
 /// What an application adds to a node: it runs between messages, and sees what happens in devices.
 public protocol Application {
@@ -55,6 +56,7 @@ private func run<App: Application>(
         feedWatchdog()
         _ = receive(SerialWire.self, &server, &decoder)
         if BoardUSB.isPresent { serveUSB(&server, &usbDecoder) }
+        server.node.noteButton(isDown: BoardDevices.isResetButtonDown)
         server.poll()
         if server.notification.byteCount > 0 { notify(server) }
         application.step(Instant(microseconds: uptime()))

@@ -2,12 +2,13 @@
 
 import Board
 import HAL
+import LightNode
 import MCU
 import Slipmux
 
 protocol Wire {
     /// By which the node tells its wires apart.
-    static var number: UInt8 { get }
+    static var number: WireNumber { get }
     static func readByte() -> UInt8?
     static func send(_ byte: UInt8)
     /// True when `count` bytes, each perhaps escaped, can be sent now.
@@ -17,7 +18,7 @@ protocol Wire {
 }
 
 enum SerialWire: Wire {
-    @inline(__always) static var number: UInt8 { 0 }
+    @inline(__always) static var number: WireNumber { .serial }
     @inline(never)
     static func readByte() -> UInt8? { hardware.serial.readByte() }
     @inline(__always)
@@ -29,7 +30,7 @@ enum SerialWire: Wire {
 }
 
 enum USBWire: Wire {
-    @inline(__always) static var number: UInt8 { 1 }
+    @inline(__always) static var number: WireNumber { .usb }
     static func readByte() -> UInt8? { hardware.usb.readByte() }
     static func send(_ byte: UInt8) { hardware.usb.writeByte(byte) }
     /// An answer that nobody fetches is dropped as a whole, never waited for: the client asks again.

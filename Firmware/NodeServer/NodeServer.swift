@@ -9,6 +9,7 @@ import CoAP
 import DeviceModel
 import HAL
 import LightNode
+import Vocabulary
 
 public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
     private let inMemory = InMemory()
@@ -27,15 +28,17 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     private var lastID: UInt16 = 0
     private var lastToken = CoAPToken()
     /// The wire that the datagram received last came from.
-    var wire: UInt8 = 0
+    var wire = WireNumber.serial
     private var hasLast = false
+    /// Bytes in `body` of a signed refusal.
+    private var refusalCount = 0
     var nextID: UInt16 = 0
     var observers = Observers()
     /// Behind `noticeHeader` bytes the body of a notification: kept apart from `reply`, which a repeated request still needs.
     var notice = InlineArray<672, UInt8>(repeating: 0)
     var noticeRange = 0..<0
     /// Where `notification` is to be sent.
-    public internal(set) var notificationWire: UInt8 = 0
+    public internal(set) var notificationWire = WireNumber.serial
     static var noticeHeader: Int { 32 }
     /// Length of the telemetry in `notice`, 0 when there is none or it is no longer the newest: observers share a signature.
     var telemetryCount = 0
@@ -54,7 +57,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
 
     /// Takes one datagram. `answer` is to be sent back if it is not empty. Message ids and tokens of one wire mean nothing on another.
     @inline(never)
-    public mutating func receive(_ datagram: RawSpan, from wire: UInt8 = 0) {
+    public mutating func receive(_ datagram: RawSpan, from wire: WireNumber = .serial) {
         isAnswering = false
         if wire != self.wire { hasLast = false }
         self.wire = wire
@@ -89,11 +92,11 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
 
     @inline(never)
     private mutating func answer(_ message: borrowing CoAPMessage) {
-        do throws(Refusal) {
+        do throws(Problem) {
             let request = CoAPRequest(message)
-            if request.badOption != nil { throw .badOption }
+            if request.badOption != nil { throw Problem(.badOption) }
             let resource = try Self.resource(message)
-            guard message.code == resource.method else { throw .methodNotAllowed }
+            guard message.code == resource.method else { throw Problem(.methodNotAllowed) }
             try Self.check(request, resource)
             let count = try render(resource, message)
             if request.observe == 1 { observers.remove(message.token, wire: wire) }
@@ -107,54 +110,69 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
 
     /// The resource that a request's path names.
     @inline(never)
-    private static func resource(_ message: borrowing CoAPMessage) throws(Refusal) -> Resource {
+    private static func resource(_ message: borrowing CoAPMessage) throws(Problem) -> Resource {
         guard let name = message.segment(behind: "devices") else { return try Resource(message) }
-        guard let device = Table.find(name) else { throw .notFound }
+        guard let device = Table.find(name) else { throw Problem(.notFound) }
         return Resource(device: device)
     }
 
     /// Throws what a request asks for that cannot be: a format, or a body in several blocks.
     @inline(never)
-    private static func check(_ request: CoAPRequest, _ resource: Resource) throws(Refusal) {
-        if let format = request.contentFormat, format != resource.requestFormat { throw .unsupportedFormat }
-        if let format = request.accept, format != resource.format { throw .notAcceptable }
-        if let block = request.block1, block.number > 0 || block.more { throw .tooLarge }
+    private static func check(_ request: CoAPRequest, _ resource: Resource) throws(Problem) {
+        if let format = request.contentFormat, format != resource.requestFormat { throw Problem(.unsupportedFormat) }
+        if let format = request.accept, format != resource.format { throw Problem(.notAcceptable) }
+        if let block = request.block1, block.number > 0 || block.more { throw Problem(Refusal.tooLarge) }
     }
 
     /// Writes the body of the answer; executes what is asked.
     @inline(never)
-    private mutating func render(_ resource: Resource, _ message: borrowing CoAPMessage) throws(Refusal) -> Int {
-        switch resource {
-        case .links: return try writeLinks()
-        case .status, .devices:
-            var writer = CBORWriter(body.mutableSpan)
-            if resource == .status { node.writeStatus(&writer) } else { node.writeDevices(&writer) }
-            return try Self.finished(writer)
-        case .events: return try node.writeTelemetry(reply: body.mutableSpan)
-        case .token:
-            let token = try node.issueToken()
-            for i in 0..<8 { body[i] = token[i] }
-            return 8
-        case .history: return try node.writeHistory(from: message.queryNumber("from") ?? 0, reply: body.mutableSpan)
-        case .provision: return try node.provision(message.payload, reply: body.mutableSpan)
-        case .attest: return try node.attest(message.payload, reply: body.mutableSpan)
-        default:
-            if let device = resource.device { return node.writeState(of: device, reply: body.mutableSpan) }
-            guard let type = resource.message else { throw .notFound }
-            return try node.handle(type, message.payload, wire: wire, reply: body.mutableSpan)
+    private mutating func render(_ resource: Resource, _ message: borrowing CoAPMessage) throws(Problem) -> Int {
+        if resource == .links { return try writeLinks() }
+        refusalCount = 0
+        if resource.number == ResourceTable.token { return try giveToken(message) }
+        do throws(Refusal) { return try ask(resource, message) } catch {
+            if resource.message != nil { refusalCount = node.refusalCount }
+            throw Problem(error)
         }
     }
 
+    /// What the node itself answers.
     @inline(never)
-    private static func finished(_ writer: borrowing CBORWriter) throws(Refusal) -> Int {
-        do throws(CBORError) { return try writer.finish() } catch { throw .tooLarge }
+    private mutating func ask(_ resource: Resource, _ message: borrowing CoAPMessage) throws(Refusal) -> Int {
+        if let device = resource.device { return node.writeState(of: device, reply: body.mutableSpan) }
+        var reply = body.mutableSpan
+        if let type = resource.message { return try node.handle(type, message.payload, wire: wire, reply: &reply) }
+        switch resource.number {
+        case ResourceTable.status, ResourceTable.devices:
+            var writer = CBORWriter(reply)
+            if resource.number == ResourceTable.status { node.writeStatus(&writer) } else { node.writeDevices(&writer) }
+            do throws(CBORError) { return try writer.finish() } catch { throw .tooLarge }
+        case ResourceTable.events:
+            try node.takeSignature(wire)
+            return try node.writeTelemetry(reply: reply)
+        case ResourceTable.history:
+            return try node.writeHistory(from: message.queryNumber("from") ?? 0, wire: wire, reply: &reply)
+        case ResourceTable.provision: return try node.provision(message.payload, reply: reply)
+        default: return try node.attest(message.payload, wire: wire, reply: &reply)
+        }
+    }
+
+    /// `?for=`: the first 8 bytes of the key that the token is for.
+    @inline(never)
+    private mutating func giveToken(_ message: borrowing CoAPMessage) throws(Problem) -> Int {
+        guard let signer = message.queryBytes("for") else { throw Problem(.badOption) }
+        do throws(Refusal) {
+            let token = try node.issueToken(for: signer)
+            for i in token.indices { body[i] = token[i] }
+            return token.count
+        } catch { throw Problem(error) }
     }
 
     /// RFC 6690: the resources that a client can use without knowing them.
     @inline(never)
-    private mutating func writeLinks() throws(Refusal) -> Int {
+    private mutating func writeLinks() throws(Problem) -> Int {
         var links = CoAPLinkWriter(body.mutableSpan)
-        for number in 0..<Resource.links.number {
+        for number in 0..<ResourceTable.links {
             let resource = Resource(number: number)
             links.link("/", name: resource.path.bytes)
             links.attribute("ct", resource.format)
@@ -167,7 +185,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
             links.attribute("obs")
             index &+= 1
         }
-        do throws(CoAPError) { return try links.finish() } catch { throw .tooLarge }
+        do throws(CoAPError) { return try links.finish() } catch { throw Problem(Refusal.tooLarge) }
     }
 
     /// Sends the body, or the block of it that was asked for (RFC 7959).
@@ -175,14 +193,14 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     private mutating func send(
         _ resource: Resource, _ message: borrowing CoAPMessage, _ request: CoAPRequest, count: Int,
         isObserver: Bool
-    ) throws(Refusal) {
+    ) throws(Problem) {
         let id = answerID(message)
         var writer = Self.begin(reply.mutableSpan, message, resource.success, id: id)
         if isObserver { writer.option(CoAPOptionNumber.observe, uint: noticeNumber) }
         writer.contentFormat(resource.format)
         var range = 0..<count
         if let block = request.block2 {
-            guard block.offset < count || block.offset == 0 else { throw .badOption }
+            guard block.offset < count || block.offset == 0 else { throw Problem(.badOption) }
             let end = min(count, block.offset &+ block.size)
             range = block.offset..<end
             writer.option(
@@ -195,13 +213,20 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     @inline(never)
-    private mutating func send(_ refusal: Refusal, _ message: borrowing CoAPMessage) {
+    private mutating func send(_ problem: Problem, _ message: borrowing CoAPMessage) {
         let id = answerID(message)
-        var writer = Self.begin(reply.mutableSpan, message, refusal.code, id: id)
-        writer.contentFormat(CoAPContentFormat.problemDetails)
-        var body = CBORWriter(self.body.mutableSpan)
-        CoAPProblem.write(title: refusal.name.bytes, code: UInt32(refusal.rawValue), to: &body)
-        writer.payload(body.written())
+        var writer = Self.begin(reply.mutableSpan, message, ProblemTable.response(problem.code), id: id)
+        if refusalCount > 0 {
+            // Signed: the sender can believe it.
+            writer.contentFormat(CoAPContentFormat.coseSign1)
+            writer.payload(body.span.bytes.extracting(0..<refusalCount))
+        } else {
+            writer.contentFormat(CoAPContentFormat.problemDetails)
+            var body = CBORWriter(self.body.mutableSpan)
+            CoAPProblem.write(title: ProblemTable.name(problem.code).bytes, code: UInt32(problem.code), to: &body)
+            writer.payload(body.written())
+        }
+        refusalCount = 0
         replyCount = (try? writer.finish()) ?? 0
     }
 

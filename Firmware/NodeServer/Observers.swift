@@ -2,12 +2,16 @@
 
 import CoAP
 import HAL
+import LightNode
 
-/// The registrations of a node: as many as fit, the newest ones.
+/// The registrations of a node: the newest ones of device states, and the newest of events, each in places of their own, so that clients who
+/// observe many states do not drive out the owner who observes events.
 ///
 /// Times are uptimes in steps of 1.024 ms that wrap; they are compared by their difference.
 struct Observers: ~Copyable {
-    static var capacity: Int { 4 }
+    static var capacity: Int { 5 }
+    /// The first places are for states, the rest for events.
+    static var statePlaces: Int { 3 }
     /// ACK_TIMEOUT and MAX_RETRANSMIT (RFC 7252, section 4.8).
     private static var timeout: UInt32 { 2000 }
     private static var retransmissions: UInt8 { 4 }
@@ -21,7 +25,7 @@ struct Observers: ~Copyable {
         var token = CoAPToken()
         var resource = Resource.links
         /// Where it came from, and notifications go.
-        var wire: UInt8 = 0
+        var wire = WireNumber.serial
         var isUsed = false
         /// There is news that it has not been told.
         var hasNews = false
@@ -36,17 +40,15 @@ struct Observers: ~Copyable {
     }
 
     private let inMemory = InMemory()
-    private var registrations = InlineArray<4, Registration>(repeating: Registration())
+    private var registrations = InlineArray<5, Registration>(repeating: Registration())
 
     /// Registers `token` of a wire, anew if it is there already; in place of the oldest when there is no room.
     @inline(never)
-    mutating func add(_ token: CoAPToken, _ resource: Resource, wire: UInt8, now: UInt32) {
-        var place = 0
-        for index in 0..<Observers.capacity {
-            if registrations[index].isUsed && isOf(index, token, wire) {
-                place = index
-                break
-            }
+    mutating func add(_ token: CoAPToken, _ resource: Resource, wire: WireNumber, now: UInt32) {
+        let isEvents = resource == .events
+        remove(token, wire: wire)
+        var place = isEvents ? Observers.statePlaces : 0
+        for index in place..<(isEvents ? Observers.capacity : Observers.statePlaces) {
             if age(index, now) > age(place, now) { place = index }
         }
         registrations[place] = Registration()
@@ -63,12 +65,12 @@ struct Observers: ~Copyable {
         registrations[index].isUsed ? now &- registrations[index].since : .max
     }
 
-    private func isOf(_ index: Int, _ token: CoAPToken, _ wire: UInt8) -> Bool {
+    private func isOf(_ index: Int, _ token: CoAPToken, _ wire: WireNumber) -> Bool {
         registrations[index].token == token && registrations[index].wire == wire
     }
 
     @inline(never)
-    mutating func remove(_ token: CoAPToken, wire: UInt8) {
+    mutating func remove(_ token: CoAPToken, wire: WireNumber) {
         for index in 0..<Observers.capacity where isOf(index, token, wire) { registrations[index].isUsed = false }
     }
 
@@ -109,7 +111,7 @@ struct Observers: ~Copyable {
     }
 
     func token(_ index: Int) -> CoAPToken { registrations[index].token }
-    func wire(_ index: Int) -> UInt8 { registrations[index].wire }
+    func wire(_ index: Int) -> WireNumber { registrations[index].wire }
     func resource(_ index: Int) -> Resource { registrations[index].resource }
 
     /// A notification is sent to a registration: what is not acknowledged is told again, then with the state of that moment.

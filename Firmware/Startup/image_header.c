@@ -1,4 +1,4 @@
-// The image header at flash offset 0x200; its layout is specified in Host/FirmwareBuild/ImageHeader.swift.
+// The image header at flash offset 0x200; its layout is in ImageHeader.h.
 // Size, build id and hash are filled after linking.
 #include "Startup.h"
 
@@ -10,8 +10,8 @@
 #endif
 
 __attribute__((section(".image_header"), used)) const ImageHeader lightnode_image_header = {
-    .magic = {'L', 'N', 'I', 'M'},
-    .format = 2,
+    .magic = {LIGHTNODE_IMAGE_MAGIC},
+    .format = LIGHTNODE_IMAGE_FORMAT,
     .version = {LIGHTNODE_VERSION},
     .board = LIGHTNODE_BOARD_NAME,
     .mcu = LIGHTNODE_MCU_NAME,

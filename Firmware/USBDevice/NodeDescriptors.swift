@@ -2,15 +2,6 @@
 
 import HAL
 
-/// Who the device claims to be.
-///
-/// 1209:0001 is a product id that pid.codes sets aside for private testing (https://pid.codes/1209/0001/): others use it as well, so hosts
-/// look at the interfaces and strings too, and a product on sale needs an id of its own here, in `board.json` and in the udev rule.
-public enum USBIdentity {
-    public static var vendor: UInt16 { 0x1209 }
-    public static var product: UInt16 { 0x0001 }
-}
-
 /// Indices of string descriptors; 0 is the list of languages.
 enum StringIndex {
     static var manufacturer: UInt8 { 1 }

@@ -1,9 +1,9 @@
-// A bridge that programs reach over UDP: whatever they send goes to one device, with faults, and its answers come back alike.
+// A bridge that programs reach over UDP: whatever they send goes to one node, with faults, and its answers come back alike.
 import CoAP
 import Synchronization
 import Transport
 
-/// Relays CoAP messages between UDP clients and a device, unchanged but for its faults. It holds no key and no opinion.
+/// Relays CoAP messages between UDP clients and a node, unchanged but for its faults. It holds no key and no opinion.
 public final class Bridge: Sendable {
     public let address: SocketAddress
     private let socket: UDPSocket
@@ -30,11 +30,15 @@ public final class Bridge: Sendable {
     /// What happened so far, to requests and to answers.
     public var counts: (requests: FaultCounts, answers: FaultCounts) { (up.counts, down.counts) }
 
-    /// Relays until `close`, or until the device hangs up.
+    /// Relays until `close`, or until the node hangs up.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [self] in
                 for try await datagram in socket.incoming {
+                    if datagram.bytes.count > link.capacity {
+                        refuse(datagram)
+                        continue
+                    }
                     if let message = try? Message(datagram.bytes) { peers.note(message, datagram.sender) }
                     up.push(datagram.bytes)
                 }
@@ -47,6 +51,18 @@ public final class Bridge: Sendable {
             defer { close() }
             try await group.next()
         }
+    }
+
+    /// What the far end cannot take is answered here (RFC 7959, section 2.9.3): it would drop it without a word.
+    private func refuse(_ datagram: UDPSocket.Datagram) {
+        guard let request = try? Message(datagram.bytes), request.code.isRequest else { return }
+        let room = max(0, link.capacity - (datagram.bytes.count - request.payload.count))
+        let type: CoAPType = request.type == .confirmable ? .acknowledgement : .nonConfirmable
+        let answer = Message(
+            type, .requestEntityTooLarge, id: request.id, token: request.token,
+            options: [.init(CoAPOptionNumber.size1, uint: UInt32(room))],
+            payload: Array("the device takes \(room) bytes here".utf8))
+        if let bytes = try? answer.encoded() { socket.send(bytes, to: datagram.sender) }
     }
 
     public func close() {

@@ -5,6 +5,7 @@ import Transport
 public final class FaultyLink: CoAPLink {
     public let incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error>
     public var base: [Message.Option] { link.base }
+    public var capacity: Int { link.capacity }
     private let link: any CoAPLink
     private let up: FaultyPath
     private let down: FaultyPath

@@ -8,7 +8,7 @@ public final class FaultyPath: Sendable {
     private let deliver: @Sendable ([UInt8]) async -> Void
 
     /// - Parameters:
-    ///   - direction: 1 towards the device, 2 back: the two meet different faults.
+    ///   - direction: 1 towards the node, 2 back: the two meet different faults.
     ///   - deliver: takes what comes out.
     public init(_ faults: Faults, direction: UInt64, deliver: @escaping @Sendable ([UInt8]) async -> Void) {
         plan = Mutex(FaultPlan(faults, direction: direction))

@@ -1,14 +1,16 @@
-// A control node: its key, its sequence numbers and the devices that it owns.
+// A control node: its key, its sequence numbers and the nodes that it owns.
+import Foundation
+import Keystore
 
 /// What a control node keeps between programs.
 public struct Controller: Sendable {
     public let key: ControllerKey
     public let sequence: SequenceClock
-    public let book: DeviceBook
+    public let book: NodeBook
     /// Every receipt that was ever verified.
-    public let log: DeviceLog
+    public let log: NodeLog
 
-    public init(key: ControllerKey, sequence: SequenceClock, book: DeviceBook, log: DeviceLog) {
+    public init(key: ControllerKey, sequence: SequenceClock, book: NodeBook, log: NodeLog) {
         self.key = key
         self.sequence = sequence
         self.book = book
@@ -20,7 +22,14 @@ public struct Controller: Sendable {
         self.init(
             key: try ControllerKey.load(from: keyFile ?? home.controllerKey, passphrase: passphrase),
             sequence: home.sequenceClock,
-            book: DeviceBook(home.deviceBook),
-            log: try DeviceLog(home.deviceLog))
+            book: NodeBook(home.nodeBook),
+            log: try NodeLog(home.nodeLog))
+    }
+}
+
+extension Controller {
+    /// The grants that this control node has given, beside its book of nodes.
+    public var grants: GrantBook {
+        GrantBook(PrivateFile((book.file.path as NSString).deletingLastPathComponent + "/grants.json"))
     }
 }

@@ -1,16 +1,19 @@
 // Lending rights to others: grants given, paid and taken back by the owner; commands sent by their holders.
 import Foundation
+import HostCrypto
+import Keystore
+import NodeProtocol
 import Reporting
 
 extension RemoteNode {
-    /// Gives a right and notes it in the book of grants. The device learns of it when it is first used.
+    /// Gives a right and notes it in the book of grants. The node learns of it when it is first used.
     public func grant(_ terms: Grant.Terms) async throws -> Grant {
         try terms.check()
-        let device = try await known()
+        let node = try await known()
         let given = Set(try controller.grants.grants().map(\.id))
         func signed(salt: [UInt8]) -> Grant {
             Grant(
-                terms, on: device.address, epoch: device.epoch, network: device.network, salt: salt, owner: controller.key.signing
+                terms, on: node.address, epoch: node.epoch, network: node.network, salt: salt, owner: controller.key.signing
             )
         }
         var grant = signed(salt: [])
@@ -28,7 +31,7 @@ extension RemoteNode {
         return receipt
     }
 
-    /// Tells the device that `paid` ticks of a metered grant are paid, counted from the first.
+    /// Tells the node that `paid` ticks of a metered grant are paid, counted from the first.
     @discardableResult
     public func pay(_ id: [UInt8], ticks paid: UInt16) async throws -> Receipt {
         let receipt = try await lendingMessage { .tick($0, grant: id, paid: paid, owner: controller.key.signing) }
@@ -40,7 +43,7 @@ extension RemoteNode {
         try await administer(try await known(), make)
     }
 
-    /// Sends a call as the holder of `grant`; a token is fetched when the device demands one.
+    /// Sends a call as the holder of `grant`; a token is fetched when the node demands one.
     @discardableResult
     public func perform(
         _ call: Call, as type: MessageType = .command, under grant: Grant, fresh: Bool = false, expires: Date? = nil
@@ -48,43 +51,39 @@ extension RemoteNode {
         guard grant.terms.holder == controller.key.publicKey else {
             throw Failure(
                 .usage, "the grant is for the key \(grant.terms.holder), not for this control node",
-                advice: "Use that key with --key, or ask the owner for a grant for \(controller.key.publicKey)")
+                remedy: .either([.nameKey, .advice("Ask the owner for a grant for \(controller.key.publicKey)")]))
         }
-        let (device, _) = try await strange()
-        guard device.address == grant.device else {
+        let (node, attestation) = try await strange()
+        let addressee = Addressee(attestation, network: grant.network)
+        guard node.address == grant.node else {
             throw Failure(
-                .usage, "the grant is for \(grant.device), but this is \(device.address)",
-                advice: "Name the right device with --device")
+                .usage, "the grant is for \(grant.node), but this is \(node.address)",
+                remedy: .nameNode([]))
         }
-        return try await controller.inTurn(device.address) {
-            var token = fresh ? try await self.token() : nil
-            while true {
-                let message = SignedMessage.call(
-                    call, as: type, to: grant.device, epoch: grant.epoch, sequence: try controller.sequence.next(),
-                    network: grant.network, token: token, expires: expires.map { UInt64(max(0, $0.timeIntervalSince1970)) },
-                    grant: grant, key: controller.key.signing)
-                do {
-                    let receipt = try await deliver(
-                        message, identity: device.identity, network: grant.network, logLength: device.nextIndex ?? 0)
-                    guard receipt.outcome == .done else { throw await notDone(receipt, call) }
-                    return receipt
-                } catch let refusal as Refusal where refusal.reason == "token-required" && token == nil {
-                    token = try await self.token()
-                }
+        return try await controller.inTurn(node.address) {
+            let sequence = try controller.sequence.next()
+            let (receipt, _) = try await deliverFresh(to: addressee, demands: fresh) { token in
+                SignedMessage.call(
+                    call, as: type, to: grant.node, epoch: grant.epoch, sequence: sequence, network: grant.network, token: token,
+                    expires: expires?.seconds1970, grant: grant, key: controller.key.signing)
             }
+            guard receipt.outcome == .done else { throw await notDone(receipt, call) }
+            return receipt
         }
     }
 }
 
 extension Grant.Terms {
-    /// Throws unless a device can take it.
+    /// Throws unless a node can take it.
     public func check() throws {
         func wrong(_ what: String, _ advice: String) -> Failure { Failure(.usage, what, advice: advice) }
         guard (1...4).contains(scope.count) else {
             throw wrong("a grant names 1 to 4 devices, not \(scope.count)", "Give several grants")
         }
         for name in scope.flatMap({ [$0.device] + $0.methods }) where !(1...16).contains(name.utf8.count) {
-            throw wrong("“\(name)” is no name of a device or method", "Names have 1 to 16 characters; see “lightnode status”")
+            throw wrong(
+                "“\(name)” is no name of a device or method",
+                "Names have 1 to 16 characters: take them from the node's list of devices")
         }
         if let uses, uses == 0 { throw wrong("a grant for no use is none", "Give at least 1") }
         if let hops, hops > 2 { throw wrong("a grant can be passed on at most twice, not \(hops) times", "Use 0, 1 or 2") }

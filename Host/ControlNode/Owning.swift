@@ -1,73 +1,110 @@
-// What an owner does with a device besides commanding it: let go of it, hand it on, name who may step in, tell the time.
+// What an owner does with a node besides commanding it: let go of it, hand it on, name who may step in, tell the time.
 import Foundation
+import HostCrypto
+import Keystore
+import NodeProtocol
 import Reporting
 
 extension RemoteNode {
-    /// Signs what `make` makes for the device at the other end, sends it, and returns the receipt that says that it was done.
+    /// Signs what `make` makes for the node at the other end, sends it, and returns the receipt that says that it was done.
     func administer(
-        _ device: KnownDevice, _ make: (SignedMessage.Heading) throws -> SignedMessage
+        _ node: KnownNode, _ make: (SignedMessage.Heading) throws -> SignedMessage
     ) async throws -> Receipt {
-        try await inTurn(device) { device in
-            let message = try make(heading(device))
-            let receipt = try await deliver(
-                message, identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
-            try remember(receipt)
+        try await inTurn(node) { node in
+            let receipt = try await deliver(try make(heading(node)), to: Addressee(node))
+            try await remember(receipt)
             guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
             return receipt
         }
     }
 
-    private func heading(_ device: KnownDevice) throws -> SignedMessage.Heading {
-        .init(device.address, epoch: device.epoch, sequence: try controller.sequence.next(), network: device.network)
+    private func heading(_ node: KnownNode) throws -> SignedMessage.Heading {
+        .init(node.address, epoch: node.epoch, sequence: try controller.sequence.next(), network: node.network)
     }
 
-    /// Gives the device up: its label binds it again.
+    /// Gives the node up: its label binds it again.
+    /// - Parameter recovery: the node's recovery key, which must consent where there is one.
     @discardableResult
-    public func release() async throws -> Receipt {
-        let device = try await known()
-        let receipt = try await administer(device) { .release($0, owner: controller.key.signing) }
-        try controller.book.forget(device.address)
+    public func release(recovery: SigningKey? = nil) async throws -> Receipt {
+        let node = try await known()
+        let receipt = try await administer(node) { heading in
+            let consent = recovery.map { self.consent(to: .release, heading, .none, by: $0) }
+            return .release(heading, consent: consent, owner: controller.key.signing)
+        }
+        try controller.book.forget(node.address)
         return receipt
     }
 
-    /// The consent of this control node to become the owner of the device at the other end.
-    public func accept() async throws -> Acceptance {
-        let (device, epoch) = try await strange()
-        return Acceptance(of: device.address, epoch: epoch, network: device.network, newOwner: controller.key.signing)
+    /// The consent of this control node to become the owner of the node at the other end, by a transfer of its present owner.
+    /// - Parameter recovery: a recovery key that the node is to have from then on.
+    public func accept(recovery: PublicKey? = nil) async throws -> Acceptance {
+        let (node, attestation) = try await strange()
+        guard let owner = attestation.authorities.owner else {
+            throw Failure(
+                .usage, "\(node.address) has no owner who could hand it over", about: "\(node.address)", remedy: .bind)
+        }
+        return Acceptance(
+            of: node.address, epoch: attestation.epoch, network: node.network, newOwner: controller.key.signing,
+            purpose: .transfer, from: owner, resultingIn: Authorities(owner: controller.key.publicKey, recovery: recovery))
     }
 
-    /// Hands the device to whoever made `acceptance`.
+    private func consent(
+        to purpose: MessageType, _ heading: SignedMessage.Heading, _ result: Authorities, by recovery: SigningKey
+    ) -> Consent {
+        Consent(
+            to: purpose, of: heading.node, epoch: heading.epoch, network: heading.network, resultingIn: result.digest,
+            recovery: recovery)
+    }
+
+    /// Hands the node to whoever made `acceptance`.
+    /// - Parameter recovery: the node's recovery key, which must consent where there is one.
     @discardableResult
-    public func transfer(to acceptance: Acceptance) async throws -> Receipt {
-        let device = try await known()
-        try check(acceptance, device)
-        let receipt = try await administer(device) { .transfer($0, to: acceptance, owner: controller.key.signing) }
-        try controller.book.forget(device.address)
+    public func transfer(to acceptance: Acceptance, recovery: SigningKey? = nil) async throws -> Receipt {
+        let node = try await known()
+        let result = Authorities(owner: acceptance.newOwner, recovery: acceptance.recovery)
+        try check(acceptance, node, result)
+        let receipt = try await administer(node) { heading in
+            let consent = recovery.map { self.consent(to: .transfer, heading, result, by: $0) }
+            return .transfer(
+                heading, to: acceptance, recovery: acceptance.recovery, consent: consent, owner: controller.key.signing)
+        }
+        try controller.book.forget(node.address)
         return receipt
     }
 
-    private func check(_ acceptance: Acceptance, _ device: KnownDevice) throws {
-        guard acceptance.device == device.address, acceptance.epoch == device.epoch, acceptance.network == device.network else {
+    private func check(_ acceptance: Acceptance, _ node: KnownNode, _ result: Authorities) throws {
+        guard acceptance.node == node.address, acceptance.epoch == node.epoch, acceptance.network == node.network else {
             throw Failure(
                 .usage,
-                "the acceptance is for \(acceptance.device) in epoch \(acceptance.epoch), not for this device as it is now",
-                advice: "Ask the new owner for a new one: lightnode transfer --accept")
+                "the acceptance is for \(acceptance.node) in epoch \(acceptance.epoch), not for this node as it is now",
+                remedy: .inOrder([.advice("Ask the new owner for a new one"), .acceptTransfer]))
+        }
+        guard acceptance.purpose == .transfer, acceptance.counterparty == controller.key.publicKey,
+            acceptance.authorities == result.digest
+        else {
+            throw Failure(
+                .usage, "the acceptance is for another purpose, from another owner, or with another result",
+                remedy: .inOrder([.advice("Ask the new owner for a new one"), .acceptTransfer]))
         }
     }
 
-    /// Replaces the key that owns the device. The book then names the new key; use it from now on.
+    /// Replaces the key that owns the node. The book then names the new key; use it from now on.
     @discardableResult
     public func rotate(to key: SigningKey) async throws -> Receipt {
-        let device = try await known()
-        let acceptance = Acceptance(of: device.address, epoch: device.epoch, network: device.network, newOwner: key)
-        let receipt = try await administer(device) { .rotate($0, to: acceptance, owner: controller.key.signing) }
-        try await note(device, owner: key.publicKey)
+        let node = try await known()
+        var result = try await probe.attest(node.identity, network: node.network).authorities
+        result.owner = key.publicKey
+        let acceptance = Acceptance(
+            of: node.address, epoch: node.epoch, network: node.network, newOwner: key, purpose: .rotate,
+            from: controller.key.publicKey, resultingIn: result)
+        let receipt = try await administer(node) { .rotate($0, to: acceptance, owner: controller.key.signing) }
+        try await note(node, owner: key.publicKey)
         return receipt
     }
 
-    private func note(_ device: KnownDevice, owner: PublicKey) async throws {
-        let epoch = try await probe.attest(device.identity, network: device.network).epoch
-        try controller.book.update(device.address) { ($0.epoch, $0.owner) = (epoch, owner) }
+    private func note(_ node: KnownNode, owner: PublicKey) async throws {
+        let epoch = try await probe.attest(node.identity, network: node.network).epoch
+        try controller.book.update(node.address) { ($0.epoch, $0.owner) = (epoch, owner) }
     }
 
     /// Replaces the list of controllers that may take over, by rank.
@@ -75,67 +112,102 @@ extension RemoteNode {
     public func setBackups(_ backups: [Backup]) async throws -> Receipt {
         guard backups.count <= 3, backups.allSatisfy({ $0.silence > 0 }) else {
             throw Failure(
-                .usage, "a device takes at most 3 backups, each with a silence above 0", advice: "Name fewer, or longer silences")
+                .usage, "a node takes at most 3 backups, each with a silence above 0", advice: "Name fewer, or longer silences")
         }
         return try await administer(try await known()) { .backups($0, backups, owner: controller.key.signing) }
     }
 
-    /// Tells the device the time, in answer to its token, so that it knows and need not guess.
+    /// Forbids or allows the reset by the node's button. To forbid it the button must have been pressed within the minute before.
+    @discardableResult
+    public func setReset(forbidden: Bool) async throws -> Receipt {
+        try await administer(try await known()) {
+            .settings($0, forbidsReset: forbidden, owner: controller.key.signing)
+        }
+    }
+
+    /// Tells the node the time, in answer to its token, so that it knows and need not guess.
     @discardableResult
     public func setTime(_ time: Date = Date()) async throws -> Receipt {
-        let device = try await known()
+        let node = try await known()
         let token = try await token()
-        return try await administer(device) {
-            .time($0, seconds: UInt64(max(0, time.timeIntervalSince1970)), token: token, owner: controller.key.signing)
-        }
+        return try await administer(node) { .time($0, seconds: time.seconds1970, token: token, owner: controller.key.signing) }
     }
 
     // MARK: Becoming the owner
 
-    /// The device at the other end, whoever owns it, proven to be the one of its address, and its epoch.
-    func strange() async throws -> (device: KnownDevice, epoch: UInt32) {
+    /// The node at the other end, whoever owns it, proven to be the one of its address, and what it signs of itself.
+    public func strange() async throws -> (node: KnownNode, attestation: Attestation) {
         let status = try await status()
-        guard let address = status.address else { throw blank }
-        guard let identity = status.identity else {
-            throw probe.malformed("status", "without its identity key, so that its receipts could not be verified")
-        }
-        let attestation = try await probe.attest(identity, network: status.network)
-        let epoch = attestation.epoch
-        let known = try controller.book.device(address)
+        guard let address = status.address else { throw nameless(status) }
+        let signer = try signer(shownBy: status)
+        let attestation = try await probe.attest(signer.identity, network: signer.network)
+        let known = try controller.book.node(address)
         // One that is known already was taken with open eyes.
         if known == nil { try refuseTest(attestation) }
-        var device = KnownDevice(
-            address: address, identity: identity, network: status.network, epoch: epoch, owner: controller.key.publicKey,
-            name: known?.name)
-        device.nextIndex = status.nextIndex
-        return (device, epoch)
+        var node = KnownNode(
+            address: address, identity: signer.identity, network: signer.network, epoch: attestation.epoch,
+            owner: controller.key.publicKey, name: known?.name)
+        node.nextIndex = attestation.logLength
+        return (node, attestation)
     }
 
-    private func acquire(_ make: (SignedMessage.Heading) -> SignedMessage) async throws -> Receipt {
-        let (device, _) = try await strange()
-        return try await controller.inTurn(device.address) {
-            let receipt = try await deliver(
-                make(try heading(device)), identity: device.identity, network: device.network, logLength: device.nextIndex ?? 0)
+    private func acquire(_ node: KnownNode, _ make: (SignedMessage.Heading) throws -> SignedMessage) async throws -> Receipt {
+        try await controller.inTurn(node.address) {
+            let receipt = try await deliver(try make(heading(node)), to: Addressee(node))
             guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-            return try await confirm(receipt, identity: device.identity, network: device.network)
+            return try await confirm(receipt, identity: node.identity, network: node.network)
         }
     }
 
     /// Makes this control node the owner, with the recovery key that was fixed at bind.
     @discardableResult
     public func recover(with recovery: SigningKey) async throws -> Receipt {
-        try await acquire { .recover($0, to: controller.key.publicKey, recovery: recovery) }
+        try await acquire(try await strange().node) { .recover($0, to: controller.key.publicKey, recovery: recovery) }
     }
 
     /// Makes this control node the owner, as a backup whose owner has been silent.
     @discardableResult
-    public func takeOver() async throws -> Receipt { try await acquire { .takeover($0, backup: controller.key.signing) } }
-
-    /// After the former owner's transfer: makes sure that the device obeys this control node, and remembers it.
-    @discardableResult
-    public func finishTransfer() async throws -> Receipt {
+    public func takeOver() async throws -> Receipt {
+        let node = try await strange().node
         let token = try await token()
-        let now = UInt64(max(0, Date().timeIntervalSince1970))
-        return try await acquire { .time($0, seconds: now, token: token, owner: controller.key.signing) }
+        return try await acquire(node) { .takeover($0, token: token, backup: controller.key.signing) }
+    }
+
+    /// After the former owner's transfer: makes sure that it was one, that the node obeys this control node and nobody else, and remembers
+    /// the node.
+    /// - Parameter recovery: the recovery key that was brought along, if any.
+    @discardableResult
+    public func finishTransfer(recovery: PublicKey? = nil) async throws -> Receipt {
+        let (node, attestation) = try await strange()
+        let wanted = Authorities(owner: controller.key.publicKey, recovery: recovery)
+        guard attestation.authorities.owner == wanted.owner else {
+            throw Failure(
+                .notAuthentic, "\(node.address) does not obey this control node", about: "\(node.address)",
+                remedy: .inOrder([.advice("Its owner must hand it over first"), .transfer]))
+        }
+        guard attestation.authorities == wanted else {
+            throw Failure(
+                .notAuthentic, "the former owner has left something behind on \(node.address):\n\(attestation.authorities)",
+                advice:
+                    "Do not pay for it: those keys can take it back. It must be handed over with a transfer, not with a rotation")
+        }
+        try await demandTransfer(node, attestation, wanted)
+        let token = try await token()
+        return try await acquire(node) { .time($0, seconds: Date().seconds1970, token: token, owner: controller.key.signing) }
+    }
+
+    /// The entry that has begun this ownership must be a transfer with that result.
+    private func demandTransfer(_ node: KnownNode, _ attestation: Attestation, _ result: Authorities) async throws {
+        let raised = attestation.since == 0 ? nil : attestation.since - 1
+        let receipt =
+            if let raised {
+                try await batch(from: raised, identity: node.identity, network: node.network).first { $0.index == raised }
+            } else { nil as Receipt? }
+        guard let receipt, receipt.subject == [MessageType.transfer.rawValue], receipt.outcome == .done, receipt.leaves(result)
+        else {
+            throw Failure(
+                .notAuthentic, "the log of \(node.address) does not say that it came to this control node by a transfer",
+                remedy: .inOrder([.advice("Do not pay for it: ask for a transfer to a new acceptance"), .acceptTransfer]))
+        }
     }
 }

@@ -1,5 +1,6 @@
 // The remote form of a driver call: `` try await node.`$`("led").on() ``.
 import Foundation
+import NodeProtocol
 
 extension RemoteNode {
     /// The node's device called `name`. Whether it exists, the device itself says.
@@ -54,7 +55,7 @@ public struct RemoteMethod: Sendable {
     }
 }
 
-/// The device took the command, but it did not end well; the receipt is the device's word for it.
+/// The node took the command, but it did not end well; the receipt is the node's word for it.
 public struct NotDone: Error, Sendable {
     public let receipt: Receipt
     /// What there is instead of a device or method that does not exist.

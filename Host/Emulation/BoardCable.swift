@@ -1,6 +1,7 @@
 // The USB cable of an emulated board: packets of the virtual host controller as frames over the board's spare UART. The frames are
 // described in Firmware/MCU/MPS2/VirtualUSB.swift.
 import Foundation
+import Reporting
 import VirtualUSB
 
 /// The board's end of the cable. It is at home in `VirtualHostController`; the emulator connects it whenever the board is on.
@@ -37,7 +38,8 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
         guard connected == 0 else {
             let reason = systemError()
             close(handle)
-            throw EmulationError("the board's USB socket \(path) takes no connection: \(reason).")
+            throw Failure(
+                .environment, "the board's USB socket \(path) takes no connection: \(reason)", advice: "Start the board again")
         }
         let isPlugged = condition.withLock { () -> Bool in
             descriptor = handle

@@ -1,6 +1,7 @@
 // The lights of a board as QEMU's registers show them, independent of what the firmware says.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// One look at a board's lights: a matrix of them, or single named ones.
 public struct BoardDisplay: Equatable, Sendable, Codable, CustomStringConvertible {
@@ -53,10 +54,10 @@ public struct BoardDisplay: Equatable, Sendable, Codable, CustomStringConvertibl
 
 extension EmulatedBoard {
     /// Looks at the lights `samples` times and puts together what was lit, because firmware may scan a matrix row by row.
-    /// - Throws: `EmulationError` when the board has no lights that QEMU models.
+    /// - Throws: `Failure` when the board has no lights that QEMU models.
     public func display(samples: Int = 64) throws -> BoardDisplay {
         guard let wiring = board.display else {
-            throw EmulationError("Boards/\(board.name)/board.json tells no display. Add its wiring there.")
+            throw Failure(.environment, "Boards/\(board.name)/board.json tells no display", advice: "Add its wiring there")
         }
         var seen: BoardDisplay?
         for index in 0..<max(samples, 1) {

@@ -1,8 +1,9 @@
 // A child process in its own process group that dies with us.
 import Foundation
+import Glibc
+import Reporting
 
 #if canImport(Glibc)
-import Glibc
 #endif
 
 /// One running program. Its output goes to files, so nothing here can block on it.
@@ -25,7 +26,7 @@ public final class ChildProcess: @unchecked Sendable {
     ///   - output: file for its output and errors, created or truncated.
     ///   - folder: where it runs; this program's if nil.
     ///   - detached: gives it a session of its own and lets it outlive us.
-    /// - Throws: `EmulationError` when it cannot be started.
+    /// - Throws: `Failure` when it cannot be started.
     public init(_ path: String, _ arguments: [String], output: String, folder: String? = nil, detached: Bool = false) throws {
         var command = [path] + arguments
         #if os(Linux)
@@ -101,7 +102,11 @@ private final class Spawner: @unchecked Sendable {
         }
         work.signal()
         done.wait()
-        guard result.code == 0 else { throw EmulationError("\(command[0]) cannot be started: \(systemError(result.code)).") }
+        guard result.code == 0 else {
+            throw Failure(
+                .environment, "\(command[0]) cannot be started: \(systemError(result.code))",
+                advice: "Check that the program is installed and may be run")
+        }
         return result.pid
     }
 

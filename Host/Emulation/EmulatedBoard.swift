@@ -86,8 +86,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         } else {
             imageFlash = nil
             guard board.emulator?.flash == .nrf51 else {
-                throw EmulationError(
-                    "board \(board.name) keeps no image in its flash file: name an image. Build one with `lightnode build`.")
+                throw Failure(
+                    .environment, "board \(board.name) keeps no image in its flash file: name an image",
+                    remedy: .build(board: nil))
             }
         }
         usb = configuration.usb && board.emulator?.usbState != nil ? BoardCable() : nil
@@ -119,7 +120,9 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// Powers the board on.
     /// - Parameter paused: the processor waits for `resume`.
     public func start(paused: Bool = false) throws {
-        guard !isRunning else { throw EmulationError("the emulated \(board.name) is on already.") }
+        guard !isRunning else {
+            throw Failure(.environment, "the emulated \(board.name) is on already", advice: "Turn it off first")
+        }
         process = nil
         let qemu = try QEMU.installed(for: board)
         for name in ["uart", "usb", "qmp", "qtest"] { unlink(folder.path + "/" + name) }
@@ -145,7 +148,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         } catch {
             powerOff()
             let said = (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
-            throw EmulationError("the emulator did not start \(board.name): \(said.isEmpty ? "\(error)" : said)")
+            throw Failure(
+                .environment, "the emulator did not start \(board.name): \(said.isEmpty ? "\(error)" : said)",
+                advice: "Start the board again")
         }
     }
 
@@ -180,7 +185,9 @@ public final class EmulatedBoard: @unchecked Sendable {
     public func run(toStoreOrInstruction count: UInt64, timeout: Double = 60) throws -> Stop? {
         guard isRunning else { throw off }
         guard let probe else {
-            throw EmulationError("this board does not count instructions: set Configuration.countsInstructions.")
+            throw Failure(
+                .environment, "this board does not count instructions: set Configuration.countsInstructions",
+                advice: "Set Configuration.countsInstructions")
         }
         return try probe.run(until: count, timeout: timeout)
     }
@@ -248,7 +255,7 @@ public final class EmulatedBoard: @unchecked Sendable {
             try monitor.execute("memsave", ["val": board.flash.address.int, "size": flash.size, "filename": temporary])
         } catch {
             unlink(temporary)
-            throw EmulationError("the flash cannot be saved; \(flash.url.path) is left as it was. \(error)")
+            throw Failure(.environment, "the flash cannot be saved; \(flash.url.path) is left as it was", advice: "\(error)")
         }
         try flash.adopt(temporary)
     }
@@ -280,7 +287,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         qmp.forgetEvents()
         try qmp.execute("system_reset")
         guard try qmp.waitForEvent("RESET", timeout: 5) else {
-            throw EmulationError("the emulator did not reset \(board.name) within 5 s. Stop the board and start it again.")
+            throw Failure(
+                .environment, "the emulator did not reset \(board.name) within 5 s", advice: "Stop the board and start it again")
         }
     }
 
@@ -307,7 +315,9 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// From now on output pin changes are recorded for `pinChanges`.
     public func tracePins() throws {
         guard let path = board.emulator?.interruptOutputs else {
-            throw EmulationError("QEMU does not model the pins of \(board.name): read its registers instead.")
+            throw Failure(
+                .environment, "QEMU does not model the pins of \(board.name): read its registers instead",
+                advice: "Read its registers instead")
         }
         try testInterface().request("irq_intercept_out \(path)")
     }
@@ -321,11 +331,15 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// Drives an input pin: presses a button, closes a contact.
     public func setInput(pin: Int, high: Bool) throws {
         guard let emulator = board.emulator, let name = emulator.inputs, pin >= 0 else {
-            throw EmulationError("QEMU does not model the input pins of \(board.name).")
+            throw Failure(
+                .environment, "QEMU does not model the input pins of \(board.name)",
+                advice: "Use a board whose parts the emulator models")
         }
         let ports = emulator.inputPorts
         guard let path = ports == nil ? emulator.interruptOutputs : pin / 16 < ports!.count ? ports![pin / 16] : nil else {
-            throw EmulationError("QEMU models no input pin \(pin) of \(board.name).")
+            throw Failure(
+                .environment, "QEMU models no input pin \(pin) of \(board.name)",
+                advice: "Use a board whose parts the emulator models")
         }
         try testInterface().request("set_irq_in \(path) \(name) \(ports == nil ? pin : pin % 16) \(high ? 1 : 0)")
     }
@@ -345,20 +359,24 @@ public final class EmulatedBoard: @unchecked Sendable {
         return qtest
     }
 
-    private var off: EmulationError {
+    private var off: Failure {
         switch process?.exit {
         case .signal(let signal):
-            EmulationError("the emulator of \(board.name) was killed by signal \(signal). Start the board again.")
+            Failure(.environment, "the emulator of \(board.name) was killed by signal \(signal)", advice: "Start the board again")
         case .status(let status):
-            EmulationError("the emulator of \(board.name) has ended with status \(status). Start the board again.")
-        case nil: EmulationError("the emulated \(board.name) is off. Start it first.")
+            Failure(
+                .environment, "the emulator of \(board.name) has ended with status \(status)", advice: "Start the board again")
+        case nil: Failure(.environment, "the emulated \(board.name) is off", advice: "Start it first")
         }
     }
 
     // MARK: Command line
 
     private func arguments() throws -> [String] {
-        guard let emulator = board.emulator else { throw EmulationError("QEMU has no model of \(board.name).") }
+        guard let emulator = board.emulator else {
+            throw Failure(
+                .environment, "QEMU has no model of \(board.name)", advice: "Use a board whose parts the emulator models")
+        }
         var arguments = ["-nodefaults", "-display", "none", "-S"]
         if emulator.flash == .psram {
             arguments += [
@@ -425,7 +443,9 @@ enum RunFolder {
                 return URL(fileURLWithPath: String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self))
             }
         }
-        throw EmulationError("no folder for sockets can be made in \(candidates.joined(separator: ", ")): \(systemError()).")
+        throw Failure(
+            .environment, "no folder for sockets can be made in \(candidates.joined(separator: ", ")): \(systemError())",
+            advice: "Check the permissions of these folders, and the number of files that are open")
     }
 }
 

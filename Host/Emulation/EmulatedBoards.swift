@@ -5,6 +5,7 @@
 // ~/.local/state/lightnode.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// What is known of a named board; `record.json`.
 public struct EmulatedBoardRecord: Codable, Sendable {
@@ -53,37 +54,41 @@ public struct EmulatedBoards: Sendable {
     /// What is known of a board that need not run.
     public func record(_ name: String) throws -> EmulatedBoardRecord {
         let file = stateFolder(name).appendingPathComponent("record.json")
-        guard let data = try? Data(contentsOf: file), let record = try? JSONDecoder().decode(EmulatedBoardRecord.self, from: data)
-        else {
-            throw EmulationError("no emulated board \"\(name)\". \(advice)")
+        guard let data = try? Data(contentsOf: file) else {
+            throw Failure(.environment, "no emulated board \"\(name)\"", about: "emulated:\(name)", remedy: remedy)
+        }
+        guard let record = try? JSONDecoder().decode(EmulatedBoardRecord.self, from: data), record.name == name else {
+            throw Failure(
+                .environment, "the record of emulated board \"\(name)\" is damaged (\(file.path))",
+                remedy: .removeEmulated(name: name))
         }
         return record
     }
 
-    /// The running board of that name: `--device emulated:NAME`.
-    /// - Throws: `EmulationError` naming those that run.
+    /// The running board of that name: `--node emulated:NAME`.
+    /// - Throws: `Failure` naming those that run.
     public func find(_ name: String) throws -> EmulatedBoardRecord {
         let record = try record(name)
         guard isRunning(name) else {
-            throw EmulationError(
-                "emulated board \"\(name)\" is off. Start it: lightnode emulate --board \(record.board.name) --name \(name) --detach"
-            )
+            throw Failure(
+                .environment, "emulated board \"\(name)\" is off", remedy: .startEmulated(board: record.board.name, name: name))
         }
         return record
     }
 
-    private var advice: String {
+    /// The boards that run, or how to start one.
+    private var remedy: Remedy {
         let running = running.map(\.name)
         return running.isEmpty
-            ? "None runs; start one: lightnode emulate --board microbit --name NAME --detach"
-            : "Running: \(running.joined(separator: ", "))."
+            ? .startEmulated(board: nil, name: nil) : .advice("These run: \(running.joined(separator: ", "))")
     }
 
     /// Removes a stopped board's state, its flash too.
     public func remove(_ name: String) throws {
-        _ = try record(name)
+        // One whose record is damaged can be forgotten too.
+        if !names.contains(name) { _ = try record(name) }
         guard !isRunning(name) else {
-            throw EmulationError("emulated board \"\(name)\" runs. Stop it first: lightnode emulate --stop \(name)")
+            throw Failure(.environment, "emulated board \"\(name)\" runs", remedy: .stopEmulated(name: name))
         }
         try FileManager.default.removeItem(at: stateFolder(name))
     }
@@ -93,10 +98,12 @@ public struct EmulatedBoards: Sendable {
         let socket = try LineSocket(path: try find(name).control, timeout: 2)
         try socket.send(line: String(decoding: try JSONEncoder().encode(request), as: UTF8.self))
         guard let line = try socket.receiveLine(timeout: timeout) else {
-            throw EmulationError("the supervisor of emulated board \"\(name)\" did not answer within \(Int(timeout)) s.")
+            throw Failure(
+                .environment, "the supervisor of emulated board \"\(name)\" did not answer within \(Int(timeout)) s",
+                advice: "End its process by hand, then start the board again")
         }
         let answer = try JSONDecoder().decode(EmulatedBoardAnswer.self, from: Data(line.utf8))
-        if let error = answer.error { throw EmulationError(error) }
+        if let failure = answer.failure { throw failure }
         return answer.value ?? ""
     }
 
@@ -105,7 +112,9 @@ public struct EmulatedBoards: Sendable {
         _ = try request(name, .stop)
         for _ in 0..<1000 where isRunning(name) { usleep(10_000) }
         guard !isRunning(name) else {
-            throw EmulationError("emulated board \"\(name)\" saved its flash but its supervisor still runs.")
+            throw Failure(
+                .environment, "emulated board \"\(name)\" saved its flash but its supervisor still runs",
+                advice: "End its process by hand, then start the board again")
         }
     }
 
@@ -113,7 +122,9 @@ public struct EmulatedBoards: Sendable {
     static func check(name: String) throws {
         let allowed = name.utf8.allSatisfy { $0 == 45 || $0 == 95 || 48...57 ~= $0 || 65...90 ~= $0 || 97...122 ~= $0 }
         guard allowed, 1...40 ~= name.utf8.count, !name.hasPrefix("-") else {
-            throw EmulationError("\"\(name)\" is no name for a board: use 1 to 40 letters, digits, - and _.")
+            throw Failure(
+                .environment, "\"\(name)\" is no name for a board",
+                advice: "Use 1 to 40 letters, digits, - and _, none of the last two first")
         }
     }
 }
@@ -144,5 +155,5 @@ public enum EmulatedBoardRequest: Codable, Sendable {
 
 struct EmulatedBoardAnswer: Codable, Sendable {
     var value: String?
-    var error: String?
+    var failure: Failure?
 }

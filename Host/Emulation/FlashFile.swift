@@ -1,6 +1,7 @@
 // The file that keeps a board's flash across power cycles, and the lock that gives it one user at a time.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// The contents of a board's flash: all of the chip's flash where QEMU models it (microbit: 256 KB), else its store alone
 /// (mps2-an386: 64 KB). Replaced as a whole by renaming, so a full disk or a crash leaves the former contents.
@@ -11,14 +12,15 @@ public final class FlashFile: @unchecked Sendable {
     private let lock: FileLock
 
     /// Opens it for this process alone; creates it erased (0xFF) when it is not there.
-    /// - Throws: `EmulationError` when another process has it, it has the wrong size, or cannot be written.
+    /// - Throws: `Failure` when another process has it, it has the wrong size, or cannot be written.
     public init(_ url: URL, board: Board) throws {
         self.url = url
         size = Self.size(for: board)
         let lockPath = url.path + ".lock"
         guard let lock = try FileLock(lockPath) else {
-            throw EmulationError(
-                "the flash file \(url.path) is in use by another emulated board. Stop that one, or use another file.")
+            throw Failure(
+                .environment, "the flash file \(url.path) is in use by another emulated board",
+                advice: "Stop that one, or use another file")
         }
         self.lock = lock
         guard FileManager.default.fileExists(atPath: url.path) else {
@@ -30,9 +32,9 @@ public final class FlashFile: @unchecked Sendable {
         if found == Self.backingSize, board.emulator?.flash == .psram {
             truncate(url.path, off_t(size))
         } else if found != size {
-            throw EmulationError(
-                "the flash file \(url.path) has \(found) bytes; board \(board.name) has \(size). "
-                    + "It is left as it is: name another file, or move it away to start with an erased flash.")
+            throw Failure(
+                .environment, "the flash file \(url.path) has \(found) bytes; board \(board.name) has \(size)",
+                advice: "It is left as it is: name another file, or move it away to start with an erased flash")
         }
     }
 
@@ -46,7 +48,8 @@ public final class FlashFile: @unchecked Sendable {
 
     public func contents() throws -> Data {
         guard let data = try? Data(contentsOf: url), data.count >= size else {
-            throw EmulationError("the flash file \(url.path) cannot be read. Move it away to start with an erased flash.")
+            throw Failure(
+                .environment, "the flash file \(url.path) cannot be read", advice: "Move it away to start with an erased flash")
         }
         return data.prefix(size)
     }
@@ -55,7 +58,8 @@ public final class FlashFile: @unchecked Sendable {
     static func contents(of url: URL, board: Board) throws -> Data {
         let size = size(for: board)
         guard let data = try? Data(contentsOf: url), data.count >= size else {
-            throw EmulationError("the flash file \(url.path) cannot be read. Move it away to start with an erased flash.")
+            throw Failure(
+                .environment, "the flash file \(url.path) cannot be read", advice: "Move it away to start with an erased flash")
         }
         return Data(data.prefix(size))
     }
@@ -63,17 +67,18 @@ public final class FlashFile: @unchecked Sendable {
     /// Replaces the contents, whole or not at all.
     public func replace(with data: Data) throws {
         guard data.count == size else {
-            throw EmulationError(
-                "\(data.count) bytes are no contents for a flash of \(size) bytes; \(url.path) is left as it was.")
+            throw Failure(
+                .environment, "\(data.count) bytes are no contents for a flash of \(size) bytes; \(url.path) is left as it was",
+                about: "\(data.count)", advice: "Give it as many bytes as the flash has")
         }
         let temporary = url.path + ".new"
         do {
             try data.write(to: URL(fileURLWithPath: temporary))
         } catch {
             unlink(temporary)
-            throw EmulationError(
-                "the flash cannot be saved to \(url.path), which is left as it was: \(error.localizedDescription) Free some space."
-            )
+            throw Failure(
+                .environment, "the flash cannot be saved to \(url.path), which is left as it was: \(error.localizedDescription)",
+                advice: "Free some space")
         }
         try adopt(temporary)
     }
@@ -83,12 +88,15 @@ public final class FlashFile: @unchecked Sendable {
         let found = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? -1
         guard found == size else {
             unlink(path)
-            throw EmulationError(
-                "the flash cannot be saved: \(max(found, 0)) of \(size) bytes were written; \(url.path) is left as it was. Is the disk full?"
-            )
+            throw Failure(
+                .environment,
+                "the flash cannot be saved: \(max(found, 0)) of \(size) bytes were written; \(url.path) is left as it was",
+                advice: "Is the disk full?")
         }
         guard rename(path, url.path) == 0 else {
-            throw EmulationError("the flash cannot be saved to \(url.path): \(systemError()).")
+            throw Failure(
+                .environment, "the flash cannot be saved to \(url.path): \(systemError())",
+                advice: "Check the permissions of its folder and the space on its disk")
         }
     }
 }
@@ -100,7 +108,11 @@ final class FileLock: @unchecked Sendable {
     /// Nil when another process (or another lock of this one) holds it.
     init?(_ path: String) throws {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw EmulationError("\(path) cannot be created: \(systemError()).") }
+        guard descriptor >= 0 else {
+            throw Failure(
+                .environment, "\(path) cannot be created: \(systemError())", about: "\(path)",
+                advice: "Check the permissions of its folder and the space on its disk")
+        }
         // Whoever only looks (isHeld) has it for a moment.
         for _ in 0..<20 {
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }

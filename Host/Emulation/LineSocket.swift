@@ -1,5 +1,6 @@
 // A client of a Unix stream socket: bytes and lines, always with a time limit.
 import Foundation
+import Reporting
 
 /// A connection to QEMU: monitor, test interface or UART.
 public final class LineSocket: @unchecked Sendable {
@@ -7,7 +8,7 @@ public final class LineSocket: @unchecked Sendable {
     private var buffer = Data()
 
     /// Connects, retrying until `timeout` seconds have passed while `alive` holds.
-    /// - Throws: `EmulationError` when nobody listens.
+    /// - Throws: `Failure` when nobody listens.
     public init(path: String, timeout: Double = 5, alive: () -> Bool = { true }) throws {
         let limit = Date().addingTimeInterval(timeout)
         while true {
@@ -17,7 +18,9 @@ public final class LineSocket: @unchecked Sendable {
                 return
             }
             let reason = systemError()
-            guard alive(), Date() < limit else { throw EmulationError("nothing answers at \(path): \(reason).") }
+            guard alive(), Date() < limit else {
+                throw Failure(.environment, "nothing answers at \(path): \(reason)", advice: "Start the board again")
+            }
             usleep(1000)
         }
     }
@@ -25,7 +28,11 @@ public final class LineSocket: @unchecked Sendable {
     /// A connected socket; −1 and `errno` when nobody listens.
     static func open(_ path: String) throws -> Int32 {
         let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard handle >= 0 else { throw EmulationError("no socket to be had: \(systemError()).") }
+        guard handle >= 0 else {
+            throw Failure(
+                .environment, "no socket to be had: \(systemError())",
+                advice: "Check the permissions of these folders, and the number of files that are open")
+        }
         let connected = try withUnixAddress(path) { connect(handle, $0, $1) }
         if connected == 0 { return handle }
         let code = errno
@@ -39,7 +46,9 @@ public final class LineSocket: @unchecked Sendable {
         let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let bound = try withUnixAddress(path) { bind(handle, $0, $1) }
         guard bound == 0, Glibc.listen(handle, 8) == 0 else {
-            throw EmulationError("the socket \(path) cannot be made: \(systemError()).")
+            throw Failure(
+                .environment, "the socket \(path) cannot be made: \(systemError())",
+                advice: "Check the permissions of its folder and the space on its disk")
         }
         return handle
     }
@@ -49,7 +58,7 @@ public final class LineSocket: @unchecked Sendable {
     /// Sends all of it.
     public func send(_ data: some DataProtocol) throws {
         guard Self.send([UInt8](data), to: descriptor) else {
-            throw EmulationError("the emulator closed its connection: \(systemError()).")
+            throw Failure(.environment, "the emulator closed its connection: \(systemError())", advice: "Start the board again")
         }
     }
 
@@ -69,7 +78,7 @@ public final class LineSocket: @unchecked Sendable {
     public func send(line: String) throws { try send(Data((line + "\n").utf8)) }
 
     /// What has arrived, waiting `timeout` seconds for a first byte. Empty when nothing came.
-    /// - Throws: `EmulationError` when the other side has closed.
+    /// - Throws: `Failure` when the other side has closed.
     public func receive(timeout: Double) throws -> Data {
         if buffer.isEmpty { _ = try fill(timeout: timeout) }
         defer { buffer.removeAll() }
@@ -96,20 +105,24 @@ public final class LineSocket: @unchecked Sendable {
         var bytes = [UInt8](repeating: 0, count: 65536)
         let count = recv(descriptor, &bytes, bytes.count, 0)
         if count < 0 && errno == EINTR { return false }
-        guard count > 0 else { throw EmulationError("the emulator closed its connection.") }
+        guard count > 0 else {
+            throw Failure(.environment, "the emulator closed its connection", advice: "Start the board again")
+        }
         buffer.append(contentsOf: bytes[..<count])
         return true
     }
 }
 
 /// Calls `body` with the address of a Unix socket.
-/// - Throws: `EmulationError` when the path is longer than the system allows (107 bytes on Linux).
+/// - Throws: `Failure` when the path is longer than the system allows (107 bytes on Linux).
 func withUnixAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) throws -> Result {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let room = MemoryLayout.size(ofValue: address.sun_path)
     guard path.utf8.count < room else {
-        throw EmulationError("the socket path \(path) is longer than \(room - 1) bytes. Set XDG_RUNTIME_DIR to a shorter folder.")
+        throw Failure(
+            .environment, "the socket path \(path) is longer than \(room - 1) bytes",
+            advice: "Set XDG_RUNTIME_DIR to a shorter folder")
     }
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
     return withUnsafePointer(to: &address) {

@@ -1,6 +1,7 @@
 // Single bits that change by themselves: what radiation, a weak cell or a failing supply does to a memory.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// One bit of a board's memory.
 public struct MemoryBit: Equatable, Hashable, Sendable, Codable, CustomStringConvertible {
@@ -28,7 +29,7 @@ public struct MemoryBit: Equatable, Hashable, Sendable, Codable, CustomStringCon
 extension EmulatedBoard {
     /// Turns one bit of RAM or flash over, without the firmware's doing. In a flash whose controller is modelled this goes through the
     /// controller, as nothing else reaches it: the page is erased and programmed with the new contents, and the controller left as it was.
-    /// - Throws: `EmulationError` when that memory cannot be changed.
+    /// - Throws: `Failure` when that memory cannot be changed.
     public func flip(_ bit: MemoryBit) throws {
         let old = try readMemory(bit.address, count: 1)[0]
         let new = old ^ 1 << UInt8(bit.bit)
@@ -38,7 +39,9 @@ extension EmulatedBoard {
             try writeMemory(bit.address, Data([new]))
         }
         guard try readMemory(bit.address, count: 1)[0] == new else {
-            throw EmulationError("bit \(bit) of \(board.name) is in a memory that the emulator does not let anyone change.")
+            throw Failure(
+                .environment, "bit \(bit) of \(board.name) is in a memory that the emulator does not let anyone change",
+                advice: "Name a bit of its RAM")
         }
     }
 

@@ -1,5 +1,6 @@
 // Pin changes with the virtual time at which they happened, for people and for waveform viewers.
 import Foundation
+import Reporting
 
 /// A pin change at a count of executed instructions.
 public struct TimedPinChange: Equatable, Sendable, Codable {
@@ -61,7 +62,9 @@ extension EmulatedBoard {
     /// - Returns: the trace up to `end`, or to where the firmware ended the emulator.
     public func tracePins(from start: UInt64 = 0, until end: UInt64, step: UInt64 = 100) throws -> PinTrace {
         guard case .instructions(let shift) = configuration.clock else {
-            throw EmulationError("a trace with virtual time needs the clock .instructions.")
+            throw Failure(
+                .environment, "a trace with virtual time needs the clock .instructions",
+                advice: "Configure the board with that clock")
         }
         var trace = PinTrace(shift: shift, step: step)
         try tracePins()

@@ -1,5 +1,6 @@
 // Holds the processor at an exact number of executed instructions, through the plugin QEMUProbe that QEMU loads.
 import Foundation
+import Reporting
 
 /// The host's end of the plugin.
 final class Probe: @unchecked Sendable {
@@ -12,7 +13,9 @@ final class Probe: @unchecked Sendable {
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let bound = try withUnixAddress(path) { bind(listener, $0, $1) }
         guard bound == 0, listen(listener, 1) == 0 else {
-            throw EmulationError("the probe's socket \(path) cannot be made: \(systemError()).")
+            throw Failure(
+                .environment, "the probe's socket \(path) cannot be made: \(systemError())",
+                advice: "Check the permissions of its folder and the space on its disk")
         }
     }
 
@@ -24,22 +27,25 @@ final class Probe: @unchecked Sendable {
     /// Waits for QEMU's connection.
     func accept(timeout: Double) throws {
         guard wait(listener, timeout) else {
-            throw EmulationError("QEMU did not load \(try Self.library()). Build it again: swift build --product QEMUProbe.")
+            throw Failure(
+                .environment, "QEMU did not load \(try Self.library())", advice: "Build it again: swift build --product QEMUProbe"
+            )
         }
         channel = Glibc.accept(listener, nil, nil)
     }
 
     /// Lets the processor run until it has executed `target` instructions since power on, or has stored to a watched address; returns where
     /// it stands, nil when that takes longer.
-    /// - Throws: `EmulationError` when it is further already: it cannot run backwards.
+    /// - Throws: `Failure` when it is further already: it cannot run backwards.
     func run(until target: UInt64, timeout: Double) throws -> EmulatedBoard.Stop? {
         guard target >= stands else {
-            throw EmulationError(
-                "the board was run to instruction \(stands) already; it cannot go back to \(target). Power it off and on.")
+            throw Failure(
+                .environment, "the board was run to instruction \(stands) already; it cannot go back to \(target)",
+                advice: "Power it off and on")
         }
         var value = target
         guard withUnsafeBytes(of: &value, { send(channel, $0.baseAddress, 8, Int32(MSG_NOSIGNAL)) }) == 8 else {
-            throw EmulationError("the emulator is gone: \(systemError()).")
+            throw Failure(.environment, "the emulator is gone: \(systemError())", advice: "Start the board again")
         }
         let limit = Date().addingTimeInterval(timeout)
         // The processor also reports when it starts, which may come late.
@@ -56,7 +62,8 @@ final class Probe: @unchecked Sendable {
         guard wait(channel, timeout) else { return nil }
         var value: UInt64 = 0
         guard withUnsafeMutableBytes(of: &value, { recv(channel, $0.baseAddress, 8, Int32(MSG_WAITALL)) }) == 8 else {
-            throw EmulationError("the emulator ended before it had executed so many instructions.")
+            throw Failure(
+                .environment, "the emulator ended before it had executed so many instructions", advice: "Start the board again")
         }
         return value
     }
@@ -88,9 +95,9 @@ final class Probe: @unchecked Sendable {
             places.append(URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("libQEMUProbe.so").path)
         }
         guard let found = places.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-            throw EmulationError(
-                "the plugin that counts instructions is not at \(places.joined(separator: " or ")). Build it: swift build --product QEMUProbe."
-            )
+            throw Failure(
+                .environment, "the plugin that counts instructions is not at \(places.joined(separator: " or "))",
+                advice: "Build it: swift build --product QEMUProbe")
         }
         return found
     }
@@ -114,7 +121,7 @@ final class Probe: @unchecked Sendable {
 public enum StoreProbe {
     /// QEMU's arguments; at its end the file `counts` says "WORDS PAGES", programmed and erased.
     /// - Parameter eraseRegister: pages are erased through the controller of nRF51; otherwise by storing a whole page in order.
-    /// - Throws: `EmulationError` when the plugin is not built.
+    /// - Throws: `Failure` when the plugin is not built.
     public static func arguments(counts: String, store: Range<UInt64>, page: UInt64, eraseRegister: Bool) throws -> [String] {
         try Probe.arguments(counts: counts, store: store, page: page, erase: eraseRegister ? NRF51Flash.erasePage : nil)
     }

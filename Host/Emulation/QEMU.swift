@@ -1,6 +1,7 @@
 // The installed QEMU: where it is, whether it is new enough, and what it can run.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// `qemu-system-arm` as found in PATH, or named by LIGHTNODE_QEMU; for a board that this one is too old for, the newer one that
 /// Tools/install-newer-qemu keeps in build/qemu.
@@ -12,11 +13,11 @@ public struct QEMU: Sendable {
     public var versionText: String { version.map(String.init).joined(separator: ".") }
 
     /// Finds it and asks its version; the answer is kept for the process's life.
-    /// - Throws: `EmulationError` naming the package to install.
+    /// - Throws: `Failure` naming the package to install.
     public static func installed() throws -> QEMU { try cache.value { try QEMU(path: try installedPath()) } }
 
     /// The one to run `board` with: the installed one, or a newer one in build/qemu when that alone is new enough.
-    /// - Throws: `EmulationError` when there is none at all; `obstacle` and `require` tell whether it is good enough.
+    /// - Throws: `Failure` when there is none at all; `obstacle` and `require` tell whether it is good enough.
     public static func installed(for board: Board) throws -> QEMU {
         let usual = try installed()
         guard usual.obstacle(to: board) != nil, named == nil, let newer = try? newer(), newer.obstacle(to: board) == nil else {
@@ -37,28 +38,30 @@ public struct QEMU: Sendable {
     private static func installedPath() throws -> String {
         if let named {
             guard FileManager.default.isExecutableFile(atPath: named) else {
-                throw EmulationError("LIGHTNODE_QEMU names \(named), which is no program. Correct or unset it.")
+                throw Failure(.environment, "LIGHTNODE_QEMU names \(named), which is no program", advice: "Correct or unset it")
             }
             return named
         }
-        do { return try Tool("qemu-system-arm", package: "qemu-system-arm").path() } catch { throw EmulationError("\(error)") }
+        return try Tool("qemu-system-arm", package: "qemu-system-arm").path()
     }
 
     private init(path: String) throws {
         self.path = path
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = ["--version"]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        do { try process.run() } catch { throw EmulationError("\(path) cannot be started: \(error.localizedDescription)") }
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
+        let output = FileManager.default.temporaryDirectory.appendingPathComponent("lightnode-qemu-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: output) }
+        let process = try ChildProcess(path, ["--version"], output: output.path)
+        let exit = process.wait(timeout: 20)
+        process.kill()
+        guard exit != nil else {
+            throw Failure(
+                .environment, "\(path) does not say its version within 20 s", about: "\(path)",
+                advice: "Name another QEMU in LIGHTNODE_QEMU")
+        }
+        let text = String(decoding: (try? FileHandle(forReadingFrom: output).read(upToCount: 1 << 16)) ?? Data(), as: UTF8.self)
         guard let match = text.firstMatch(of: /version (\d+)\.(\d+)/), let major = Int(match.1), let minor = Int(match.2) else {
-            throw EmulationError(
-                "\(path) tells no version: it does not seem to be QEMU. Install it: apt-get install qemu-system-arm.")
+            throw Failure(
+                .environment, "\(path) tells no version: it does not seem to be QEMU", about: "\(path)",
+                advice: "Install it: apt-get install qemu-system-arm")
         }
         version = [major, minor]
     }
@@ -71,11 +74,12 @@ public struct QEMU: Sendable {
         return "\(board.name) needs QEMU \(emulator.minimumVersion) or newer, installed is \(versionText)"
     }
 
-    /// - Throws: `EmulationError` when this QEMU cannot run `board`.
+    /// - Throws: `Failure` when this QEMU cannot run `board`.
     public func require(_ board: Board) throws {
         if let obstacle = obstacle(to: board) {
-            throw EmulationError(
-                "\(obstacle). Run Tools/install-newer-qemu, or name a newer one in LIGHTNODE_QEMU, or use another board.")
+            throw Failure(
+                .environment, "\(obstacle)",
+                advice: "Run Tools/install-newer-qemu, or name a newer one in LIGHTNODE_QEMU, or use another board")
         }
     }
 

@@ -1,5 +1,6 @@
 // QEMU's machine protocol: commands as JSON lines (QEMU documentation, "QEMU Machine Protocol Specification").
 import Foundation
+import Reporting
 
 /// A monitor connection. Calls are serialised; each has a time limit.
 final class QMP: @unchecked Sendable {
@@ -10,13 +11,13 @@ final class QMP: @unchecked Sendable {
     init(socket: LineSocket) throws {
         self.socket = socket
         guard let greeting = try socket.receiveLine(timeout: 5), greeting.contains("QMP") else {
-            throw EmulationError("the emulator's monitor does not answer. Start the board again.")
+            throw Failure(.environment, "the emulator's monitor does not answer", advice: "Start the board again")
         }
         _ = try execute("qmp_capabilities")
     }
 
     /// Runs a command and returns its answer (`return`).
-    /// - Throws: `EmulationError` with QEMU's description.
+    /// - Throws: `Failure` with QEMU's description.
     @discardableResult
     func execute(_ command: String, _ arguments: [String: any Sendable] = [:], timeout: Double = 10) throws -> Any {
         lock.lock()
@@ -29,11 +30,15 @@ final class QMP: @unchecked Sendable {
             guard let answer = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] else { continue }
             if let value = answer["return"] { return value }
             if let error = answer["error"] as? [String: Any] {
-                throw EmulationError("the emulator refused \(command): \(error["desc"] as? String ?? line)")
+                throw Failure(
+                    .environment, "the emulator refused \(command): \(error["desc"] as? String ?? line)",
+                    advice: "Start the board again")
             }
             if let event = answer["event"] as? String { events.append(event) }
         }
-        throw EmulationError("the emulator did not answer \(command) within \(timeout) s. Stop the board and start it again.")
+        throw Failure(
+            .environment, "the emulator did not answer \(command) within \(timeout) s",
+            advice: "Stop the board and start it again")
     }
 
     /// Runs a command of the human monitor and returns its text.

@@ -1,5 +1,6 @@
 // QEMU's test interface: memory, registers and pins from outside the processor, beside a running machine.
 import Foundation
+import Reporting
 
 /// A change of an output pin as QEMU reports it.
 public struct PinChange: Equatable, Sendable, Codable {
@@ -28,11 +29,15 @@ final class QTest: @unchecked Sendable {
         let limit = Date().addingTimeInterval(timeout)
         while let answer = try socket.receiveLine(timeout: limit.timeIntervalSinceNow) {
             if answer.hasPrefix("OK") { return answer.dropFirst(2).trimmingCharacters(in: .whitespaces) }
-            if answer.hasPrefix("FAIL") { throw EmulationError("the emulator refused \"\(line.prefix(60))\": \(answer)") }
+            if answer.hasPrefix("FAIL") {
+                throw Failure(
+                    .environment, "the emulator refused \"\(line.prefix(60))\": \(answer)", advice: "Start the board again")
+            }
             note(answer)
         }
-        throw EmulationError(
-            "the emulator did not answer \"\(line.prefix(60))\" within \(timeout) s. Stop the board and start it again.")
+        throw Failure(
+            .environment, "the emulator did not answer \"\(line.prefix(60))\" within \(timeout) s",
+            advice: "Stop the board and start it again")
     }
 
     private func note(_ line: String) {
@@ -44,7 +49,7 @@ final class QTest: @unchecked Sendable {
     func readWord(_ address: UInt64) throws -> UInt32 {
         let text = try request("readl 0x\(String(address, radix: 16))")
         guard text.hasPrefix("0x"), let value = UInt64(text.dropFirst(2), radix: 16) else {
-            throw EmulationError("the emulator answered \"\(text)\" to a register read.")
+            throw Failure(.environment, "the emulator answered \"\(text)\" to a register read", advice: "Start the board again")
         }
         return UInt32(truncatingIfNeeded: value)
     }
@@ -56,7 +61,9 @@ final class QTest: @unchecked Sendable {
     func read(_ address: UInt64, count: Int) throws -> Data {
         let text = try request("read 0x\(String(address, radix: 16)) 0x\(String(count, radix: 16))")
         guard let data = Data(hexadecimal: text.dropFirst(2)), data.count == count else {
-            throw EmulationError("the emulator answered a read of \(count) bytes with \(text.count / 2 - 1).")
+            throw Failure(
+                .environment, "the emulator answered a read of \(count) bytes with \(text.count / 2 - 1)",
+                advice: "Start the board again")
         }
         return data
     }

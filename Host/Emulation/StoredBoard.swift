@@ -1,6 +1,7 @@
 // A named board that is off: its image and its flash as files, for who programs it.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// The image and the flash of a named board. Whoever opens it for writing keeps others from starting the board meanwhile.
 public final class StoredBoard: @unchecked Sendable {
@@ -10,13 +11,13 @@ public final class StoredBoard: @unchecked Sendable {
     private let lock: FileLock?
 
     /// - Parameter writes: false only looks, also at a board that runs (its flash as saved last).
-    /// - Throws: `EmulationError` when there is no such board, or it runs and is to be written.
+    /// - Throws: `Failure` when there is no such board, or it runs and is to be written.
     public init(_ name: String, boards: EmulatedBoards, writes: Bool) throws {
         record = try boards.record(name)
         state = boards.stateFolder(name)
         lock = writes ? try FileLock(state.path + "/lock") : nil
         guard !writes || lock != nil else {
-            throw EmulationError("emulated board \"\(name)\" runs. Stop it first: lightnode emulate --stop \(name)")
+            throw Failure(.environment, "emulated board \"\(name)\" runs", remedy: .stopEmulated(name: name))
         }
     }
 
@@ -54,7 +55,9 @@ public final class StoredBoard: @unchecked Sendable {
             try file.write(to: image, options: .atomic)
             try encoder.encode(changed).write(to: state.appendingPathComponent("record.json"), options: .atomic)
         } catch {
-            throw EmulationError("the image cannot be kept in \(state.path): \(error.localizedDescription)")
+            throw Failure(
+                .environment, "the image cannot be kept in \(state.path): \(error.localizedDescription)",
+                advice: "Check the permissions of its folder and the space on its disk")
         }
     }
 }

@@ -36,9 +36,7 @@ final class SupervisedUSB: @unchecked Sendable {
         self.cable = cable
         self.socket = socket
         controller = VirtualHostController(cable)
-        do { server = try RedirectionServer(path: socket, controller: controller) } catch let failure as Failure {
-            throw EmulationError("\(failure.what). \(failure.advice).")
-        }
+        server = try RedirectionServer(path: socket, controller: controller)
     }
 
     /// Called by the supervisor's queue alone.

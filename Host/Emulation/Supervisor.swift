@@ -1,10 +1,11 @@
 // Runs one named board: keeps its flash saved, answers requests, and ends it cleanly.
 import FirmwareBuild
 import Foundation
+import Reporting
 import Synchronization
 import VirtualUSB
 
-/// The process behind `lightnode emulate --name`.
+/// The process behind `lightnode emulate start --name`.
 public final class Supervisor: @unchecked Sendable {
     public let record: EmulatedBoardRecord
     private let emulated: EmulatedBoard
@@ -16,43 +17,46 @@ public final class Supervisor: @unchecked Sendable {
     private let work = DispatchQueue(label: "supervisor")
     private let finished = DispatchSemaphore(value: 0)
     private var stopping = false
-    private var failure: EmulationError?
+    private var failure: Failure?
     private var signals: [any DispatchSourceSignal] = []
 
     /// Registers the board under `name` and powers it on.
     /// - Parameter image: nil starts a board that exists with the image it has.
-    /// - Throws: `EmulationError` when the name is taken or belongs to another kind of board, or the board does not start.
+    /// - Throws: `Failure` when the name is taken or belongs to another kind of board, or the board does not start.
     public init(
         name: String, board: Board, image: URL?, boards: EmulatedBoards = EmulatedBoards(), clock: EmulatedBoard.Clock = .host
     ) throws {
         try EmulatedBoards.check(name: name)
         let state = boards.stateFolder(name)
         do { try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true) } catch {
-            throw EmulationError(
-                "the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place."
-            )
+            throw Failure(
+                .environment, "the state folder \(state.path) cannot be made: \(error.localizedDescription)",
+                advice: "Set LIGHTNODE_HOME to another place")
         }
         guard let lock = try FileLock(state.path + "/lock") else {
-            throw EmulationError(
-                "an emulated board \"\(name)\" runs already. Use it as --device emulated:\(name), stop it with "
-                    + "`lightnode emulate --stop \(name)`, or choose another --name.")
+            throw Failure(
+                .environment, "an emulated board \"\(name)\" runs already",
+                remedy: .either([.nameNode([.init("emulated:\(name)")]), .stopEmulated(name: name), .nameEmulated]))
         }
         self.lock = lock
         let former = try? boards.record(name)
         if let former, former.board.name != board.name {
-            throw EmulationError(
-                "emulated board \"\(name)\" is a \(former.board.name) with its own flash, not a \(board.name). "
-                    + "Choose another --name, or remove it: lightnode emulate --remove \(name)")
+            throw Failure(
+                .environment, "emulated board \"\(name)\" is a \(former.board.name) with its own flash, not a \(board.name)",
+                remedy: .either([.nameEmulated, .removeEmulated(name: name)]))
         }
         let kept = state.appendingPathComponent("image.elf")
         if let image {
             _ = try ELFImage(contentsOf: image).checkedFlash(for: board)
             do { try Data(contentsOf: image).write(to: kept, options: .atomic) } catch {
-                throw EmulationError("the image cannot be kept in \(state.path): \(error.localizedDescription)")
+                throw Failure(
+                    .environment, "the image cannot be kept in \(state.path): \(error.localizedDescription)",
+                    advice: "Check the permissions of its folder and the space on its disk")
             }
         } else if !FileManager.default.fileExists(atPath: kept.path) {
-            throw EmulationError(
-                "emulated board \"\(name)\" has no image yet. Name one, or build it: lightnode build --board \(board.name)")
+            throw Failure(
+                .environment, "emulated board \"\(name)\" has no image yet",
+                remedy: .either([.advice("Name one"), .build(board: board.name)]))
         }
         var configuration = EmulatedBoard.Configuration(
             board: board, image: kept, flashFile: state.appendingPathComponent("flash.bin"))
@@ -75,12 +79,14 @@ public final class Supervisor: @unchecked Sendable {
             try encoder.encode(record).write(to: state.appendingPathComponent("record.json"), options: .atomic)
         } catch {
             emulated.powerOff()
-            throw EmulationError("the board's record cannot be written to \(state.path): \(error.localizedDescription)")
+            throw Failure(
+                .environment, "the board's record cannot be written to \(state.path): \(error.localizedDescription)",
+                advice: "Check the permissions of its folder and the space on its disk")
         }
     }
 
     /// Serves requests until the board is stopped by request or by SIGINT, SIGTERM or SIGHUP.
-    /// - Throws: `EmulationError` when the emulator ended by itself.
+    /// - Throws: `Failure` when the emulator ended by itself.
     public func run() throws {
         EndingSignals.ignore()
         defer {
@@ -90,7 +96,7 @@ public final class Supervisor: @unchecked Sendable {
         for number in EndingSignals.numbers {
             let source = DispatchSource.makeSignalSource(signal: number, queue: work)
             source.setEventHandler { [unowned self] in
-                if let error = answer(.stop).error { FileHandle.standardError.write(Data((error + "\n").utf8)) }
+                if let failure = answer(.stop).failure { StandardError.write(Quoted.terminal(failure.description) + "\n") }
                 if stopping { finished.signal() }
             }
             source.resume()
@@ -114,13 +120,14 @@ public final class Supervisor: @unchecked Sendable {
     private func tick() {
         guard !stopping else { return }
         guard emulated.isRunning else {
-            failure = EmulationError(
-                "the emulator of \"\(record.name)\" ended by itself; its flash is as saved within the last second.")
+            failure = Failure(
+                .environment, "the emulator of \"\(record.name)\" ended by itself; its flash is as saved within the last second",
+                advice: "Start the board again")
             stopping = true
             finished.signal()
             return
         }
-        do { try emulated.saveFlash() } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
+        do { try emulated.saveFlash() } catch { StandardError.write(Quoted.terminal("\(error)") + "\n") }
     }
 
     private func serve() {
@@ -136,7 +143,8 @@ public final class Supervisor: @unchecked Sendable {
             if let request = try? JSONDecoder().decode(EmulatedBoardRequest.self, from: line) {
                 answer = work.sync { self.answer(request) }
             } else {
-                answer = EmulatedBoardAnswer(error: "the request is not understood; use the same version of lightnode.")
+                answer = EmulatedBoardAnswer(
+                    failure: Failure(.environment, "the request is not understood", remedy: .sameRelease))
             }
             if var text = try? JSONEncoder().encode(answer) {
                 text.append(0x0A)
@@ -166,13 +174,15 @@ public final class Supervisor: @unchecked Sendable {
             }
             return EmulatedBoardAnswer(value: "done")
         } catch {
-            return EmulatedBoardAnswer(error: "\(error)")
+            return EmulatedBoardAnswer(failure: Failure(.environment, catching: error))
         }
     }
 
     private func attachedUSB() throws -> SupervisedUSB {
         guard let usb else {
-            throw EmulationError("\(record.board.name) has no USB in the emulator. Use a board that has: mps2-an386.")
+            throw Failure(
+                .environment, "\(record.board.name) has no USB in the emulator", about: "\(record.board.name)",
+                advice: "Use a board that has: mps2-an386")
         }
         return usb
     }
@@ -182,21 +192,21 @@ public final class Supervisor: @unchecked Sendable {
 
 extension Supervisor {
     /// Starts `executable arguments` as a supervisor in the background and waits until its board is on.
-    /// - Throws: `EmulationError` with what it said when it did not come up.
+    /// - Throws: `Failure` with what it said when it did not come up.
     public static func detach(
         executable: String, arguments: [String], name: String, boards: EmulatedBoards = EmulatedBoards(), timeout: Double = 20
     ) throws -> EmulatedBoardRecord {
         try EmulatedBoards.check(name: name)
         guard !boards.isRunning(name) else {
-            throw EmulationError(
-                "an emulated board \"\(name)\" runs already. Use it as --device emulated:\(name), or stop it: lightnode emulate --stop \(name)"
-            )
+            throw Failure(
+                .environment, "an emulated board \"\(name)\" runs already",
+                remedy: .either([.nameNode([.init("emulated:\(name)")]), .stopEmulated(name: name)]))
         }
         let state = boards.stateFolder(name)
         do { try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true) } catch {
-            throw EmulationError(
-                "the state folder \(state.path) cannot be made: \(error.localizedDescription) Set LIGHTNODE_HOME to another place."
-            )
+            throw Failure(
+                .environment, "the state folder \(state.path) cannot be made: \(error.localizedDescription)",
+                advice: "Set LIGHTNODE_HOME to another place")
         }
         let log = state.path + "/supervisor.log"
         let child = try ChildProcess(executable, arguments, output: log, detached: true)
@@ -211,18 +221,18 @@ extension Supervisor {
             if waitpid(child.pid, &status, WNOHANG) == child.pid {
                 let said =
                     (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
-                throw EmulationError(
-                    said.isEmpty ? "the emulated board \"\(name)\" did not start; see \(log)." : said.withoutErrorPrefix)
+                throw Failure(
+                    .environment, "emulated board \"\(name)\" did not start" + (said.isEmpty ? "" : ":\n\(said)"),
+                    advice: "Read \(log)")
+
             }
             usleep(5000)
         }
         child.kill()
-        throw EmulationError("the emulated board \"\(name)\" did not come up within \(Int(timeout)) s; see \(log).")
+        throw Failure(
+            .environment, "the emulated board \"\(name)\" did not come up within \(Int(timeout)) s; see \(log)",
+            advice: "Read what it wrote there, then start it again")
     }
-}
-
-extension String {
-    fileprivate var withoutErrorPrefix: String { hasPrefix("Error: ") ? String(dropFirst(7)) : self }
 }
 
 /// The signals that stop a board, ignored in the usual way while a board of this process is served: their sources act. Afterwards they are

@@ -1,6 +1,7 @@
 // A USB cable to a board whose controller is a byte stream: a host that configures the device, and a plug that can be pulled.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// The far end of the virtual USB of `mps2-an386` (frames: Firmware/MCU/MPS2/VirtualUSB.swift). The processor must stand still while
 /// bytes are moved (`run(untilInstruction:)`), so that the same run gets the same frames at the same instructions. It does what a test
@@ -30,7 +31,9 @@ public final class USBCable {
     /// UART1 of the board is the wire; QEMU must have its second serial line at the socket `path`.
     public init(_ board: EmulatedBoard, path: String) throws {
         guard let register = board.board.emulator?.usbState else {
-            throw EmulationError("\(board.board.name) has no USB in the emulator. Use a board that has: mps2-an386.")
+            throw Failure(
+                .environment, "\(board.board.name) has no USB in the emulator", about: "\(board.board.name)",
+                advice: "Use a board that has: mps2-an386")
         }
         self.board = board
         state = register.value

@@ -2,7 +2,7 @@
 import Foundation
 import Reporting
 
-/// An address, a size or a mask: written in JSON as a number or as hexadecimal text ("0x3C000").
+/// An address, a size or a mask of 32 bits: written in JSON as a number or as hexadecimal text ("0x3C000").
 public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
     public var value: UInt64
 
@@ -12,14 +12,19 @@ public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
         let container = try decoder.singleValueContainer()
         if let number = try? container.decode(UInt64.self) {
             value = number
-            return
+        } else {
+            let text = try container.decode(String.self)
+            guard text.lowercased().hasPrefix("0x"), let number = UInt64(text.dropFirst(2), radix: 16) else {
+                throw DecodingError.dataCorruptedError(
+                    in: container, debugDescription: "\"\(text)\" is neither a number nor hexadecimal like \"0x3C000\"")
+            }
+            value = number
         }
-        let text = try container.decode(String.self)
-        guard text.lowercased().hasPrefix("0x"), let number = UInt64(text.dropFirst(2), radix: 16) else {
+        // The sum of two such values is an address that 64 bits hold.
+        guard value <= UInt64(UInt32.max) else {
             throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "\"\(text)\" is neither a number nor hexadecimal like \"0x3C000\"")
+                in: container, debugDescription: "\(self) is beyond the address space of a 32-bit chip")
         }
-        value = number
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -170,8 +175,10 @@ public struct Board: Codable, Sendable {
     public var devices: [DeviceRow]?
     /// By application.
     public var budgets: [String: Budget]?
-    /// What `lightnode provision --protect` sets in the chip so that a debugger cannot read it; absent where there is nothing to set.
+    /// What `lightnode provision` sets in the chip so that its flash cannot be read; absent where there is nothing to set.
     public var readbackProtection: String?
+    /// Who can read the flash, identity key and all, as long as that is not set: "whoever has its USB cable (…)".
+    public var readbackWay: String?
     /// Ways to flash it, as `lightnode flash` knows them.
     public var flashing: [String]
     /// Facts of the way `mass-storage`.
@@ -188,7 +195,7 @@ public struct BoardCatalogue: Sendable {
 
     /// The catalogue of `root`, or of the nearest folder upwards from the current one that has Boards/ and Package.swift
     /// (`LIGHTNODE_ROOT` overrides).
-    /// - Throws: `FirmwareError` when there is none.
+    /// - Throws: `Failure` when there is none.
     public init(root: URL? = nil) throws {
         if let root {
             self.root = root
@@ -208,9 +215,9 @@ public struct BoardCatalogue: Sendable {
             if folder.path == "/" { break }
             folder.deleteLastPathComponent()
         }
-        throw FirmwareError(
-            "no light node source tree here: neither this folder nor one above it has Package.swift and Boards/. "
-                + "Change into the tree, or set LIGHTNODE_ROOT to it.")
+        throw Failure(
+            .environment, "no light node source tree here: neither this folder nor one above it has Package.swift and Boards/",
+            advice: "Change into the tree, or set LIGHTNODE_ROOT to it")
     }
 
     /// Names of all boards, sorted.
@@ -221,36 +228,22 @@ public struct BoardCatalogue: Sendable {
     }
 
     /// The board of that name.
-    /// - Throws: `FirmwareError` naming the boards there are, or what is wrong in board.json.
+    /// - Throws: `Failure` naming the boards there are, or what is wrong in board.json.
     public func board(_ name: String) throws -> Board {
         let file = root.appendingPathComponent("Boards/\(name)/board.json")
         guard !name.contains("/"), let data = try? Data(contentsOf: file) else {
-            throw FirmwareError("no board \"\(name)\". There are: \(names.joined(separator: ", ")).")
+            throw Failure(.environment, "no board \"\(name)\"", advice: "There are: \(names.joined(separator: ", "))")
         }
         do {
             return try JSONDecoder().decode(Board.self, from: data)
         } catch {
-            throw FirmwareError("Boards/\(name)/board.json cannot be read: \(describe(error)). Correct that file.")
+            throw Failure(
+                .environment, "Boards/\(name)/board.json cannot be read: \(describe(error))", advice: "Correct that file")
         }
     }
 
     /// All boards, sorted by name.
     public func boards() throws -> [Board] { try names.map(board) }
-}
-
-/// A failure of loading a board, of building an image or of reading one; its text says what to do next.
-public struct FirmwareError: Reportable, CustomStringConvertible, LocalizedError, Sendable {
-    public let description: String
-    public init(_ description: String) { self.description = description }
-    public var errorDescription: String? { description }
-
-    /// Its first sentence is what happened, the rest what to do.
-    public var failure: Failure {
-        let parts = description.split(separator: /\.\s+/, maxSplits: 1)
-        let advice = parts.count > 1 ? String(parts[1]) : "See the documentation of this command"
-        return Failure(
-            .environment, String(parts[0]).trimmingSuffix("."), advice: advice.trimmingSuffix("."))
-    }
 }
 
 func describe(_ error: any Error) -> String {
@@ -262,8 +255,4 @@ func describe(_ error: any Error) -> String {
         "\(context.codingPath.map(\.stringValue).joined(separator: ".")): \(context.debugDescription)"
     default: "\(error)"
     }
-}
-
-extension String {
-    fileprivate func trimmingSuffix(_ suffix: String) -> String { hasSuffix(suffix) ? String(dropLast(suffix.count)) : self }
 }

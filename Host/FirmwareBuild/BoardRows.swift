@@ -1,5 +1,6 @@
 // What board.json says of a board's devices, one row each, and what a chip's own file says of how a pin is had.
 import Foundation
+import Reporting
 
 /// A pin that the board itself uses, for its serial line for example.
 public struct WireRow: Codable, Sendable {
@@ -131,7 +132,7 @@ struct ChipFacts: Codable, Sendable {
     private enum CodingKeys: CodingKey { case pwm, analog, counter }
 
     /// Of the chip of `board`; a chip without the file has none of these.
-    /// - Throws: `FirmwareError` when the file is there and cannot be read.
+    /// - Throws: `Failure` when the file is there and cannot be read.
     init(of board: Board, in catalogue: BoardCatalogue) throws {
         let path = "Firmware/MCU/\(board.mcu).json"
         guard let data = try? Data(contentsOf: catalogue.root.appendingPathComponent(path)) else {
@@ -139,7 +140,7 @@ struct ChipFacts: Codable, Sendable {
             return
         }
         do { self = try JSONDecoder().decode(ChipFacts.self, from: data) } catch {
-            throw FirmwareError("\(path) cannot be read: \(describe(error)). Correct that file.")
+            throw Failure(.environment, "\(path) cannot be read: \(describe(error))", about: path, advice: "Correct that file")
         }
     }
 }

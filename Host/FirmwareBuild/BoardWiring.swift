@@ -1,5 +1,6 @@
 // Which device of a board is on which pin or bus address, from the rows of its board.json, and what two of them both want.
 import Foundation
+import Reporting
 
 /// The wiring of one board.
 public struct BoardWiring: Encodable, Sendable {
@@ -46,7 +47,7 @@ public struct BoardWiring: Encodable, Sendable {
     static let mostDevices = 16
 
     /// Reads the wiring of `board`, one of `catalogue`.
-    /// - Throws: `FirmwareError` naming the row that cannot be, and why.
+    /// - Throws: `Failure` naming the row that cannot be, and why.
     public init(_ board: Board, in catalogue: BoardCatalogue) throws {
         self.board = board.name
         title = board.title
@@ -54,11 +55,11 @@ public struct BoardWiring: Encodable, Sendable {
         buses = board.buses ?? []
         chip = try ChipFacts(of: board, in: catalogue)
         guard rows.count <= Self.mostDevices else {
-            throw fault("there are \(rows.count) devices", "A node has \(Self.mostDevices) at most.")
+            throw fault("there are \(rows.count) devices", "A node has \(Self.mostDevices) at most")
         }
         for wire in board.wires ?? [] {
             guard Self.isIdentifier(wire.name) else {
-                throw fault("\"\(wire.name)\" is no name for a wire", "Use letters and digits, a small letter first.")
+                throw fault("\"\(wire.name)\" is no name for a wire", "Use letters and digits, a small letter first")
             }
             places.append(try place(wire.pin, of: board, name: wire.name, note: wire.note, users: []))
         }
@@ -74,10 +75,10 @@ public struct BoardWiring: Encodable, Sendable {
         guard let bus = row.bus else { return }
         guard buses.contains(where: { $0.name == bus }) else {
             throw fault(
-                "\"\(row.name)\" is on a bus \"\(bus)\" that \"buses\" does not list", "Add it there, or correct the row.")
+                "\"\(row.name)\" is on a bus \"\(bus)\" that \"buses\" does not list", "Add it there, or correct the row")
         }
         guard let address = row.address?.value, (0x08...0x77).contains(address) else {
-            throw fault("\"\(row.name)\" is on \(bus) without an address", "Give its 7-bit \"address\", 0x08 to 0x77.")
+            throw fault("\"\(row.name)\" is on \(bus) without an address", "Give its 7-bit \"address\", 0x08 to 0x77")
         }
         let hex = String(address, radix: 16, uppercase: true)
         places.append(
@@ -89,7 +90,7 @@ public struct BoardWiring: Encodable, Sendable {
     private func place(_ label: String, of board: Board, name: String, note: String?, users: [String]) throws -> Place {
         guard let number = board.place(of: label) else {
             let forms = (board.pins ?? [:]).keys.sorted().joined(separator: ", ")
-            throw fault("\(name) is on \"\(label)\", which is no pin of it", "Its pins are written \(forms).")
+            throw fault("\(name) is on \"\(label)\", which is no pin of it", "Its pins are written \(forms)")
         }
         return Place(name: name, label: label, kind: "pin", number: number, note: note, users: users)
     }
@@ -99,25 +100,25 @@ public struct BoardWiring: Encodable, Sendable {
         let letters = row.name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }
         guard letters, row.name.first?.isLowercase == true, row.name.last != "-", !row.name.contains("--"), row.name.count <= 16
         else {
-            throw fault("\"\(row.name)\" is no name of a device", "Use at most 16 of a–z, 0–9 and hyphen, a letter first.")
+            throw fault("\"\(row.name)\" is no name of a device", "Use at most 16 of a–z, 0–9 and hyphen, a letter first")
         }
         guard Self.isIdentifier(row.driver), row.part.map(Self.isIdentifier) ?? true else {
-            throw fault("\"\(row.name)\" names no driver", "Use the name of a type in Firmware/Drivers.")
+            throw fault("\"\(row.name)\" names no driver", "Use the name of a type in Firmware/Drivers")
         }
         let ways = [row.output, row.input, row.analog, row.counter, row.bus].compactMap { $0 }.count + (row.pwm == nil ? 0 : 1)
         guard ways <= 1, ways == 1 || row.with?.isEmpty == false else {
             throw fault(
                 "\"\(row.name)\" is connected in \(ways) ways",
-                "Give it one of output, input, pwm, analog, counter and bus, or with \"with\" what it is made of.")
+                "Give it one of output, input, pwm, analog, counter and bus, or with \"with\" what it is made of")
         }
         // A pin in an expression is one that no check sees, and that nothing configures.
         if let hidden = row.with?.first(where: { $0.contains(/\b(Output|Input|PWM|ADCInput|PinCounter|Port)\s*[.(]/) }) {
-            throw fault("\"\(row.name)\" takes a pin in \"\(hidden)\"", "Say it with output, input, pwm, analog or counter.")
+            throw fault("\"\(row.name)\" takes a pin in \"\(hidden)\"", "Say it with output, input, pwm, analog or counter")
         }
     }
 
-    private func fault(_ what: String, _ remedy: String) -> FirmwareError {
-        FirmwareError("Boards/\(board)/board.json: \(what). \(remedy)")
+    private func fault(_ what: String, _ remedy: String) -> Failure {
+        Failure(.environment, "Boards/\(board)/board.json: \(what)", advice: remedy)
     }
 
     static func isIdentifier(_ text: String) -> Bool {
@@ -175,10 +176,10 @@ public struct BoardWiring: Encodable, Sendable {
         return found
     }
 
-    /// - Throws: `FirmwareError` naming both users of the first clash.
+    /// - Throws: `Failure` naming both users of the first clash.
     public func check() throws {
         guard let clash = clashes.first else { return }
-        throw FirmwareError("Boards/\(board)/board.json: \(clash). Give one of them another place.")
+        throw fault(clash, "Give one of them another place")
     }
 }
 

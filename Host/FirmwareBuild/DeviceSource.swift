@@ -1,5 +1,6 @@
 // The Swift of a board's devices, made from the rows of its board.json: pins, storage, names, declarations, dispatch.
 import Foundation
+import Reporting
 
 /// The generated file of one board.
 public struct DeviceSource: Sendable {
@@ -8,7 +9,7 @@ public struct DeviceSource: Sendable {
     /// What it must hold.
     public let text: String
 
-    /// - Throws: `FirmwareError` for rows that clash or cannot be.
+    /// - Throws: `Failure` for rows that clash or cannot be.
     public init(_ board: Board, in catalogue: BoardCatalogue) throws {
         let wiring = try BoardWiring(board, in: catalogue)
         try wiring.check()
@@ -22,11 +23,13 @@ public struct DeviceSource: Sendable {
     }
 
     /// Writes the file, unless it is current.
-    /// - Throws: `FirmwareError` when it cannot be written.
+    /// - Throws: `Failure` when it cannot be written.
     public func write(into catalogue: BoardCatalogue) throws {
         if isCurrent(in: catalogue) { return }
         do { try Data(text.utf8).write(to: catalogue.root.appendingPathComponent(path), options: .atomic) } catch {
-            throw FirmwareError("\(path) cannot be written: \(error.localizedDescription). Check the folder's permissions.")
+            throw Failure(
+                .environment, "\(path) cannot be written: \(error.localizedDescription)", about: path,
+                advice: "Check the folder's permissions")
         }
     }
 }

@@ -1,5 +1,6 @@
 // A 32-bit little-endian Arm ELF file: what is loaded where, its sections and its symbols.
 import Foundation
+import Reporting
 
 /// A linked firmware image. Reads no more of ELF (Tool Interface Standard, ELF 1.2, book I) than images need.
 public struct ELFImage: Sendable {
@@ -39,14 +40,16 @@ public struct ELFImage: Sendable {
     public let symbols: [Symbol]
 
     /// Reads the file.
-    /// - Throws: `FirmwareError` when it cannot be read or is no Arm ELF.
+    /// - Throws: `Failure` when it cannot be read or is no Arm ELF.
     public init(contentsOf url: URL) throws {
         guard let data = try? Data(contentsOf: url) else {
-            throw FirmwareError("no image at \(url.path). Build it with `lightnode build`.")
+            throw Failure(.environment, "no image at \(url.path)", remedy: .build(board: nil))
         }
-        let reader = LittleEndianReader(data: data, file: url.lastPathComponent)
+        var reader = LittleEndianReader(data: data, file: url.lastPathComponent)
         guard data.count > 52, data.starts(with: [0x7F, 0x45, 0x4C, 0x46, 1, 1]), try reader.half(18) == 40 else {
-            throw FirmwareError("\(url.path) is no 32-bit Arm ELF image. Name the file that the linker wrote.")
+            throw Failure(
+                .environment, "\(url.path) is no 32-bit Arm ELF image", about: "\(url.path)",
+                advice: "Name the file that the linker wrote")
         }
         self.url = url
         bytes = data
@@ -67,17 +70,24 @@ public struct ELFImage: Sendable {
         let nameIndex = try reader.half(50)
         let headers = (0..<sectionCount).map { sectionHeaders + $0 * sectionSize }
         let names = nameIndex < sectionCount ? Int(try reader.word(headers[nameIndex] + 16)) : 0
-        sections = try headers.map { at in
-            Section(
+        var sections: [Section] = []
+        for at in headers {
+            let section = Section(
                 name: try reader.text(names + Int(try reader.word(at))), address: UInt64(try reader.word(at + 12)),
                 fileOffset: Int(try reader.word(at + 16)), size: Int(try reader.word(at + 20)),
                 hasContents: try reader.word(at + 4) != 8)
+            guard !section.hasContents || section.fileOffset + section.size <= data.count else { throw reader.truncated }
+            sections.append(section)
         }
+        self.sections = sections
 
         var symbols: [Symbol] = []
         for at in headers where try reader.word(at + 4) == 2 {
             let table = Int(try reader.word(at + 16)), count = Int(try reader.word(at + 20)) / 16
-            let strings = Int(try reader.word(headers[Int(try reader.word(at + 24))] + 16))
+            let link = Int(try reader.word(at + 24))
+            // All tables together have no more entries than the file has room for.
+            guard link < headers.count, symbols.count + count <= data.count / 16 else { throw reader.truncated }
+            let strings = Int(try reader.word(headers[link] + 16))
             for index in 0..<count {
                 let entry = table + index * 16
                 let name = try reader.text(strings + Int(try reader.word(entry)))
@@ -118,16 +128,18 @@ public struct ELFImage: Sendable {
     }
 
     /// What a programmer writes to `memory`: all bytes from its start to the end of the image, gaps as erased flash (0xFF).
-    /// - Throws: `FirmwareError` when the image does not fit.
+    /// - Throws: `Failure` when the image does not fit.
     public func flat(in memory: Range<UInt64>) throws -> Data {
         let loaded = segments.filter { $0.fileSize > 0 && memory.contains($0.address) }
         guard let end = loaded.map({ $0.address + UInt64($0.fileSize) }).max() else {
-            throw FirmwareError(
-                "\(url.path) holds nothing for the flash at \(Word(memory.lowerBound)). Is it built for another board?")
+            throw Failure(
+                .environment, "\(url.path) holds nothing for the flash at \(Word(memory.lowerBound))", about: "\(url.path)",
+                advice: "Is it built for another board?")
         }
         guard end <= memory.upperBound else {
-            throw FirmwareError(
-                "\(url.path) ends at \(Word(end)), beyond the flash's end \(Word(memory.upperBound)). Make the image smaller.")
+            throw Failure(
+                .environment, "\(url.path) ends at \(Word(end)), beyond the flash's end \(Word(memory.upperBound))",
+                about: "\(url.path)", advice: "Make the image smaller")
         }
         var flat = Data(repeating: 0xFF, count: Int(end - memory.lowerBound))
         for segment in loaded {
@@ -162,8 +174,16 @@ public struct ELFImage: Sendable {
 struct LittleEndianReader {
     let data: Data
     let file: String
+    private var room: Int
 
-    var truncated: FirmwareError { FirmwareError("\(file) is truncated or damaged. Build it again.") }
+    init(data: Data, file: String) {
+        (self.data, self.file) = (data, file)
+        room = 8 * data.count
+    }
+
+    var truncated: Failure {
+        Failure(.environment, "\(file) is truncated or damaged", about: "\(file)", advice: "Build it again")
+    }
 
     func byte(_ at: Int) throws -> UInt8 {
         guard at >= 0, at < data.count else { throw truncated }
@@ -174,9 +194,14 @@ struct LittleEndianReader {
     func word(_ at: Int) throws -> UInt32 { UInt32(try half(at)) | UInt32(try half(at + 2)) << 16 }
 
     /// The NUL-terminated text at an offset.
-    func text(_ at: Int) throws -> String {
+    ///
+    /// Texts may share their ends, so that a small file could name much: all of them together are at most eight times the file.
+    mutating func text(_ at: Int) throws -> String {
         guard at >= 0, at < data.count else { throw truncated }
-        let rest = data[(data.startIndex + at)...]
-        return String(decoding: rest.prefix { $0 != 0 }, as: UTF8.self)
+        let rest = data[(data.startIndex + at)...].prefix(max(0, room))
+        let text = rest.prefix { $0 != 0 }
+        room -= text.count + 1
+        guard room >= 0 else { throw truncated }
+        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -1,5 +1,6 @@
 // Builds a board's firmware image: the right triple, toolsets and run-time library for `swift build`, then stamps its header.
 import Foundation
+import Reporting
 
 /// Builds images of one source tree.
 public struct FirmwareBuilder: Sendable {
@@ -21,7 +22,7 @@ public struct FirmwareBuilder: Sendable {
     public func scratchFolder(_ board: Board) -> URL { catalogue.root.appendingPathComponent(".build-\(board.name)") }
 
     /// Builds `product` for `board`, stamps its header and returns the image.
-    /// - Throws: `FirmwareError` with the compiler's first error, or naming the tool or the product that is missing, or both users of
+    /// - Throws: `Failure` with the compiler's first error, or naming the tool or the product that is missing, or both users of
     ///   one pin.
     public func build(board: Board, product: String) throws -> ELFImage {
         try build(board: board, products: [product])[0]
@@ -30,7 +31,8 @@ public struct FirmwareBuilder: Sendable {
     /// Builds several products for one board.
     public func build(board: Board, products wanted: [String]) throws -> [ELFImage] {
         for product in wanted where !products.contains(product) {
-            throw FirmwareError("nothing called \"\(product)\" to build. There are: \(products.joined(separator: ", ")).")
+            throw Failure(
+                .environment, "nothing called \"\(product)\" to build", advice: "There are: \(products.joined(separator: ", "))")
         }
         try DeviceSource(board, in: catalogue).write(into: catalogue)
         let arguments = try commonArguments(board)
@@ -47,7 +49,9 @@ public struct FirmwareBuilder: Sendable {
     func commonArguments(_ board: Board) throws -> [String] {
         let library = try Tool.armGCC.run(["-mcpu=\(board.core)", "-mthumb", "-mfloat-abi=soft", "-print-libgcc-file-name"])
         guard library.status == 0 else {
-            throw FirmwareError("arm-none-eabi-gcc knows no run-time library for \(board.core): \(library.errors)")
+            throw Failure(
+                .environment, "arm-none-eabi-gcc knows no run-time library for \(board.core): \(library.errors)",
+                advice: "Install the libraries that Tools/install-dependencies names")
         }
         let jobs = self.jobs.map { ["--jobs", String($0)] } ?? []
         return [
@@ -64,34 +68,34 @@ public struct FirmwareBuilder: Sendable {
         ["LIGHTNODE_BOARD": board.name, "LIGHTNODE_MCU": board.mcu]
     }
 
-    private func failure(_ result: Tool.Result, _ board: Board, _ product: String) throws -> FirmwareError {
+    private func failure(_ result: Tool.Result, _ board: Board, _ product: String) throws -> Failure {
         let lines = (result.output + result.errors).split(separator: "\n").map(String.init)
         let errors = lines.filter { $0.contains(": error:") || $0.hasPrefix("error:") }
         var said: [String] = []
         for line in errors.isEmpty ? lines.suffix(5) : errors.prefix(5) where !said.contains(line) { said.append(line) }
-        said += Self.advice(said, try BoardWiring(board, in: catalogue))
-        return FirmwareError("\(product) does not build for \(board.name):\n  " + said.joined(separator: "\n  "))
+        return Failure(
+            .environment, "\(product) does not build for \(board.name):\n  " + said.joined(separator: "\n  "),
+            remedy: Self.remedy(said, try BoardWiring(board, in: catalogue)))
     }
 
     /// What to do about errors that an application's author meets.
-    static func advice(_ errors: [String], _ wiring: BoardWiring) -> [String] {
+    static func remedy(_ errors: [String], _ wiring: BoardWiring) -> Remedy {
         func lacks(_ symbols: String...) -> Bool {
             errors.contains { line in symbols.contains { line.hasSuffix("undefined symbol: \($0)") } }
         }
         if errors.contains(where: { $0.contains("no device of that name") || $0.contains("this device has no") }) {
             let devices = wiring.devices.map { "\($0.name) (\($0.driver))" }.joined(separator: ", ")
-            return ["\(wiring.board) has: \(devices)."]
+            return .inOrder([.advice("\(wiring.board) has: \(devices)"), .showLayout])
         }
         if errors.contains(where: { $0.hasSuffix("#assert condition not constant") }) {
-            return ["A `$` takes the device's name as a literal, and its method is called where `$` is written."]
+            return .advice("A `$` takes the device's name as a literal, and its method is called where `$` is written")
         }
         if lacks("posix_memalign", "malloc", "free") {
-            return [
+            return .advice(
                 "The firmware has no heap, and the program asks for one: look for an array, a String, a class, a closure that is kept or "
-                    + "an OptionSet written as [.a, .b]. --verbose says in which function."
-            ]
+                    + "an OptionSet written as [.a, .b]; the compiler's own output says in which function")
         }
-        return []
+        return .advice("Correct what the compiler names, then build again")
     }
 
     /// Copies the linked file to build/<board>/<product>.elf and fills its header, so that `swift build`'s own output stays as linked.
@@ -104,7 +108,9 @@ public struct FirmwareBuilder: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try image.bytes.write(to: target, options: .atomic)
         } catch {
-            throw FirmwareError("the image cannot be written to \(target.path): \(error.localizedDescription)")
+            throw Failure(
+                .environment, "the image cannot be written to \(target.path): \(error.localizedDescription)",
+                advice: "Check the permissions of its folder and the space on its disk")
         }
         return try ELFImage(contentsOf: target)
     }

@@ -1,28 +1,16 @@
 // The header of a firmware image: its format, reading it, checking it and stamping it after linking.
 import CSodium
 import Foundation
+import Reporting
 
-/// What an image says about itself, 64 bytes at offset 0x200 from its vector table. All numbers are little-endian.
-///
-/// | Offset | Size | Field |
-/// |---|---|---|
-/// | 0 | 4 | magic, "LNIM" |
-/// | 4 | 1 | format, 2 |
-/// | 5 | 3 | firmware version: major, minor, patch |
-/// | 8 | 4 | size: bytes from the vector table to the end of the image |
-/// | 12 | 4 | build: first 32 bits of the commit's hash, 0 when unknown |
-/// | 16 | 16 | name of the board, ASCII, padded with NUL |
-/// | 32 | 8 | MCU family: a folder of Firmware/MCU, ASCII, padded with NUL |
-/// | 40 | 24 | hash: the first 24 bytes of SHA-512 (FIPS 180-4) over those `size` bytes, this field taken as zeros |
+/// What an image says about itself: the fields of `ImageField`, all numbers little-endian (docs/flash-format.md).
 ///
 /// The hash finds damage and mix-ups; it proves no origin: a signature over it does that.
 public struct ImageHeader: Equatable, Sendable {
-    public static let offset = 0x200
-    public static let length = 64
-    static let magic = Array("LNIM".utf8)
-    static let format: UInt8 = 2
-    /// Offset of the hash in the header, and its length.
-    static let hashField = 40..<64
+    /// Where it begins, from the vector table on.
+    public static let offset = ImageField.headerOffset
+    /// Bytes of it.
+    public static let length = ImageField.headerSize
 
     public var version: [UInt8]
     public var size: Int
@@ -47,25 +35,30 @@ public struct ImageHeader: Equatable, Sendable {
     }
 
     /// Reads the header of a flat image or of a whole flash.
-    /// - Throws: `FirmwareError` when there is none.
+    /// - Throws: `Failure` when there is none.
     public init(flash: Data) throws {
         let bytes = [UInt8](flash.dropFirst(Self.offset).prefix(Self.length))
-        guard bytes.count == Self.length, bytes.starts(with: Self.magic) else {
-            throw FirmwareError("no image header at offset 0x200: this is no light node image, or an erased flash.")
+        guard bytes.count == Self.length, bytes.starts(with: ImageField.magicBytes) else {
+            throw Failure(
+                .environment,
+                "no image header at offset 0x\(String(Self.offset, radix: 16)): this is no light node image, or an erased flash",
+                advice: "Name an image that was built for a node")
         }
-        guard bytes[4] == Self.format else {
-            throw FirmwareError(
-                "the image header has format \(bytes[4]), this tool knows format \(Self.format). "
-                    + (bytes[4] < Self.format ? "Build the image again." : "Use a newer tool."))
+        guard bytes[ImageField.format.lowerBound] == ImageField.formatNumber else {
+            throw Failure(
+                .environment,
+                "the image header has format \(bytes[ImageField.format.lowerBound]), this tool knows format \(ImageField.formatNumber)",
+                advice: (bytes[ImageField.format.lowerBound] < ImageField.formatNumber
+                    ? "Build the image again" : "Use a newer tool"))
         }
         func text(_ range: Range<Int>) -> String { String(decoding: bytes[range].prefix { $0 != 0 }, as: UTF8.self) }
-        func word(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) } }
-        version = Array(bytes[5..<8])
-        size = Int(word(8))
-        build = word(12)
-        board = text(16..<32)
-        mcu = text(32..<40)
-        hash = Data(bytes[Self.hashField])
+        func word(_ range: Range<Int>) -> UInt32 { bytes[range].reversed().reduce(0) { $0 << 8 | UInt32($1) } }
+        version = Array(bytes[ImageField.version])
+        size = Int(word(ImageField.size))
+        build = word(ImageField.build)
+        board = text(ImageField.board)
+        mcu = text(ImageField.mcu)
+        hash = Data(bytes[ImageField.hash])
     }
 
     /// The 64 bytes.
@@ -75,48 +68,54 @@ public struct ImageHeader: Equatable, Sendable {
             let kept = Array(value.utf8.prefix(length))
             return kept + [UInt8](repeating: 0, count: length - kept.count)
         }
-        return Data(Self.magic + [Self.format] + version + word(UInt32(size)) + word(build) + text(board, 16) + text(mcu, 8))
+        return Data(
+            ImageField.magicBytes + [ImageField.formatNumber] + version + word(UInt32(size)) + word(build)
+                + text(board, ImageField.board.count)
+                + text(mcu, ImageField.mcu.count))
             + hash
     }
 
     /// The hash that belongs to an image.
     static func hash(of image: Data) -> Data {
         var zeroed = image
-        let field = zeroed.startIndex + offset + hashField.lowerBound
-        zeroed.replaceSubrange(field..<field + hashField.count, with: Data(repeating: 0, count: hashField.count))
+        let field = zeroed.startIndex + offset + ImageField.hash.lowerBound
+        zeroed.replaceSubrange(field..<field + ImageField.hash.count, with: Data(repeating: 0, count: ImageField.hash.count))
         var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha512_BYTES))
         _ = zeroed.withUnsafeBytes { crypto_hash_sha512(&digest, $0.bindMemory(to: UInt8.self).baseAddress, UInt64($0.count)) }
-        return Data(digest.prefix(hashField.count))
+        return Data(digest.prefix(ImageField.hash.count))
     }
 
     /// Checks that a flat image is whole and made for `board`, and stays out of its store.
-    /// - Throws: `FirmwareError` saying which of these it is not.
+    /// - Throws: `Failure` saying which of these it is not.
     @discardableResult
     public static func check(flash: Data, for board: Board) throws -> ImageHeader {
         let header = try ImageHeader(flash: flash)
         guard header.board == board.name else {
-            throw FirmwareError(
-                "this image is made for board \"\(header.board)\", not for \"\(board.name)\". "
-                    + "Build it for this one: lightnode build --board \(board.name).")
+            throw Failure(
+                .environment, "this image is made for board \"\(header.board)\", not for \"\(board.name)\"",
+                remedy: .build(board: board.name))
         }
         guard header.mcu == board.mcu else {
-            throw FirmwareError(
-                "this image is made for the MCU \"\(header.mcu)\"; board \"\(board.name)\" has \"\(board.mcu)\". "
-                    + "Build it for this one: lightnode build --board \(board.name).")
+            throw Failure(
+                .environment, "this image is made for the MCU \"\(header.mcu)\"; board \"\(board.name)\" has \"\(board.mcu)\"",
+                remedy: .build(board: board.name))
         }
         guard header.size >= offset + length, header.size <= flash.count else {
-            throw FirmwareError(
-                "the image says \(header.size) bytes, \(flash.count) are there: it is not stamped or cut short. Build it again.")
+            throw Failure(
+                .environment, "the image says \(header.size) bytes, \(flash.count) are there: it is not stamped or cut short",
+                advice: "Build it again")
         }
         guard hash(of: flash.prefix(header.size)) == header.hash else {
-            throw FirmwareError("the image's bytes do not match the hash in its header: it is damaged. Build it again.")
+            throw Failure(
+                .environment, "the image's bytes do not match the hash in its header: it is damaged", advice: "Build it again")
         }
         if let store = board.store?.range,
             store.overlaps(board.flash.address.value..<board.flash.address.value + UInt64(header.size))
         {
-            throw FirmwareError(
-                "the image of \(header.size) bytes reaches into the store at \(board.store!.address), where keys and records are kept. "
-                    + "Make it smaller.")
+            throw Failure(
+                .environment,
+                "the image of \(header.size) bytes reaches into the store at \(board.store!.address), where keys and records are kept",
+                advice: "Make it smaller")
         }
         return header
     }
@@ -128,9 +127,10 @@ extension ELFImage {
         let flat = try flat(in: board.flash.range)
         try ImageHeader.check(flash: flat, for: board)
         if let store = board.store, let intruder = segments.first(where: { $0.fileSize > 0 && $0.range.overlaps(store.range) }) {
-            throw FirmwareError(
+            throw Failure(
+                .environment,
                 "\(url.lastPathComponent) has \(intruder.fileSize) bytes at \(Word(intruder.address)), in the store at "
-                    + "\(store.address), where keys and records are kept. Correct its linker script.")
+                    + "\(store.address), where keys and records are kept", advice: "Correct its linker script")
         }
         return flat
     }
@@ -149,12 +149,13 @@ extension ELFImage {
     }
 
     /// Fills size, build and hash of the header, and the board's name.
-    /// - Throws: `FirmwareError` when the image was linked without a header.
+    /// - Throws: `Failure` when the image was linked without a header.
     mutating func stampHeader(board: Board, buildIdentifier: UInt32) throws {
         let address = board.flash.address.value + UInt64(ImageHeader.offset)
         guard let at = fileOffset(of: address) else {
-            throw FirmwareError(
-                "\(url.lastPathComponent) is linked without an image header at \(Word(address)). Let it depend on Startup.")
+            throw Failure(
+                .environment, "\(url.lastPathComponent) is linked without an image header at \(Word(address))",
+                about: "\(url.lastPathComponent)", advice: "Let it depend on Startup")
         }
         var flat = try flat(in: board.flash.range)
         let header = try ImageHeader(flash: flat)
@@ -172,7 +173,7 @@ extension Data {
         let field = startIndex + ImageHeader.offset..<startIndex + ImageHeader.offset + ImageHeader.length
         var header = ImageHeader(
             version: version, size: count, build: build, board: board.name, mcu: board.mcu,
-            hash: Data(repeating: 0, count: ImageHeader.hashField.count))
+            hash: Data(repeating: 0, count: ImageField.hash.count))
         replaceSubrange(field, with: header.bytes)
         header.hash = ImageHeader.hash(of: self)
         replaceSubrange(field, with: header.bytes)

@@ -1,5 +1,6 @@
 // Where an image's bytes go: flash and static RAM, as a whole and per module, from its sections and symbols.
 import Foundation
+import Reporting
 
 /// The bytes of one part of an image.
 public struct Footprint: Codable, Equatable, Sendable {
@@ -27,7 +28,7 @@ public struct ImageSize: Codable, Sendable {
     static let startup = "Startup and C"
 
     /// Measures `image` as `board` holds it.
-    /// - Throws: `FirmwareError` when it does not fit the board's flash.
+    /// - Throws: `Failure` when it does not fit the board's flash.
     public init(_ image: ELFImage, board: Board) throws {
         let flash = board.flash.range, ram = board.ram.range
         total = Footprint(flash: try image.flat(in: flash).count, ram: image.staticRAM(in: ram))

@@ -2,6 +2,7 @@
 //
 // DWARF Debugging Information Format, version 4 section 6.2 and version 5 section 6.2; what Swift and clang emit for these images.
 import Foundation
+import Reporting
 
 /// A stretch of code that comes from one line.
 public struct LineRow: Sendable, Equatable {
@@ -19,10 +20,12 @@ public struct LineRow: Sendable, Equatable {
 
 extension ELFImage {
     /// The rows of code that is in the image, in the order of the section.
-    /// - Throws: `FirmwareError` when the section is damaged or of a version that is not known.
+    /// - Throws: `Failure` when the section is damaged or of a version that is not known.
     public func lineTable() throws -> [LineRow] {
         guard let lines = sectionBytes(".debug_line") else {
-            throw FirmwareError("\(url.path) has no line table. Build it again with debug information.")
+            throw Failure(
+                .environment, "\(url.path) has no line table", about: "\(url.path)",
+                advice: "Build it again with debug information")
         }
         var reader = DwarfReader(
             lines, strings: sectionBytes(".debug_str"), lineStrings: sectionBytes(".debug_line_str"), file: url.path)
@@ -45,14 +48,19 @@ private struct DwarfReader {
     private let file: String
     private var at = 0
     private var end: Int
+    /// Bytes of names that may still be read: they may lie upon each other, so that a small file could name much.
+    private var room: Int
 
     init(_ bytes: [UInt8], strings: [UInt8]?, lineStrings: [UInt8]?, file: String) {
         (self.bytes, self.strings, self.lineStrings, self.file) = (bytes, strings ?? [], lineStrings ?? [], file)
         end = bytes.count
+        room = 64 * (bytes.count + self.strings.count + self.lineStrings.count)
     }
 
     var isAtEnd: Bool { at >= bytes.count }
-    private var damaged: FirmwareError { FirmwareError("the line table of \(file) is damaged at byte \(at). Build it again.") }
+    private var damaged: Failure {
+        Failure(.environment, "the line table of \(file) is damaged at byte \(at)", advice: "Build it again")
+    }
 
     private mutating func number(_ size: Int) throws -> UInt64 {
         guard size <= 8, at + size <= end else { throw damaged }
@@ -90,9 +98,16 @@ private struct DwarfReader {
         return String(decoding: bytes[at..<stop], as: UTF8.self)
     }
 
-    private func text(in section: [UInt8], _ offset: UInt64) -> String {
+    private mutating func text(in section: [UInt8], _ offset: UInt64) throws -> String {
         guard offset < UInt64(section.count) else { return "" }
-        return String(decoding: section[Int(offset)...].prefix { $0 != 0 }, as: UTF8.self)
+        let text = section[Int(offset)...].prefix(max(0, room)).prefix { $0 != 0 }
+        try take(text.count)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private mutating func take(_ count: Int) throws {
+        room -= count + 1
+        guard room >= 0 else { throw damaged }
     }
 
     // MARK: Header (6.2.4)
@@ -116,7 +131,11 @@ private struct DwarfReader {
         guard length < 0xFFFF_FFF0, at + Int(length) <= bytes.count else { throw damaged }
         end = at + Int(length)
         let version = try number(2)
-        guard 2...5 ~= version else { throw FirmwareError("the line table of \(file) is of version \(version), not 2 to 5.") }
+        guard 2...5 ~= version else {
+            throw Failure(
+                .environment, "the line table of \(file) is of version \(version), not 2 to 5",
+                advice: "Build it with the compiler that this release names")
+        }
         if version == 5 { _ = try number(2) }  // address and segment selector sizes
         let headerLength = try number(4)
         let program = at + Int(headerLength)
@@ -143,17 +162,18 @@ private struct DwarfReader {
         while case let name = try text(), !name.isEmpty {
             let folder = try unsigned()
             _ = (try unsigned(), try unsigned())  // time and size
-            header.files.append(joined(header, folder, name))
+            header.files.append(try joined(header, folder, name))
         }
     }
 
     private mutating func tables5(_ header: inout Header) throws {
         for entry in try entries() { header.folders.append(entry.name) }
-        for entry in try entries() { header.files.append(joined(header, entry.folder, entry.name)) }
+        for entry in try entries() { header.files.append(try joined(header, entry.folder, entry.name)) }
     }
 
-    private func joined(_ header: Header, _ folder: UInt64, _ name: String) -> String {
+    private mutating func joined(_ header: Header, _ folder: UInt64, _ name: String) throws -> String {
         guard !name.hasPrefix("/"), folder < header.folders.count, !header.folders[Int(folder)].isEmpty else { return name }
+        try take(header.folders[Int(folder)].utf8.count + name.utf8.count)
         return header.folders[Int(folder)] + "/" + name
     }
 
@@ -178,8 +198,8 @@ private struct DwarfReader {
     private mutating func attribute(_ form: UInt64) throws -> (String, UInt64) {
         switch form {
         case 0x08: return (try text(), 0)  // string
-        case 0x0E: return (text(in: strings, try number(4)), 0)  // strp
-        case 0x1F: return (text(in: lineStrings, try number(4)), 0)  // line_strp
+        case 0x0E: return (try text(in: strings, try number(4)), 0)  // strp
+        case 0x1F: return (try text(in: lineStrings, try number(4)), 0)  // line_strp
         case 0x0B: return ("", try number(1))  // data1
         case 0x05: return ("", try number(2))  // data2
         case 0x06: return ("", try number(4))  // data4
@@ -187,7 +207,10 @@ private struct DwarfReader {
         case 0x1E:  // data16
             _ = (try number(8), try number(8))
             return ("", 0)
-        default: throw FirmwareError("the line table of \(file) uses the form \(form), which is not known.")
+        default:
+            throw Failure(
+                .environment, "the line table of \(file) uses the form \(form), which is not known",
+                advice: "Build it with the compiler that this release names")
         }
     }
 

@@ -1,5 +1,6 @@
 // A new board, driver or application: the few files it takes, ready to build and with a test of its own.
 import Foundation
+import Reporting
 
 /// Files to be written into a source tree.
 public struct Skeleton: Sendable {
@@ -9,11 +10,13 @@ public struct Skeleton: Sendable {
     public internal(set) var next: [(command: String, purpose: String)] = []
 
     /// Writes all files, or none.
-    /// - Throws: `FirmwareError` when one is there already, or when the tree cannot be written to.
+    /// - Throws: `Failure` when one is there already, or when the tree cannot be written to.
     public func write(into catalogue: BoardCatalogue) throws {
         let manager = FileManager.default
         for file in files where manager.fileExists(atPath: catalogue.root.path + "/" + file.path) {
-            throw FirmwareError("\(file.path) exists already, and nothing was written. Choose another name, or remove it.")
+            throw Failure(
+                .environment, "\(file.path) exists already, and nothing was written", about: "\(file.path)",
+                advice: "Choose another name, or remove it")
         }
         var written: [URL] = []
         do {
@@ -25,8 +28,9 @@ public struct Skeleton: Sendable {
             }
         } catch {
             for url in written { try? manager.removeItem(at: url) }
-            throw FirmwareError(
-                "the skeleton cannot be written: \(error.localizedDescription). Check the folder's permissions and space.")
+            throw Failure(
+                .environment, "the skeleton cannot be written: \(error.localizedDescription)",
+                advice: "Check the folder's permissions and space")
         }
     }
 
@@ -38,7 +42,7 @@ public struct Skeleton: Sendable {
         let type: String
 
         /// Takes either form.
-        /// - Throws: `FirmwareError` for anything but letters, digits and hyphens that begins with a letter.
+        /// - Throws: `Failure` for anything but letters, digits and hyphens that begins with a letter.
         init(_ text: String, of what: String, atMost length: Int = 32) throws {
             var words: [String] = []
             for character in text {
@@ -51,9 +55,9 @@ public struct Skeleton: Sendable {
             type = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
             let isClean = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
             guard isClean, text.first?.isLetter == true, !words.contains(""), hyphened.count <= length else {
-                throw FirmwareError(
-                    "\"\(text)\" cannot be the name of \(what). Use at most \(length) letters, digits and hyphens, a letter first, as in garden-gate."
-                )
+                throw Failure(
+                    .environment, "\"\(text)\" cannot be the name of \(what)",
+                    advice: "Use at most \(length) letters, digits and hyphens, a letter first, as in garden-gate")
             }
         }
     }
@@ -96,14 +100,14 @@ public struct Skeleton: Sendable {
     }
 
     /// A board in Boards/, with the wiring of `model`, another board of the same chip, to begin with; and its on-target test.
-    /// - Throws: `FirmwareError` also when `model` does not exist or lacks a file.
+    /// - Throws: `Failure` also when `model` does not exist or lacks a file.
     public static func board(_ text: String, like model: String, in catalogue: BoardCatalogue) throws -> Skeleton {
         let name = try Name(text, of: "a board")
         let board = try catalogue.board(model)
         let folder = catalogue.root.appendingPathComponent("Boards/\(model)")
         let manager = FileManager.default
         guard let entries = try? manager.contentsOfDirectory(atPath: folder.path) else {
-            throw FirmwareError("Boards/\(model) cannot be read. Check the folder's permissions.")
+            throw Failure(.environment, "Boards/\(model) cannot be read", advice: "Check the folder's permissions")
         }
         var skeleton = Skeleton()
         for entry in entries.sorted() where entry != "README.md" {

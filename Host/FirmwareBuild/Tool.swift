@@ -1,5 +1,6 @@
 // Runs a program that the build needs and names the package when it is missing.
 import Foundation
+import Reporting
 
 /// A program of another package, such as the compiler.
 public struct Tool: Sendable {
@@ -24,20 +25,20 @@ public struct Tool: Sendable {
     }
 
     /// Full path of the program.
-    /// - Throws: `FirmwareError` naming the package to install.
+    /// - Throws: `Failure` naming the package to install.
     public func path() throws -> String {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
         for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(name)") {
             return "\(folder)/\(name)"
         }
         let advice = package.map { "Install it: apt-get install \($0)" } ?? "Install Swift 6.3 from swift.org and put it in PATH"
-        throw FirmwareError("the program \(name) is not in PATH. \(advice).")
+        throw Failure(.environment, "the program \(name) is not in PATH", advice: "\(advice)")
     }
 
     /// Runs it to its end.
     /// - Parameters:
     ///   - live: lines go to our own error output while it runs, too.
-    /// - Throws: `FirmwareError` when it is missing or cannot be started.
+    /// - Throws: `Failure` when it is missing or cannot be started.
     public func run(
         _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:], live: Bool = false
     ) throws -> Result {
@@ -50,11 +51,15 @@ public struct Tool: Sendable {
         let output = Pipe(), errors = Pipe()
         process.standardOutput = output
         process.standardError = errors
-        do { try process.run() } catch { throw FirmwareError("\(name) cannot be started: \(error.localizedDescription).") }
+        do { try process.run() } catch {
+            throw Failure(
+                .environment, "\(name) cannot be started: \(error.localizedDescription)", about: "\(name)",
+                advice: "Check that the program is installed and may be run")
+        }
         let collected = Collected()
         let drain = Thread {
             while case let data = errors.fileHandleForReading.availableData, !data.isEmpty {
-                if live { FileHandle.standardError.write(data) }
+                if live { StandardError.write(bytes: Array(data)) }
                 collected.data.append(data)
             }
             collected.done.signal()
@@ -62,7 +67,7 @@ public struct Tool: Sendable {
         drain.start()
         var text = Data()
         while case let data = output.fileHandleForReading.availableData, !data.isEmpty {
-            if live { FileHandle.standardError.write(data) }
+            if live { StandardError.write(bytes: Array(data)) }
             text.append(data)
         }
         collected.done.wait()

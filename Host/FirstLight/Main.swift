@@ -48,6 +48,10 @@ struct FirstLight: AsyncParsableCommand {
         place.clear()
         summarise(walk, story)
         if walk.failures > 0 || walk.step < Story.steps { throw ExitCode(1) }
+        if let failure = StandardOutput.failure, !StandardOutput.isClosed {
+            StandardError.write("error: \(failure)\n")
+            throw ExitCode(4)
+        }
     }
 
     private func summarise(_ walk: Walk, _ story: Story?) {

@@ -3,11 +3,13 @@ import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import Keystore
 import Labels
 import NodeEmulation
+import NodeProtocol
 import Provisioning
 
-/// One device's way to its owner. Factory, owner and stranger have a home folder each: they share nothing but what the label says.
+/// One node's way to its owner. Factory, owner and stranger have a home folder each: they share nothing but what the label says.
 final class Story {
     static let steps = 8
     private static let call = "$('led').on()"
@@ -69,7 +71,7 @@ final class Story {
             board: board, image: image, flashFile: folder.appendingPathComponent("flash.bin"), name: board.name)
         self.node = node
         keep(node)
-        let status = try await DeviceProbe(try await node.powerOn()).status()
+        let status = try await NodeProbe(try await node.powerOn()).status()
         for line in node.log { walk.quote(line) }
         try walk.require("the board answers: \(status.state)", status.state == .blank, else: "\(status.state)")
         walk.check("its lights are dark", try !node.emulated.displayByMonitor().isLit)
@@ -79,20 +81,20 @@ final class Story {
     // MARK: 4
 
     private func provision(_ node: EmulatedNode, _ walk: inout Walk) async throws -> String {
-        walk.begin("Provision: the device gets its identity, the box gets its label")
+        walk.begin("Provision: the node gets its identity, the box gets its label")
         let provisioned = try await node.provision(Station(home: try home("factory")))
         let record = provisioned.record
         walk.say(try LabelDrawing(provisioned.label).terminalText())
         let origin =
             record.isIdentityInjected
-            ? "made by the factory: this board has no true random generator" : "made in the device, never leaves it"
+            ? "made by the factory: this board has no true random generator" : "made in the node, never leaves it"
         walk.say("identity   \(record.identity.description.prefix(16))…  (\(origin))")
         walk.say("claim key  \(record.claim.description.prefix(16))…  (its secret is on the label alone)")
-        walk.check("the device proved that it holds the identity of \(record.address)", record.address.matches(record.identity))
-        let status = try await DeviceProbe(node.client).status()
+        walk.check("the node proved that it holds the identity of \(record.address)", record.address.matches(record.identity))
+        let status = try await NodeProbe(node.client).status()
         try walk.require(
             "it waits for its owner", status.state == .unowned && status.address == record.address, else: "\(status.state)")
-        outcome.append(("device", "\(record.address)"))
+        outcome.append(("node", "\(record.address)"))
         return provisioned.label.text
     }
 
@@ -104,9 +106,9 @@ final class Story {
         walk.say("control node  key \(owner.controller.key.publicKey.description.prefix(16))…, made just now")
         let receipt = try await owner.bind(label: ClaimLabel(parsing: scanned), name: "lamp")
         walk.say("receipt       \(receipt)")
-        try walk.require("the receipt is signed by the device", receipt.outcome == .done, else: "\(receipt.outcome)")
+        try walk.require("the receipt is signed by the node", receipt.outcome == .done, else: "\(receipt.outcome)")
         let status = try await owner.status()
-        try walk.require("the device is owned, in epoch \(status.epoch)", status.state == .owned, else: "\(status.state)")
+        try walk.require("the node is owned, in epoch \(status.epoch)", status.state == .owned, else: "\(status.state)")
         outcome.append(("owner", "key \(owner.controller.key.publicKey.description.prefix(16))…"))
         return owner
     }
@@ -120,9 +122,9 @@ final class Story {
         let receipt = try await owner.transmit(message)
         walk.say("receipt  \(receipt)")
         try walk.require(
-            "the device executed it and signed its receipt for it", receipt.outcome == .done, else: "\(receipt.outcome)")
+            "the node executed it and signed its receipt for it", receipt.outcome == .done, else: "\(receipt.outcome)")
         walk.check(
-            "the receipt names this very message and continues the device's log", receipt.answers(message) && receipt.index == 1)
+            "the receipt names this very message and continues the node's log", receipt.answers(message) && receipt.index == 1)
         outcome.append(("command", "\(Self.call) \(receipt.outcome), receipt \(receipt.index), \(receipt.bytes.count) bytes"))
         return message
     }
@@ -143,7 +145,7 @@ final class Story {
 
     private func tryToUndo(_ node: EmulatedNode, command: SignedMessage, label: String, _ walk: inout Walk) async throws {
         walk.begin("Power off and on again; then three who should not")
-        let before = try await DeviceProbe(node.client).status()
+        let before = try await NodeProbe(node.client).status()
         try await node.powerCycle()
         let owner = try node.seen(from: try home("owner"))
         let after = try await owner.status()
@@ -155,11 +157,11 @@ final class Story {
             "the high-water mark is intact: \(after.highWater)",
             after.highWater == command.sequence && after.nextIndex == before.nextIndex,
             else: "\(after.highWater), \(after.nextIndex) log entries")
-        walk.check("the lights are dark: a device starts in its safe state", try !node.emulated.displayByMonitor().isLit)
+        walk.check("the lights are dark: a node starts in its safe state", try !node.emulated.displayByMonitor().isLit)
 
         let stranger = try node.seen(from: try home("stranger"))
-        let device = try await owner.known()
-        let forged = try stranger.sign(try Call(parsing: Self.call), for: device)
+        let known = try await owner.known()
+        let forged = try stranger.sign(try Call(parsing: Self.call), for: known)
         await refuse("the same command, replayed", as: "replayed", &walk) { _ = try await owner.transmit(command) }
         await refuse("a command signed by a stranger", as: "bad-signature", &walk) { _ = try await owner.transmit(forged) }
         await refuse("a second bind with the same label", as: "wrong-state", &walk) {
@@ -176,11 +178,11 @@ final class Story {
         try await node.powerOff()
     }
 
-    /// Checks that the device says no, and why.
+    /// Checks that the node says no, and why.
     private func refuse(_ what: String, as reason: String, _ walk: inout Walk, _ attempt: () async throws -> Void) async {
         do {
             try await attempt()
-            walk.check("refused: \(what)", false, else: "the device took it")
+            walk.check("refused: \(what)", false, else: "the node took it")
         } catch let refusal as Refusal {
             walk.check("refused: \(what) (\(refusal))", refusal.reason == reason, else: "\(refusal)")
         } catch {

@@ -1,5 +1,6 @@
 // What the person at the terminal sees: numbered steps, what was claimed, and whether it held.
 import Foundation
+import Reporting
 
 /// Prints the steps and counts what did not hold.
 struct Walk {
@@ -13,7 +14,7 @@ struct Walk {
     private(set) var failures = 0
 
     /// At once, also into a pipe, so that a program that reads along sees each step when it happens.
-    private func write(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+    private func write(_ line: String) { StandardOutput.write(line + "\n") }
 
     private func styled(_ text: String, _ code: Int) -> String { isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text }
 
@@ -30,7 +31,7 @@ struct Walk {
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) { write("   \(line)") }
     }
 
-    /// What the device or another program said.
+    /// What the node or another program said.
     func quote(_ text: String) { say(styled("| \(text)", 2)) }
 
     /// Prints a claim with a mark, and remembers it when it does not hold.

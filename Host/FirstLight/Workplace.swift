@@ -29,7 +29,7 @@ final class Workplace: @unchecked Sendable {
                 // The walk may have been about to write a file.
                 usleep(50_000)
                 clear()
-                FileHandle.standardError.write(Data("\ninterrupted; the board is off and its files are gone\n".utf8))
+                StandardError.write("\ninterrupted; the board is off and its files are gone\n")
                 _exit(128 + number)
             }
             source.resume()

@@ -36,6 +36,12 @@ public protocol CoAPService: Sendable {
     func answer(_ request: Message, from peer: SocketAddress) async -> Reply
     /// Nobody wants the notifications of `observer` any more: they were refused, or never acknowledged.
     func cancel(_ observer: ObserverID) async
+    /// A host never acknowledged its first notification: whatever it observes is over.
+    func cancelAll(of host: String) async
+}
+
+extension CoAPService {
+    public func cancelAll(of host: String) async {}
 }
 
 /// The message layer of a server: each request is answered once however often it arrives, answers and notifications that matter are
@@ -53,6 +59,8 @@ public actor CoAPServer {
         public var exchanges = 4096
         /// Requests of one host under way at a time.
         public var requestsPerHost = 8
+        /// How often the first notification to an address that has never acknowledged one is sent again: it may never have asked.
+        public var retransmissionsToStrangers = 1
         /// Notifications that wait for one observer; the oldest are left out.
         public var notifications = 32
 
@@ -82,7 +90,11 @@ public actor CoAPServer {
     private var underWay: [String: Int] = [:]
     private var outgoing: [Key: CheckedContinuation<Delivery, Never>] = [:]
     private var waiting: [ObserverID: [Reply]] = [:]
-    private var nextID = UInt16.random(in: 0 ... .max)
+    /// Hosts that have acknowledged a notification, and when.
+    private var confirmed: [String: ContinuousClock.Instant] = [:]
+    /// The observer of a host by which it is found out whether its first notification is acknowledged; the others wait.
+    private var probing: [String: ObserverID] = [:]
+    private var held: [String: [ObserverID: Reply]] = [:]
     private var reader: Task<Void, Never>?
 
     /// Serves `service` at `address`; port 0 takes any free one.
@@ -134,7 +146,7 @@ public actor CoAPServer {
         }
         exchanges[key] = Exchange(arrived: now)
         order.append(key)
-        let host = peer.host
+        let host = peer.share
         guard underWay[host, default: 0] < limits.requestsPerHost else {
             let busy = Reply(
                 .tooManyRequests, options: [.init(CoAPOptionNumber.maxAge, uint: 1)],
@@ -184,38 +196,82 @@ public actor CoAPServer {
     // MARK: Notifications
 
     /// Sends a notification (RFC 7641), confirmable: one at a time to each observer, so that a slow one is not flooded.
+    ///
+    /// A host that has not acknowledged its first one gets no second one, whatever it observes: another may have asked in its name.
     public func notify(_ observer: ObserverID, _ reply: Reply) {
+        let host = observer.peer.host
+        if confirmed[host] == nil, let first = probing[host], first != observer {
+            held[host, default: [:]][observer] = reply
+            return
+        }
         if waiting[observer] != nil {
             waiting[observer]!.append(reply)
             if waiting[observer]!.count > limits.notifications { waiting[observer]!.removeFirst() }
             return
         }
         waiting[observer] = []
+        if confirmed[host] == nil { probing[host] = observer }
         Task {
             var next: Reply? = reply
             while let reply = next {
                 let message = message(.confirmable, id: newID(), observer.token, reply)
-                guard await self.deliver(message, to: observer.peer) == .acknowledged else {
+                let delivery = await self.deliver(message, to: observer.peer, isKnown: confirmed[host] != nil)
+                guard delivery == .acknowledged else {
                     waiting[observer] = nil
-                    return await service.cancel(observer)
+                    await service.cancel(observer)
+                    return await self.unconfirmed(host, observer, delivery)
                 }
+                confirm(host)
                 next = waiting[observer]?.isEmpty == false ? waiting[observer]!.removeFirst() : nil
             }
             waiting[observer] = nil
         }
     }
 
+    /// True if the host of `peer` has acknowledged a notification.
+    public func isConfirmed(_ peer: SocketAddress) -> Bool { confirmed[peer.host] != nil }
+
+    /// Sends a last word that needs no acknowledgement: the observation is over.
+    public func tell(_ observer: ObserverID, _ reply: Reply) {
+        send(message(.nonConfirmable, id: newID(), observer.token, reply), to: observer.peer)
+    }
+
+    private func confirm(_ host: String) {
+        if confirmed[host] == nil, confirmed.count >= limits.exchanges, let oldest = confirmed.min(by: { $0.value < $1.value }) {
+            confirmed[oldest.key] = nil
+        }
+        confirmed[host] = .now
+        probing[host] = nil
+        for (observer, reply) in held.removeValue(forKey: host) ?? [:] { notify(observer, reply) }
+    }
+
+    /// A notification was refused, or never acknowledged. Silence ends all that waits for the same host.
+    private func unconfirmed(_ host: String, _ observer: ObserverID, _ delivery: Delivery) async {
+        let isProbe = probing[host] == observer
+        if isProbe { probing[host] = nil }
+        if delivery == .lost { confirmed[host] = nil }
+        guard isProbe else { return }
+        let others = held.removeValue(forKey: host) ?? [:]
+        if delivery == .lost { return await service.cancelAll(of: host) }
+        for (other, reply) in others { notify(other, reply) }
+    }
+
     /// Leaves out what has not been sent to `observer` yet.
-    public func forget(_ observer: ObserverID) { waiting[observer]?.removeAll() }
+    public func forget(_ observer: ObserverID) {
+        waiting[observer]?.removeAll()
+        held[observer.peer.host]?[observer] = nil
+    }
 
     // MARK: What is sent
 
     /// Sends a confirmable message until it is acknowledged or given up (RFC 7252, section 4.2).
-    private func deliver(_ message: Message, to peer: SocketAddress) async -> Delivery {
+    /// - Parameter isKnown: false for a notification to a host that has acknowledged none.
+    private func deliver(_ message: Message, to peer: SocketAddress, isKnown: Bool = true) async -> Delivery {
         let key = Key(peer: peer, id: message.id), bytes = encoded(message)
+        let repetitions = isKnown ? limits.retransmissions : min(limits.retransmissions, limits.retransmissionsToStrangers)
         let timer = Task {
             var limit = limits.acknowledgementTimeout * Double.random(in: 1...1.5)
-            for attempt in 0...limits.retransmissions {
+            for attempt in 0...repetitions {
                 if attempt > 0 { socket.send(bytes, to: peer) }
                 try await Task.sleep(for: limit)
                 limit *= 2
@@ -231,9 +287,11 @@ public actor CoAPServer {
 
     private func giveUp(_ key: Key) { outgoing.removeValue(forKey: key)?.resume(returning: .lost) }
 
+    /// At random: whoever guesses it acknowledges for another.
     private func newID() -> UInt16 {
-        nextID &+= 1
-        return nextID
+        var id = UInt16.random(in: 0 ... .max)
+        while outgoing.keys.contains(where: { $0.id == id }) { id &+= 1 }
+        return id
     }
 
     private func message(_ type: CoAPType, id: UInt16, _ token: [UInt8], _ reply: Reply) -> Message {

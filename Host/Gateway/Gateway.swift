@@ -11,32 +11,69 @@ import Transport
 /// (Uri-Host; its first label counts). A gateway with one node serves it at the root too. `/.well-known/core` lists all of them.
 ///
 /// The gateway holds no key and is trusted with nothing: what matters is signed, from one end to the other. It does keep strangers from
-/// wearing the nodes out: each host has rations of refused signatures and of answers that cost a node a signature.
+/// wearing the nodes out: what a request makes a node do is known before it is passed on (`Cost`), each host has a share of it, and each
+/// node a total.
 public actor Gateway: CoAPService {
+    /// So much at once, and so much more each second.
+    public struct Share: Sendable {
+        public var size: Double
+        public var perSecond: Double
+
+        public init(size: Double, perSecond: Double) {
+            self.size = size
+            self.perSecond = perSecond
+        }
+    }
+
+    /// The rations of one kind of work: of each host, and of all hosts together at one node.
+    public struct Limits: Sendable {
+        public var host: Share
+        public var total: Share
+        /// So much of the total is for hosts whose messages the node has accepted.
+        public var reserve: Double
+
+        public init(host: Share, total: Share, reserve: Double) {
+            self.host = host
+            self.total = total
+            self.reserve = reserve
+        }
+    }
+
     /// What the gateway lets pass.
     public struct Policy: Sendable {
         /// Lets `/provision` pass: whoever reaches a blank node first decides on its keys.
         public var allowsProvisioning = false
-        /// Refused signatures that one host may cause at once, and how many more per second.
-        /// Fewer than a node has attempts when it has just been powered on.
-        public var refusals = (size: 3.0, perSecond: 0.2)
-        /// Attestations and pieces of history that one host may ask for at once, and how many more per second.
-        public var signatures = (size: 32.0, perSecond: 2.0)
-        /// Observations of one host.
+        /// Signature checks. A node has 16 attempts and two more each second, but only 4 when it has just been powered on: a host has fewer.
+        /// A message that takes more than a share is let through when the share is full, and is paid for afterwards.
+        public var checks = Limits(host: Share(size: 3, perSecond: 0.2), total: Share(size: 12, perSecond: 1.5), reserve: 5)
+        /// Signatures that a node makes.
+        public var signatures = Limits(host: Share(size: 32, perSecond: 2), total: Share(size: 64, perSecond: 4), reserve: 16)
+        /// Observations of one host, and of all.
         public var observationsPerHost = 16
+        public var observations = 256
+        /// So many of all are for hosts whose messages a node has accepted.
+        public var observationsReserved = 64
+        /// States of nodes that the gateway observes at a node, which has four places; with `/events`, which has one of its own, three.
+        public var statesPerNode = 2
+        /// Further resources that it asks a node for again and again; two are for hosts whose messages the node has accepted.
+        public var polledPerNode = 8
         /// How often a node that does not let a resource be observed is asked for it.
         public var polling = Duration.seconds(1)
 
         public init() {}
     }
 
-    private let nodes: [AttachedNode]
-    private let policy: Policy
-    private let onEvent: @Sendable (String) -> Void
-    private var refusals: Rations
-    private var signatures: Rations
-    private var observed: [Observed.Key: Observed] = [:]
-    private var server: CoAPServer?
+    let nodes: [AttachedNode]
+    let policy: Policy
+    let onEvent: @Sendable (String) -> Void
+    private var rations: [String: NodeRations] = [:]
+    private var addresses = Addresses()
+    private var uploads = Uploads()
+    private var answers = Answers()
+    var observed: [Observed.Key: Observed] = [:]
+    /// Resources that are observed at a node, or are about to be.
+    var places: [String: Set<Observed.Key>] = [:]
+    var server: CoAPServer?
 
     /// - Parameters:
     ///   - nodes: with different names, which have neither slash nor dot.
@@ -49,13 +86,14 @@ public actor Gateway: CoAPService {
         else {
             throw Failure(
                 .usage, "the names of the nodes, \(names.joined(separator: ", ")), are not fit for addresses",
-                advice: "Give each a name of its own without slash and dot: --device NAME=serial:/dev/ttyACM0")
+                remedy: .inOrder([
+                    .advice("Give each a name of its own, without slash and dot"), .nameNode([.init("NAME=serial:/dev/ttyACM0")]),
+                ]))
         }
         self.nodes = nodes
         self.policy = policy
         self.onEvent = onEvent
-        refusals = Rations(size: policy.refusals.size, refill: policy.refusals.perSecond)
-        signatures = Rations(size: policy.signatures.size, refill: policy.signatures.perSecond)
+        for name in names { rations[name] = NodeRations(policy) }
     }
 
     /// Begins to serve at `address`; port 0 takes any free one.
@@ -68,13 +106,13 @@ public actor Gateway: CoAPService {
 
     // MARK: Which node
 
-    private struct Target {
+    struct Target {
         let node: AttachedNode
         /// The segments below the node.
         let path: [String]
     }
 
-    private func target(_ request: Message) -> Target? {
+    func target(_ request: Message) -> Target? {
         let path = request.all(CoAPOptionNumber.uriPath).map(\.text)
         if let host = request[CoAPOptionNumber.uriHost]?.text.lowercased(),
             let node = nodes.first(where: { $0.name.lowercased() == host.prefix { $0 != "." } })
@@ -88,14 +126,57 @@ public actor Gateway: CoAPService {
     // MARK: Answering
 
     public func answer(_ request: Message, from peer: SocketAddress) async -> Reply {
-        if let refused = uninterpretable(request) { return refused }
+        let size = (try? request.encoded().count) ?? 0
+        let isVerified = addresses.note(request, peer.host)
+        let transfer = Transfer(request, from: peer)
+        func limit(_ received: Int) -> Int { isVerified ? .max : received * Addresses.factor }
+        if let refused = uninterpretable(request) { return shaped(refused, request, transfer, limit(size)) }
+        if let block = request.block2, block.number > 0 {
+            if let known = observation(of: request, by: peer) { return shaped(known, request, transfer, limit(size)) }
+            if let kept = answers.find(transfer) { return shaped(kept.reply, request, transfer, limit(size), tag: kept.tag) }
+            // What was kept is gone; a message is not sent again for it.
+            guard request.code == .get else { return Reply(.requestEntityIncomplete) }
+        }
+        let (reply, received) = await whole(request, transfer, size, from: peer)
+        return shaped(reply, request, transfer, limit(received))
+    }
+
+    /// The answer as if neither side had blocks, and the bytes that were received for it.
+    private func whole(_ request: Message, _ transfer: Transfer, _ size: Int, from peer: SocketAddress) async -> (Reply, Int) {
+        guard request[CoAPOptionNumber.block1] != nil else { return (await respond(to: request, from: peer), size) }
+        guard let block = request.block1 else { return (Reply(.badOption), size) }
+        let own: Message.Option = .init(CoAPOptionNumber.block1, uint: block.optionValue)
+        // No more blocks are wanted: aiocoap goes on sending unless it is told so.
+        let last = CoAPBlock(number: block.number, more: false, sizeExponent: block.sizeExponent)
+        let room: Int
+        if let target = target(request) {
+            do { room = try await target.node.room(request.code, forwarded(request, target)) } catch {
+                return (Self.reply(error, target.node), size)
+            }
+        } else {
+            room = 0
+        }
+        switch uploads.take(request, block, transfer, size: size, room: room) {
+        case .proceed: return (Reply(.continue_, options: [own]), size)
+        case .whole(let request, let received):
+            var reply = await respond(to: request, from: peer)
+            reply.options.append(own)
+            return (reply, received)
+        case .refused(.requestEntityTooLarge) where target(request) != nil: return (Self.tooLarge(room, last), size)
+        case .refused(let code):
+            let end = Message.Option(CoAPOptionNumber.block1, uint: last.optionValue)
+            return (code == .requestEntityTooLarge ? Self.nowhere : Reply(code, options: [end]), size)
+        }
+    }
+
+    private static let nowhere = Reply(.notFound, reason: "no node has this name: see /.well-known/core")
+
+    private func respond(to request: Message, from peer: SocketAddress) async -> Reply {
         let path = request.all(CoAPOptionNumber.uriPath).map(\.text)
         if path == [".well-known", "core"], !namesNode(request) {
-            return request.code == .get ? await links(request) : Reply(.methodNotAllowed)
+            return request.code == .get ? await links() : Reply(.methodNotAllowed)
         }
-        guard let target = target(request) else {
-            return Reply(.notFound, reason: "no node has this name: see /.well-known/core")
-        }
+        guard let target = target(request) else { return Self.nowhere }
         do {
             if request.code == .get, let observe = request.observe {
                 let observer = ObserverID(peer: peer, token: request.token)
@@ -106,6 +187,41 @@ public actor Gateway: CoAPService {
         } catch {
             return Self.reply(error, target.node)
         }
+    }
+
+    /// The answer as it may go out: the block that was asked for, or one that is small enough for an address that has shown nothing.
+    /// - Parameters:
+    ///   - reply: the whole answer.
+    ///   - limit: bytes that the datagram may have.
+    ///   - tag: of the answer that the first block was of.
+    private func shaped(_ reply: Reply, _ request: Message, _ transfer: Transfer, _ limit: Int, tag: [UInt8]? = nil) -> Reply {
+        func fits(_ reply: Reply) -> Bool { reply.size(token: request.token.count) <= limit }
+        let wanted = request.block2 ?? CoAPBlock(number: 0, more: false, sizeExponent: 6)
+        if wanted.number == 0, reply.payload.count <= wanted.size, fits(reply) { return reply }
+        guard reply.code.class == 2 else {
+            // The code says what happened; the reason is for those who can be told it.
+            let bare = Reply(reply.code, options: reply.options.filter { $0.number != CoAPOptionNumber.contentFormat })
+            return fits(reply) ? reply : bare
+        }
+        let isNotice = reply.options.contains { $0.number == CoAPOptionNumber.observe }
+        let tag =
+            tag ?? (isNotice || observation(of: request, by: transfer.peer) != nil ? nil : answers.keep(reply, for: transfer))
+        func largest(_ more: [Message.Option]) -> Reply? {
+            for exponent in (0...wanted.sizeExponent).reversed() {
+                guard var part = reply.block(UInt32(wanted.offset >> Int(exponent + 4)), exponent, tag: tag) else { return nil }
+                part.options += more
+                if fits(part) { return part }
+            }
+            return nil
+        }
+        // Asked for, not demanded: who repeats it gets whole answers from now on.
+        let echo = limit == .max || wanted.number > 0 ? nil : addresses.echo(transfer.peer.host)
+        let asking = echo.flatMap { largest([.init(CoAPOptionNumber.echo, $0)]) }
+        guard let part = asking ?? largest([]) else { return Reply(.badRequest) }
+        if isNotice, let sent = part.options.first(where: { $0.number == CoAPOptionNumber.block2 })?.uint {
+            setBlockSize(UInt8(sent & 7), of: ObserverID(peer: transfer.peer, token: request.token))
+        }
+        return part
     }
 
     private func namesNode(_ request: Message) -> Bool {
@@ -121,6 +237,10 @@ public actor Gateway: CoAPService {
         if let bad = request.options.first(where: { ($0.isCritical || $0.isUnsafe) && !Self.understood.contains($0.number) }) {
             return Reply(.badOption, reason: "option \(bad.number) is not understood")
         }
+        // A block that cannot be read is none that could be left out.
+        if request.block2 == nil, request[CoAPOptionNumber.block2] != nil {
+            return Reply(.badOption, reason: "option 23 is malformed")
+        }
         return nil
     }
 
@@ -132,63 +252,103 @@ public actor Gateway: CoAPService {
         CoAPOptionNumber.locationQuery,
     ]
 
-    /// What was for the gateway itself.
+    /// What was for the gateway itself; it cuts answers into blocks by itself.
     private static let consumed: Set<UInt16> = [
         CoAPOptionNumber.uriHost, CoAPOptionNumber.uriPort, CoAPOptionNumber.uriPath, CoAPOptionNumber.observe,
+        CoAPOptionNumber.block1, CoAPOptionNumber.block2, CoAPOptionNumber.size1, CoAPOptionNumber.size2, CoAPOptionNumber.echo,
     ]
 
-    /// The links of all nodes.
-    private func links(_ request: Message) async -> Reply {
-        var lines: [String] = []
-        for node in nodes {
-            guard let client = try? await node.connection(), let answer = try? await client.send(.get(".well-known/core")),
-                answer.isSuccess
-            else { continue }
-            lines.append(Links.below(node.name, String(decoding: answer.payload, as: UTF8.self)))
-        }
-        let all = Response(
-            code: CoAPCode.content.rawValue, contentFormat: CoAPContentFormat.linkFormat,
-            payload: Array(lines.joined(separator: ",").utf8))
-        return all.reply(request.block2)
+    /// The options that the node gets.
+    private func forwarded(_ request: Message, _ target: Target) -> [Message.Option] {
+        target.path.map { .init(CoAPOptionNumber.uriPath, $0) } + request.options.filter { !Self.consumed.contains($0.number) }
     }
 
-    private func pass(_ request: Message, _ target: Target, from peer: SocketAddress) async throws -> Reply {
-        let host = peer.host, resource = target.path.joined(separator: "/")
+    /// The links of all nodes, each asked at the same time as the others.
+    private func links() async -> Reply {
+        let lines = await withTaskGroup(of: (Int, String?).self) { group in
+            for (index, node) in nodes.enumerated() {
+                group.addTask {
+                    guard let client = try? await node.connection(),
+                        let answer = try? await client.send(.get(".well-known/core")),
+                        answer.isSuccess
+                    else { return (index, nil) }
+                    let links = String(decoding: answer.payload, as: UTF8.self)  // foreign: goes to the network
+                    return (index, Links.below(node.name, links))
+                }
+            }
+            var found: [Int: String] = [:]
+            for await (index, line) in group { found[index] = line }
+            return nodes.indices.compactMap { found[$0] }
+        }
+        return Reply(
+            .content, options: [.init(CoAPOptionNumber.contentFormat, uint: UInt32(CoAPContentFormat.linkFormat))],
+            payload: Array(lines.joined(separator: ",").utf8))
+    }
+
+    /// Passes a request on if what it costs the node is within the rations of its host and of the node.
+    func pass(_ request: Message, _ target: Target, from peer: SocketAddress) async throws -> Reply {
+        let resource = target.path.joined(separator: "/")
         if resource == "provision", !policy.allowsProvisioning {
             return Reply(.forbidden, reason: "nodes are provisioned over their own line, not through a gateway")
         }
-        let query = request.all(CoAPOptionNumber.uriQuery).map(\.text)
-        let key = Observed.Key(node: target.node.name, path: resource, query: query)
-        // Later blocks of what is observed belong to the representation that the first one was of.
-        if request.code == .get, let block = request.block2, block.number > 0, let known = observed[key],
-            known.observers.keys.contains(where: { $0.peer == peer })
-        {
-            return known.latest.reply(block)
+        let cost = Cost(of: request.code, target.path, payload: request.payload)
+        if let seconds = spend(cost, at: target.node, peer) { return Self.tooMany(seconds) }
+        let answer: Message
+        do {
+            answer = try await target.node.ask(
+                request.code, options: forwarded(request, target), payload: request.payload, for: peer.share)
+        } catch let error as RequestTooLong {
+            // The line was not touched.
+            rations[target.node.name]?.giveBack(cost, peer.share)
+            return Self.tooLarge(error.room, nil)
         }
-        if request.code == .post, let seconds = refusals.wait(host) { return Self.tooMany(seconds) }
-        if Self.costly.contains(resource) {
-            if let seconds = signatures.wait(host) { return Self.tooMany(seconds) }
-            signatures.take(host)
-        }
-        let options = request.options.filter { !Self.consumed.contains($0.number) }
-        let answer = try await target.node.pass(
-            request.code, options: target.path.map { .init(CoAPOptionNumber.uriPath, $0) } + options, payload: request.payload)
-        if answer.code == .unauthorized {
-            refusals.take(host)
-            onEvent("\(target.node.name): a bad signature from \(host)")
-        }
-        let back = answer.options.filter { $0.number != CoAPOptionNumber.observe }
+        settle(cost, answer, resource, at: target.node, peer)
+        let back = answer.options.filter { $0.number != CoAPOptionNumber.observe && $0.number != CoAPOptionNumber.echo }
         if let bad = back.first(where: { ($0.isCritical || $0.isUnsafe) && !Self.understood.contains($0.number) }) {
             return Reply(CoAPCode(5, 2), reason: "the node answered with option \(bad.number), which is not understood")
         }
         return Reply(answer.code, options: back, payload: answer.payload)
     }
 
-    /// What makes a node sign.
-    private static let costly: Set<String> = ["attest", "history"]
+    /// Takes what a request costs from the rations, or says how many seconds to wait.
+    func spend(_ cost: Cost, at node: AttachedNode, _ peer: SocketAddress) -> UInt32? {
+        guard let seconds = rations[node.name]?.spend(cost, peer.share) else { return nil }
+        onEvent("\(node.name): \(peer.host) asks for more than its share, or all hosts for more than the node's")
+        return seconds
+    }
+
+    /// True if the node has accepted a message from the host of `peer`.
+    func isKnown(_ peer: SocketAddress, at node: AttachedNode) -> Bool { rations[node.name]?.isKnown(peer.share) ?? false }
+
+    /// Gives back what the node did not do, and what it did for a message that it accepted.
+    private func settle(_ cost: Cost, _ answer: Message, _ resource: String, at node: AttachedNode, _ peer: SocketAddress) {
+        if answer.code == .unauthorized { onEvent("\(node.name): a bad signature from \(peer.host)") }
+        guard answer.code.class == 2 else {
+            // The node knows no such thing, or takes no such format, and did nothing; the host has paid for asking.
+            let isNothing = [.notFound, .methodNotAllowed, .notAcceptable, .unsupportedContentFormat].contains {
+                $0 == answer.code
+            }
+            if isNothing { rations[node.name]?.giveBackToAll(cost) }
+            return
+        }
+        if Cost.messages.contains(resource) {
+            rations[node.name]?.accepted(cost, peer.share)
+        } else if resource == "history" {
+            let signed = min(cost.signatures, Cost.items(answer.payload))
+            rations[node.name]?.giveBack(Cost(checks: cost.checks, signatures: cost.signatures - signed), peer.share)
+        }
+    }
+
+    /// 4.13, with what would be taken (RFC 7959, section 2.9.3).
+    /// - Parameter block: the block that was too much, if it came in blocks.
+    private static func tooLarge(_ room: Int, _ block: CoAPBlock?) -> Reply {
+        var options: [Message.Option] = [.init(CoAPOptionNumber.size1, uint: UInt32(room))]
+        if let block { options.append(.init(CoAPOptionNumber.block1, uint: block.optionValue)) }
+        return Reply(.requestEntityTooLarge, options: options, payload: Array("the node takes \(room) bytes here".utf8))
+    }
 
     /// 4.29 with the reason that a node itself gives (RFC 8516, RFC 9290).
-    private static func tooMany(_ seconds: UInt32) -> Reply {
+    static func tooMany(_ seconds: UInt32) -> Reply {
         var body = [UInt8](repeating: 0, count: 128)
         var writer = CBORWriter(body.mutableSpan)
         CoAPProblem(
@@ -203,101 +363,9 @@ public actor Gateway: CoAPService {
             ], payload: Array(body.prefix(count)))
     }
 
-    private static func reply(_ error: any Error, _ node: AttachedNode) -> Reply {
+    static func reply(_ error: any Error, _ node: AttachedNode) -> Reply {
         let failure = (error as? any Reportable)?.failure ?? error as? Failure
         let isSilent = failure.map { $0.kind == .unreachable || $0.kind == .environment } ?? false
         return Reply(isSilent ? CoAPCode(5, 4) : CoAPCode(5, 2), reason: "\(node.name): \(failure?.what ?? "\(error)")")
-    }
-
-    // MARK: Observing
-
-    private func register(_ observer: ObserverID, _ target: Target, _ request: Message) async throws -> Reply {
-        let query = request.all(CoAPOptionNumber.uriQuery).map(\.text)
-        let key = Observed.Key(node: target.node.name, path: target.path.joined(separator: "/"), query: query)
-        let mine = observed.values.flatMap(\.observers.keys).filter { $0.peer.host == observer.peer.host && $0 != observer }
-        guard mine.count < policy.observationsPerHost, !Self.costly.contains(key.path), key.path != "token" else {
-            // Answered as if it had not asked to be told (RFC 7641, section 4.1).
-            return try await pass(request, target, from: observer.peer)
-        }
-        await cancel(observer)
-        if observed[key] == nil {
-            let source = try await observe(key, target.node)
-            // Somebody else may have asked meanwhile.
-            if observed[key]?.source == nil { observed[key]?.source = source } else { source?.cancel() }
-        }
-        guard let known = observed[key] else { return try await pass(request, target, from: observer.peer) }
-        observed[key]?.observers[observer] = request.block2?.sizeExponent ?? 6
-        return known.latest.reply(request.block2, observe: known.number)
-    }
-
-    /// Begins to observe at the node: `observed` then has its present representation. Nil when the resource has none.
-    private func observe(_ key: Observed.Key, _ node: AttachedNode) async throws -> Task<Void, Never>? {
-        let client = try await node.connection()
-        guard let observation = try? await client.observe(key.path, query: key.query) else {
-            let first = try await client.send(.get(key.path, query: key.query))
-            guard first.isSuccess else { return nil }
-            await changed(key, first)
-            return Task { await self.poll(key, node) }
-        }
-        let (firsts, deliver) = AsyncStream<Void>.makeStream()
-        let source = Task {
-            var end: any Error = Failure(.unreachable, "the node ended the observation", advice: "Observe it again")
-            do {
-                for try await answer in observation {
-                    await self.changed(key, answer)
-                    deliver.yield()
-                }
-            } catch { end = error }
-            deliver.finish()
-            if !Task.isCancelled { await self.lost(key, node, end) }
-        }
-        for await _ in firsts { return source }
-        return nil
-    }
-
-    /// Asks again and again, for nodes that do not tell by themselves.
-    private func poll(_ key: Observed.Key, _ node: AttachedNode) async {
-        while !Task.isCancelled {
-            do {
-                try await Task.sleep(for: policy.polling)
-                let answer = try await node.connection().send(.get(key.path, query: key.query))
-                if answer != observed[key]?.latest { await changed(key, answer) }
-            } catch {
-                if !Task.isCancelled { await lost(key, node, error) }
-                return
-            }
-        }
-    }
-
-    private func changed(_ key: Observed.Key, _ answer: Response) async {
-        guard var known = observed[key] else {
-            observed[key] = Observed(latest: answer, number: 1)
-            return
-        }
-        known.latest = answer
-        known.number &+= 1
-        observed[key] = known
-        for (observer, sizeExponent) in known.observers {
-            let block = CoAPBlock(number: 0, more: false, sizeExponent: sizeExponent)
-            await server?.notify(observer, answer.reply(block, observe: known.number))
-        }
-    }
-
-    /// The node is out of reach: a notification with an error ends each observation (RFC 7641, section 4.2).
-    private func lost(_ key: Observed.Key, _ node: AttachedNode, _ error: any Error) async {
-        guard let known = observed.removeValue(forKey: key) else { return }
-        onEvent("\(node.name): no longer observed: \(error)")
-        for observer in known.observers.keys { await server?.notify(observer, Self.reply(error, node)) }
-    }
-
-    public func cancel(_ observer: ObserverID) async {
-        await server?.forget(observer)
-        for (key, known) in observed where known.observers[observer] != nil {
-            observed[key]?.observers[observer] = nil
-            if known.observers.count == 1 {
-                observed[key] = nil
-                known.source?.cancel()
-            }
-        }
     }
 }

@@ -1,14 +1,14 @@
 // What is printed and stuck on the box, drawn once with cairo: for SVG, PNG, PDF sheets and label printers alike.
 import CCairo
-import ControlNode
+import NodeProtocol
 import Reporting
 
-/// A label as it is shown and printed: QR code, with the device's address in readable form beside it.
+/// A label as it is shown and printed: QR code, with the node's address in readable form beside it.
 public struct LabelDrawing: Sendable {
     public let label: ClaimLabel
     /// Provisioned with test keys: the label says so.
     public let isTest: Bool
-    /// What people call the device besides its address, such as batch and serial number.
+    /// What people call the node besides its address, such as batch and serial number.
     public let caption: String
 
     public init(_ label: ClaimLabel, isTest: Bool = false, caption: String = "") {

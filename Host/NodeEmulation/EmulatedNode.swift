@@ -3,7 +3,9 @@ import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import Keystore
 import Provisioning
+import Reporting
 import Transport
 
 /// One light node in QEMU and the connection to its UART. Its flash outlives its power. Used by one task at a time.
@@ -23,7 +25,7 @@ public final class EmulatedNode: @unchecked Sendable {
     ///   - countsInstructions: for `EmulatedBoard.run(untilInstruction:)`; the processor then stands still after power on.
     ///   - parts: more of QEMU's command line, such as parts on a bus: `["-device", "tmp105,address=0x48,id=t1"]`.
     ///   - wrap: puts something between the client and the UART, such as noise or a meter.
-    /// - Throws: `FirmwareError` when the image is missing, damaged or another board's; `EmulationError` when QEMU or the file is the matter.
+    /// - Throws: `Failure` when the image is missing, damaged or another board's; `Failure` when QEMU or the file is the matter.
     public init(
         board: Board, image: URL, flashFile: URL, name: String? = nil, clock: EmulatedBoard.Clock = .host,
         countsInstructions: Bool = false, parts: [String] = [],
@@ -65,10 +67,12 @@ public final class EmulatedNode: @unchecked Sendable {
     }
 
     /// The connection made last.
-    /// - Throws: `EmulationError` before the first.
+    /// - Throws: `Failure` before the first.
     public var client: CoAPClient {
         get throws {
-            guard let client = lock.withLock({ connection }) else { throw EmulationError("\(name) is off. Power it on first.") }
+            guard let client = lock.withLock({ connection }) else {
+                throw Failure(.environment, "\(name) is off", about: "\(name)", advice: "Power it on first")
+            }
             return client
         }
     }
@@ -95,7 +99,7 @@ public final class EmulatedNode: @unchecked Sendable {
         return try await powerOn()
     }
 
-    // MARK: The first minutes of a device
+    // MARK: The first minutes of a node
 
     /// What the factory does: keys in, proof out, the label's text printed and its secret forgotten.
     ///
@@ -109,7 +113,7 @@ public final class EmulatedNode: @unchecked Sendable {
         return provisioned
     }
 
-    /// The device as the control node with that home sees it; its key is made when it has none.
+    /// The node as the control node with that home sees it; its key is made when it has none.
     public func seen(from home: Home) throws -> RemoteNode {
         if !home.controllerKey.exists { try ControllerKey.generate().save(to: home.controllerKey) }
         return RemoteNode(try client, controller: try Controller(home) { nil })

@@ -29,18 +29,18 @@ public struct KeyBenchmark: Sendable {
     }
 
     /// - Parameter keys: how many keys signing is counted with.
-    /// - Throws: `EmulationError` when an image is missing or does not run to its end.
+    /// - Throws: `Failure` when an image is missing or does not run to its end.
     public init(board: Board, variant: Variant, root: URL, keys: Int = 1000) throws {
         func image(_ name: String) -> URL { Self.image(name, variant, board: board, root: root) }
         // One instruction is 64 ns, and a tick not longer: 24 bits of ticks are enough for each operation.
         let printed = try Self.run(image("bench-ed25519"), on: board, shift: 6)
         guard let loop = printed["calibration.200000"], loop > 0 else {
-            throw EmulationError("bench-ed25519 on \(board.name) printed no calibration. Build it again.")
+            throw Failure(.environment, "bench-ed25519 on \(board.name) printed no calibration", advice: "Build it again")
         }
         var instructions: [String: Int] = [:], stack: [String: Int] = [:]
         for name in ["verify", "sign", "publicKey"] {
             guard let ticks = printed[name], let bytes = printed["stack.\(name)"] else {
-                throw EmulationError("bench-ed25519 on \(board.name) printed no \(name). Build it again.")
+                throw Failure(.environment, "bench-ed25519 on \(board.name) printed no \(name)", advice: "Build it again")
             }
             instructions[name] = Int((Double(ticks) * 200_000 / Double(loop)).rounded())
             stack[name] = bytes
@@ -52,7 +52,9 @@ public struct KeyBenchmark: Sendable {
         let constancy = try Self.run(image("bench-ed25519-constancy"), on: board, shift: 10, keys: keys)
         guard let least = constancy["least"], let greatest = constancy["greatest"], let counted = constancy["keys"],
             let ticks = constancy["loop.10000"], ticks > 50_000
-        else { throw EmulationError("bench-ed25519-constancy on \(board.name) printed \(constancy). Build it again.") }
+        else {
+            throw Failure(.environment, "bench-ed25519-constancy on \(board.name) printed \(constancy)", advice: "Build it again")
+        }
         self.keys = counted
         variation = Int((Double(greatest - least) * 10_000 / Double(ticks)).rounded())
     }
@@ -77,7 +79,9 @@ public struct KeyBenchmark: Sendable {
             ], log: folder.path + "/qemu.log", timeout: 1800)()
         let text = (try? String(contentsOf: printed, encoding: .utf8)) ?? ""
         guard end == .status(0) else {
-            throw EmulationError("\(image.lastPathComponent) on \(board.name) ended with \(end): \(text)")
+            throw Failure(
+                .environment, "\(image.lastPathComponent) on \(board.name) ended with \(end): \(text)",
+                about: "\(image.lastPathComponent)", advice: "Measure again; when it stays so, look at what changed")
         }
         var values: [String: Int] = [:]
         for line in text.split(separator: "\n") {

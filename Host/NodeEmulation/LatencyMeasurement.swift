@@ -6,7 +6,10 @@ import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import Keystore
+import NodeProtocol
 import Provisioning
+import Reporting
 import Transport
 
 /// What was measured on one board, in executed instructions.
@@ -26,7 +29,7 @@ public struct LatencyMeasurement: Codable, Sendable {
     public var commandUnderGrant: Int
 
     /// Measures on `board`.
-    /// - Throws: `EmulationError` when the plugin QEMUProbe is not built, or the board has no lights.
+    /// - Throws: `Failure` when the plugin QEMUProbe is not built, or the board has no lights.
     public init(board: Board, image: URL) async throws {
         let bench = try Bench(board: board, image: image)
         defer { bench.clear() }
@@ -77,7 +80,7 @@ private struct Bench {
     /// The flash of a node that has lived: every page of its log written, the oldest overwritten, the newest nearly full.
     func makeFull() async throws -> Data {
         guard let store = board.store else {
-            throw EmulationError("Boards/\(board.name)/board.json tells no store. Add it there.")
+            throw Failure(.environment, "Boards/\(board.name)/board.json tells no store", advice: "Add it there")
         }
         // Entries of a page, and pages of the log: “COST” in Firmware/FlashStore/FlashStore.swift, with the executor's layout.
         let entries = (store.page.int - 60) / 24, pages = store.size.int / store.page.int - 2
@@ -88,13 +91,15 @@ private struct Bench {
         try await owner.bind(label: label)
         let backups = (0..<3).map { _ in Backup(key: ControllerKey.generate().publicKey, silence: 1_000_000) }
         for _ in 0..<5 { try await owner.setBackups(backups) }
-        let device = try await owner.known()
+        let known = try await owner.known()
         while try await owner.status().nextIndex < (pages + 1) * entries - 10 {
             for _ in 0..<8 {
-                let message = try owner.sign(Call(device: "led", method: "off"), for: device)
+                let message = try owner.sign(Call(device: "led", method: "off"), for: known)
                 let answer = try await owner.client.send(.post("command", message.bytes, contentFormat: 18))
                 guard answer.isSuccess else {
-                    throw EmulationError("a command that fills the log was answered with \(answer.codeText). Run the tests.")
+                    throw Failure(
+                        .environment, "a command that fills the log was answered with \(answer.codeText)", advice: "Run the tests"
+                    )
                 }
             }
         }
@@ -121,8 +126,10 @@ private struct Bench {
         while !said.starts(with: [0xC0, 0x0A]) || said.dropFirst(2).range(of: Data([0x0A, 0xC0])) == nil {
             count += LatencyMeasurement.step
             guard count < 100_000_000, try node.emulated.run(untilInstruction: count) else {
-                throw EmulationError(
-                    "\(board.name) said nothing within 100 million instructions: \(String(decoding: said, as: UTF8.self))")
+                throw Failure(
+                    .environment,
+                    "\(board.name) said nothing within 100 million instructions: \(String(decoding: said, as: UTF8.self))",
+                    about: "\(board.name)", advice: "Measure again; when it stays so, look at what changed")
             }
             said += try wire.receive(timeout: 0)
         }
@@ -140,7 +147,11 @@ private struct Bench {
     private func oneCommand(
         flash: Data, perform: (_ owner: RemoteNode, _ guest: RemoteNode, _ call: Call) async throws -> Receipt
     ) async throws -> Int {
-        guard let lights = board.display?.output.value else { throw EmulationError("\(board.name) has no lights to look at.") }
+        guard let lights = board.display?.output.value else {
+            throw Failure(
+                .environment, "\(board.name) has no lights to look at", about: "\(board.name)",
+                advice: "Use a board whose parts the emulator models")
+        }
         let gate = Gate()
         let node = try node(flash: flash) { HeldPipe($0, gate) }
         try await node.powerOn(timeout: 120)
@@ -169,7 +180,9 @@ private struct Bench {
             try node.seen(from: try Home(owner.path)), try node.seen(from: try home("guest \(sample)")),
             Call(device: "led", method: "on"))
         guard receipt.outcome == .done, let measured else {
-            throw EmulationError("the command of the measurement was not carried out: \(receipt).")
+            throw Failure(
+                .environment, "the command of the measurement was not carried out: \(receipt)",
+                advice: "Measure again; when it stays so, look at what changed")
         }
         return measured
     }
@@ -201,7 +214,9 @@ private final class SteppedProcessor: @unchecked Sendable {
     /// Only while held, or by the thread.
     func advance(_ instructions: UInt64) throws {
         guard try emulated.run(untilInstruction: count + instructions) else {
-            throw EmulationError("the processor did not execute \(instructions) instructions within a minute.")
+            throw Failure(
+                .environment, "the processor did not execute \(instructions) instructions within a minute",
+                advice: "Measure again; when it stays so, look at what changed")
         }
         count += instructions
     }

@@ -2,25 +2,28 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 extension EmulatedBoard {
     /// The word that `xp /1wx` shows at a physical address.
-    /// - Throws: `EmulationError` when the monitor shows none.
+    /// - Throws: `Failure` when the monitor shows none.
     public func examine(_ address: UInt64) throws -> UInt32 {
         let text = try monitor("xp /1wx \(Word(address))")
         guard let word = text.split(whereSeparator: \.isWhitespace).last, word.hasPrefix("0x"),
             let value = UInt32(word.dropFirst(2), radix: 16)
         else {
-            throw EmulationError("QEMU's monitor shows no word at \(Word(address)): \(text). Check the address in board.json.")
+            throw Failure(
+                .environment, "QEMU's monitor shows no word at \(Word(address)): \(text)",
+                advice: "Check the address in board.json")
         }
         return value
     }
 
     /// The lights, put together from `samples` looks, because firmware scans a matrix row by row.
-    /// - Throws: `EmulationError` when the board has no lights that QEMU models.
+    /// - Throws: `Failure` when the board has no lights that QEMU models.
     public func displayByMonitor(samples: Int = 64) throws -> BoardDisplay {
         guard let wiring = board.display else {
-            throw EmulationError("Boards/\(board.name)/board.json tells no display. Add its wiring there.")
+            throw Failure(.environment, "Boards/\(board.name)/board.json tells no display", advice: "Add its wiring there")
         }
         var seen: BoardDisplay?
         for index in 0..<samples {

@@ -1,14 +1,15 @@
-// How long it takes to provision a device: its own time, and the station's.
+// How long it takes to provision a node: its own time, and the station's.
 import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import Keystore
 import Labels
 import Provisioning
 
-/// Seconds a device, the middle one of several, from a device that is awake to its line that says `done`.
+/// Seconds a node, the middle one of several, from a node that is awake to its line that says `done`.
 public struct ProvisioningMeasurement: Sendable {
-    /// How fast the emulated device is.
+    /// How fast the emulated node is.
     public enum Speed: Sendable {
         /// As its chip, or a little faster: an instruction takes 64 ns on the micro:bit (16 MHz), 32 ns elsewhere (25 MHz).
         case chip
@@ -16,14 +17,14 @@ public struct ProvisioningMeasurement: Sendable {
         case unthrottled
     }
 
-    /// Waiting for the device to answer; what the station does meanwhile does not count twice.
-    public let device: Double
+    /// Waiting for the node to answer; what the station does meanwhile does not count twice.
+    public let node: Double
     /// Everything else: records brought to the disk, secrets kept, the label drawn and written.
     public let station: Double
     /// The station's part of all, from 0 to 1.
-    public var share: Double { station / (station + device) }
+    public var share: Double { station / (station + node) }
 
-    public init(board: Board, image: URL, speed: Speed, devices: Int = 5) async throws {
+    public init(board: Board, image: URL, speed: Speed, nodes: Int = 5) async throws {
         let folder = URL(fileURLWithPath: "/tmp/ln-measure-\(String(UInt32.random(in: 0 ... .max), radix: 36))")
         defer { try? FileManager.default.removeItem(at: folder) }
         let home = try Home(folder.path)
@@ -31,11 +32,11 @@ public struct ProvisioningMeasurement: Sendable {
         var options = Station.Options()
         options.identity = .whereNeeded
         options.batch = "bench"
-        // Opened once a run, not once a device.
+        // Opened once a run, not once a node.
         _ = try station.batch(options)
         let labels = try LabelFolder(folder.path + "/labels", format: .svg)
-        var samples: [(device: Double, station: Double)] = []
-        for number in 1...devices {
+        var samples: [(node: Double, station: Double)] = []
+        for number in 1...nodes {
             let clock: EmulatedBoard.Clock =
                 switch speed {
                 case .chip: .chipSpeed(shift: board.name == "microbit" ? 6 : 5)
@@ -44,8 +45,8 @@ public struct ProvisioningMeasurement: Sendable {
             let node = try EmulatedNode(
                 board: board, image: image, flashFile: folder.appendingPathComponent("flash-\(number).bin"), clock: clock)
             let client = try await node.powerOn()
-            // Awake and listening, as a device on a fixture is.
-            _ = try await DeviceProbe(client).status()
+            // Awake and listening, as a node on a fixture is.
+            _ = try await NodeProbe(client).status()
             let start = ContinuousClock.now
             let provisioned = try await station.provision(client, options: options, labels: labels)
             try provisioned.preparedLabel?.write()
@@ -53,10 +54,10 @@ public struct ProvisioningMeasurement: Sendable {
             let total = (ContinuousClock.now - start).seconds
             // Its line says `done` by now, and the next one is being plugged in.
             try await station.forget(record)
-            samples.append((provisioned.deviceTime.seconds, total - provisioned.deviceTime.seconds))
+            samples.append((provisioned.nodeTime.seconds, total - provisioned.nodeTime.seconds))
             try await node.powerOff()
         }
-        device = Self.middle(samples.map(\.device))
+        node = Self.middle(samples.map(\.node))
         self.station = Self.middle(samples.map(\.station))
     }
 

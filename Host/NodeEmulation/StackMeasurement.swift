@@ -3,6 +3,8 @@ import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import Keystore
+import NodeProtocol
 import Provisioning
 
 /// What a run of the chain took.
@@ -37,13 +39,13 @@ public struct StackMeasurement: Codable, Sendable {
         size = Int(second.stackSize)
     }
 
-    private static func exercise(_ owner: RemoteNode, stranger: RemoteNode, _ label: ClaimLabel) async throws -> DeviceStatus {
+    private static func exercise(_ owner: RemoteNode, stranger: RemoteNode, _ label: ClaimLabel) async throws -> NodeStatus {
         let led = Call(device: "led", method: "on")
-        let device = try await owner.known()
+        let known = try await owner.known()
         try await owner.perform(led)
         try await owner.perform(Call(device: "led", method: "off"), as: .state, fresh: true)
         _ = try await owner.send(Call(device: "no-such-device", method: "on"))
-        let forged = try stranger.sign(led, for: device)
+        let forged = try stranger.sign(led, for: known)
         do { _ = try await owner.transmit(forged) } catch is Refusal {}
         do { try await stranger.bind(label: label) } catch is Refusal {}
         _ = try await owner.history()

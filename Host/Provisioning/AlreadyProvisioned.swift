@@ -1,11 +1,11 @@
-// A device that is done, and was connected again.
+// A node that is done, and was connected again.
 import Foundation
 import Records
 import Reporting
 
-/// The device was provisioned, and its label is out.
+/// The node was provisioned, and its label is out.
 public struct AlreadyProvisioned: Reportable {
-    public let record: DeviceRecord
+    public let record: NodeRecord
     public let connection: String
 
     public var failure: Failure {
@@ -13,6 +13,7 @@ public struct AlreadyProvisioned: Reportable {
         return Failure(
             .usage,
             "\(connection) is provisioned already (\(record.address?.description ?? "?")): \(record.label), by \(record.operator) at \(record.station) on \(time)",
+            about: "\(connection)",
             advice: "Its label is the one that was printed then; a full erase of the chip makes it blank again")
     }
 }

@@ -1,9 +1,10 @@
 // Claim secrets between the moment they are made and the moment their label is out.
-import ControlNode
 import Foundation
+import HostCrypto
+import Keystore
 import Reporting
 
-/// One file `pending-CLAIM.key` (32 bytes, mode 0600) a secret, on the disk before any device gets the public half.
+/// One file `pending-CLAIM.key` (32 bytes, mode 0600) a secret, on the disk before any node gets the public half.
 struct ClaimVault {
     let home: Home
 
@@ -15,7 +16,7 @@ struct ClaimVault {
         fileprivate let draft: PrivateFile.Draft
     }
 
-    /// Draws a claim key. Synchronises a file, so it is best done while a device is waited for.
+    /// Draws a claim key. Synchronises a file, so it is best done while a node is waited for.
     func draw() throws -> Drawn {
         let key = SigningKey.generate()
         var seed = key.seed.withUnsafeBytes { Array($0) }
@@ -33,7 +34,7 @@ struct ClaimVault {
         guard let key = SigningKey(seed: SecretBytes(seed)), key.publicKey == claim else {
             throw Failure(
                 .environment, "\(file(claim).path) is damaged",
-                advice: "Move it away: the device that it was for needs a full erase of its chip")
+                advice: "Move it away: the node that it was for needs a full erase of its chip")
         }
         return key
     }
@@ -52,7 +53,7 @@ struct ClaimVault {
         if unlink(path) != 0 && errno != ENOENT { try file(claim).remove() }
     }
 
-    /// Removes secrets that a killed station was about to keep: no device has got their public halves.
+    /// Removes secrets that a killed station was about to keep: no node has got their public halves.
     func sweep() { Leftovers.remove(in: home.path) { $0.hasPrefix("pending-") || $0.hasPrefix("station.key.") } }
 
     /// The public halves of all secrets that are here.

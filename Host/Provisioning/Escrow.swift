@@ -1,10 +1,12 @@
 // Claim secrets for those who must be able to print a label again: sealed to a key whose other half is elsewhere.
-import ControlNode
 import Foundation
+import HostCrypto
+import Keystore
+import NodeProtocol
 import Records
 import Reporting
 
-/// A file of sealed claim secrets, one JSON line a device. The station that writes it cannot read it.
+/// A file of sealed claim secrets, one JSON line a node. The station that writes it cannot read it.
 public struct Escrow: Sendable {
     public let key: EscrowPublicKey
     public let file: PrivateFile
@@ -18,7 +20,7 @@ public struct Escrow: Sendable {
     public struct Entry: Codable, Sendable {
         public let batch: String
         public let serial: Int64
-        public let address: DeviceAddress
+        public let address: NodeAddress
         /// The claim key's public half.
         public let claim: PublicKey
         /// The escrow key's public half, hexadecimal.
@@ -29,16 +31,16 @@ public struct Escrow: Sendable {
     }
 
     func seal(_ provisioned: Provisioned) throws {
-        let device = provisioned.device
+        let node = provisioned.node
         let entry = Entry(
-            batch: device.batch, serial: device.serial, address: provisioned.label.address, claim: device.claim,
-            key: key.description, sealed: key.seal(provisioned.label.claimKey.seed).hex, isTest: device.isTest)
+            batch: node.batch, serial: node.serial, address: provisioned.label.address, claim: node.claim,
+            key: key.description, sealed: key.seal(provisioned.label.claimKey.seed).hex, isTest: node.isTest)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         try file.append(line: Array(try encoder.encode(entry)))
     }
 
-    /// The entries of an escrow file. A line that a crash cut short is left out: its device was done again.
+    /// The entries of an escrow file. A line that a crash cut short is left out: its node was done again.
     public static func entries(_ file: PrivateFile) throws -> [Entry] {
         try file.read().split(separator: UInt8(ascii: "\n")).compactMap {
             try? JSONDecoder().decode(Entry.self, from: Data($0))

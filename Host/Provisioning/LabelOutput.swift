@@ -1,6 +1,7 @@
 // Where labels go: files in a folder, sheets, a label printer, a terminal.
-import ControlNode
 import Foundation
+import HostCrypto
+import Keystore
 import Labels
 import Reporting
 
@@ -32,10 +33,10 @@ public struct ProvisionedLabel: Sendable {
     public let name: String
 
     public init(_ provisioned: Provisioned) {
-        let device = provisioned.device
-        drawing = LabelDrawing(provisioned.label, isTest: device.isTest, caption: device.label)
-        let digits = String(device.serial)
-        name = device.batch + "-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+        let node = provisioned.node
+        drawing = LabelDrawing(provisioned.label, isTest: node.isTest, caption: node.label)
+        let digits = String(node.serial)
+        name = node.batch + "-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
 }
 

@@ -1,13 +1,13 @@
 // What happens at a production line, one thing at a time: for people's lines and for programs' JSON alike.
-import ControlNode
 import Foundation
+import NodeProtocol
 import Records
 import Reporting
 
 /// An event of a line. No secret is in it.
 public struct LineEvent: Codable, Sendable {
     public enum Kind: String, Codable, Sendable {
-        /// A device was found.
+        /// A node was found.
         case started
         /// It goes on; `message` says with what.
         case progress
@@ -29,17 +29,19 @@ public struct LineEvent: Codable, Sendable {
 
     public let event: Kind
     public let time: Date
-    /// Where the device is.
+    /// Where the node is.
     public var connection: String?
     public var record: ProvisioningRecord?
-    /// Batch and serial number of a device that is not done.
-    public var device: String?
+    /// Batch and serial number of a node that is not done.
+    public var node: String?
     public var message: String?
+    public var remedy: Remedy?
+    /// The remedy in the words of the program that shows the event.
     public var advice: String?
     public var reason: String?
-    /// Seconds from the first question to the proof, and those of them in which the device worked.
+    /// Seconds from the first question to the proof, and those of them in which the node worked.
     public var seconds: Double?
-    public var deviceSeconds: Double?
+    public var nodeSeconds: Double?
     public var isResumed: Bool?
     /// Counts of this run, after this event.
     public var summary: Summary?
@@ -66,7 +68,7 @@ public struct LineEvent: Codable, Sendable {
 
         public init() {}
 
-        /// Devices an hour.
+        /// Nodes an hour.
         public var rate: Double { seconds > 0 ? Double(done) * 3600 / seconds : 0 }
         /// Seconds until as many are done as are wanted, at this rate.
         public var secondsLeft: Double? {

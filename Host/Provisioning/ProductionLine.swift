@@ -1,7 +1,7 @@
-// The line: takes devices as they come, any number at once, and sees each to its end.
-import ControlNode
+// The line: takes nodes as they come, any number at once, and sees each to its end.
 import Foundation
 import Labels
+import NodeProtocol
 import Records
 import Reporting
 import Transport
@@ -11,11 +11,11 @@ public actor ProductionLine {
     public struct Plan: Sendable {
         public var options = Station.Options()
         /// Only these, if any are named.
-        public var devices: [DeviceLocator] = []
-        /// Wait for devices; otherwise only those are taken that are there.
+        public var nodes: [NodeLocator] = []
+        /// Wait for nodes; otherwise only those are taken that are there.
         public var watches = false
         public var count: Int?
-        /// Seconds after which a device that does not answer is given up.
+        /// Seconds after which a node that does not answer is given up.
         public var timeout = 15.0
         public var escrow: Escrow?
 
@@ -23,27 +23,27 @@ public actor ProductionLine {
     }
 
     private let station: Station
-    private let finder: DeviceFinder
+    private let finder: NodeFinder
     private let labels: any LabelOutput
     private let plan: Plan
     private let onEvent: @Sendable (LineEvent) -> Void
     private let start = ContinuousClock.now
 
     private var counts = LineEvent.Summary()
-    /// Devices that were taken and are still connected.
-    private var present: Set<DeviceLocator> = []
+    /// Nodes that were taken and are still connected.
+    private var present: Set<NodeLocator> = []
     private var waiting: [Provisioned] = []
-    /// Devices of an earlier run that lacked only their label: often still connected when this run has completed them.
+    /// Nodes of an earlier run that lacked only their label: often still connected when this run has completed them.
     private var recovered: Set<String> = []
     /// Nodes on USB that got their address here: they leave the bus and come back under it.
-    private var renamed: Set<DeviceLocator> = []
+    private var renamed: Set<NodeLocator> = []
     private var isStopping = false
     /// What stops the line: nothing can go on without a disk, a database or a printer.
     private var fault: (any Error)?
     private var firstFailure: Failure?
 
     public init(
-        station: Station, finder: DeviceFinder, labels: any LabelOutput, plan: Plan,
+        station: Station, finder: NodeFinder, labels: any LabelOutput, plan: Plan,
         onEvent: @escaping @Sendable (LineEvent) -> Void
     ) {
         self.station = station
@@ -54,7 +54,7 @@ public actor ProductionLine {
         counts.wanted = plan.count
     }
 
-    /// Takes no more devices; those under way are finished.
+    /// Takes no more nodes; those under way are finished.
     public func stop() {
         guard !isStopping else { return }
         isStopping = true
@@ -62,20 +62,20 @@ public actor ProductionLine {
     }
 
     /// Runs to the end.
-    /// - Throws: what stopped the line, or a summary of the devices that were not provisioned.
+    /// - Throws: what stopped the line, or a summary of the nodes that were not provisioned.
     public func run() async throws -> LineEvent.Summary {
         do {
             let leftover = try station.recover()
             counts.toBeRedone = leftover.toBeRedone.count
             for record in leftover.toBeRedone {
                 var event = LineEvent(.toBeRedone, record.connection, message: record.outcome)
-                event.device = record.label
+                event.node = record.label
                 emit(event)
             }
             _ = try station.batch(plan.options)
-            recovered = Set(leftover.unlabelled.map(\.device.label))
-            for provisioned in leftover.unlabelled { try await deliver(provisioned, provisioned.device.connection) }
-            await withTaskGroup(of: Void.self) { group in await takeDevices(&group) }
+            recovered = Set(leftover.unlabelled.map(\.node.label))
+            for provisioned in leftover.unlabelled { try await deliver(provisioned, provisioned.node.connection) }
+            await withTaskGroup(of: Void.self) { group in await takeNodes(&group) }
             try await flush()
         } catch { fault = fault ?? error }
         emit(.init(.finished))
@@ -84,8 +84,8 @@ public actor ProductionLine {
         if !plan.watches, counts.done < plan.count ?? 1 {
             throw Failure(
                 .unreachable,
-                counts.done == 0 ? "no device was found" : "\(counts.done) devices were found, not \(plan.count ?? 1)",
-                advice: "Connect them, or add --watch to wait for them")
+                counts.done == 0 ? "no node was found" : "\(counts.done) nodes were found, not \(plan.count ?? 1)",
+                remedy: .either([.advice("Connect them"), .watch]))
         }
         return counts
     }
@@ -95,11 +95,11 @@ public actor ProductionLine {
         if total == 1 { return first }
         return Failure(
             first.kind,
-            "\(counts.failed) of \(total) devices \(counts.failed == 1 ? "was" : "were") not provisioned; the first: \(first.what)",
-            advice: first.advice)
+            "\(counts.failed) of \(total) nodes \(counts.failed == 1 ? "was" : "were") not provisioned; the first: \(first.what)",
+            remedy: first.remedy)
     }
 
-    private func takeDevices(_ group: inout TaskGroup<Void>) async {
+    private func takeNodes(_ group: inout TaskGroup<Void>) async {
         while true {
             if !isStopping, fault == nil {
                 do {
@@ -118,13 +118,13 @@ public actor ProductionLine {
         }
     }
 
-    /// True while another device may be taken without exceeding the count.
+    /// True while another node may be taken without exceeding the count.
     private var isWanted: Bool { plan.count.map { counts.done + counts.waiting + counts.underWay < $0 } ?? true }
 
-    private func connected() throws -> [DeviceLocator] {
-        guard !plan.devices.isEmpty else { return try finder.candidates().map(\.locator) }
+    private func connected() throws -> [NodeLocator] {
+        guard !plan.nodes.isEmpty else { return try finder.candidates().map(\.locator) }
         let candidates = Set(try finder.candidates().map(\.locator))
-        return plan.devices.filter { locator in
+        return plan.nodes.filter { locator in
             switch locator {
             case .serial(let path): FileManager.default.fileExists(atPath: path)
             case .coap: true
@@ -134,7 +134,7 @@ public actor ProductionLine {
         }
     }
 
-    private func handle(_ locator: DeviceLocator) async {
+    private func handle(_ locator: NodeLocator) async {
         let name = locator.description
         emit(.init(.started, name))
         do {
@@ -148,7 +148,7 @@ public actor ProductionLine {
         counts.underWay -= 1
     }
 
-    private func provision(_ locator: DeviceLocator) async throws -> Provisioned {
+    private func provision(_ locator: NodeLocator) async throws -> Provisioned {
         let name = locator.description
         let link: any CoAPLink
         do { link = try await finder.connect(locator) } catch { throw ConnectionFailure(error) }
@@ -170,11 +170,11 @@ public actor ProductionLine {
     /// A label goes out, at once or when its sheet is full.
     private func deliver(_ provisioned: Provisioned, _ connection: String) async throws {
         // One that waits since the last run may be connected once more.
-        if !waiting.contains(where: { $0.device.label == provisioned.device.label }) { waiting.append(provisioned) }
+        if !waiting.contains(where: { $0.node.label == provisioned.node.label }) { waiting.append(provisioned) }
         counts.waiting = waiting.count
         if waiting.count >= labels.capacity { return try await flush() }
         var event = LineEvent(.waiting, connection, message: "waits for its sheet of labels")
-        event.device = provisioned.device.label
+        event.node = provisioned.node.label
         emit(event)
     }
 
@@ -191,7 +191,7 @@ public actor ProductionLine {
         for provisioned in batch {
             do { try await finish(provisioned) } catch let failure as Failure where failure.kind != .environment {
                 // The others' labels are out all the same.
-                fail(provisioned.device.connection, failure)
+                fail(provisioned.node.connection, failure)
             }
         }
     }
@@ -202,10 +202,10 @@ public actor ProductionLine {
         counts.waiting = max(0, counts.waiting - 1)
         var event = LineEvent(.done, record.connection)
         event.record = record.provisioned
-        event.device = record.label
+        event.node = record.label
         event.isResumed = provisioned.isResumed
         event.seconds = provisioned.elapsed.seconds
-        event.deviceSeconds = provisioned.deviceTime.seconds
+        event.nodeSeconds = provisioned.nodeTime.seconds
         emit(event)
         // While the next one is plugged in.
         try await station.forget(record)
@@ -216,16 +216,16 @@ public actor ProductionLine {
         switch (error as? any Reportable)?.failure ?? (error as? ConnectionFailure)?.reason ?? error {
         case let known as Failure: failure = known
         case let refusal as Refusal:
-            failure = Failure(.malformedAnswer, "\(name) refused (\(refusal.reason))", advice: refusal.advice)
+            failure = Failure(.malformedAnswer, "\(name) refused (\(refusal.reason))", about: "\(name)", remedy: refusal.remedy)
         default: failure = Failure(.environment, "\(name): \(error)", advice: "Try again")
         }
         counts.failed += 1
         if firstFailure == nil { firstFailure = failure }
-        // Not this device's fault, so the next one would meet the same: a disk, a database, a printer. A line that this user may not open
+        // Not this node's fault, so the next one would meet the same: a disk, a database, a printer. A line that this user may not open
         // is that line's alone.
         if failure.kind == .environment, !(error is ConnectionFailure) { fault = fault ?? failure }
         var event = LineEvent(.failed, name, message: failure.what)
-        event.advice = failure.advice
+        event.remedy = failure.remedy
         event.reason = failure.kind.rawValue
         emit(event)
     }
@@ -238,7 +238,7 @@ public actor ProductionLine {
     }
 }
 
-/// The way to one device could not be opened.
+/// The way to one node could not be opened.
 private struct ConnectionFailure: Error {
     let reason: any Error
     init(_ reason: any Error) { self.reason = reason }

@@ -1,46 +1,49 @@
-// The factory's side of a device's first minute: keys in, proof out, label printed, secret forgotten.
+// The factory's side of a node's first minute: keys in, proof out, label printed, secret forgotten.
 import ControlNode
 import Foundation
+import HostCrypto
+import Keystore
+import NodeProtocol
 import Records
 import Reporting
 import Transport
 
-/// A device fresh from the station, with its label: the only place where the claim secret still is, besides the station's vault.
+/// A node fresh from the station, with its label: the only place where the claim secret still is, besides the station's vault.
 public struct Provisioned: Sendable {
-    public let device: DeviceRecord
+    public let node: NodeRecord
     /// The record as it will be once the label is out.
     public let record: ProvisioningRecord
     public let label: ClaimLabel
     /// True if an earlier, interrupted attempt had begun with these keys, and this one completed it.
     public let isResumed: Bool
-    /// How long it took, and how much of that the device needed to answer.
+    /// How long it took, and how much of that the node needed to answer.
     public var elapsed = Duration.zero
-    public var deviceTime = Duration.zero
-    /// Its label, if it was prepared while the device proved its keys.
+    public var nodeTime = Duration.zero
+    /// Its label, if it was prepared while the node proved its keys.
     public fileprivate(set) var preparedLabel: PreparedLabels?
 
-    init(_ device: DeviceRecord, identity: PublicKey, claim: SigningKey, isResumed: Bool) {
-        self.device = device
+    init(_ node: NodeRecord, identity: PublicKey, claim: SigningKey, isResumed: Bool) {
+        self.node = node
         self.isResumed = isResumed
-        let address = DeviceAddress(of: identity)
+        let address = NodeAddress(of: identity)
         label = ClaimLabel(address: address, claimKey: claim)
         record = ProvisioningRecord(
-            batch: device.batch, serial: device.serial, address: address, identity: identity, claim: device.claim,
-            board: device.board, firmware: device.firmware, firmwareHash: device.firmwareHash,
-            hardwareSerial: device.hardwareSerial, network: device.network, isTest: device.isTest,
-            isIdentityInjected: device.isIdentityInjected, isProtected: device.isProtected, station: device.station,
-            operator: device.operator, time: device.time ?? device.begun)
+            batch: node.batch, serial: node.serial, address: address, identity: identity, claim: node.claim,
+            board: node.board, firmware: node.firmware, firmwareHash: node.firmwareHash,
+            hardwareSerial: node.hardwareSerial, network: node.network, isTest: node.isTest,
+            isIdentityInjected: node.isIdentityInjected, isProtected: node.isProtected, station: node.station,
+            operator: node.operator, time: node.time ?? node.begun)
     }
 }
 
-/// Provisions devices, any number at once. Whenever it is interrupted, connecting the device again completes it.
+/// Provisions nodes, any number at once. Whenever it is interrupted, connecting the node again completes it.
 ///
 /// The order makes that so: the database gives the serial number and takes the claim key's public half; the secret goes to the vault;
-/// the device gets its keys; it proves them; the label goes out; the database says *done*; the secret is forgotten. Each step is recorded
+/// the node gets its keys; it proves them; the label goes out; the database says *done*; the secret is forgotten. Each step is recorded
 /// before the next, and can be repeated.
 public final class Station: Sendable {
     public let home: Home
-    /// The network that the devices' signatures are bound to.
+    /// The network that the nodes' signatures are bound to.
     public let network: UInt32
     /// The station's name in the records; a name belongs to one station key.
     public let name: String
@@ -80,30 +83,34 @@ public final class Station: Sendable {
 
     /// Where the identity key comes from.
     public enum IdentitySource: String, CaseIterable, Sendable {
-        /// Made in the device; one without a true random generator is refused.
-        case device
-        /// Made in the device if it has a true random generator, else here.
+        /// Made in the node; one without a true random generator is refused.
+        case node
+        /// Made in the node if it has a true random generator, else here.
         case whereNeeded
         /// Made here.
         case station
     }
 
     public struct Options: Sendable {
-        /// Batch of the devices; "default" if nil.
+        /// Batch of the nodes; "default" if nil.
         public var batch: String?
         /// A rehearsal: test keys, and no lock.
         public var isTest = false
-        public var identity = IdentitySource.device
-        /// Sets the chip's readback protection.
-        public var protects = false
-        /// The boards of which it is known that they have one.
-        public var protectableBoards: Set<String> = []
-        /// What every device must be; empty for what the batch's first one is.
+        public var identity = IdentitySource.node
+        public var protection = Protection.wherePossible
+        /// What is known of the readback of boards' chips.
+        public var readback: [String: Readback] = [:]
+        /// What every node must be; empty for what the batch's first one is.
         public var board = ""
         public var firmware = ""
         public var firmwareHash = ""
 
         public init() {}
+
+        /// True if a node of `board` gets its chip's readback protection.
+        func protects(_ board: String) -> Bool {
+            !isTest && protection != .open && readback[board]?.protection != nil
+        }
     }
 
     /// The records, opened at first use.
@@ -113,7 +120,7 @@ public final class Station: Sendable {
             let records = try Records(location)
             try records.register(
                 station: name, publicKey: try StationKey.open(home.file("station.key")).publicKey, at: now())
-            // An earlier time than the records' own would put later devices before earlier ones.
+            // An earlier time than the records' own would put later nodes before earlier ones.
             if let newest = try records.newest(station: name) { clock.note(newest) }
             return records
         }
@@ -164,7 +171,7 @@ public final class Station: Sendable {
         return time
     }
 
-    // MARK: One device
+    // MARK: One node
 
     /// The batch that `options` speak of.
     public func batch(_ options: Options) throws -> Batch {
@@ -176,17 +183,17 @@ public final class Station: Sendable {
                 firmwareHash: options.firmwareHash, network: UInt64(network), isTest: options.isTest, created: try time()))
     }
 
-    /// Puts keys into the device, has it prove that it holds them, and returns its record and label.
-    /// - Parameter labels: where a single label will go; it is prepared while the device proves its keys.
+    /// Puts keys into the node, has it prove that it holds them, and returns its record and label.
+    /// - Parameter labels: where a single label will go; it is prepared while the node proves its keys.
     public func provision(
         _ client: CoAPClient, options: Options = Options(), labels: (any LabelOutput)? = nil,
         progress: @Sendable (String) -> Void = { _ in }
     ) async throws -> Provisioned {
         let start = ContinuousClock.now
-        let device = TimedProbe(DeviceProbe(client))
-        // The disk and the device work at the same time, here and in `complete`: nothing that must be kept waits for less.
+        let node = TimedProbe(NodeProbe(client))
+        // The disk and the node work at the same time, here and in `complete`: nothing that must be kept waits for less.
         async let drawing = vault.draw()
-        let status = try await device.ask { try await $0.status() }
+        let status = try await node.ask { try await $0.status() }
         let drawn = try await drawing
         try chips.enter(status.hardwareSerial, client.name)
         defer { chips.leave(status.hardwareSerial) }
@@ -194,23 +201,24 @@ public final class Station: Sendable {
         switch status.state {
         case .blank: begun = try await begin(status, client.name, options, drawn)
         case .unowned:
-            let attested = try await device.attest(status, client)
+            let attested = try await node.attest(status, client)
             let earlier = try unfinished(status, attested, client)
-            // The device of a rehearsal has no lock: it is given keys again unless it waits to be completed.
+            // The node of a rehearsal has no lock: it is given keys again unless it waits to be completed.
             if let earlier { begun = earlier } else { begun = try await begin(status, client.name, options, drawn) }
         case .owned:
             throw Failure(
                 .usage, "\(client.name) has an owner already (\(status.address?.description ?? "no address"))",
-                advice: "Only a blank device can be provisioned; a full erase of the chip makes it blank")
+                about: "\(client.name)",
+                advice: "Only a blank node can be provisioned; a full erase of the chip makes it blank")
         case .damaged:
             throw Failure(
-                .usage, "\(client.name) has damaged records: \(status.damaged.joined(separator: ", "))",
+                .usage, "\(client.name) has damaged records: \(status.damaged.joined(separator: ", "))", about: "\(client.name)",
                 advice: "Erase the chip fully and flash it again; if it happens twice, discard the chip")
         }
         do {
-            var provisioned = try await complete(begun, device, options, labels, progress)
+            var provisioned = try await complete(begun, node, options, labels, progress)
             provisioned.elapsed = ContinuousClock.now - start
-            provisioned.deviceTime = await device.elapsed
+            provisioned.nodeTime = await node.elapsed
             return provisioned
         } catch {
             // The reason stands beside the record that is to be redone, if the records can still be reached.
@@ -220,20 +228,20 @@ public final class Station: Sendable {
         }
     }
 
-    /// A device that has a serial number and a claim key, and maybe the keys in it already.
+    /// A node that has a serial number and a claim key, and maybe the keys in it already.
     private struct Begun {
-        var record: DeviceRecord
+        var record: NodeRecord
         let claim: SigningKey
         /// The identity that it shows; nil while blank.
         let identity: PublicKey?
     }
 
-    /// Reserves a serial number for a blank device, or takes the one that an interrupted attempt gave it.
-    private func begin(_ status: DeviceStatus, _ connection: String, _ options: Options, _ drawn: ClaimVault.Drawn) async throws
+    /// Reserves a serial number for a blank node, or takes the one that an interrupted attempt gave it.
+    private func begin(_ status: NodeStatus, _ connection: String, _ options: Options, _ drawn: ClaimVault.Drawn) async throws
         -> Begun
     {
         var wanted = options
-        // The first device says what a batch is made of.
+        // The first node says what a batch is made of.
         for (field, value) in [
             (\Options.board, status.board), (\Options.firmware, status.version), (\Options.firmwareHash, status.firmwareHash),
         ] where wanted[keyPath: field].isEmpty { wanted[keyPath: field] = value }
@@ -247,7 +255,7 @@ public final class Station: Sendable {
             board: status.board, firmware: status.version, firmwareHash: status.firmwareHash,
             hardwareSerial: status.hardwareSerial, connection: connection, station: name, operator: operatorName)
         let claim = drawn.key
-        let record: DeviceRecord
+        let record: NodeRecord
         let earlier = try interrupted(status, connection, batch)
         if let earlier {
             record = try records.restart(earlier, found, claim: claim.publicKey, at: try time())
@@ -264,18 +272,23 @@ public final class Station: Sendable {
         return Begun(record: record, claim: claim, identity: nil)
     }
 
-    /// The record of an attempt that left this blank device blank.
-    private func interrupted(_ status: DeviceStatus, _ connection: String, _ batch: Batch) throws -> DeviceRecord? {
+    /// The record of an attempt that left this blank node blank.
+    private func interrupted(_ status: NodeStatus, _ connection: String, _ batch: Batch) throws -> NodeRecord? {
         let records = try records()
         if !status.hardwareSerial.isEmpty {
-            let known = try records.devices(hardwareSerial: status.hardwareSerial).filter { $0.isTest == batch.isTest }
+            let known = try records.nodes(hardwareSerial: status.hardwareSerial).filter { $0.isTest == batch.isTest }
             if let record = known.first(where: { $0.step == .done }), !batch.isTest {
                 let time = (record.time ?? record.begun).formatted(.iso8601)
                 throw Failure(
                     .usage,
                     "\(connection) is blank, but shows the chip number of \(record.label), which was provisioned on \(time): it has been erased since, or two chips have one number",
-                    advice:
-                        "If it was erased, destroy that label and say: lightnode batch discard \(record.batch) \(record.serial) --reason erased. If \(record.label) is another device, set this one aside"
+                    about: "\(connection)",
+                    remedy: .either([
+                        .inOrder([
+                            .advice("If it was erased, destroy that label"),
+                            .discard(batch: record.batch, serial: record.serial, reason: "erased"),
+                        ]), .advice("If \(record.label) is another node, set this one aside"),
+                    ])
                 )
             }
             return known.first { $0.step != .done && $0.batch == batch.name }
@@ -286,26 +299,20 @@ public final class Station: Sendable {
         }
     }
 
-    /// The unfinished attempt that gave this device its keys; nil for one that may be given keys again.
-    private func unfinished(_ status: DeviceStatus, _ attested: Attestation, _ client: CoAPClient) throws -> Begun? {
+    /// The unfinished attempt that gave this node its keys; nil for one that may be given keys again.
+    private func unfinished(_ status: NodeStatus, _ attested: Attestation, _ client: CoAPClient) throws -> Begun? {
         let records = try records()
-        let known =
-            if let claim = attested.claim { try records.device(claim: claim) } else {
-                try records.device(identity: attested.identity)
-                    ?? records.unfinished(station: name).first {
-                        $0.step == .reserved && $0.connection == client.name && $0.hardwareSerial == status.hardwareSerial
-                    }
-            }
-        guard let record = known else {
+        guard let record = try records.node(claim: attested.claim) else {
             if attested.isTest { return nil }
             throw Failure(
-                .usage, "\(client.name) is provisioned already (\(attested.device)), by a station with other records",
+                .usage, "\(client.name) is provisioned already (\(attested.node)), by a station with other records",
+                about: "\(client.name)",
                 advice: "Its label is the one that was printed then; a full erase of the chip makes it blank again")
         }
-        guard attested.claim == nil || record.claim == attested.claim, record.step != .discarded else {
+        guard record.claim == attested.claim, record.step != .discarded else {
             if attested.isTest { return nil }
             throw Failure(
-                .usage, "\(client.name) has keys of an attempt that was given up (\(record.label))",
+                .usage, "\(client.name) has keys of an attempt that was given up (\(record.label))", about: "\(client.name)",
                 advice: "Erase its chip fully, then connect it again")
         }
         if record.step == .done {
@@ -315,7 +322,7 @@ public final class Station: Sendable {
         guard let claim = try vault.key(record.claim) else {
             if attested.isTest { return nil }
             throw Failure(
-                .usage, "\(client.name) is \(record.label), which station “\(record.station)” has begun",
+                .usage, "\(client.name) is \(record.label), which station “\(record.station)” has begun", about: "\(client.name)",
                 advice: "Complete it there; if that station is no more, erase the chip fully and connect it again")
         }
         return Begun(record: record, claim: claim, identity: attested.identity)
@@ -323,7 +330,7 @@ public final class Station: Sendable {
 
     /// Everything from the keys to the proof.
     private func complete(
-        _ begun: Begun, _ device: TimedProbe, _ options: Options, _ labels: (any LabelOutput)?,
+        _ begun: Begun, _ node: TimedProbe, _ options: Options, _ labels: (any LabelOutput)?,
         _ progress: @Sendable (String) -> Void
     ) async throws -> Provisioned {
         let records = try records()
@@ -332,15 +339,16 @@ public final class Station: Sendable {
         var isInjected = record.isIdentityInjected
         if identity == nil {
             progress("writing keys")
-            (identity, isInjected) = try await write(begun.claim.publicKey, device, options)
+            (identity, isInjected) = try await write(
+                begun.claim.publicKey, node, options, protects: options.protects(record.board))
             await boundary(.taken)
         } else {
             progress("completing an interrupted provisioning")
         }
-        guard let identity else { preconditionFailure("a device that took its keys has an identity") }
+        guard let identity else { preconditionFailure("a node that took its keys has an identity") }
         progress("verifying by a signed challenge")
         let network = UInt64(self.network)
-        async let proof = device.ask { try await $0.attest(identity, network: network) }
+        async let proof = node.ask { try await $0.attest(identity, network: network) }
         if record.step == .reserved || record.step == .written {
             record = try records.written(record, identity: identity, isInjected: isInjected, at: try time())
             await boundary(.written)
@@ -353,18 +361,15 @@ public final class Station: Sendable {
         }
         let attestation = try await proof
         await boundary(.proved)
-        guard attestation.isTest == record.isTest, attestation.claim == nil || attestation.claim == record.claim,
+        guard attestation.isTest == record.isTest, attestation.claim == record.claim,
             attestation.board == record.board, attestation.version == record.firmware
         else {
             throw Failure(
-                .malformedAnswer, "\(device.name) did not keep what was written",
+                .malformedAnswer, "\(node.name) did not keep what was written", about: "\(node.name)",
                 advice: "Erase the chip fully and try again; if it happens twice, discard the chip")
         }
-        guard attestation.isProtected || !options.protects else {
-            throw Failure(
-                .malformedAnswer, "\(device.name) did not set its chip's readback protection",
-                advice: "If it got its keys without --protect, leave --protect away; otherwise discard the chip")
-        }
+        try checkProtection(attestation, of: record, options, isResumed: begun.identity != nil)
+        tellReadback(attestation, of: record, options, progress)
         record = try records.verified(record, isProtected: attestation.isProtected, at: try time())
         await boundary(.verified)
         var provisioned = Provisioned(record, identity: identity, claim: begun.claim, isResumed: begun.identity != nil)
@@ -372,17 +377,19 @@ public final class Station: Sendable {
         return provisioned
     }
 
-    private func write(_ claim: PublicKey, _ device: TimedProbe, _ options: Options) async throws -> (PublicKey, Bool) {
+    private func write(
+        _ claim: PublicKey, _ node: TimedProbe, _ options: Options, protects: Bool
+    ) async throws -> (PublicKey, Bool) {
         let network = network
         func give(_ identity: SigningKey?) async throws -> PublicKey {
-            try await device.ask {
+            try await node.ask {
                 try await $0.provision(
-                    claim: claim, identity: identity, network: network, isTest: options.isTest, protects: options.protects)
+                    claim: claim, identity: identity, network: network, isTest: options.isTest, protects: protects)
             }
         }
         guard options.identity != .station else { return (try await give(.generate()), true) }
         do { return (try await give(nil), false) } catch let refusal as Refusal
-            where refusal.reason == "no-entropy" && options.identity == .whereNeeded
+            where refusal.known == .noEntropy && options.identity == .whereNeeded
         {
             return (try await give(.generate()), true)
         }
@@ -392,34 +399,34 @@ public final class Station: Sendable {
 
     /// The label is out: seals the claim secret if there is an escrow, commits the record, and forgets the secret.
     @discardableResult
-    public func finish(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> DeviceRecord {
+    public func finish(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> NodeRecord {
         let done = try await commit(provisioned, escrow: escrow)
         try await forget(done)
         return done
     }
 
-    /// The first half of `finish`: after it the device can be unplugged.
-    public func commit(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> DeviceRecord {
+    /// The first half of `finish`: after it the node can be unplugged.
+    public func commit(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> NodeRecord {
         await boundary(.labelled)
         if let escrow {
             try escrow.seal(provisioned)
             await boundary(.escrowed)
         }
-        let done = try records().done(provisioned.device, at: try time())
+        let done = try records().done(provisioned.node, at: try time())
         await boundary(.done)
         return done
     }
 
     /// The second half.
-    public func forget(_ done: DeviceRecord) async throws {
+    public func forget(_ done: NodeRecord) async throws {
         try vault.forget(done.claim)
         await boundary(.forgotten)
     }
 
-    /// What an earlier run left: devices that lack nothing but their label, and those that must be connected again.
+    /// What an earlier run left: nodes that lack nothing but their label, and those that must be connected again.
     public struct Leftover: Sendable {
         public let unlabelled: [Provisioned]
-        public let toBeRedone: [DeviceRecord]
+        public let toBeRedone: [NodeRecord]
     }
 
     /// Looks through what was interrupted, and forgets secrets that nothing needs any more.
@@ -427,11 +434,11 @@ public final class Station: Sendable {
         let records = try records()
         for claim in vault.claims() {
             // A secret that these records do not know is another database's.
-            guard let record = try records.device(claim: claim) else { continue }
+            guard let record = try records.node(claim: claim) else { continue }
             if record.claim != claim || record.step == .done || record.step == .discarded { try vault.forget(claim) }
         }
         var unlabelled: [Provisioned] = []
-        var toBeRedone: [DeviceRecord] = []
+        var toBeRedone: [NodeRecord] = []
         for record in try records.unfinished(station: name) {
             if record.step == .verified, let identity = record.identity, let claim = try vault.key(record.claim) {
                 unlabelled.append(Provisioned(record, identity: identity, claim: claim, isResumed: true))

@@ -1,6 +1,7 @@
 // What the station signs for others.
-import ControlNode
 import Foundation
+import Keystore
+import NodeProtocol
 import Records
 import Reporting
 
@@ -9,16 +10,16 @@ extension Station {
     public func manifest(_ name: String, asCSV: Bool) throws -> (bytes: [UInt8], manifest: Manifest) {
         let records = try records()
         let batch = try records.batch(name)
-        let devices = try records.devices(batch: name).compactMap(\.provisioned)
-        guard !devices.isEmpty else {
+        let nodes = try records.nodes(batch: name).compactMap(\.provisioned)
+        guard !nodes.isEmpty else {
             throw Failure(
-                .usage, "no device of batch \(name) is done", advice: "Provision some: lightnode provision --batch \(name)")
+                .usage, "no node of batch \(name) is done", remedy: .provisionBatch(name))
         }
         let key = try StationKey.open(home.file("station.key"))
         let manifest = Manifest(
             batch: name, network: batch.network, isTest: batch.isTest, station: self.name, publicKey: key.publicKey,
             created: Date(),
-            devices: devices)
+            nodes: nodes)
         return (asCSV ? manifest.csv(signedWith: key) : try manifest.json(signedWith: key), manifest)
     }
 }

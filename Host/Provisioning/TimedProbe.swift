@@ -1,27 +1,28 @@
-// How much of a provisioning is the device's own time.
+// How much of a provisioning is the node's own time.
 import ControlNode
+import NodeProtocol
 import Reporting
 import Transport
 
-/// A probe with a stopwatch: how long the device took to answer.
+/// A probe with a stopwatch: how long the node took to answer.
 actor TimedProbe {
-    private let probe: DeviceProbe
+    private let probe: NodeProbe
     private(set) var elapsed = Duration.zero
     nonisolated var name: String { probe.name }
 
-    init(_ probe: DeviceProbe) { self.probe = probe }
+    init(_ probe: NodeProbe) { self.probe = probe }
 
-    func ask<R: Sendable>(_ question: @Sendable (DeviceProbe) async throws -> R) async throws -> R {
+    func ask<R: Sendable>(_ question: @Sendable (NodeProbe) async throws -> R) async throws -> R {
         let start = ContinuousClock.now
         defer { elapsed += ContinuousClock.now - start }
         return try await question(probe)
     }
 
-    func attest(_ status: DeviceStatus, _ client: CoAPClient) async throws -> Attestation {
+    func attest(_ status: NodeStatus, _ client: CoAPClient) async throws -> Attestation {
         guard let identity = status.identity else {
             throw Failure(
-                .malformedAnswer, "\(client.name) does not show its identity key",
-                advice: "Check that the firmware and lightnode belong to the same release")
+                .malformedAnswer, "\(client.name) does not show its identity key", about: "\(client.name)",
+                remedy: .sameRelease)
         }
         let network = status.network
         return try await ask { try await $0.attest(identity, network: network) }

@@ -1,6 +1,7 @@
-// Records: what the factory knows of its devices. The database refuses what must not be twice; each call here is one transaction.
-import ControlNode
+// Records: what the factory knows of its nodes. The database refuses what must not be twice; each call here is one transaction.
 import Foundation
+import HostCrypto
+import NodeProtocol
 import Reporting
 
 /// The records of one factory, in a SQLite file or on a PostgreSQL server.
@@ -33,7 +34,7 @@ public final class Records: Sendable {
         let constraint = duplicate.constraint
         let what =
             if constraint.contains("chip") {
-                "a device with this chip number has a record already"
+                "a node with this chip number has a record already"
             } else if constraint.contains("identity")
                 || constraint.contains("address")
             { "this identity key has a record already" } else if constraint.contains("claim") {
@@ -43,8 +44,7 @@ public final class Records: Sendable {
             }
         return Failure(
             .usage, "the database refused a duplicate: \(what)",
-            advice:
-                "Find the record with “lightnode batch show”; if its device is no more, discard it with “lightnode batch discard”"
+            remedy: .inOrder([.listBatches, .advice("If the node of that record is no more, discard it")])
         )
     }
 
@@ -58,7 +58,7 @@ public final class Records: Sendable {
                 guard key != publicKey.description else { return }
                 throw Failure(
                     .usage, "another station is called “\(station)” already, with another key",
-                    advice: "Give this one a name of its own: --station NAME")
+                    remedy: .nameStation)
             }
             try session.execute(
                 "INSERT INTO station (name, public_key, registered_at) VALUES ($1, $2, $3)",
@@ -67,7 +67,7 @@ public final class Records: Sendable {
     }
 
     public func stations() throws -> [StationRecord] {
-        try transaction { session in
+        try database.reading { session in
             try session.execute("SELECT name, public_key FROM station ORDER BY name", []).compactMap { row in
                 guard let name = row["name"]?.text, let key = row["public_key"]?.text.flatMap({ [UInt8](hex: $0) })
                 else { return nil }
@@ -94,13 +94,14 @@ public final class Records: Sendable {
             guard known.isTest == batch.isTest else {
                 throw Failure(
                     .usage, "batch \(batch.name) is \(known.isTest ? "a rehearsal" : "a real one")",
-                    advice: known.isTest
-                        ? "Add --rehearse, or choose another name for the real one" : "Choose another name for the rehearsal")
+                    remedy: known.isTest
+                        ? .either([.rehearse, .advice("Choose another name for the real one")])
+                        : .advice("Choose another name for the rehearsal"))
             }
             guard known.network == batch.network else {
                 throw Failure(
                     .usage, "batch \(batch.name) is for network \(known.network), not \(batch.network)",
-                    advice: "Choose another batch, or leave --network away")
+                    advice: "Choose another batch, or name no network")
             }
             for (field, what) in [
                 (\Batch.board, "board"), (\Batch.firmware, "firmware"), (\Batch.firmwareHash, "firmware hash"),
@@ -115,7 +116,7 @@ public final class Records: Sendable {
             if known.board.isEmpty { known.board = batch.board }
             if known.firmware.isEmpty { known.firmware = batch.firmware }
             if known.firmwareHash.isEmpty { known.firmwareHash = batch.firmwareHash }
-            // Nothing to bring to the disk for every device but the first.
+            // Nothing to bring to the disk for every node but the first.
             if known == before { return known }
             try session.execute(
                 "UPDATE batch SET board = $1, firmware = $2, firmware_hash = $3 WHERE name = $4",
@@ -125,24 +126,24 @@ public final class Records: Sendable {
     }
 
     public func batches() throws -> [Batch] {
-        try transaction { session in
+        try database.reading { session in
             try session.execute("SELECT * FROM batch ORDER BY created_at, name", []).compactMap(Batch.init)
         }
     }
 
     public func batch(_ name: String) throws -> Batch {
-        let found = try transaction { session in try Self.batch(name, session) }
+        let found = try database.reading { session in try Self.batch(name, session) }
         if let found { return found }
-        throw Failure(.usage, "there is no batch \(name)", advice: "See “lightnode batch list”")
+        throw Failure(.usage, "there is no batch \(name)", remedy: .listBatches)
     }
 
     private static func batch(_ name: String, _ session: any SQLSession) throws -> Batch? {
         try session.execute("SELECT * FROM batch WHERE name = $1", [.text(name)]).first.flatMap(Batch.init)
     }
 
-    // MARK: Steps of a device
+    // MARK: Steps of a node
 
-    /// What a station knows of a device before it has keys.
+    /// What a station knows of a node before it has keys.
     public struct Found: Sendable {
         public var board: String
         public var firmware: String
@@ -166,13 +167,13 @@ public final class Records: Sendable {
         }
     }
 
-    /// Gives a blank device the next serial number of its batch and a claim key that was never used.
-    public func reserve(_ batch: Batch, _ found: Found, claim: PublicKey, at now: Date) throws -> DeviceRecord {
+    /// Gives a blank node the next serial number of its batch and a claim key that was never used.
+    public func reserve(_ batch: Batch, _ found: Found, claim: PublicKey, at now: Date) throws -> NodeRecord {
         try transaction { session in
             let next = try session.execute(
                 "UPDATE batch SET last_serial = last_serial + 1 WHERE name = $1 RETURNING last_serial", [.text(batch.name)])
             guard let serial = next.first?["last_serial"]?.integer else {
-                throw Failure(.usage, "there is no batch \(batch.name)", advice: "See “lightnode batch list”")
+                throw Failure(.usage, "there is no batch \(batch.name)", remedy: .listBatches)
             }
             try session.execute(
                 """
@@ -187,8 +188,8 @@ public final class Records: Sendable {
         }
     }
 
-    /// An unfinished device is blank again (or still): same serial number, another claim key.
-    public func restart(_ record: DeviceRecord, _ found: Found, claim: PublicKey, at now: Date) throws -> DeviceRecord {
+    /// An unfinished node is blank again (or still): same serial number, another claim key.
+    public func restart(_ record: NodeRecord, _ found: Found, claim: PublicKey, at now: Date) throws -> NodeRecord {
         try transaction { session in
             let changed = try session.execute(
                 """
@@ -209,21 +210,21 @@ public final class Records: Sendable {
     private static func renew(
         _ batch: String, _ serial: Int64, _ claim: PublicKey, _ station: String, _ what: String, _ now: Date,
         _ session: any SQLSession
-    ) throws -> DeviceRecord {
+    ) throws -> NodeRecord {
         try session.execute(
             "INSERT INTO claim_key (public_key, batch, serial, made_at) VALUES ($1, $2, $3, $4)",
             [.text(claim.description), .text(batch), .integer(serial), .text(Timestamp.text(now))])
         try note(batch, serial, station, "\(what), claim key \(claim.description.prefix(16))", now, session)
         let rows = try session.execute(
             "SELECT * FROM device WHERE batch = $1 AND serial = $2", [.text(batch), .integer(serial)])
-        return try DeviceRecord(row: rows[0])
+        return try NodeRecord(row: rows[0])
     }
 
     /// What changes with a step.
     private func advance(
-        _ record: DeviceRecord, to step: Step, from earlier: [Step], _ what: String, at now: Date,
-        _ change: (inout DeviceRecord) -> Void = { _ in }
-    ) throws -> DeviceRecord {
+        _ record: NodeRecord, to step: Step, from earlier: [Step], _ what: String, at now: Date,
+        _ change: (inout NodeRecord) -> Void = { _ in }
+    ) throws -> NodeRecord {
         var after = record
         change(&after)
         after.step = step
@@ -248,41 +249,41 @@ public final class Records: Sendable {
         return result
     }
 
-    private static func changed(_ record: DeviceRecord) -> Failure {
+    private static func changed(_ record: NodeRecord) -> Failure {
         Failure(
             .usage,
-            "the record of \(record.label) is not what it was: another station, or another device with its chip number, changed it",
-            advice: "See “lightnode batch show \(record.batch) \(record.serial)”, then connect the device again, alone")
+            "the record of \(record.label) is not what it was: another station, or another node with its chip number, changed it",
+            remedy: .inOrder([.showBatch(record.batch, serial: record.serial), .advice("Connect the node again, alone")]))
     }
 
-    /// The device has taken its keys.
-    public func written(_ record: DeviceRecord, identity: PublicKey, isInjected: Bool, at now: Date) throws -> DeviceRecord {
+    /// The node has taken its keys.
+    public func written(_ record: NodeRecord, identity: PublicKey, isInjected: Bool, at now: Date) throws -> NodeRecord {
         try advance(record, to: .written, from: [.reserved, .written], "has its keys, not verified yet", at: now) {
             $0.identity = identity
-            $0.address = DeviceAddress(of: identity)
+            $0.address = NodeAddress(of: identity)
             $0.isIdentityInjected = isInjected
         }
     }
 
     /// It has proved them.
-    public func verified(_ record: DeviceRecord, isProtected: Bool, at now: Date) throws -> DeviceRecord {
+    public func verified(_ record: NodeRecord, isProtected: Bool, at now: Date) throws -> NodeRecord {
         try advance(record, to: .verified, from: [.written, .verified], "verified, its label is not out yet", at: now) {
             $0.isProtected = isProtected
         }
     }
 
     /// Its label is out.
-    public func done(_ record: DeviceRecord, at now: Date) throws -> DeviceRecord {
+    public func done(_ record: NodeRecord, at now: Date) throws -> NodeRecord {
         try advance(record, to: .done, from: [.verified], "provisioned", at: now) { $0.time = now }
     }
 
-    /// Gives a device up; its serial number stays taken, with the reason beside it.
-    public func discard(_ record: DeviceRecord, reason: String, at now: Date) throws -> DeviceRecord {
+    /// Gives a node up; its serial number stays taken, with the reason beside it.
+    public func discard(_ record: NodeRecord, reason: String, at now: Date) throws -> NodeRecord {
         try advance(record, to: .discarded, from: [.reserved, .written, .verified, .done], reason, at: now) { $0.time = nil }
     }
 
     /// Notes why a step was not completed; the step stays what it is.
-    public func failed(_ record: DeviceRecord, _ why: String, at now: Date) throws {
+    public func failed(_ record: NodeRecord, _ why: String, at now: Date) throws {
         try transaction { session in
             try session.execute(
                 "UPDATE device SET outcome = $1 WHERE batch = $2 AND serial = $3 AND step IN ('reserved', 'written', 'verified')",
@@ -307,42 +308,42 @@ public final class Records: Sendable {
 
     // MARK: Finding
 
-    public func devices(batch: String) throws -> [DeviceRecord] {
+    public func nodes(batch: String) throws -> [NodeRecord] {
         try find("batch = $1 ORDER BY serial", [.text(batch)])
     }
 
-    /// The device that has, or may have, this claim key.
-    public func device(claim: PublicKey) throws -> DeviceRecord? {
+    /// The node that has, or may have, this claim key.
+    public func node(claim: PublicKey) throws -> NodeRecord? {
         try find(
             "(batch, serial) IN (SELECT batch, serial FROM claim_key WHERE public_key = $1)", [.text(claim.description)]
         ).first
     }
 
-    public func device(identity: PublicKey) throws -> DeviceRecord? {
+    public func node(identity: PublicKey) throws -> NodeRecord? {
         try find("identity = $1", [.text(identity.description)]).first
     }
 
-    public func device(_ address: DeviceAddress) throws -> DeviceRecord? {
+    public func node(_ address: NodeAddress) throws -> NodeRecord? {
         try find("address = $1", [.text(address.description)]).first
     }
 
     /// Records of the chip with this number that were not given up, newest first.
-    public func devices(hardwareSerial: String) throws -> [DeviceRecord] {
+    public func nodes(hardwareSerial: String) throws -> [NodeRecord] {
         try find("chip = $1 AND step <> 'discarded' ORDER BY begun_at DESC", [.text(hardwareSerial)])
     }
 
     /// What a station has begun and not finished.
-    public func unfinished(station: String) throws -> [DeviceRecord] {
+    public func unfinished(station: String) throws -> [NodeRecord] {
         try find("station = $1 AND step IN ('reserved', 'written', 'verified') ORDER BY batch, serial", [.text(station)])
     }
 
-    public func device(batch: String, serial: Int64) throws -> DeviceRecord {
+    public func node(batch: String, serial: Int64) throws -> NodeRecord {
         if let record = try find("batch = $1 AND serial = $2", [.text(batch), .integer(serial)]).first { return record }
-        throw Failure(.usage, "there is no device \(batch)#\(serial)", advice: "See “lightnode batch show \(batch)”")
+        throw Failure(.usage, "there is no node \(batch)#\(serial)", remedy: .showBatch(batch, serial: nil))
     }
 
-    public func events(_ record: DeviceRecord) throws -> [DeviceEvent] {
-        try transaction { session in
+    public func events(_ record: NodeRecord) throws -> [NodeEvent] {
+        try database.reading { session in
             try session.execute(
                 "SELECT * FROM event WHERE batch = $1 AND serial = $2 ORDER BY number",
                 [.text(record.batch), .integer(record.serial)]
@@ -350,22 +351,22 @@ public final class Records: Sendable {
                 guard let number = row["number"]?.integer, let station = row["station"]?.text,
                     let time = row["happened_at"]?.text.flatMap(Timestamp.date), let what = row["what"]?.text
                 else { return nil }
-                return DeviceEvent(number: number, station: station, time: time, what: what)
+                return NodeEvent(number: number, station: station, time: time, what: what)
             }
         }
     }
 
     /// The newest time that this station wrote; nil if it wrote nothing.
     public func newest(station: String) throws -> Date? {
-        try transaction { session in
+        try database.reading { session in
             try session.execute("SELECT MAX(happened_at) AS newest FROM event WHERE station = $1", [.text(station)])
                 .first?["newest"]?.text.flatMap(Timestamp.date)
         }
     }
 
-    private func find(_ condition: String, _ arguments: [SQLValue]) throws -> [DeviceRecord] {
-        try transaction { session in
-            try session.execute("SELECT * FROM device WHERE \(condition)", arguments).map { try DeviceRecord(row: $0) }
+    private func find(_ condition: String, _ arguments: [SQLValue]) throws -> [NodeRecord] {
+        try database.reading { session in
+            try session.execute("SELECT * FROM device WHERE \(condition)", arguments).map { try NodeRecord(row: $0) }
         }
     }
 }
@@ -373,23 +374,26 @@ public final class Records: Sendable {
 extension Batch {
     fileprivate init?(_ row: SQLRow) {
         guard let name = row["name"]?.text, let board = row["board"]?.text, let firmware = row["firmware"]?.text,
-            let hash = row["firmware_hash"]?.text, let network = row["network"]?.integer, let isTest = row["is_test"]?.integer,
+            let hash = row["firmware_hash"]?.text, let network = row["network"]?.integer.flatMap({ UInt64(exactly: $0) }),
+            let isTest = row["is_test"]?.integer,
             let last = row["last_serial"]?.integer, let created = row["created_at"]?.text.flatMap(Timestamp.date)
         else { return nil }
         self.init(
-            name: name, board: board, firmware: firmware, firmwareHash: hash, network: UInt64(network), isTest: isTest != 0,
+            name: name, board: board, firmware: firmware, firmwareHash: hash, network: network, isTest: isTest != 0,
             created: created)
         lastSerial = last
     }
 }
 
-extension DeviceRecord {
+extension NodeRecord {
     fileprivate init(row: SQLRow) throws {
         func key(_ name: String) -> PublicKey? { row[name]?.text.flatMap { [UInt8](hex: $0) }.flatMap { PublicKey($0) } }
         func text(_ name: String) -> String { row[name]?.text ?? "" }
         func flag(_ name: String) -> Bool { row[name]?.integer == 1 }
         guard let serial = row["serial"]?.integer, let step = Step(rawValue: text("step")), let claim = key("claim"),
-            let begun = Timestamp.date(text("begun_at"))
+            let begun = Timestamp.date(text("begun_at")), let network = UInt64(exactly: row["network"]?.integer ?? 0),
+            case let address = row["address"]?.text, let known = address.map({ try? NodeAddress(parsing: $0) }) ?? .some(nil),
+            address == nil || known != nil
         else {
             throw Failure(
                 .environment, "a record in the database cannot be read (\(text("batch"))#\(text("serial")))",
@@ -397,10 +401,10 @@ extension DeviceRecord {
         }
         self.init(
             batch: text("batch"), serial: serial, step: step,
-            address: try row["address"]?.text.map { try DeviceAddress(parsing: $0) },
+            address: known,
             identity: key("identity"), claim: claim, board: text("board"), firmware: text("firmware"),
             firmwareHash: text("firmware_hash"), hardwareSerial: text("chip"), connection: text("connection"),
-            network: UInt64(row["network"]?.integer ?? 0), isTest: flag("is_test"), isIdentityInjected: flag("is_injected"),
+            network: network, isTest: flag("is_test"), isIdentityInjected: flag("is_injected"),
             isProtected: flag("is_protected"), station: text("station"), operator: text("operator"), begun: begun,
             time: row["done_at"]?.text.flatMap(Timestamp.date), outcome: text("outcome"))
     }

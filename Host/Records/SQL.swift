@@ -33,6 +33,12 @@ protocol SQLDatabase: Sendable {
     /// What it is called in messages; no password is in it.
     var name: String { get }
     func transaction<R>(_ body: (any SQLSession) throws -> R) throws -> R
+    /// Statements that only read, all of them from one moment.
+    func reading<R>(_ body: (any SQLSession) throws -> R) throws -> R
+}
+
+extension SQLDatabase {
+    func reading<R>(_ body: (any SQLSession) throws -> R) throws -> R { try transaction(body) }
 }
 
 /// The database refused what would have been there twice.
@@ -43,6 +49,10 @@ struct DuplicateError: Error {
 
 extension Failure {
     static func database(_ name: String, _ what: String, advice: String) -> Failure {
-        Failure(.environment, "the records in \(name) \(what)", advice: advice)
+        database(name, what, remedy: .advice(advice))
+    }
+
+    static func database(_ name: String, _ what: String, remedy: Remedy) -> Failure {
+        Failure(.environment, "the records in \(name) \(what)", about: name, remedy: remedy)
     }
 }

@@ -1,6 +1,7 @@
 // Records in one SQLite file: one station, or several on one computer.
 import Foundation
 import GRDB
+import Keystore
 import Reporting
 
 /// A SQLite file in WAL mode, every commit brought to the disk, foreign keys enforced.
@@ -17,8 +18,7 @@ final class SQLiteDatabase: SQLDatabase {
         configuration.busyMode = .timeout(20)
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         // Made here rather than by SQLite, so that no one else may ever read it; its -wal and -shm files take the same mode.
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        if descriptor >= 0 { close(descriptor) }
+        try DatabaseFile.prepare(path)
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
             var migrator = DatabaseMigrator()
@@ -27,7 +27,8 @@ final class SQLiteDatabase: SQLDatabase {
                     for statement in migration.statements { try database.execute(sql: statement) }
                 }
             }
-            try migrator.migrate(queue)
+            // One that is up to date is not written to: who only reads waits for no writer.
+            if try !queue.read({ try migrator.hasCompletedMigrations($0) }) { try migrator.migrate(queue) }
             let isNewer = try queue.read { try migrator.hasBeenSuperseded($0) }
             guard !isNewer else {
                 throw Failure.database(path, "were written by a newer lightnode", advice: "Use that one")
@@ -46,6 +47,11 @@ final class SQLiteDatabase: SQLDatabase {
                 return result!
             }
         } catch { throw Self.explained(error, name) }
+    }
+
+    /// A reader waits for no writer (WAL).
+    func reading<R>(_ body: (any SQLSession) throws -> R) throws -> R {
+        do { return try queue.read { try body(Session(database: $0)) } } catch { throw Self.explained(error, name) }
     }
 
     private struct Session: SQLSession {
@@ -96,7 +102,7 @@ final class SQLiteDatabase: SQLDatabase {
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             Failure.database(
                 path, "cannot be written: the file or its folder is read-only",
-                advice: "Give yourself the right to write both, or name another with --database")
+                remedy: .either([.advice("Give yourself the right to write both"), .nameDatabase]))
         case .SQLITE_CANTOPEN:
             Failure.database(path, "cannot be opened (\(reason))", advice: "Check that its folder is there and may be written")
         case .SQLITE_BUSY, .SQLITE_LOCKED:

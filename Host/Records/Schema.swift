@@ -17,7 +17,7 @@ enum Schema {
                     public_key TEXT NOT NULL UNIQUE,
                     registered_at TEXT NOT NULL)
                 """,
-                // What all devices of a batch have in common; '' until its first device says it. `last_serial` never goes back.
+                // What all nodes of a batch have in common; '' until its first node says it. `last_serial` never goes back.
                 """
                 CREATE TABLE batch (
                     name TEXT PRIMARY KEY,
@@ -55,7 +55,7 @@ enum Schema {
                     CHECK (step IN ('reserved', 'discarded') OR (identity IS NOT NULL AND address IS NOT NULL)),
                     CHECK ((step = 'done') = (done_at IS NOT NULL)))
                 """,
-                // One chip is one real device, unless its record was discarded.
+                // One chip is one real node, unless its record was discarded.
                 "CREATE UNIQUE INDEX device_chip ON device (chip) WHERE chip <> '' AND is_test = 0 AND step <> 'discarded'",
                 "CREATE INDEX device_station ON device (station, step)",
                 // Every claim key that was ever made, so that none is used twice.
@@ -67,7 +67,7 @@ enum Schema {
                     made_at TEXT NOT NULL,
                     FOREIGN KEY (batch, serial) REFERENCES device (batch, serial))
                 """,
-                // What happened to each device, in order.
+                // What happened to each node, in order.
                 """
                 CREATE TABLE event (
                     batch TEXT NOT NULL,

@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// What came of it.
 struct ControlledEnd {
@@ -38,6 +39,10 @@ final class ControlledRun {
         do { return try runThrough() } catch is GivenUp {
             emulated.close()
             result.end = .timeout
+            return result
+        } catch is TooMuch {
+            emulated.close()
+            result.end = .tooMuch
             return result
         }
     }
@@ -84,8 +89,9 @@ final class ControlledRun {
         if case .random(let seed) = plan { generator = SplitMix(state: seed) }
         func bit() throws -> MemoryBit {
             guard let store = run.prepared.board.store, run.prepared.board.emulator?.flash != Board.Emulator.Flash.none else {
-                throw FirmwareError(
-                    "QEMU keeps no store for \(run.test.board). Name the bit: --flip-bit 0xADDRESS.BIT:INSTRUCTION.")
+                throw Failure(
+                    .environment, "QEMU keeps no store for \(run.test.board)",
+                    advice: "Name the bit itself, by address and number")
             }
             return MemoryBit(
                 address: UInt64.random(in: store.range, using: &generator), bit: Int.random(in: 0..<8, using: &generator))
@@ -138,6 +144,7 @@ final class ControlledRun {
             if at == .max { return true }
             guard try stands(at: at) else { return false }
             guard Date() < limit else { throw GivenUp() }
+            guard EmulatorRun.size([output.path, serial.path]) <= EmulatorRun.mostOutput else { throw TooMuch() }
             while let next = flips.last, next.instruction <= at {
                 try emulated.flip(next.bit)
                 result.faults.append(
@@ -173,6 +180,8 @@ final class ControlledRun {
 
     /// It took more than the host time that it may take.
     private struct GivenUp: Error {}
+    /// It printed more than is kept.
+    private struct TooMuch: Error {}
 
     private func finish() throws -> ControlledEnd {
         switch emulated.waitForExit(timeout: run.hostLimit) {

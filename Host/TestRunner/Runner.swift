@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// A run of on-target tests.
 public struct Runner: Sendable {
@@ -74,18 +75,20 @@ public struct Runner: Sendable {
             }
         }
         if options.onlyFailed {
-            let failed = Set(lastFailures())
+            let failed = Set(try lastFailures())
             plan.items.removeAll { !failed.contains($0.test.path + $0.test.board) }
         }
         if plan.items.isEmpty, !isSuiteSkipped {
             let names = suites.filter { !$0.isHidden }.map(\.name).joined(separator: ", ")
-            throw FirmwareError(
-                options.onlyFailed
-                    ? "no test failed in the last run. Run all: lightnode test"
-                    : suites.isEmpty || names.isEmpty
-                        ? "there are no test suites. Write one in Tests/OnTarget/<Suite>/; docs/testing.md shows how."
-                        : "no test fits \(options.filters.joined(separator: ", ")). There are the suites \(names); list tests with --list."
-            )
+            if options.onlyFailed { throw Failure(.environment, "no test failed in the last run", remedy: .runTests(suite: nil)) }
+            if suites.isEmpty || names.isEmpty {
+                throw Failure(
+                    .environment, "there are no test suites",
+                    advice: "Write one in Tests/OnTarget/<Suite>/; docs/testing.md shows how")
+            }
+            throw Failure(
+                .environment, "no test fits \(options.filters.joined(separator: ", "))",
+                remedy: .either([.advice("There are the suites \(names)"), .listTests]))
         }
         return plan
     }
@@ -98,7 +101,9 @@ public struct Runner: Sendable {
         for job in 0..<max(1, min(options.jobs, work.count)) {
             let folder = plan.scratch.url.appendingPathComponent("job-\(job)")
             do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-                throw FirmwareError("the scratch folder \(folder.path) cannot be made: \(error.localizedDescription)")
+                throw Failure(
+                    .environment, "the scratch folder \(folder.path) cannot be made: \(error.localizedDescription)",
+                    advice: "Check the permissions of its folder and the space on its disk")
             }
             done.enter()
             let thread = Thread { [self] in
@@ -114,9 +119,11 @@ public struct Runner: Sendable {
             thread.start()
         }
         done.wait()
-        let report = TestReport(
+        var report = TestReport(
             results: work.results, notices: plan.notices, seed: options.seed, seconds: Date().timeIntervalSince(began))
-        saveLast(report)
+        if let obstacle = saveLast(report) {
+            report.notices.append("this result is not kept for the next run: \(obstacle)")
+        }
         return report
     }
 
@@ -148,15 +155,28 @@ public struct Runner: Sendable {
         options.lastReport ?? builder.catalogue.root.appendingPathComponent("build/last-test.json")
     }
 
-    private func lastFailures() -> [String] {
+    /// - Throws: `Failure` when there is no last run, or what it left cannot be read: neither means that no test failed.
+    private func lastFailures() throws -> [String] {
+        guard FileManager.default.fileExists(atPath: lastFile.path) else {
+            throw Failure(.environment, "no earlier run is known here", remedy: .runTests(suite: nil))
+        }
         guard let data = try? Data(contentsOf: lastFile), let report = try? JSONDecoder().decode(TestReport.self, from: data)
-        else { return [] }
+        else {
+            throw Failure(.environment, "the last run's result in \(lastFile.path) cannot be read", remedy: .runTests(suite: nil))
+        }
         return report.results.filter { $0.outcome.isFailure }.map { $0.test.path + $0.test.board }
     }
 
-    private func saveLast(_ report: TestReport) {
+    /// Why it could not be kept; an older one is then gone, because it is not the last.
+    private func saveLast(_ report: TestReport) -> String? {
         try? FileManager.default.createDirectory(at: lastFile.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try? JSONEncoder().encode(report).write(to: lastFile, options: .atomic)
+        do {
+            try WholeFile.write(try JSONEncoder().encode(report), to: lastFile.path)
+            return nil
+        } catch {
+            try? FileManager.default.removeItem(at: lastFile)
+            return (error as? Failure)?.what ?? "\(error)"
+        }
     }
 
     private func scratchFolder() throws -> ScratchFolder {
@@ -190,8 +210,9 @@ final class ScratchFolder: Sendable {
     init(_ base: URL) throws {
         url = base.appendingPathComponent("lightnode-test-\(getpid())-\(UInt32.random(in: 0 ... .max))")
         do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch {
-            throw FirmwareError(
-                "no scratch folder can be made in \(base.path): \(error.localizedDescription) Set TMPDIR to another place.")
+            throw Failure(
+                .environment, "no scratch folder can be made in \(base.path): \(error.localizedDescription)",
+                advice: "Set TMPDIR to another place")
         }
     }
 

@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// A row of bench.json.
 public struct BenchmarkRow: Codable, Sendable, CustomStringConvertible {
@@ -50,7 +51,7 @@ extension Runner {
         runner.options.jobs = jobs
         let report = try runner.run(plan)
         guard report.isGood else {
-            throw FirmwareError("the trivial tests failed: \(report.summary). Run: lightnode test Trivial")
+            throw Failure(.environment, "the trivial tests failed: \(report.summary)", remedy: .runTests(suite: "Trivial"))
         }
         return report.seconds
     }
@@ -67,7 +68,11 @@ extension Runner {
         let script = folder.appendingPathComponent("loop.sh")
         try lines.joined(separator: "\n").write(to: script, atomically: true, encoding: .utf8)
         let result = try Tool("sh", package: "dash").run([script.path])
-        guard result.status == 0 else { throw FirmwareError("bare QEMU failed in the shell loop: \(result.errors)") }
+        guard result.status == 0 else {
+            throw Failure(
+                .environment, "bare QEMU failed in the shell loop: \(result.errors)",
+                advice: "Measure again; when it stays so, look at what changed")
+        }
         return Date().timeIntervalSince(began)
     }
 }

@@ -52,8 +52,9 @@ final class PreparedImage: @unchecked Sendable {
 extension PreparedImage {
     private static func write(_ data: Data, to file: URL) throws {
         do { try data.write(to: file) } catch {
-            throw FirmwareError(
-                "\(file.path) cannot be written: \(error.localizedDescription) Free some space, or set TMPDIR to another place.")
+            throw Failure(
+                .environment, "\(file.path) cannot be written: \(error.localizedDescription)", about: "\(file.path)",
+                advice: "Free some space, or set TMPDIR to another place")
         }
     }
 }
@@ -83,13 +84,13 @@ struct TestRun {
         var result = TestResult(test: test, outcome: .emulatorFailed, seconds: 0, seed: seed)
         do {
             var exit = try run(&result, control, output: output, serial: serial, messages: messages)
-            var said = TestOutput((try? Data(contentsOf: output)) ?? Data())
+            var said = TestOutput(file: output)
             if exit == .status(Self.asksForFaults), let asked = RunControl(asked: said.all("ask").map(\.fields)) {
                 exit = try run(&result, asked, output: output, serial: serial, messages: messages)
-                said = TestOutput((try? Data(contentsOf: output)) ?? Data())
+                said = TestOutput(file: output)
             }
-            judge(&result, exit, said, messages: (try? String(contentsOf: messages, encoding: .utf8)) ?? "")
-            let uart = TestOutput((try? Data(contentsOf: serial)) ?? Data()).log
+            judge(&result, exit, said, messages: String(decoding: TestOutput.bytes(messages), as: UTF8.self))
+            let uart = TestOutput(file: serial).log
             if coverage { prepared.note(executed: try Coverage.executed(log: scratch.appendingPathComponent("in_asm"))) }
             result.log = said.log + uart.map { "UART: \($0)" }
         } catch {
@@ -107,7 +108,9 @@ struct TestRun {
             let tracing = coverage ? ["-d", "in_asm", "-D", trace.path] : []
             let counting = prepared.writesFlash ? try FlashWrites.arguments(prepared.board, file: counts) : []
             let arguments = arguments(output: output, serial: serial) + tracing + counting
-            let end = try EmulatorRun(prepared.qemu, arguments: arguments, log: messages.path, timeout: hostLimit)()
+            let end = try EmulatorRun(
+                prepared.qemu, arguments: arguments, log: messages.path, timeout: hostLimit,
+                watched: [output.path, serial.path])()
             result.flashWrites = prepared.writesFlash ? FlashWrites(contentsOf: counts) : FlashWrites()
             return end
         }
@@ -154,6 +157,10 @@ struct TestRun {
             result.outcome = .hung
             result.detail = String(
                 format: "killed after %.0f s of host time; it ran with interrupts off or slept for ever", hostLimit)
+        case (.tooMuch, _):
+            result.outcome = .printedTooMuch
+            result.detail =
+                "it printed more than \(EmulatorRun.mostOutput >> 20) MB and was ended; the first and the last of it are kept"
         case (.signal(SIGABRT), _) where messages.contains("Lockup"):
             result.outcome = .crashed
             result.detail = "the processor locked up: a fault inside the fault handler"

@@ -38,8 +38,9 @@ public struct TestSuite: Sendable {
             var facts = SuiteFacts()
             if let data = try? Data(contentsOf: folder.appendingPathComponent("suite.json")) {
                 do { facts = try JSONDecoder().decode(SuiteFacts.self, from: data) } catch {
-                    throw FirmwareError(
-                        "Tests/OnTarget/\(name)/suite.json cannot be read. Correct it: {\"boards\": [\"microbit\"]}.")
+                    throw Failure(
+                        .environment, "Tests/OnTarget/\(name)/suite.json cannot be read",
+                        advice: "Correct it: {\"boards\": [\"microbit\"]}")
                 }
             }
             return TestSuite(name: name, folder: folder, boards: facts.boards, isHidden: facts.hidden ?? false)
@@ -47,7 +48,7 @@ public struct TestSuite: Sendable {
     }
 
     /// The tests in `image`, in the order of their names.
-    /// - Throws: `FirmwareError` when a function of the sources that is named like a test is not in the image.
+    /// - Throws: `Failure` when a function of the sources that is named like a test is not in the image.
     public func tests(in image: ELFImage, board: Board) throws -> [FirmwareTest] {
         let listed = image.symbols.compactMap { symbol -> FirmwareTest? in
             guard symbol.isFunction, symbol.name.hasPrefix("$e"), let name = Self.testName(demangle(symbol.name), module: name)
@@ -57,10 +58,18 @@ public struct TestSuite: Sendable {
             return FirmwareTest(suite: self.name, board: board.name, name: name, address: UInt32(symbol.value & ~1))
         }
         let names = Set(listed.map(\.name))
-        if let lost = try sourceNames().first(where: { !names.contains($0) }) {
-            throw FirmwareError(
-                "the test `\(lost)` of suite \(name) is not in the image for \(board.name). "
-                    + "Write `@used static func` before its name, inside the suite.")
+        for function in try functions() {
+            if !function.isSentence, function.isUsed {
+                throw Failure(
+                    .environment, "`\(function.name)` of suite \(name) is marked @used as a test, but its name is one word",
+                    advice: "Name the test by a sentence in backquotes, or take @used from a helper")
+            }
+            guard function.isSentence, !names.contains(function.name) else { continue }
+            throw Failure(
+                .environment, "the test `\(function.name)` of suite \(name) is not in the image for \(board.name)",
+                advice: (function.isPrivate
+                    ? "It is private: take that word away, so that the runner can see it"
+                    : "Write `@used static func` before its name, inside the suite"))
         }
         return listed.sorted { $0.name < $1.name }
     }
@@ -73,10 +82,29 @@ public struct TestSuite: Sendable {
         return match.2.contains(" ") ? String(match.2) : nil
     }
 
-    /// Names of the functions in the sources that are sentences.
-    private func sourceNames() throws -> [String] {
-        try sources().flatMap { file in
-            try String(contentsOf: file, encoding: .utf8).matches(of: /static func `([^`]+ [^`]+)`\(\)/).map { String($0.1) }
+    /// A static function without parameters, as the sources have it.
+    struct Function: Equatable {
+        var name: String
+        var isUsed = false
+        var isPrivate = false
+        var isSentence: Bool { name.contains(" ") }
+    }
+
+    private func functions() throws -> [Function] {
+        try sources().flatMap { Self.functions(in: try String(contentsOf: $0, encoding: .utf8)) }
+    }
+
+    /// The static functions without parameters and generic ones, whatever words stand before them; comments are no source.
+    static func functions(in source: String) -> [Function] {
+        let code = source.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.drop { $0 == " " || $0 == "\t" }.hasPrefix("//") ? "" : $0 }.joined(separator: "\n")
+        let pattern =
+            /((?:@\w+(?:\([^)\n]*\))?\s+|(?:public|internal|private|fileprivate|package)\s+)*)static func (?:`([^`\n]+)`|(\w+))\(\)/
+        return code.matches(of: pattern).map { match in
+            let words = match.1.split(whereSeparator: \.isWhitespace)
+            return Function(
+                name: String(match.2 ?? match.3 ?? ""), isUsed: words.contains("@used"),
+                isPrivate: words.contains("private") || words.contains("fileprivate"))
         }
     }
 

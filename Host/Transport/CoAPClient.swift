@@ -2,14 +2,14 @@
 import CoAP
 import Reporting
 
-/// Talks CoAP (RFC 7252) with one device, over any link. Every wait has a limit.
+/// Talks CoAP (RFC 7252) with one node, over any link. Every wait has a limit.
 public actor CoAPClient {
     /// Waiting times. The defaults are those of RFC 7252, section 4.8.
     public struct Timing: Sendable {
         /// Before the first retransmission; stretched by a random factor between 1 and 1.5, doubled each time.
         public var acknowledgement = Duration.seconds(2)
         public var retransmissions = 4
-        /// For the response proper, once the device has acknowledged the request.
+        /// For the response proper, once the node has acknowledged the request.
         public var separateResponse = Duration.seconds(30)
 
         public init() {}
@@ -24,7 +24,7 @@ public actor CoAPClient {
         }
     }
 
-    /// What the device is called in messages.
+    /// What the node is called in messages.
     public nonisolated let name: String
     private let link: any CoAPLink
     private let timing: Timing
@@ -37,13 +37,15 @@ public actor CoAPClient {
     public private(set) var broken: Failure?
     private var isBusy = false
     private var queue: [CheckedContinuation<Void, Never>] = []
+    /// What the server asked to be repeated, to see that its answers arrive here (RFC 9175, section 2.3).
+    private var echo: Message.Option?
 
     /// An answer may have so many bytes at most, however many blocks it comes in.
     public static let maximumAnswer = 1 << 20
 
     /// - Parameters:
-    ///   - link: the way to the device; the client is its only user from now on.
-    ///   - onLog: takes each log line that the device writes between the messages.
+    ///   - link: the way to the node; the client is its only user from now on.
+    ///   - onLog: takes each log line that the node writes between the messages.
     public init(
         _ link: any CoAPLink, name: String, timing: Timing = Timing(), onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -53,7 +55,7 @@ public actor CoAPClient {
         self.onLog = onLog
     }
 
-    /// A client of the device at the other end of `pipe`, in slipmux frames.
+    /// A client of the node at the other end of `pipe`, in slipmux frames.
     public init(
         _ pipe: any BytePipe, name: String, timing: Timing = Timing(), onLog: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -83,6 +85,12 @@ public actor CoAPClient {
         await takeTurn()
         defer { endTurn() }
         return try await exchange(code, options, payload, "the request")
+    }
+
+    /// Bytes of payload that a request with these options may have before it is more than the other side takes; 0 if it has no room at all.
+    public nonisolated func room(_ code: CoAPCode, options: [Message.Option]) -> Int {
+        let bare = Message(.confirmable, code, id: 0, token: [0, 0, 0, 0], options: link.base + options, payload: [0])
+        return max(0, link.capacity - ((try? bare.encoded().count) ?? link.capacity) + 1)
     }
 
     /// Fetches the remaining blocks of an answer (RFC 7959, section 2.4).
@@ -125,10 +133,15 @@ public actor CoAPClient {
         let id = messageID
         let message = Message(
             .confirmable, code, id: id, token: (0..<4).map { UInt8(token >> (24 - $0 * 8) & 0xff) },
-            options: link.base + options, payload: payload)
+            options: link.base + options + (echo.map { [$0] } ?? []), payload: payload)
         let bytes: [UInt8]
         do { bytes = try message.encoded() } catch {
-            throw Failure(.usage, "\(request) cannot be written as CoAP (\(error))", advice: "Use shorter names and values")
+            throw Failure(
+                .usage, "\(request) cannot be written as CoAP (\(error))", about: "\(request)",
+                advice: "Use shorter names and values")
+        }
+        guard bytes.count <= link.capacity else {
+            throw RequestTooLong(name: name, request: request, size: bytes.count, payload: payload.count, capacity: link.capacity)
         }
         let exchange = Exchange(id: id)
         exchanges[token] = exchange
@@ -139,7 +152,9 @@ public actor CoAPClient {
         try await link.send(bytes)
         while true {
             switch await event(of: exchange, within: limit) {
-            case .response(let message): return message
+            case .response(let message):
+                if let asked = message[CoAPOptionNumber.echo], (1...40).contains(asked.value.count) { echo = asked }
+                return message
             case .acknowledged:
                 sent = .max
                 limit = timing.separateResponse
@@ -161,13 +176,13 @@ public actor CoAPClient {
             acknowledged
                 ? "\(name) took \(request) but never answered"
                 : "\(name) does not answer (\(request), sent \(timing.retransmissions + 1) times)",
-            advice: "Check that the device runs light-node firmware and that no other program (a console?) uses the same line")
+            advice: "Check that the node runs light-node firmware and that no other program (a console?) uses the same line")
     }
 
     func malformed(_ request: String, _ what: String) -> Failure {
         Failure(
-            .malformedAnswer, "\(name) answered \(request) with \(what)",
-            advice: "Check that the firmware and lightnode belong to the same release")
+            .malformedAnswer, "\(name) answered \(request) with \(what)", about: "\(name)",
+            remedy: .sameRelease)
     }
 
     // MARK: Turns
@@ -235,13 +250,15 @@ public actor CoAPClient {
 
     // MARK: What arrives
 
-    /// Begins to take in what the device sends; its log lines arrive from now on. The first request does the same.
+    /// Begins to take in what the node sends; its log lines arrive from now on. The first request does the same.
     public func listen() {
         guard reader == nil else { return }
         reader = Task { [link, weak self, name] in
             do {
                 for try await frame in link.incoming { await self?.receive(frame) }
-                await self?.end(Failure(.unreachable, "\(name) hung up", advice: "Check that it is running, then try again"))
+                await self?.end(
+                    Failure(.unreachable, "\(name) hung up", about: "\(name)", advice: "Check that it is running, then try again")
+                )
             } catch let failure as Failure {
                 await self?.end(failure)
             } catch {
@@ -290,13 +307,35 @@ public actor CoAPClient {
         } else if isNotification, let token, message.type != .acknowledgement {
             notify(token, message)
         } else if message.type == .nonConfirmable, exchange == nil, message.observe != nil {
-            // A reset is how a device learns that nobody wants its notifications any more (RFC 7641, section 3.6).
+            // A reset is how a node learns that nobody wants its notifications any more (RFC 7641, section 3.6).
             await answer(.reset, message.id)
         }
     }
 
     private func answer(_ type: CoAPType, _ id: UInt16) async {
         if let bytes = try? Message.empty(type, id: id).encoded() { try? await link.send(bytes) }
+    }
+}
+
+/// A request is longer than what the other side takes; nothing of it was sent.
+public struct RequestTooLong: Error, Reportable {
+    let name: String
+    let request: String
+    /// Bytes of the message as it would have been sent, and of its payload.
+    let size: Int
+    let payload: Int
+    let capacity: Int
+
+    /// So many bytes of payload would have gone with the options of this request.
+    public var room: Int { max(0, capacity - (size - payload)) }
+
+    public var failure: Failure {
+        Failure(
+            .usage, "\(request) takes \(size) bytes, and \(name) takes \(capacity) at most: nothing was sent",
+            about: "\(request)",
+            advice: payload > 0 && room > 0
+                ? "Send at most \(room) bytes: shorter arguments, or a grant with a shorter scope"
+                : "Use shorter names and values")
     }
 }
 

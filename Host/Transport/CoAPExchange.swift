@@ -1,7 +1,7 @@
 // Requests and responses as a caller thinks of them: a path and a body, a code and a body.
 import CoAP
 
-/// A request to a device.
+/// A request to a node.
 public struct Request: Sendable, Hashable {
     public enum Method: Sendable { case get, post }
 
@@ -37,7 +37,7 @@ extension Request: CustomStringConvertible {
     }
 }
 
-/// A device's answer, put together when it came in blocks.
+/// A node's answer, put together when it came in blocks.
 public struct Response: Sendable, Hashable {
     /// Class in the upper three bits, detail in the lower five: 0x45 is 2.05.
     public let code: UInt8

@@ -1,12 +1,15 @@
-// What carries CoAP messages to a device: slipmux frames on a byte pipe, or UDP datagrams.
+// What carries CoAP messages to a node: slipmux frames on a byte pipe, or UDP datagrams.
 import CoAP
+import Reporting
 
 /// A way to send and receive whole CoAP messages.
 public protocol CoAPLink: Sendable {
     /// What arrives. It has one consumer, ends when the other side hangs up, and throws when the line breaks.
     var incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error> { get }
-    /// What every request to the device begins with: the host and the path prefix that tell it from others behind the same address.
+    /// What every request to the node begins with: the host and the path prefix that tell it from others behind the same address.
     var base: [Message.Option] { get }
+    /// The longest message, in bytes, that the other side is known to take: a longer one would be lost without a word.
+    var capacity: Int { get }
     /// Sends one message, or throws a `Failure` of kind `unreachable`.
     func send(_ message: [UInt8]) async throws
     /// Hangs up; `incoming` ends. Closing twice is harmless.
@@ -15,9 +18,11 @@ public protocol CoAPLink: Sendable {
 
 extension CoAPLink {
     public var base: [Message.Option] { [] }
+    /// What a node on a line takes (`SlipmuxDecoder` in NodeRuntime).
+    public var capacity: Int { 1024 }
 }
 
-/// CoAP in slipmux frames on a byte pipe, between the device's log lines.
+/// CoAP in slipmux frames on a byte pipe, between the node's log lines.
 public final class SlipmuxLink: CoAPLink {
     public let incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error>
     private let pipe: any BytePipe

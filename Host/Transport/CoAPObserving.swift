@@ -11,10 +11,13 @@ extension CoAPClient {
         var freshUntil: ContinuousClock.Instant
     }
 
+    /// Seconds that a representation is believed to be fresh at the most, whatever Max-Age says: a day.
+    static let longestAge = 86_400
+
     /// Observes a resource (RFC 7641).
     /// - Parameter lateness: how long after the end of its freshness a notification is waited for before the observation is asked for
     ///   anew (RFC 7641, section 3.3.1).
-    /// - Throws: a `Failure` of kind `malformedAnswer` when the device does not let the resource be observed.
+    /// - Throws: a `Failure` of kind `malformedAnswer` when the node does not let the resource be observed.
     public func observe(_ path: String, query: [String] = [], lateness: Duration = .seconds(10)) async throws -> Observation {
         let request = Request.get(path, query: query)
         let token = UInt32.random(in: 0 ... .max)
@@ -60,15 +63,16 @@ extension CoAPClient {
         guard let number = first.observe else {
             throw Failure(
                 .malformedAnswer, "\(name) does not let /\(request.path) be observed (\(first.response.codeText))",
+                about: "\(name)",
                 advice: "Ask for it again and again instead")
         }
-        // A later notification may have overtaken the answer; what the device says now is its present state all the same.
+        // A later notification may have overtaken the answer; what the node says now is its present state all the same.
         observers[token]?.order.restart(number)
         observers[token]?.freshUntil = .now + .seconds(Int(first.maxAge)) + lateness
         observers[token]?.notifications.yield(first)
     }
 
-    /// Asks anew when nothing has been heard for too long: the device may have forgotten who observes it.
+    /// Asks anew when nothing has been heard for too long: the node may have forgotten who observes it.
     private func renew(_ token: UInt32, _ request: Request, _ lateness: Duration) async {
         guard let observer = observers[token], observer.freshUntil <= .now else { return }
         observers[token]?.freshUntil = .now + lateness
@@ -84,7 +88,7 @@ extension CoAPClient {
         await takeTurn()
         defer { endTurn() }
         do { return try await assemble(message, of: request) } catch is AnswerChanged {
-            return try? await assemble(try await exchange(request), of: request)
+            do { return try await assemble(try await exchange(request), of: request) } catch is AnswerChanged { return nil }
         }
     }
 
@@ -96,7 +100,7 @@ extension CoAPClient {
             observer.notifications.finish()
             return
         }
-        observer.freshUntil = max(observer.freshUntil, .now + .seconds(Int(message.maxAge)) + .seconds(10))
+        observer.freshUntil = max(observer.freshUntil, .now + .seconds(min(Int(message.maxAge), Self.longestAge)) + .seconds(10))
         if observer.order.accept(number) { observer.notifications.yield(message) }
         observers[token] = observer
     }

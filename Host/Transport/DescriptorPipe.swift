@@ -20,7 +20,9 @@ public final class DescriptorPipe: BytePipe {
         guard fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0, pipe(&ends) == 0 else {
             let reason = String(cString: strerror(errno))
             Foundation.close(descriptor)
-            throw Failure(.environment, "\(name) could not be prepared: \(reason)", advice: "Close other programs and try again")
+            throw Failure(
+                .environment, "\(name) could not be prepared: \(reason)", about: "\(name)",
+                advice: "Close other programs and try again")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let shared = SharedDescriptor(descriptor)
@@ -87,14 +89,14 @@ public final class DescriptorPipe: BytePipe {
             } else if code == EAGAIN || code == EINTR {
                 guard ContinuousClock.now < deadline else {
                     throw Failure(
-                        .unreachable, "\(name) takes no more bytes",
-                        advice: "Check that the device runs, and that no other program uses the line")
+                        .unreachable, "\(name) takes no more bytes", about: "\(name)",
+                        advice: "Check that the node runs, and that no other program uses the line")
                 }
                 try await Task.sleep(for: .milliseconds(2))
             } else {
                 throw Failure(
                     .unreachable, "the line to \(name) broke: \(String(cString: strerror(code)))",
-                    advice: "Check that the device is running and plugged in, then try again")
+                    advice: "Check that the node is running and plugged in, then try again")
             }
         }
     }

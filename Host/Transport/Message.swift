@@ -22,7 +22,8 @@ public struct Message: Sendable, Equatable {
 
         /// The value as an unsigned integer; nil if it is longer than four bytes.
         public var uint: UInt32? { value.count > 4 ? nil : value.reduce(0) { $0 << 8 | UInt32($1) } }
-        public var text: String { String(decoding: value, as: UTF8.self) }
+        /// Names a resource or a host: compared and passed on, not shown.
+        public var text: String { String(decoding: value, as: UTF8.self) }  // foreign: not shown
 
         /// A receiver that does not know it must refuse the message (RFC 7252, section 5.4.1).
         public var isCritical: Bool { number & 1 == 1 }
@@ -87,6 +88,7 @@ public struct Message: Sendable, Equatable {
     public var contentFormat: UInt16? { self[CoAPOptionNumber.contentFormat]?.uint.flatMap(UInt16.init(exactly:)) }
     /// The number of a notification, or the wish to be told (RFC 7641).
     public var observe: UInt32? { self[CoAPOptionNumber.observe]?.uint }
+    public var block1: CoAPBlock? { self[CoAPOptionNumber.block1]?.uint.flatMap { CoAPBlock(optionValue: $0) } }
     public var block2: CoAPBlock? { self[CoAPOptionNumber.block2]?.uint.flatMap { CoAPBlock(optionValue: $0) } }
     public var entityTag: [UInt8]? { self[CoAPOptionNumber.entityTag]?.value }
     /// Seconds for which a response is fresh: 60 unless it says otherwise (RFC 7252, section 5.10.5).

@@ -1,13 +1,14 @@
 // A resource that is being observed (RFC 7641): its representations, as they change.
+import Reporting
 
 /// The representations of an observed resource: the present one first, then each new one. One task iterates it.
 ///
 ///     for try await answer in try await client.observe("devices") { … }
 ///
-/// Each representation comes whole, whatever blocks it came in, and no older one comes after a newer one. When the device says nothing
+/// Each representation comes whole, whatever blocks it came in, and no older one comes after a newer one. When the node says nothing
 /// for longer than its last answer was fresh (Max-Age), the observation is asked for anew, so that one that restarted is not waited for
-/// in vain. Iteration ends when the device ends the observation, and throws a `Failure` when the connection breaks. Leaving the loop,
-/// cancelling its task or calling `cancel` ends the observation on the device as well.
+/// in vain. Iteration ends when the node ends the observation, and throws a `Failure` when the connection breaks. Leaving the loop,
+/// cancelling its task or calling `cancel` ends the observation on the node as well.
 public struct Observation: AsyncSequence, Sendable {
     public typealias Element = Response
 

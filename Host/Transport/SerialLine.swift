@@ -14,12 +14,13 @@ public enum SerialLine {
         defer { if !handedOver { close(descriptor) } }
         guard isatty(descriptor) == 1 else {
             throw Failure(
-                .usage, "\(path) is no serial line", advice: "List them with: ls /dev/serial/by-id /dev/ttyACM* /dev/ttyUSB*")
+                .usage, "\(path) is no serial line", about: "\(path)",
+                advice: "List them with: ls /dev/serial/by-id /dev/ttyACM* /dev/ttyUSB*")
         }
         // Unlike TIOCEXCL this works against root as well, and other serial programs honour it.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw Failure(
-                .unreachable, "\(path) is in use by another program",
+                .unreachable, "\(path) is in use by another program", about: "\(path)",
                 advice: "Close it (a console or a serial monitor?) and try again")
         }
         var settings = termios()
@@ -28,7 +29,9 @@ public enum SerialLine {
         settings.c_cflag |= tcflag_t(CLOCAL | CREAD)
         settings.c_cflag &= ~(tcflag_t(CSTOPB | PARENB) | 0x8000_0000)  // CRTSCTS
         guard let speed = speeds[baud], cfsetspeed(&settings, speed) == 0 else {
-            throw Failure(.usage, "\(baud) baud is not a speed of serial lines", advice: "Use one of \(speeds.keys.sorted())")
+            throw Failure(
+                .usage, "\(baud) baud is not a speed of serial lines", about: "\(baud)",
+                advice: "Use one of \(speeds.keys.sorted())")
         }
         guard tcsetattr(descriptor, TCSANOW, &settings) == 0 else { throw refused(path, errno) }
         tcflush(descriptor, TCIOFLUSH)
@@ -47,12 +50,16 @@ public enum SerialLine {
         switch code {
         case EACCES, EPERM:
             return Failure(
-                .environment, "\(path) may not be opened: \(reason)",
+                .environment, "\(path) may not be opened: \(reason)", about: "\(path)",
                 advice: "Join the group that owns it (Debian: sudo adduser $USER dialout) and log in again")
         case ENOENT, ENXIO, ENODEV:
             return Failure(
-                .unreachable, "\(path) is not there", advice: "Plug the device in, and list lines with: ls /dev/serial/by-id")
-        default: return Failure(.unreachable, "\(path) could not be opened: \(reason)", advice: "Check the cable, then try again")
+                .unreachable, "\(path) is not there", about: "\(path)",
+                advice: "Plug the node in, and list lines with: ls /dev/serial/by-id")
+        default:
+            return Failure(
+                .unreachable, "\(path) could not be opened: \(reason)", about: "\(path)",
+                advice: "Check the cable, then try again")
         }
     }
 }

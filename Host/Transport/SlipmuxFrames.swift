@@ -6,7 +6,7 @@ public struct SlipmuxFrames: ~Copyable, Sendable {
     public enum Frame: Hashable, Sendable {
         /// A CoAP message whose check sequence was right.
         case coap([UInt8])
-        /// A line of the device's log, without control characters.
+        /// A line of the node's log, without control characters.
         case log(String)
     }
 
@@ -37,9 +37,9 @@ public struct SlipmuxFrames: ~Copyable, Sendable {
         return bytes
     }
 
-    /// What a device writes must not steer the terminal: control characters become spaces.
+    /// What a node writes must not steer the terminal: control characters become spaces.
     private static func printable(_ bytes: [UInt8]) -> String {
-        let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
+        let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in  // foreign: made printable here
             switch scalar.properties.generalCategory {
             case .control, .format, .lineSeparator, .paragraphSeparator: " " as Unicode.Scalar
             default: scalar

@@ -1,11 +1,11 @@
-// CoAP over UDP (RFC 7252): a device, or a gateway to several, named by a coap: URL.
+// CoAP over UDP (RFC 7252): a node, or a gateway to several, named by a coap: URL.
 import CoAP
 import Foundation
 import Reporting
 
 /// A link to `coap://host[:port][/prefix]`.
 ///
-/// The prefix goes before every path: behind a gateway it names the device. A host that is a name, not an address, is sent along as
+/// The prefix goes before every path: behind a gateway it names the node. A host that is a name, not an address, is sent along as
 /// Uri-Host (RFC 7252, section 6.4).
 public final class UDPLink: CoAPLink {
     /// Where CoAP is served unless the URL says otherwise (RFC 7252, section 6.1).
@@ -13,6 +13,8 @@ public final class UDPLink: CoAPLink {
 
     public let incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error>
     public let base: [Message.Option]
+    /// RFC 7252, section 4.6.
+    public var capacity: Int { 1152 }
     private let socket: UDPSocket
     private let reader: Task<Void, Never>
 
@@ -21,7 +23,7 @@ public final class UDPLink: CoAPLink {
             !found.isEmpty,
             parts.query == nil, parts.fragment == nil, parts.user == nil, (1...65535).contains(parts.port ?? 1)
         else {
-            throw Failure(.usage, "“\(url)” is no address of a device", advice: "Write it like coap://192.0.2.7:5683/porch")
+            throw Failure(.usage, "“\(url)” is no address of a node", advice: "Write it like coap://192.0.2.7:5683/porch")
         }
         let host = found.trimmingCharacters(in: ["[", "]"])
         let socket = try UDPSocket(
@@ -58,15 +60,15 @@ public final class UDPLink: CoAPLink {
     deinit { close() }
 }
 
-/// Devices on the network. None is found by itself: a `coap:` URL names it.
-public struct NetworkSource: DeviceSource {
+/// Nodes on the network. None is found by itself: a `coap:` URL names it.
+public struct NetworkSource: NodeSource {
     public init() {}
 
-    public func candidates() throws -> [DeviceCandidate] { [] }
+    public func candidates() throws -> [NodeCandidate] { [] }
 
-    public func open(_ locator: DeviceLocator) async throws -> (any BytePipe)? { nil }
+    public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? { nil }
 
-    public func connect(_ locator: DeviceLocator) async throws -> (any CoAPLink)? {
+    public func connect(_ locator: NodeLocator) async throws -> (any CoAPLink)? {
         guard case .coap(let url) = locator else { return nil }
         return try UDPLink(url: url)
     }

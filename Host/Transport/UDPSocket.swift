@@ -43,7 +43,7 @@ public struct SocketAddress: Hashable, Sendable {
                 $0, $1, &host, socklen_t(host.count), &port, socklen_t(port.count), Int32(NI_NUMERICHOST | NI_NUMERICSERV))
         }
         guard status == 0 else { return ("?", 0) }
-        func text(_ chars: [CChar]) -> String { String(decoding: chars.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self) }
+        func text(_ chars: [CChar]) -> String { PrintableText(utf8: chars.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }).text }
         return (text(host), UInt16(text(port)) ?? 0)
     }
 

@@ -29,7 +29,9 @@ public enum UnixSocket {
         guard status == 0 else {
             let reason = String(cString: strerror(errno))
             close(descriptor)
-            throw Failure(.unreachable, "\(name) does not take a connection: \(reason)", advice: "Check that it is running")
+            throw Failure(
+                .unreachable, "\(name) does not take a connection: \(reason)", about: "\(name)",
+                advice: "Check that it is running")
         }
         return try DescriptorPipe(descriptor: descriptor, name: name)
     }

@@ -2,16 +2,17 @@
 import ArgumentParser
 import ControlNode
 import Foundation
+import NodeProtocol
 import Reporting
 
 @main
 struct Lightnode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lightnode",
-        abstract: "Provision, own and command light nodes: devices that obey one owner's key.",
+        abstract: "Provision, own and command light nodes: MCUs that obey one owner's key.",
         discussion: """
             EXAMPLE:
-              lightnode provision --device emulated:one
+              lightnode provision --node emulated:one
               lightnode bind 'LN1:NODE1…:CLAIM1…'
               lightnode send "$('led').on()"
 
@@ -19,49 +20,35 @@ struct Lightnode: AsyncParsableCommand {
 
             Keys and records are in $LIGHTNODE_HOME, else $XDG_CONFIG_HOME/lightnode, else ~/.config/lightnode.
             """,
-        subcommands: [
-            Boards.self,
-            Layout.self,
-            New.self,
-            Build.self,
-            Size.self,
-            Bench.self,
-            Test.self,
-            MeasureRunner.self,
-            Emulate.self,
-            List.self,
-            Udev.self,
-            Flash.self,
-            ImageCommand.self,
-            Provision.self,
-            LabelCommand.self,
-            BatchCommand.self,
-            Attest.self,
-            EscrowCommand.self,
-            Bind.self,
-            Send.self,
-            Status.self,
-            DevicesCommand.self,
-            Watch.self,
-            History.self,
-            Console.self,
-            Keys.self,
-            Release.self,
-            Transfer.self,
-            Rotate.self,
-            Recover.self,
-            Backups.self,
-            Takeover.self,
-            GrantCommand.self,
-            Grants.self,
-            Revoke.self,
-            Tick.self,
-            TimeCommand.self,
-            GatewayCommand.self,
-            BridgeCommand.self,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Own nodes",
+                subcommands: [
+                    Keys.self, Bind.self, Attest.self, Release.self, Transfer.self, Rotate.self, Recover.self, Backups.self,
+                    ResetButton.self,
+                    Takeover.self,
+                ]),
+            CommandGroup(
+                name: "Command nodes",
+                subcommands: [
+                    List.self, Status.self, DevicesCommand.self, Send.self, Console.self, Watch.self, History.self,
+                    TimeCommand.self,
+                ]),
+            CommandGroup(name: "Lend rights", subcommands: [GrantCommand.self, Grants.self, Revoke.self, Tick.self]),
+            CommandGroup(name: "Reach nodes over a network", subcommands: [GatewayCommand.self, BridgeCommand.self]),
+            CommandGroup(
+                name: "Make nodes in a factory",
+                subcommands: [Provision.self, BatchCommand.self, LabelCommand.self, EscrowCommand.self]),
+            CommandGroup(
+                name: "Write firmware",
+                subcommands: [New.self, Boards.self, Layout.self, Build.self, Size.self, ImageCommand.self]),
+            CommandGroup(name: "Flash it", subcommands: [Flash.self, Udev.self]),
+            CommandGroup(
+                name: "Try it without hardware", subcommands: [Emulate.self, Test.self, Bench.self, MeasureRunner.self]),
         ])
 
     static func main() async {
+        Descriptor.occupyStandardOnes()
         // A closed pipe (| head) is no crash.
         signal(SIGPIPE, SIG_IGN)
         // Nor is a file that may not grow: the write fails, and says so.
@@ -77,18 +64,31 @@ struct Lightnode: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            finish(0, json)
         } catch {
             // Help, version and the parser's own errors have their own texts and code 64.
-            if isParserError(error) { exit(withError: error) }
+            if isParserError(error) {
+                let text = fullMessage(for: error), code = exitCode(for: error).rawValue
+                if !text.isEmpty { if code == 0 { Output.write(text) } else { Output.standardError(text) } }
+                finish(code, json)
+            }
             let report = ErrorReport(error)
             Output.standardError(json ? Output.encoded(report) : report.description)
             Foundation.exit(report.exitCode)
         }
     }
 
+    /// Ends the program. What was to be printed and could not be is a failure, unless its reader wanted no more of it.
+    private static func finish(_ code: Int32, _ json: Bool) -> Never {
+        guard let failure = StandardOutput.failure, !StandardOutput.isClosed else { Foundation.exit(code) }
+        let report = ErrorReport(failure)
+        Output.standardError(json ? Output.encoded(report) : report.description)
+        Foundation.exit(code == 0 ? report.exitCode : code)
+    }
+
     private static func isParserError(_ error: any Error) -> Bool {
         switch error {
-        case is Failure, is Refusal, is NotDone, is CallSyntaxError, is any Reportable: false
+        case is Refusal, is NotDone, is CallSyntaxError, is any Reportable: false
         case is ExitCode, is ValidationError, is CleanExit: true
         default: exitCode(for: error) == .validationFailure || exitCode(for: error) == .success
         }

@@ -44,6 +44,8 @@ public struct Faults: Sendable {
     public var isStuck = false
     /// It answers a status while it works, in place of letting the bus wait.
     public var answersWhileBusy = false
+    /// bwPollTimeout of such a status, in milliseconds.
+    public var busyPoll = 5
     /// Block addresses count blocks of the full transfer size, as ST's open-source device library does, not of this request's length.
     public var blocksHaveFixedLength = false
     /// Erasing moves the address pointer, as it does in ST's open-source device library.

@@ -242,8 +242,8 @@ public final class STM32Bootloader: @unchecked Sendable {
     private func getStatus() -> [UInt8] {
         if time < patientUntil { impatience += 1 }
         if state == .downloadBusy {
-            if faults.isStuck { return answer(poll: 5) }
-            if time < busyUntil, faults.answersWhileBusy { return answer(poll: 5) }
+            if faults.isStuck { return answer(poll: faults.busyPoll) }
+            if time < busyUntil, faults.answersWhileBusy { return answer(poll: faults.busyPoll) }
         }
         settle()
         switch state {

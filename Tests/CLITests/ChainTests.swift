@@ -4,7 +4,7 @@ import SimulatedTerminal
 import Testing
 
 /// The program against the executor itself, over a serial line: a pseudo-terminal whose other end this process holds.
-@Suite("The command line with a device on a serial line", .serialized)
+@Suite("The command line with a node on a serial line", .serialized)
 struct ChainTests {
     /// A serial line with a node at its end.
     final class Line {
@@ -57,9 +57,9 @@ struct ChainTests {
     func chain() throws {
         try program.withHome { home throws in
             let line = Line(HostedNode())
-            let device = ["--device", "serial:\(line.path)"]
+            let node = ["--node", "serial:\(line.path)"]
             func run(_ arguments: [String], input: String = "") throws -> CommandLineTests.Result {
-                try program.run(arguments + device, home: home, input: input)
+                try program.run(arguments + node, home: home, input: input)
             }
             let early = try run(["bind", "-"], input: "nonsense\n")
             #expect(early.status == 64)
@@ -96,7 +96,7 @@ struct ChainTests {
                     "done", "done", "done", "no-such-device", "done", "out-of-range",
                 ])
 
-            // Another key is refused by the device, not by this program.
+            // Another key is refused by the node, not by this program.
             #expect(try program.run(["keys", "new", "--key", home + "/other.key"], home: home).status == 0)
             let stranger = try run(["send", "$('led').off()", "--key", home + "/other.key", "--json"])
             #expect(stranger.status == 1)
@@ -112,12 +112,12 @@ struct ChainTests {
             atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(atPath: home) }
         let line = Line(HostedNode())
-        let device = ["--device", "serial:\(line.path)"]
-        let label = try json(try program.run(["provision", "--json"] + device, home: home).output)["label"] as? String
-        #expect(try program.run(["bind", label ?? ""] + device, home: home).status == 0)
+        let node = ["--node", "serial:\(line.path)"]
+        let label = try json(try program.run(["provision", "--json"] + node, home: home).output)["label"] as? String
+        #expect(try program.run(["bind", label ?? ""] + node, home: home).status == 0)
 
         let terminal = try Terminal(
-            [CommandLineTests.program.path, "console"] + device,
+            [CommandLineTests.program.path, "console"] + node,
             environment: ["LIGHTNODE_HOME": home, "TERM": "xterm", "PATH": "/usr/bin:/bin"], columns: 200)
         #expect(await terminal.reads("> "))
         terminal.type("$('led').t\t)\r")
@@ -141,7 +141,7 @@ struct ChainTests {
     func fullDisk() throws {
         try program.withHome { home throws in
             let line = Line(HostedNode())
-            let device = "--device serial:\(line.path)"
+            let node = "--node serial:\(line.path)"
             func withoutSpace(_ command: String) throws -> CommandLineTests.Result {
                 try program.run(
                     ["-c", "ulimit -f 0; exec '\(CommandLineTests.program.path)' \(command)"], home: home,
@@ -149,7 +149,7 @@ struct ChainTests {
             }
             let key = try withoutSpace("keys new")
             #expect(key.status == 4 && key.error.contains("controller.key"), "\(key.error)")
-            let provisioned = try withoutSpace("provision \(device)")
+            let provisioned = try withoutSpace("provision \(node)")
             #expect(provisioned.status == 4, "\(provisioned.error)")
             // The station's database may have got its name, but nothing has content.
             for name in try FileManager.default.subpathsOfDirectory(atPath: home) {
@@ -157,10 +157,10 @@ struct ChainTests {
                 #expect(file[.type] as? FileAttributeType == .typeDirectory || file[.size] as? Int == 0, "\(name)")
             }
             let status = try json(
-                try program.run(["status", "--json"] + device.split(separator: " ").map(String.init), home: home).output)
+                try program.run(["status", "--json"] + node.split(separator: " ").map(String.init), home: home).output)
             #expect((status["status"] as? [String: Any])?["state"] as? String == "blank")
             #expect(try program.run(["keys", "new"], home: home).status == 0)
-            #expect(try program.run(["provision"] + device.split(separator: " ").map(String.init), home: home).status == 0)
+            #expect(try program.run(["provision"] + node.split(separator: " ").map(String.init), home: home).status == 0)
         }
     }
 
@@ -169,26 +169,26 @@ struct ChainTests {
         try program.withHome { home throws in
             let line = Line(HostedNode())
             let lost = try program.run(
-                ["-c", "exec '\(CommandLineTests.program.path)' provision --device serial:\(line.path) > /dev/full"], home: home,
+                ["-c", "exec '\(CommandLineTests.program.path)' provision --node serial:\(line.path) > /dev/full"], home: home,
                 program: URL(fileURLWithPath: "/bin/sh"))
             #expect(lost.status == 4 && lost.error.contains("standard output"))
-            let again = try program.run(["provision", "--json", "--device", "serial:\(line.path)"], home: home)
+            let again = try program.run(["provision", "--json", "--node", "serial:\(line.path)"], home: home)
             #expect(again.status == 0)
             let result = try json(again.output)
             #expect(result["isResumed"] as? Bool == true)
             let bound = try program.run(
-                ["bind", "-", "--device", "serial:\(line.path)"], home: home, input: "\(result["label"] ?? "")\n")
+                ["bind", "-", "--node", "serial:\(line.path)"], home: home, input: "\(result["label"] ?? "")\n")
             #expect(bound.status == 0, "\(bound.error)")
         }
     }
 
-    @Test("A device that answers nothing, and one that is unplugged, exit with 3")
+    @Test("A node that answers nothing, and one that is unplugged, exit with 3")
     func dead() throws {
         try program.withHome { home throws in
             let hosted = HostedNode()
             let line = Line(hosted)
             hosted.close()
-            let result = try program.run(["status", "--device", "serial:\(line.path)", "--timeout", "1", "--json"], home: home)
+            let result = try program.run(["status", "--node", "serial:\(line.path)", "--timeout", "1", "--json"], home: home)
             #expect(result.status == 3)
             #expect(try json(result.error)["error"] as? String != nil)
         }

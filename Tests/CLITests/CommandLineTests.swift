@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import lightnode
+
 /// The program as a user runs it: arguments in, text and exit code out.
 @Suite("The command line")
 struct CommandLineTests {
@@ -59,6 +61,37 @@ struct CommandLineTests {
         }
     }
 
+    @Test("The help lists every command in a group by what it is for")
+    func groups() throws {
+        try withHome { home throws in
+            let help = try run(["--help"], home: home).output
+            let groups = help.split(separator: "\n").filter { $0.hasSuffix(" SUBCOMMANDS:") }
+            #expect(groups.count == Lightnode.configuration.groupedSubcommands.count)
+            #expect(Lightnode.configuration.ungroupedSubcommands.isEmpty)
+        }
+    }
+
+    @Test("What options and verbs were called before still works: --device, emulate --list, emulate --stop")
+    func formerSpellings() throws {
+        try withHome { home throws in
+            let (former, named) = (
+                try run(["status", "--device", "serial:/dev/none"], home: home),
+                try run(["status", "--node", "serial:/dev/none"], home: home)
+            )
+            #expect(former.status == 3 && former.error == named.error)
+            let help = try run(["status", "--help"], home: home).output
+            #expect(help.contains("--node") && !help.contains("--device"))
+            let verbs = [
+                (["--list"], ["list"]), (["--stop", "x"], ["stop", "x"]), (["--usb", "x"], ["usb", "x"]),
+                (["--board", "none"], ["start", "--board", "none"]),
+            ]
+            for (former, verb) in verbs {
+                let (old, new) = (try run(["emulate"] + former, home: home), try run(["emulate"] + verb, home: home))
+                #expect(old.status == new.status && old.output == new.output && old.error == new.error, "\(former)")
+            }
+        }
+    }
+
     @Test("The help shows the table of exit codes")
     func exitCodes() throws {
         try withHome { home throws in #expect(try run(["--help"], home: home).output.contains("EXIT CODES:")) }
@@ -68,7 +101,7 @@ struct CommandLineTests {
     func usage() throws {
         try withHome { home throws in
             for arguments in [
-                ["fly"], ["send"], ["send", "$('led').on("], ["send", "x", "--device", "nowhere"], ["label", "LN1:A"],
+                ["fly"], ["send"], ["send", "$('led').on("], ["send", "x", "--node", "nowhere"], ["label", "LN1:A"],
             ] {
                 let result = try run(arguments, home: home)
                 #expect(result.status == 64, "\(arguments)")
@@ -114,21 +147,21 @@ struct CommandLineTests {
     @Test("Without a key, or with one that others may read, a command is not sent")
     func keyTrouble() throws {
         try withHome { home throws in
-            let missing = try run(["send", "$('led').on()", "--device", "serial:/dev/null"], home: home)
+            let missing = try run(["send", "$('led').on()", "--node", "serial:/dev/null"], home: home)
             #expect(missing.status == 4 && missing.error.contains("controller.key"))
             #expect(try run(["keys", "new"], home: home).status == 0)
             try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: home + "/controller.key")
-            let open = try run(["send", "$('led').on()", "--device", "serial:/dev/null"], home: home)
+            let open = try run(["send", "$('led').on()", "--node", "serial:/dev/null"], home: home)
             #expect(open.status == 4 && open.error.contains("chmod 600"))
         }
     }
 
-    @Test("A device that is not there exits with 3 and says so")
+    @Test("A node that is not there exits with 3 and says so")
     func unreachable() throws {
         try withHome { home throws in
-            let result = try run(["status", "--device", "serial:/dev/ttyNONE9"], home: home)
+            let result = try run(["status", "--node", "serial:/dev/ttyNONE9"], home: home)
             #expect(result.status == 3 && result.error.contains("/dev/ttyNONE9"))
-            let json = try run(["status", "--device", "serial:/dev/ttyNONE9", "--json"], home: home)
+            let json = try run(["status", "--node", "serial:/dev/ttyNONE9", "--json"], home: home)
             #expect(try JSONSerialization.jsonObject(with: Data(json.error.utf8)) is [String: Any])
         }
     }

@@ -1,6 +1,6 @@
-import ControlNode
 import Foundation
 import HostedNode
+import NodeProtocol
 import Testing
 
 /// The factory's subcommands as an operator runs them, with executors on serial lines.
@@ -24,7 +24,7 @@ struct FactoryTests {
         (first..<first + count).map { ChainTests.Line(HostedNode(serial: UInt64($0), isTrueRandom: isTrueRandom)) }
     }
 
-    private func devices(_ lines: [ChainTests.Line]) -> [String] { lines.flatMap { ["--device", "serial:\($0.path)"] } }
+    private func nodes(_ lines: [ChainTests.Line]) -> [String] { lines.flatMap { ["--node", "serial:\($0.path)"] } }
 
     private func shell(_ command: String) throws -> (status: Int32, output: String) {
         let result = try program.run(["-c", command], home: "/tmp", program: URL(fileURLWithPath: "/bin/sh"))
@@ -50,7 +50,7 @@ struct FactoryTests {
                     "provision", "--batch", "lamps", "--labels", labels, "--label-format", "png", "--count", "4", "--json",
                     "--operator", "Ada, \"the\" first",
                 ]
-                    + devices(lines), home: home)
+                    + nodes(lines), home: home)
             #expect(run.status == 0, "\(run.output)\(run.error)")
             let events = objects(run.output)
             #expect(events.count { $0["event"] as? String == "done" } == 4)
@@ -86,15 +86,15 @@ struct FactoryTests {
                 let imported = try program.run(["batch", "import", file, "--station-key", key], home: buyer)
                 #expect(imported.status == 0, "\(imported.error)")
             }
-            let device = ["--device", "serial:\(lines[0].path)"]
-            let genuine = try program.run(["attest"] + device, home: buyer)
+            let node = ["--node", "serial:\(lines[0].path)"]
+            let genuine = try program.run(["attest"] + node, home: buyer)
             #expect(
                 genuine.status == 0 && genuine.output.contains("is genuine") && genuine.output.contains("Ada"), "\(genuine.error)"
             )
             // One that no manifest knows.
             let stranger = ChainTests.Line(HostedNode(serial: 77))
             defer { withExtendedLifetime(stranger) {} }
-            let strange = ["--device", "serial:\(stranger.path)"]
+            let strange = ["--node", "serial:\(stranger.path)"]
             #expect(try program.run(["attest"] + strange, home: buyer).status == 64)
             let elsewhere = home + "/elsewhere"
             try FileManager.default.createDirectory(atPath: elsewhere, withIntermediateDirectories: true)
@@ -103,7 +103,7 @@ struct FactoryTests {
             #expect(unknown.status == 5 && unknown.error.contains("nobody known here vouches for it"))
 
             #expect(try program.run(["batch", "list"], home: home).output.contains("4 done"))
-            let again = try program.run(["provision", "--batch", "lamps", "--labels", labels] + device, home: home)
+            let again = try program.run(["provision", "--batch", "lamps", "--labels", labels] + node, home: home)
             #expect(again.status == 64 && again.error.contains("provisioned already"))
         }
     }
@@ -116,31 +116,31 @@ struct FactoryTests {
         #expect(result.status == 0, "\(result.output)")
     }
 
-    @Test("A rehearsal says TEST everywhere, a control node refuses its devices, and the real run follows on the same ones")
+    @Test("A rehearsal says TEST everywhere, a control node refuses its nodes, and the real run follows on the same ones")
     func rehearsal() throws {
         try program.withHome { home throws in
             let line = ChainTests.Line(HostedNode())
             defer { withExtendedLifetime(line) {} }
-            let device = ["--device", "serial:\(line.path)"]
-            let rehearsed = try program.run(["provision", "--rehearse", "--json"] + device, home: home)
+            let node = ["--node", "serial:\(line.path)"]
+            let rehearsed = try program.run(["provision", "--rehearse", "--json"] + node, home: home)
             #expect(rehearsed.status == 0, "\(rehearsed.error)")
             let label = try #require(try json(rehearsed.output)["label"] as? String)
-            #expect(try program.run(["status"] + device, home: home).output.contains("TEST"))
-            #expect(try program.run(["attest"] + device, home: home).output.contains("TEST KEYS"))
-            let refused = try program.run(["bind", label] + device, home: home)
+            #expect(try program.run(["status"] + node, home: home).output.contains("TEST"))
+            #expect(try program.run(["attest"] + node, home: home).output.contains("TEST KEYS"))
+            let refused = try program.run(["bind", label] + node, home: home)
             #expect(refused.status == 5 && refused.error.contains("TEST"))
             // A batch is a rehearsal or it is not.
             #expect(
-                try program.run(["provision", "--rehearse", "--batch", "r", "--labels", home + "/l"] + device, home: home).status
+                try program.run(["provision", "--rehearse", "--batch", "r", "--labels", home + "/l"] + node, home: home).status
                     == 0)
-            #expect(try program.run(["provision", "--batch", "r", "--labels", home + "/l"] + device, home: home).status == 64)
-            #expect(try program.run(["provision", "--rehearse", "--protect"] + device, home: home).status == 64)
+            #expect(try program.run(["provision", "--batch", "r", "--labels", home + "/l"] + node, home: home).status == 64)
+            #expect(try program.run(["provision", "--rehearse", "--protect"] + node, home: home).status == 64)
 
-            let real = try program.run(["provision", "--json"] + device, home: home)
+            let real = try program.run(["provision", "--json"] + node, home: home)
             #expect(real.status == 0, "\(real.error)")
-            #expect(try program.run(["provision", "--rehearse"] + device, home: home).status == 64, "real keys stay")
+            #expect(try program.run(["provision", "--rehearse"] + node, home: home).status == 64, "real keys stay")
             #expect(
-                try program.run(["bind", try #require(try json(real.output)["label"] as? String)] + device, home: home).status
+                try program.run(["bind", try #require(try json(real.output)["label"] as? String)] + node, home: home).status
                     == 0)
         }
     }
@@ -153,7 +153,7 @@ struct FactoryTests {
             #expect(try program.run(["escrow", "new", home + "/escrow.key"], home: home).status == 0)
             #expect(try program.run(["escrow", "new", home + "/other.key"], home: home).status == 0)
             let made = try program.run(
-                ["provision", "--json", "--escrow", home + "/escrow.key", "--device", "serial:\(line.path)"], home: home)
+                ["provision", "--json", "--escrow", home + "/escrow.key", "--node", "serial:\(line.path)"], home: home)
             let label = try #require(try json(made.output)["label"] as? String, "\(made.error)")
             let file = try #require(try FileManager.default.contentsOfDirectory(atPath: home).first { $0.hasPrefix("escrow-") })
             func open(_ key: String) throws -> CommandLineTests.Result {
@@ -168,12 +168,12 @@ struct FactoryTests {
         }
     }
 
-    @Test("A read-only database and a full disk stop the line with clear words, exit 4, and the devices stay blank")
+    @Test("A read-only database and a full disk stop the line with clear words, exit 4, and the nodes stay blank")
     func noDisk() throws {
         try program.withHome { home throws in
             let line = ChainTests.Line(HostedNode())
             defer { withExtendedLifetime(line) {} }
-            let arguments = "provision --batch lamps --labels '\(home)/labels' --device serial:\(line.path)"
+            let arguments = "provision --batch lamps --labels '\(home)/labels' --node serial:\(line.path)"
             let path = CommandLineTests.program.path
             #expect(try program.run(["batch", "list"], home: home).status == 0)
             // A superuser without capabilities is bound by permissions as everybody is.
@@ -186,7 +186,7 @@ struct FactoryTests {
                 let full = try shell("ulimit -f \(blocks); LIGHTNODE_HOME='\(home)' exec '\(path)' \(arguments)")
                 #expect(full.status == 4, "\(blocks): \(full)")
             }
-            #expect(try program.run(["status", "--device", "serial:\(line.path)"], home: home).output.contains("blank"))
+            #expect(try program.run(["status", "--node", "serial:\(line.path)"], home: home).output.contains("blank"))
             let after = try program.run(
                 arguments.replacingOccurrences(of: "'", with: "").split(separator: " ").map(String.init), home: home)
             #expect(after.status == 0, "\(after.error)")
@@ -199,10 +199,10 @@ struct FactoryTests {
         try program.withHome { home throws in
             let line = ChainTests.Line(HostedNode())
             defer { withExtendedLifetime(line) {} }
-            let nowhere = try program.run(["provision", "--batch", "lamps", "--device", "serial:\(line.path)"], home: home)
+            let nowhere = try program.run(["provision", "--batch", "lamps", "--node", "serial:\(line.path)"], home: home)
             #expect(nowhere.status == 64 && nowhere.error.contains("--labels"))
             let run = try Watching(
-                ["provision", "--batch", "lamps", "--watch", "--labels", home + "/labels", "--device", "serial:\(line.path)"],
+                ["provision", "--batch", "lamps", "--watch", "--labels", home + "/labels", "--node", "serial:\(line.path)"],
                 home: home)
             #expect(run.wait(for: "done    serial:"))
             kill(run.process.processIdentifier, SIGINT)
@@ -226,7 +226,7 @@ struct FactoryTests {
                         "provision", "--batch", "s-\(format)", "--watch", "--rehearse", "--labels", home + "/labels-\(format)",
                         "--label-format", format,
                     ]
-                        + devices(lines), home: home, temporary: temporary)
+                        + nodes(lines), home: home, temporary: temporary)
                 #expect(run.wait(for: "done    serial:", times: 6))
                 // What it may still be giving back.
                 usleep(300_000)
@@ -275,7 +275,7 @@ struct FactoryTests {
         }
     }
 
-    /// The identity's seed as the device has it in its flash: the 32 bytes before the public key.
+    /// The identity's seed as the node has it in its flash: the 32 bytes before the public key.
     private static func identitySecret(_ hosted: HostedNode) throws -> [(String, Data)] {
         let key = try #require(hosted.identityKey)
         let at = try #require(hosted.flash.find(key))
@@ -284,7 +284,7 @@ struct FactoryTests {
     }
 
     @Test(
-        "Killed at random times, every device is done or completed by the next start, once; set LIGHTNODE_FACTORY_KILLS for more")
+        "Killed at random times, every node is done or completed by the next start, once; set LIGHTNODE_FACTORY_KILLS for more")
     func kills() throws {
         let rounds = Int(ProcessInfo.processInfo.environment["LIGHTNODE_FACTORY_KILLS"] ?? "") ?? 6
         try program.withHome { home throws in
@@ -297,7 +297,7 @@ struct FactoryTests {
                 let line = ChainTests.Line(HostedNode(serial: round % 2 == 0 ? UInt64(round) : 0))
                 defer { withExtendedLifetime(line) {} }
                 let arguments = [
-                    "provision", "--batch", "k", "--labels", labels, "--label-format", "png", "--json", "--device",
+                    "provision", "--batch", "k", "--labels", labels, "--label-format", "png", "--json", "--node",
                     "serial:\(line.path)",
                 ]
                 let run = try Watching(arguments, home: home)

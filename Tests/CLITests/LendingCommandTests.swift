@@ -15,9 +15,9 @@ struct LendingCommandTests {
     func lending() throws {
         try program.withHome { home throws in
             let line = ChainTests.Line(HostedNode())
-            let device = ["--device", "serial:\(line.path)"]
+            let node = ["--node", "serial:\(line.path)"]
             func run(_ arguments: [String]) throws -> CommandLineTests.Result {
-                try program.run(arguments + device, home: home, input: "")
+                try program.run(arguments + node, home: home, input: "")
             }
             func key(_ name: String) throws -> String {
                 let made = try program.run(["keys", "new", "--key", home + "/\(name).key", "--json"], home: home)
@@ -58,19 +58,31 @@ struct LendingCommandTests {
 
             let export = try run(["history", "export", home + "/log.cborseq", "--json"])
             #expect(export.status == 0, "\(export.error)")
-            #expect(try json(export.output)["receipts"] as? Int == 9)
+            #expect(try json(export.output)["receipts"] as? Int == 11)
             #expect(try run(["history", "export", home + "/log.cborseq"]).status == 4)
             #expect(try run(["history", "--from", "5"]).status == 0)
 
             #expect(try run(["backups", "\(guest)=3600"]).status == 0)
             #expect(try run(["backups"]).status == 64)
             let early = try run(["takeover", "--json"] + asGuest)
-            #expect(early.status == 2)
+            #expect(early.status == 1)
             #expect(try json(early.error)["reason"] as? String == "owner-alive")
+            let verified = try run(["status", "--verify"])
+            #expect(verified.status == 0 && verified.output.contains("recovery   \(recovery)"), "\(verified.output)")
+            #expect(
+                verified.output.contains("backup 1   \(guest), after 3600 s") && verified.output.contains("this control node"))
+            let signed = try json(try run(["status", "--verify", "--json"]).output)["verified"] as? [String: Any]
+            #expect((signed?["authorities"] as? [String: Any])?["recovery"] as? String == recovery)
+            #expect(try run(["reset-button", "--forbid"]).status == 1)
+            #expect(try run(["reset-button", "--allow"]).status == 0)
+            #expect(try run(["reset-button"]).status == 64)
             let accepted = try run(["transfer", "--accept", "--json"] + asGuest)
             let acceptance = try #require(try json(accepted.output)["acceptance"] as? String)
-            #expect(try run(["transfer", "--finish"] + asGuest).status == 1)
-            #expect(try run(["transfer", acceptance]).status == 0)
+            #expect(try run(["transfer", "--finish"] + asGuest).status == 5)
+            let bare = try run(["transfer", acceptance, "--json"])
+            #expect(bare.status == 1)
+            #expect(try json(bare.error)["reason"] as? String == "consent-required")
+            #expect(try run(["transfer", acceptance, "--recovery-key", home + "/recovery.key"]).status == 0)
             #expect(try run(["transfer", "--finish"] + asGuest).status == 0)
             #expect(try run(["recover", home + "/recovery.key"]).status == 1)
             #expect(try run(["release"] + asGuest).status == 0)

@@ -53,25 +53,25 @@ struct NetworkCommandTests {
         try program.withHome { home throws in
             let line = ChainTests.Line(HostedNode())
             let label = try #require(
-                try json(try program.run(["provision", "--json", "--device", "serial:\(line.path)"], home: home).output)["label"]
+                try json(try program.run(["provision", "--json", "--node", "serial:\(line.path)"], home: home).output)["label"]
                     as? String)
             let gateway = try Running(
-                ["gateway", "--device", "porch=serial:\(line.path)", "--listen", "127.0.0.1:0", "--json"], home: home)
+                ["gateway", "--node", "porch=serial:\(line.path)", "--listen", "127.0.0.1:0", "--json"], home: home)
             let started = try gateway.next()
-            let node = try #require((started["nodes"] as? [[String: Any]])?.first)
-            #expect(node["name"] as? String == "porch" && node["device"] as? String == "serial:\(line.path)")
-            let device = ["--device", try #require(node["url"] as? String)]
-            let bound = try program.run(["bind", label] + device, home: home)
+            let served = try #require((started["nodes"] as? [[String: Any]])?.first)
+            #expect(served["name"] as? String == "porch" && served["node"] as? String == "serial:\(line.path)")
+            let node = ["--node", try #require(served["url"] as? String)]
+            let bound = try program.run(["bind", label] + node, home: home)
             #expect(bound.status == 0, "\(bound.error)")
-            let sent = try program.run(["send", "$('led').on()", "--json"] + device, home: home)
+            let sent = try program.run(["send", "$('led').on()", "--json"] + node, home: home)
             #expect(try json(sent.output)["outcome"] as? String == "done", "\(sent.error)")
             #expect(line.hosted.isHigh("led"))
-            #expect(try program.run(["status"] + device, home: home).output.contains("this control node"))
-            #expect(try program.run(["history"] + device, home: home).status == 0)
-            #expect(try program.run(["provision"] + device, home: home).status != 0)
+            #expect(try program.run(["status"] + node, home: home).output.contains("this control node"))
+            #expect(try program.run(["history"] + node, home: home).status == 0)
+            #expect(try program.run(["provision"] + node, home: home).status != 0)
             // One gateway at a time has a port.
             let second = try program.run(
-                ["gateway", "--device", "x=serial:\(line.path)", "--listen", try #require(started["listening"] as? String)],
+                ["gateway", "--node", "x=serial:\(line.path)", "--listen", try #require(started["listening"] as? String)],
                 home: home)
             #expect(second.status == 4 && second.error.contains("in use"), "\(second.error)")
         }
@@ -81,16 +81,16 @@ struct NetworkCommandTests {
     func bridge() throws {
         try program.withHome { home throws in
             let line = ChainTests.Line(HostedNode())
-            let serial = ["--device", "serial:\(line.path)"]
+            let serial = ["--node", "serial:\(line.path)"]
             let label = try #require(
                 try json(try program.run(["provision", "--json"] + serial, home: home).output)["label"] as? String)
             #expect(try program.run(["bind", label] + serial, home: home).status == 0)
             let bridge = try Running(
                 ["bridge", "--listen", "127.0.0.1:0", "--drop", "10", "--duplicate", "40", "--replay", "40", "--delay", "0-30"]
                     + ["--reorder", "10", "--seed", "3", "--json"] + serial, home: home)
-            let device = ["--device", try #require(try bridge.next()["listening"] as? String)]
+            let node = ["--node", try #require(try bridge.next()["listening"] as? String)]
             for _ in 0..<5 {
-                let sent = try program.run(["send", "$('led').toggle()", "--timeout", "60"] + device, home: home)
+                let sent = try program.run(["send", "$('led').toggle()", "--timeout", "60"] + node, home: home)
                 #expect(sent.status == 0, "\(sent.error)")
             }
             #expect(line.hosted.changes("led") == 5)
@@ -106,13 +106,13 @@ struct NetworkCommandTests {
     func wrong() throws {
         try program.withHome { home throws in
             for arguments in [
-                ["gateway", "--device", "a=nowhere"], ["gateway", "--listen", "a b"], ["bridge", "--drop", "101"],
+                ["gateway", "--node", "a=nowhere"], ["gateway", "--listen", "a b"], ["bridge", "--drop", "101"],
                 ["bridge", "--delay", "9-3"],
-                ["gateway", "--device", "a=emulated:x", "--device", "a=emulated:y", "--listen", "127.0.0.1:0"],
+                ["gateway", "--node", "a=emulated:x", "--node", "a=emulated:y", "--listen", "127.0.0.1:0"],
             ] {
                 #expect(try program.run(arguments, home: home).status == 64, "\(arguments)")
             }
-            let nobody = try program.run(["status", "--device", "coap://127.0.0.1:9", "--timeout", "5"], home: home)
+            let nobody = try program.run(["status", "--node", "coap://127.0.0.1:9", "--timeout", "5"], home: home)
             #expect(nobody.status == 3, "\(nobody.error)")
             #expect(try program.run(["gateway"], home: home, environment: ["HOME": home]).status == 3)
         }

@@ -1,6 +1,6 @@
-import ControlNode
 import Foundation
 import HostedNode
+import NodeProtocol
 import SimulatedTerminal
 import Testing
 
@@ -28,7 +28,7 @@ struct ProductionLineTests {
             let lines = (1...3).map { ChainTests.Line(HostedNode(serial: UInt64($0))) }
             defer { withExtendedLifetime(lines) {} }
             let run = try program.run(
-                ["provision", "--batch", "p", "--printer", printer.url] + lines.flatMap { ["--device", "serial:\($0.path)"] },
+                ["provision", "--batch", "p", "--printer", printer.url] + lines.flatMap { ["--node", "serial:\($0.path)"] },
                 home: home)
             #expect(run.status == 0, "\(run.output)\(run.error)")
             for _ in 0..<100 where printer.printed.count < 3 { usleep(20_000) }
@@ -48,7 +48,7 @@ struct ProductionLineTests {
     }
 
     @Test(
-        "A printer that is off, hangs up or is stuck stops the line with exit 4; when it prints again the label comes out, without its device",
+        "A printer that is off, hangs up or is stuck stops the line with exit 4; when it prints again the label comes out, without its node",
         arguments: [nil, NetworkPrinter.Manner.hangsUp, .isStuck])
     func brokenPrinter(manner: NetworkPrinter.Manner?) throws {
         try program.withHome { home throws in
@@ -56,7 +56,7 @@ struct ProductionLineTests {
             let line = ChainTests.Line(HostedNode())
             let url = broken?.url ?? "tcp://127.0.0.1:1"
             let refused = try program.run(
-                ["provision", "--batch", "p", "--printer", url, "--device", "serial:\(line.path)"], home: home)
+                ["provision", "--batch", "p", "--printer", url, "--node", "serial:\(line.path)"], home: home)
             #expect(refused.status == 4, "\(refused)")
             #expect(refused.error.contains("the label printer \(url) does not take the label"), "\(refused)")
             #expect(refused.error.contains("labels that are not out are printed then"))
@@ -64,9 +64,9 @@ struct ProductionLineTests {
             withExtendedLifetime((broken, line)) {}
 
             let printer = try NetworkPrinter()
-            // Its device is away.
+            // Its node is away.
             let later = try program.run(
-                ["provision", "--batch", "p", "--printer", printer.url, "--device", "serial:/dev/nowhere"], home: home)
+                ["provision", "--batch", "p", "--printer", printer.url, "--node", "serial:/dev/nowhere"], home: home)
             #expect(later.output.contains("done    serial:"), "\(later.output)\(later.error)")
             #expect(try batch("p", home).first?["step"] as? String == "done")
             for _ in 0..<100 where printer.printed.isEmpty { usleep(20_000) }
@@ -74,21 +74,21 @@ struct ProductionLineTests {
         }
     }
 
-    // MARK: Devices that are not taken
+    // MARK: Nodes that are not taken
 
-    @Test("--protect for a chip without a protection is refused before the device, the records or the labels are touched")
+    @Test("--protect for a chip without a protection is refused before the node, the records or the labels are touched")
     func unprotectable() throws {
         try program.withHome { home throws in
             let line = ChainTests.Line(HostedNode())
             defer { withExtendedLifetime(line) {} }
-            let arguments = ["--labels", home + "/labels", "--device", "serial:\(line.path)"]
+            let arguments = ["--labels", home + "/labels", "--node", "serial:\(line.path)"]
             let refused = try program.run(["provision", "--batch", "p", "--protect"] + arguments, home: home)
             #expect(refused.status == 64, "\(refused.output)\(refused.error)")
             #expect(refused.error.contains("is a board hosted") && refused.error.contains("Leave --protect away"))
-            #expect(try program.run(["status", "--device", "serial:\(line.path)"], home: home).output.contains("blank"))
+            #expect(try program.run(["status", "--node", "serial:\(line.path)"], home: home).output.contains("blank"))
             #expect(try batch("p", home).isEmpty)
             #expect(try FileManager.default.contentsOfDirectory(atPath: home + "/labels").isEmpty)
-            // Known without any device: the run does not even begin.
+            // Known without any node: the run does not even begin.
             let named = try program.run(
                 ["provision", "--batch", "q", "--protect", "--board", "mps2-an386"] + arguments, home: home)
             #expect(named.status == 64 && named.error.contains("the chip of board mps2-an386"), "\(named.error)")
@@ -107,28 +107,28 @@ struct ProductionLineTests {
             chmod(lines[0].path, 0o000)
             // A superuser without capabilities is bound by permissions as everybody is.
             let drop = geteuid() == 0 ? "setpriv --inh-caps=-all --bounding-set=-all" : ""
-            let devices = lines.map { "--device serial:\($0.path)" }.joined(separator: " ")
+            let nodes = lines.map { "--node serial:\($0.path)" }.joined(separator: " ")
             let command =
-                "LIGHTNODE_HOME='\(home)' \(drop) '\(CommandLineTests.program.path)' provision --batch p --labels '\(home)/labels' \(devices)"
+                "LIGHTNODE_HOME='\(home)' \(drop) '\(CommandLineTests.program.path)' provision --batch p --labels '\(home)/labels' \(nodes)"
             let run = try shell(command)
             #expect(run.status == 4, "\(run.output)")
             #expect(run.output.contains("FAILED  serial:\(lines[0].path)  \(lines[0].path) may not be opened: Permission denied"))
-            #expect(run.output.contains("adduser $USER dialout") && run.output.contains("1 of 3 devices was not provisioned"))
+            #expect(run.output.contains("adduser $USER dialout") && run.output.contains("1 of 3 nodes was not provisioned"))
             #expect(try batch("p", home).count { $0["step"] as? String == "done" } == 2)
             chmod(lines[0].path, 0o600)
-            let later = ["provision", "--batch", "p", "--labels", home + "/labels", "--device", "serial:\(lines[0].path)"]
+            let later = ["provision", "--batch", "p", "--labels", home + "/labels", "--node", "serial:\(lines[0].path)"]
             #expect(try program.run(later, home: home).status == 0)
         }
     }
 
-    @Test("Two devices that show one chip number: one is provisioned, the other refused with what it may be")
+    @Test("Two nodes that show one chip number: one is provisioned, the other refused with what it may be")
     func sameChip() throws {
         try program.withHome { home throws in
             let lines = [ChainTests.Line(HostedNode(serial: 7)), ChainTests.Line(HostedNode(serial: 7))]
             defer { withExtendedLifetime(lines) {} }
             let run = try program.run(
                 ["provision", "--batch", "p", "--labels", home + "/labels"]
-                    + lines.flatMap { ["--device", "serial:\($0.path)"] },
+                    + lines.flatMap { ["--node", "serial:\($0.path)"] },
                 home: home)
             #expect(run.status == 64, "\(run.output)\(run.error)")
             // At the same time, or one after the other.
@@ -138,12 +138,12 @@ struct ProductionLineTests {
             #expect(isTold, "\(run.output)")
             #expect(try batch("p", home).map { $0["step"] as? String } == ["done"])
             let blank = try lines.filter {
-                try program.run(["status", "--device", "serial:\($0.path)"], home: home).output.contains("blank")
+                try program.run(["status", "--node", "serial:\($0.path)"], home: home).output.contains("blank")
             }
             #expect(blank.count == 1)
             // And later, when the first is done.
             let again = try program.run(
-                ["provision", "--batch", "p", "--labels", home + "/labels", "--device", "serial:\(blank[0].path)"], home: home)
+                ["provision", "--batch", "p", "--labels", home + "/labels", "--node", "serial:\(blank[0].path)"], home: home)
             #expect(again.status == 64 && again.error.contains("two chips have one number"), "\(again.error)")
         }
     }
@@ -165,7 +165,7 @@ struct ProductionLineTests {
             let run = try Watching(
                 [
                     "provision", "--batch", "p", "--watch", "--labels", home + "/labels", "--json", "--timeout", "600",
-                    "--device",
+                    "--node",
                     "serial:\(path)",
                 ], home: home)
             #expect(run.wait(for: "\"event\":\"started\""))
@@ -183,7 +183,7 @@ struct ProductionLineTests {
     }
 
     @Test(
-        "On a terminal each device under way has one line that changes, however narrow it is, and the last line counts",
+        "On a terminal each node under way has one line that changes, however narrow it is, and the last line counts",
         arguments: [80, 34])
     func liveDisplay(columns: Int) throws {
         try program.withHome { home throws in
@@ -193,7 +193,7 @@ struct ProductionLineTests {
                 [
                     CommandLineTests.program.path, "provision", "--batch", "lamps", "--watch", "--count", "5", "--labels",
                     home + "/labels",
-                ] + lines.flatMap { ["--device", "serial:\($0.path)"] },
+                ] + lines.flatMap { ["--node", "serial:\($0.path)"] },
                 environment: ["LIGHTNODE_HOME": home, "PATH": "/usr/bin:/bin"], columns: columns)
             #expect(terminal.wait(for: "4 of 5 done"), "\(terminal.output)")
             usleep(200_000)
@@ -208,7 +208,7 @@ struct ProductionLineTests {
             kill(terminal.process.processIdentifier, SIGINT)
             #expect(terminal.end() == 0)
             let last = terminal.screen.text.filter { !$0.isEmpty }
-            #expect(last.joined().contains("stopping: devices under way are finished"))
+            #expect(last.joined().contains("stopping: nodes under way are finished"))
             #expect(last.joined().contains("finished: 4 of 5 done"), "\(last)")
             #expect(last.count { $0.hasPrefix("4 of 5 done") } == 0, "the line that changed is gone: \(last)")
         }

@@ -1,5 +1,7 @@
-import ControlNode
 import Foundation
+import HostCrypto
+import Keystore
+import NodeProtocol
 import Reporting
 import Synchronization
 import Testing
@@ -49,36 +51,62 @@ struct BookTests {
         }
     }
 
-    @Test("The device book keeps what several programs write at once")
+    @Test("The node book keeps what several programs write at once")
     func book() throws {
         try withFolder { folder throws in
-            let book = DeviceBook(PrivateFile(folder + "/devices.json"))
+            let book = NodeBook(PrivateFile(folder + "/devices.json"))
             let keys = (0..<16).map { _ in SigningKey.generate().publicKey }
             DispatchQueue.concurrentPerform(iterations: keys.count) { index in
                 let key = keys[index]
-                try? DeviceBook(PrivateFile(folder + "/devices.json")).record(
-                    KnownDevice(
-                        address: DeviceAddress(of: key), identity: key, network: 1, epoch: 1, owner: key,
+                try? NodeBook(PrivateFile(folder + "/devices.json")).record(
+                    KnownNode(
+                        address: NodeAddress(of: key), identity: key, network: 1, epoch: 1, owner: key,
                         boundAt: Date(timeIntervalSince1970: 1_700_000_000)))
             }
-            #expect(try Set(book.devices().map(\.identity)) == Set(keys))
-            let address = DeviceAddress(of: keys[3])
+            #expect(try Set(book.nodes().map(\.identity)) == Set(keys))
+            let address = NodeAddress(of: keys[3])
             try book.update(address) { $0.nextIndex = 9 }
-            #expect(try book.device(address)?.nextIndex == 9)
+            #expect(try book.node(address)?.nextIndex == 9)
             try book.forget(address)
-            #expect(try book.device(address) == nil)
-            #expect(try book.devices().count == 15)
+            #expect(try book.node(address) == nil)
+            #expect(try book.nodes().count == 15)
         }
     }
 
-    @Test("A damaged device book is reported, never begun afresh")
+    @Test("A damaged node book is reported, never begun afresh")
     func damagedBook() throws {
         try withFolder { folder throws in
             let file = PrivateFile(folder + "/devices.json")
             for contents in ["", "{}", #"{"format":"lightnode-devices","version":2,"devices":[]}"#] {
                 try file.write(Array(contents.utf8))
-                #expect(throws: Failure.self) { try DeviceBook(file).devices() }
+                #expect(throws: Failure.self) { try NodeBook(file).nodes() }
             }
+        }
+    }
+
+    @Test("Books written before nodes and devices were told apart are read, and what they hold is kept")
+    func formerBooks() throws {
+        let key = SigningKey.generate().publicKey
+        let address = NodeAddress(of: key)
+        try withFolder { folder throws in
+            let nodes = PrivateFile(folder + "/devices.json")
+            let known = #"{"address":"\#(address)","identity":"\#(key)","network":1,"epoch":3,"owner":"\#(key)","#
+            let dated = #""boundAt":"2026-01-02T03:04:05Z"}"#
+            try nodes.write(Array((#"{"format":"lightnode-devices","version":1,"devices":["# + known + dated + "]}").utf8))
+            let book = NodeBook(nodes)
+            try book.update(address) { $0.nextIndex = 7 }
+            #expect(try book.nodes().map(\.epoch) == [3])
+            #expect(try book.node(address)?.nextIndex == 7)
+
+            let grants = PrivateFile(folder + "/grants.json")
+            let given = #"{"id":"0011223344556677","device":"\#(address)","epoch":3,"holder":"\#(key)","text":"","#
+            let state = #""givenAt":"2026-01-02T03:04:05Z","isRevoked":false,"paid":2}"#
+            try grants.write(Array((#"{"format":"lightnode-grants","version":1,"grants":["# + given + state + "]}").utf8))
+            let lent = GrantBook(grants)
+            try lent.update([0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77]) { $0.isRevoked = true }
+            #expect(try lent.grants().map(\.node) == [address])
+            #expect(try lent.grants().map(\.paid) == [2])
+            #expect(try lent.grants().map(\.isRevoked) == [true])
         }
     }
 }

@@ -1,4 +1,4 @@
-import ControlNode
+import NodeProtocol
 import Testing
 
 @Suite("Calls as people type them")

@@ -1,12 +1,12 @@
 // A stranger who sends without pause on the owner's own wire delays the owner, and does not lock it out.
 import CoAP
-import ControlNode
 import Foundation
 import HostedNode
 import Testing
 import Transport
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("A stranger's flood", .serialized) struct FloodTests {
     @Test("Each of the owner's commands is carried out once while a stranger sends 50 forged ones a second") func flood()
@@ -14,7 +14,7 @@ import Transport
     {
         let stage = try await OwningTests.Stage()
         try await stage.node.bind(label: stage.label)
-        let device = try await stage.node.known()
+        let node = try await stage.node.known()
         let hosted = stage.hosted
         let stranger = SigningKey.generate()
         let flood = Task {
@@ -22,8 +22,8 @@ import Transport
             while !Task.isCancelled {
                 sequence += 1
                 let forged = SignedMessage.call(
-                    Call(device: "led", method: "off"), to: device.address, epoch: device.epoch, sequence: sequence,
-                    network: device.network, key: stranger)
+                    Call(device: "led", method: "off"), to: node.address, epoch: node.epoch, sequence: sequence,
+                    network: node.network, key: stranger)
                 let request = Message(
                     .confirmable, .post, id: UInt16(truncatingIfNeeded: sequence), token: [0xF1, 0, 0, 0],
                     options: [.init(CoAPOptionNumber.uriPath, "command"), .init(CoAPOptionNumber.contentFormat, uint: 18)],

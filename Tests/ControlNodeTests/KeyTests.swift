@@ -1,6 +1,7 @@
 import CSodium
-import ControlNode
 import Foundation
+import HostCrypto
+import Keystore
 import Reporting
 import Testing
 

@@ -1,4 +1,4 @@
-import ControlNode
+import NodeProtocol
 import Reporting
 import Testing
 
@@ -8,16 +8,16 @@ struct LabelTests {
 
     @Test("An address is what an independent bech32m makes of the identity key")
     func address() throws {
-        #expect(vectors.device.description == vectors.address)
-        #expect(try DeviceAddress(parsing: vectors.address.uppercased()) == vectors.device)
+        #expect(vectors.node.description == vectors.address)
+        #expect(try NodeAddress(parsing: vectors.address.uppercased()) == vectors.node)
     }
 
     @Test("A label is what an independent bech32m makes of address and claim key, and is read back")
     func label() throws {
-        #expect(ClaimLabel(address: vectors.device, claimKey: vectors.claim).text == vectors.label)
+        #expect(ClaimLabel(address: vectors.node, claimKey: vectors.claim).text == vectors.label)
         for text in [vectors.label, vectors.label.lowercased(), " \(vectors.label)\n"] {
             let label = try ClaimLabel(parsing: text)
-            #expect(label.address == vectors.device)
+            #expect(label.address == vectors.node)
             #expect(label.claimKey.publicKey == vectors.claim.publicKey)
         }
     }

@@ -1,9 +1,9 @@
-import ControlNode
 import Foundation
 import Reporting
 import Testing
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("Messages, against vectors made with pycose and cbor2")
 struct MessageTests {
@@ -20,27 +20,52 @@ struct MessageTests {
     @Test("A bind has the very bytes that pycose makes")
     func bind() {
         let message = SignedMessage.bind(
-            vectors.device, owner: vectors.owner.publicKey, epoch: 0, sequence: 1_700_000_000_000_000, network: vectors.network,
-            claim: vectors.claim)
+            vectors.node, owner: vectors.owner, epoch: 0, sequence: 1_700_000_000_000_000, network: vectors.network,
+            recovery: vectors.recovery.publicKey, claim: vectors.claim)
         #expect(message.bytes.hex == vectors.bind)
     }
 
     @Test("A command has the very bytes that pycose makes")
     func command() {
         let message = SignedMessage.call(
-            Call(device: "led", method: "on"), to: vectors.device, epoch: 1, sequence: 1_700_000_000_000_001,
+            Call(device: "led", method: "on"), to: vectors.node, epoch: 1, sequence: 1_700_000_000_000_001,
             network: vectors.network, key: vectors.owner)
         #expect(message.bytes.hex == vectors.command)
         #expect(message.bytes.count <= 200)
     }
 
-    @Test("A desired state with token, expiry and arguments of every type has the very bytes that pycose makes")
+    @Test("A desired state with token, time, expiry and arguments of every type has the very bytes that pycose makes")
     func state() {
         let message = SignedMessage.call(
-            Call(device: "dimmer", method: "set", arguments: [50, -129, true, "Grüße"]), as: .state, to: vectors.device, epoch: 1,
-            sequence: 1_700_000_000_000_002, network: vectors.network, token: Array(0..<8), expires: 1_800_000_000,
+            Call(device: "dimmer", method: "set", arguments: [50, -129, true, "Grüße"]), as: .state, to: vectors.node, epoch: 1,
+            sequence: 1_700_000_000_000_002, network: vectors.network, token: Array(0..<12), time: 1_799_999_970,
+            expires: 1_800_000_000,
             key: vectors.owner)
         #expect(message.bytes.hex == vectors.state)
+    }
+
+    @Test("A transfer with acceptance and consent has the very bytes that pycose makes, and its line carries them")
+    func transfer() throws {
+        let result = Authorities(owner: vectors.buyer.publicKey)
+        let acceptance = Acceptance(
+            of: vectors.node, epoch: 1, network: vectors.network, newOwner: vectors.buyer, purpose: .transfer,
+            from: vectors.owner.publicKey, resultingIn: result)
+        #expect(acceptance.bytes.hex == vectors.acceptance)
+        #expect(try Acceptance(parsing: acceptance.text) == acceptance)
+        let consent = Consent(
+            to: .transfer, of: vectors.node, epoch: 1, network: vectors.network, resultingIn: result.digest,
+            recovery: vectors.recovery)
+        let message = SignedMessage.transfer(
+            .init(vectors.node, epoch: 1, sequence: 1_700_000_000_000_003, network: vectors.network), to: acceptance,
+            consent: consent, owner: vectors.owner)
+        #expect(message.bytes.hex == vectors.transfer)
+        // The recovery key that a new owner brings along is in its line, and in the digest that it signs.
+        let equipped = Acceptance(
+            of: vectors.node, epoch: 1, network: vectors.network, newOwner: vectors.buyer, purpose: .transfer,
+            from: vectors.owner.publicKey,
+            resultingIn: Authorities(owner: vectors.buyer.publicKey, recovery: vectors.recovery.publicKey))
+        #expect(try Acceptance(parsing: equipped.text).recovery == vectors.recovery.publicKey)
+        #expect(equipped.authorities != acceptance.authorities)
     }
 
     private func receipt(_ hex: String) throws -> Receipt {
@@ -58,25 +83,31 @@ struct MessageTests {
         #expect(receipts[1].chain == receipts[2].previous)
         #expect(receipts[2].chain.hex == vectors.chainAfter)
         #expect(receipts.map { $0.expected?.description } == [nil, nil, "argument 1 must be between 0 and 40"])
+        #expect(
+            receipts.map(\.signer) == [LogSigner.claim, .owner, .owner] && receipts.map(\.type) == [.bind, .command, .state])
+        let bound = Authorities(owner: vectors.owner.publicKey, recovery: vectors.recovery.publicKey)
+        #expect(receipts[0].authorities == bound.digest && receipts[0].leaves(bound) && receipts[1].authorities == nil)
+        #expect(!receipts[0].leaves(Authorities(owner: vectors.owner.publicKey)) && !receipts[1].leaves(bound))
         #expect(receipts[1].description == "#1 $('led').on done = true")
     }
 
     @Test("A receipt answers its own message and no other, in full and as exported from the log")
     func answers() throws {
         let first = SignedMessage.call(
-            Call(device: "led", method: "on"), to: vectors.device, epoch: 1, sequence: 1_700_000_000_000_001,
+            Call(device: "led", method: "on"), to: vectors.node, epoch: 1, sequence: 1_700_000_000_000_001,
             network: vectors.network, key: vectors.owner)
         let second = SignedMessage.call(
-            Call(device: "led", method: "off"), to: vectors.device, epoch: 1, sequence: 1_700_000_000_000_001,
+            Call(device: "led", method: "off"), to: vectors.node, epoch: 1, sequence: 1_700_000_000_000_001,
             network: vectors.network, key: vectors.owner)
         #expect(try receipt(vectors.receipts[1]).answers(first))
         #expect(try !receipt(vectors.receipts[1]).answers(second))
         #expect(try !receipt(vectors.receipts[0]).answers(first))
         let exported = try receipt(vectors.receipts[2])
-        #expect(exported.message.count == 2)
-        let mark = Array(bytes(vectors.state).suffix(64).prefix(8))
-        #expect(exported.answers(sequence: 1_700_000_000_000_002, hash: [], mark: mark))
-        #expect(!exported.answers(sequence: 1_700_000_000_000_002, hash: [], mark: mark.reversed()))
+        #expect(exported.isExported && exported.message.count == 8)
+        let hash = Array(sha512(bytes(vectors.state)).prefix(32))
+        #expect(exported.answers(sequence: 1_700_000_000_000_002, hash: hash))
+        #expect(!exported.answers(sequence: 1_700_000_000_000_002, hash: hash.reversed()))
+        #expect(!exported.answers(sequence: 1_700_000_000_000_003, hash: hash))
     }
 
     @Test("A receipt with any bit flipped is refused")
@@ -110,6 +141,7 @@ struct MessageTests {
         #expect(kind { try receipt(vectors.stranger) } == .notAuthentic)
         #expect(kind { try receipt(vectors.otherIssuer) } == .malformedAnswer)
         #expect(kind { try receipt(vectors.contradicting) } == .malformedAnswer)
+        #expect(kind { try receipt(vectors.otherAuthorities) } == .malformedAnswer)
         #expect(kind { try receipt(vectors.command) } == .notAuthentic)
     }
 
@@ -120,6 +152,13 @@ struct MessageTests {
             verifying: bytes(vectors.attestation), nonce: nonce, identity: vectors.identityKey, network: vectors.network)
         #expect(
             attestation.board == "microbit" && attestation.version == "0.1.0" && attestation.epoch == 1 && !attestation.isTest)
+        let all = attestation.authorities
+        #expect(all.owner == vectors.owner.publicKey && all.recovery == vectors.recovery.publicKey && all.forbidsReset)
+        #expect(all.backups == [Backup(key: vectors.buyer.publicKey, silence: 86_400)])
+        #expect(all.digest.hex == vectors.attestedDigest)
+        #expect(attestation.claim == vectors.claim.publicKey && attestation.isProtected && attestation.earliest == 1_800_000_000)
+        #expect(attestation.logLength == 3 && attestation.chain == vectors.chainAfter && attestation.since == 1)
+        #expect(attestation.mark == 1_700_000_000_000_002)
         #expect(throws: Failure.self) {
             try Attestation(
                 verifying: bytes(vectors.attestation), nonce: nonce.reversed(), identity: vectors.identityKey,
@@ -127,14 +166,14 @@ struct MessageTests {
         }
     }
 
-    @Test("A status is read, and one that shows another device's identity is refused")
+    @Test("A status is read, and one that shows another node's identity is refused")
     func status() throws {
-        let status = try DeviceStatus(bytes(vectors.status), from: "test")
-        #expect(status.state == .owned && status.address == vectors.device && status.identity == vectors.identityKey)
+        let status = try NodeStatus(bytes(vectors.status), from: "test")
+        #expect(status.state == .owned && status.address == vectors.node && status.identity == vectors.identityKey)
         #expect(status.highWater == 1_700_000_000_000_001 && status.network == 7 && status.hardwareSerial == "0102")
         #expect(status.resetReason == "power-on" && status.stackUsed == 900)
-        #expect(throws: Failure.self) { try DeviceStatus(bytes(vectors.strangeStatus), from: "test") }
-        let decoded = try JSONDecoder().decode(DeviceStatus.self, from: JSONEncoder().encode(status))
+        #expect(throws: Failure.self) { try NodeStatus(bytes(vectors.strangeStatus), from: "test") }
+        let decoded = try JSONDecoder().decode(NodeStatus.self, from: JSONEncoder().encode(status))
         #expect(decoded == status)
     }
 
@@ -152,8 +191,38 @@ struct MessageTests {
     func refusal() throws {
         let refusal = try #require(Refusal(problemDetails: bytes(vectors.problem)))
         #expect(refusal.reason == "replayed" && refusal.detail == "seen before" && refusal.code == 5)
-        #expect(refusal.advice.contains("send a new one"))
+        #expect(refusal.remedy.prose.contains("send a new one"))
         #expect(Refusal(problemDetails: [0xff]) == nil)
+    }
+
+    @Test("A signed refusal is believed for its own message only")
+    func signedRefusal() throws {
+        func message(_ method: String) -> SignedMessage {
+            SignedMessage.call(
+                Call(device: "led", method: method), to: vectors.node, epoch: 1, sequence: 1_700_000_000_000_001,
+                network: vectors.network, key: vectors.owner)
+        }
+        func read(_ encoded: [UInt8], _ message: SignedMessage, by key: PublicKey) throws -> Refusal {
+            Refusal(try RefusalStatement(verifying: encoded, of: message, identity: key, network: vectors.network))
+        }
+        let statement = bytes(vectors.refusal)
+        let refusal = try read(statement, message("on"), by: vectors.identityKey)
+        #expect(refusal.known == .tokenRequired && refusal.isSigned && refusal.code == 8)
+        #expect(throws: Failure.self) { try read(statement, message("off"), by: vectors.identityKey) }
+        #expect(throws: Failure.self) { try read(statement, message("on"), by: vectors.owner.publicKey) }
+        #expect(throws: Failure.self) { try read(bytes(vectors.receipts[1]), message("on"), by: vectors.identityKey) }
+        #expect(Refusal(problemDetails: bytes(vectors.problem))?.isSigned == false)
+    }
+
+    @Test("Every refusal and outcome of the protocol has words: what it means, and what to do")
+    func words() {
+        #expect(RefusalReason.allCases.count == 34 && Set(RefusalReason.allCases.map(\.code)).count == 34)
+        for reason in RefusalReason.allCases {
+            #expect(!reason.meaning.isEmpty && !reason.advice.isEmpty && RefusalReason(code: UInt64(reason.code)) == reason)
+            #expect(Refusal(reason: reason.rawValue, detail: "").remedy == reason.remedy)
+        }
+        for outcome in Outcome.known { #expect(!outcome.description.hasPrefix("outcome-") && outcome.explanation.count > 10) }
+        #expect(Outcome(rawValue: 200).description == "outcome-200")
     }
 
     @Test("Hostile answers are refused: garbage, depth, trailing bytes, indefinite lengths")
@@ -165,12 +234,12 @@ struct MessageTests {
             #expect(throws: Failure.self) {
                 try Receipt(verifying: garbage, identity: vectors.identityKey, network: vectors.network)
             }
-            _ = try? DeviceStatus(garbage, from: "test")
+            _ = try? NodeStatus(garbage, from: "test")
             _ = try? DeviceDescription.list(garbage, from: "test")
             _ = Refusal(problemDetails: garbage)
         }
         #expect(throws: Failure.self) {
-            try DeviceStatus([UInt8](repeating: 0x81, count: 5000) + [0x00], from: "test")
+            try NodeStatus([UInt8](repeating: 0x81, count: 5000) + [0x00], from: "test")
         }
     }
 }

@@ -1,6 +1,9 @@
 import ControlNode
 import Foundation
+import HostCrypto
 import HostedNode
+import Keystore
+import NodeProtocol
 import Reporting
 import Testing
 import Transport
@@ -16,15 +19,16 @@ struct OwningTests {
         private(set) var client: CoAPClient
         private(set) var label: ClaimLabel
 
-        init() async throws {
+        /// - Parameter speed: of the node's clock.
+        init(speed: UInt64 = 1) async throws {
             folder = FileManager.default.temporaryDirectory.path + "/lightnode-test-\(randomBytes(6).hex)"
             controller = try Stage.controller(folder + "/owner")
-            hosted = HostedNode()
+            hosted = HostedNode(speed: speed)
             client = Stage.connect(hosted)
             let claim = SigningKey.generate()
-            let identity = try await DeviceProbe(client).provision(
+            let identity = try await NodeProbe(client).provision(
                 claim: claim.publicKey, identity: nil, network: 1, isTest: false)
-            label = ClaimLabel(address: DeviceAddress(of: identity), claimKey: claim)
+            label = ClaimLabel(address: NodeAddress(of: identity), claimKey: claim)
         }
 
         var node: RemoteNode { RemoteNode(client, controller: controller) }
@@ -75,7 +79,7 @@ struct OwningTests {
         #expect(receipt.previous == bound.chain)
         try await stage.node.`$`("led").off()
         #expect(!stage.hosted.isHigh("led"))
-        let known = try #require(try stage.controller.book.device(stage.label.address))
+        let known = try #require(try stage.controller.book.node(stage.label.address))
         #expect(known.name == "porch" && known.epoch == 1 && known.nextIndex == 3)
     }
 
@@ -103,21 +107,21 @@ struct OwningTests {
         let answer = try await stage.client.send(.post("command", forged.bytes, contentFormat: 18))
         #expect(answer.codeText == "4.01")
         #expect(await refusal { try await stranger.bind(label: stage.label) } == "wrong-state")
-        #expect(try stranger.controller.book.devices().isEmpty)
+        #expect(try stranger.controller.book.nodes().isEmpty)
         #expect(await refusal { try await stage.node.bind(label: stage.label) } == "wrong-state")
         // A second bind that is refused takes nothing away from the first.
         try await stage.node.`$`("led").on()
         #expect(stage.hosted.isHigh("led"))
     }
 
-    @Test("A label of another device, and one with another claim key, bind nothing")
+    @Test("A label of another node, and one with another claim key, bind nothing")
     func wrongLabels() async throws {
         let stage = try await Stage()
-        let other = ClaimLabel(address: DeviceAddress(of: SigningKey.generate().publicKey), claimKey: stage.label.claimKey)
+        let other = ClaimLabel(address: NodeAddress(of: SigningKey.generate().publicKey), claimKey: stage.label.claimKey)
         await #expect(throws: Failure.self) { try await stage.node.bind(label: other) }
         let forged = ClaimLabel(address: stage.label.address, claimKey: .generate())
         #expect(await refusal { try await stage.node.bind(label: forged) } == "bad-signature")
-        #expect(try stage.controller.book.devices().isEmpty)
+        #expect(try stage.controller.book.nodes().isEmpty)
         try await stage.node.bind(label: stage.label)
     }
 
@@ -188,21 +192,21 @@ struct OwningTests {
         let status = try await stage.node.status()
         let identity = try #require(status.identity)
         let message = SignedMessage.bind(
-            stage.label.address, owner: stage.controller.key.publicKey, epoch: 0, sequence: try stage.controller.sequence.next(),
+            stage.label.address, owner: stage.controller.key.signing, epoch: 0, sequence: try stage.controller.sequence.next(),
             network: 1, claim: stage.label.claimKey)
-        var device = KnownDevice(
+        var node = KnownNode(
             address: stage.label.address, identity: identity, network: 1, epoch: 0, owner: stage.controller.key.publicKey)
-        device.unconfirmedBind = .init(message, logLength: status.nextIndex)
-        try stage.controller.book.record(device)
+        node.unconfirmedBind = .init(message, logLength: status.nextIndex)
+        try stage.controller.book.record(node)
         stage.hosted.loseAnswers(3)
         await #expect(throws: Failure.self) { try await stage.client.send(.post("bind", message.bytes, contentFormat: 18)) }
-        // Until it is confirmed the device counts for nothing.
+        // Until it is confirmed the node counts for nothing.
         await #expect(throws: Failure.self) { try await stage.node.known() }
 
         await stage.powerCycle()
         let receipt = try await stage.node.bind(label: stage.label, name: "late")
         #expect(receipt.answers(message))
-        let known = try stage.controller.book.device(stage.label.address)
+        let known = try stage.controller.book.node(stage.label.address)
         #expect(known?.unconfirmedBind == nil && known?.name == "late")
         try await stage.node.`$`("led").on()
         #expect(stage.hosted.isHigh("led"))

@@ -1,14 +1,15 @@
 // What these tests share: vectors made by code that is not ours, and folders that go away.
-import ControlNode
 import Foundation
 import Testing
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 /// Vectors written by Witness/vectors.py with pycose and cbor2.
 struct Vectors: Decodable {
     let network: UInt64
-    let identity, claimSeed, ownerSeed, address, label, bind, command, state, chainAfter: String
+    let identity, claimSeed, ownerSeed, recoverySeed, buyerSeed, address, label, bind, command, state, chainAfter: String
+    let acceptance, transfer, attestedDigest, otherAuthorities, refusal: String
     let contradicting, otherIssuer, stranger, nonce, attestation, problem, status, strangeStatus, devices: String
     let receipts: [String]
 
@@ -20,7 +21,9 @@ struct Vectors: Decodable {
     var identityKey: PublicKey { PublicKey([UInt8](hex: identity)!)! }
     var claim: SigningKey { SigningKey(seed: SecretBytes([UInt8](hex: claimSeed)!))! }
     var owner: SigningKey { SigningKey(seed: SecretBytes([UInt8](hex: ownerSeed)!))! }
-    var device: DeviceAddress { DeviceAddress(of: identityKey) }
+    var recovery: SigningKey { SigningKey(seed: SecretBytes([UInt8](hex: recoverySeed)!))! }
+    var buyer: SigningKey { SigningKey(seed: SecretBytes([UInt8](hex: buyerSeed)!))! }
+    var node: NodeAddress { NodeAddress(of: identityKey) }
 }
 
 func bytes(_ hex: String) -> [UInt8] { [UInt8](hex: hex)! }

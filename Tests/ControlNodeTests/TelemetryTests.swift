@@ -3,18 +3,20 @@ import Reporting
 import Testing
 
 @testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("Telemetry", .serialized)
 struct TelemetryTests {
     private let identity = SigningKey(seed: SecretBytes([UInt8](repeating: 1, count: 32)))!
 
-    /// Telemetry as a device signs it.
+    /// Telemetry as a node signs it.
     private func signed(boot: UInt64 = 1, first: UInt64, count: Int, by key: SigningKey? = nil) -> [UInt8] {
         let samples = (0..<UInt64(count)).map { offset in
             CBORItem.array([.text("button"), .text("press"), .null, .uint(100 * (first + offset))])
         }
         let claims = CBORItem.map([
-            1: .text(DeviceAddress(of: identity.publicKey).description),
+            1: .text(NodeAddress(of: identity.publicKey).description),
             -65537: .map([0: .uint(1), 26: .uint(boot), 27: .uint(5000), 28: .uint(first), 29: .array(samples)]),
         ])
         return SignedObject.sign(claims.encoded, type: .telemetry, network: 7, key: key ?? identity)
@@ -25,7 +27,7 @@ struct TelemetryTests {
             verifying: signed(boot: boot, first: first, count: count), identity: identity.publicKey, network: 7)
     }
 
-    @Test("Only what the device itself signed is believed")
+    @Test("Only what the node itself signed is believed")
     func authentic() throws {
         let good = signed(first: 0, count: 2)
         #expect(try Telemetry(verifying: good, identity: identity.publicKey, network: 7).samples.map(\.number) == [0, 1])
@@ -59,15 +61,15 @@ struct TelemetryTests {
     }
 
     /// A status as whoever is at the other end shows it.
-    private func status(_ address: DeviceAddress?, _ identity: PublicKey, network: UInt64 = 7) throws -> DeviceStatus {
+    private func status(_ address: NodeAddress?, _ identity: PublicKey, network: UInt64 = 7) throws -> NodeStatus {
         let body = CBORItem.map([
             0: .uint(2), 1: address.map { .text($0.description) } ?? .null, 2: .text("bench"), 3: .text("1.0.0"), 4: .uint(1),
             11: .uint(network), 16: .bytes(identity.bytes),
         ])
-        return try DeviceStatus(body.encoded, from: "the line")
+        return try NodeStatus(body.encoded, from: "the line")
     }
 
-    @Test("A device in between cannot sign for a known one: neither with its own key, nor under another network, nor as itself")
+    @Test("A node in between cannot sign for a known one: neither with its own key, nor under another network, nor as itself")
     func inBetween() async throws {
         let stage = try await OwningTests.Stage()
         try await stage.node.bind(label: stage.label)
@@ -79,8 +81,8 @@ struct TelemetryTests {
         // Without an address there is nothing that the key could be held against.
         #expect(throws: Failure.self) { try stage.node.signer(shownBy: try status(nil, attacker)) }
         #expect(throws: Failure.self) { try stage.node.signer(shownBy: try status(address, attacker)) }
-        // Under an address of its own it is a device that nobody here knows.
-        let stranger = try status(DeviceAddress(of: attacker), attacker)
+        // Under an address of its own it is a node that nobody here knows.
+        let stranger = try status(NodeAddress(of: attacker), attacker)
         #expect(try stage.node.signer(shownBy: stranger).identity == attacker)
         #expect(throws: Failure.self) { try stage.node.signer(shownBy: stranger, onlyKnown: true) }
     }

@@ -21,13 +21,13 @@ struct Bench<Driver: Device>: DeviceTable {
     mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) { if index == 0 { request.reach(&driver) } }
 
     @discardableResult
-    mutating func call(_ method: String, _ arguments: Int32...) -> Outcome {
+    mutating func call(_ method: String, _ arguments: Int32...) -> CallResult {
         var list = Arguments()
         for argument in arguments { list.append(argument) }
         return call(method, list)
     }
 
-    mutating func call(_ method: String, _ list: Arguments) -> Outcome {
+    mutating func call(_ method: String, _ list: Arguments) -> CallResult {
         let device = Array("dut".utf8)
         let name = Array(method.utf8)
         return invoke(device: device.span.bytes, method: name.span.bytes, arguments: list)
@@ -55,7 +55,7 @@ struct Bench<Driver: Device>: DeviceTable {
     var state: Value { driver.state }
 }
 
-extension Outcome {
+extension CallResult {
     /// What the tests compare: "done", "done 25", "argument 0: for 100..60000 ms", "fault notResponding"…
     var text: String {
         switch self {

@@ -1,6 +1,7 @@
 // Boards with a name: one supervisor each, reached through the registry.
 import FirmwareBuild
 import Foundation
+import Reporting
 import Testing
 
 @testable import Emulation
@@ -49,7 +50,9 @@ import Testing
     func oneName() throws {
         let first = try Supervisor(name: "kitchen", board: microbit, image: image, boards: boards)
         #expect { _ = try Supervisor(name: "kitchen", board: microbit, image: image, boards: boards) } throws: {
-            "\($0)".contains("\"kitchen\" runs already. Use it as --device emulated:kitchen")
+            "\($0)".contains("\"kitchen\" runs already")
+                && ($0 as? Failure)?.remedy
+                    == .either([.nameNode([.init("emulated:kitchen")]), .stopEmulated(name: "kitchen"), .nameEmulated])
         }
         _ = first
     }
@@ -57,9 +60,12 @@ import Testing
     @Test("a name that is no name, and one that nobody has, are refused with advice")
     func names() throws {
         #expect { _ = try Supervisor(name: "../etc", board: microbit, image: image, boards: boards) } throws: {
-            "\($0)".contains("use 1 to 40 letters")
+            "\($0)".contains("Use 1 to 40 letters")
         }
-        #expect { _ = try boards.find("attic") } throws: { "\($0)".contains("no emulated board \"attic\". None runs; start one") }
+        #expect { _ = try boards.find("attic") } throws: {
+            let failure = $0 as? Failure
+            return failure?.what == "no emulated board \"attic\"" && failure?.remedy == .startEmulated(board: nil, name: nil)
+        }
     }
 
     @Test("a killed emulator ends its supervisor with an error, the flash as saved")

@@ -3,8 +3,11 @@ import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import HostCrypto
 import NodeEmulation
+import NodeProtocol
 import Provisioning
+import Reporting
 import Synchronization
 import Testing
 import Transport
@@ -72,7 +75,10 @@ struct Stage {
             case ("mps2-an386", "lock"): (0x4002_F004, 0)
             case ("mps2-an386", "relay"): (0x4002_F004, 1)
             case ("mps2-an386", "led"): (0x4002_8000, 0)
-            default: throw EmulationError("\(node.board.name) has no output \(output) that a register shows.")
+            default:
+                throw Failure(
+                    .environment, "\(node.board.name) has no output \(output) that a register shows",
+                    advice: "Measure again; when it stays so, look at what changed")
             }
         return try node.emulated.readRegister(address) & 1 << bit != 0
     }
@@ -82,7 +88,7 @@ struct Stage {
 }
 
 extension CoAPClient {
-    /// Posts a message whose sender may have no business with the device, and throws the refusal.
+    /// Posts a message whose sender may have no business with the node, and throws the refusal.
     func transmitRaw(_ message: SignedMessage) async throws -> Response {
         let answer = try await send(.post(message.type.rawValue, message.bytes, contentFormat: 18))
         if let refusal = Refusal(problemDetails: answer.payload) { throw refusal }

@@ -62,14 +62,14 @@ import Transport
         let lines = Lines()
         let client = try await relative.connect { lines.add($0) }
         // The client listens once it has asked. No answer comes: the status tells the chip's number, and reading that is a fault here.
-        let asking = Task { try await DeviceProbe(client).status() }
-        // The store cannot be formatted, since the flash controller is not there; that is damage, never a blank device.
+        let asking = Task { try await NodeProbe(client).status() }
+        // The store cannot be formatted, since the flash controller is not there; that is damage, never a blank node.
         #expect(await lines.wait(for: 1).first == "light node: DAMAGED: see /status")
         asking.cancel()
         await client.close()
 
         let accesses = try String(contentsOf: relative.accesses, encoding: .utf8).split(separator: "\n")
-        let clockReads = accesses.count { $0.contains("RCC: unimplemented device read") && $0.contains("offset 0x000)") }
+        let clockReads = accesses.count { $0.contains("RCC: unimplemented node read") && $0.contains("offset 0x000)") }
         #expect(clockReads >= 60_000 && clockReads < 60_100, "three sources, each waited for as long as ClockTree.patience says")
         #expect(!accesses.contains { $0.contains("USB OTG FS") }, "no USB without a crystal")
     }

@@ -8,6 +8,8 @@ import Provisioning
 import Testing
 
 @testable import ControlNode
+@testable import Keystore
+@testable import NodeProtocol
 
 @Suite("The chain over QEMU", .serialized)
 struct ChainTests {
@@ -30,21 +32,21 @@ struct ChainTests {
     @Test("From a blank chip to the owner's signed command, which QEMU's registers show", arguments: emulatedBoards)
     func firstCommand(name: String) async throws {
         let node = try await blankNode(name, scratch)
-        #expect(try await DeviceProbe(node.client).status().state == .blank)
+        #expect(try await NodeProbe(node.client).status().state == .blank)
 
         let provisioned = try await node.provision(Station(home: try scratch.home("factory")))
         #expect(provisioned.record.board == name)
         #expect(
             provisioned.record.isIdentityInjected == (name == "mps2-an386"), "only a chip with a generator makes its own identity"
         )
-        #expect(try await DeviceProbe(node.client).status().state == .unowned)
+        #expect(try await NodeProbe(node.client).status().state == .unowned)
 
         let owner = try node.seen(from: try scratch.home("owner"))
         #expect(try await owner.bind(label: ClaimLabel(parsing: provisioned.label.text)).outcome == .done)
         #expect(try isDark(node))
 
         let on = try await owner.`$`("led").on()
-        #expect(on.subject == ["led", "on"] && on.device == provisioned.record.address)
+        #expect(on.subject == ["led", "on"] && on.node == provisioned.record.address)
         #expect(try drawing(node) == Self.lit[name])
         try await owner.`$`("led").off()
         #expect(try isDark(node))
@@ -61,7 +63,7 @@ struct ChainTests {
         let before = try await owner.status()
         for _ in 0..<3 {
             try await node.powerCycle()
-            let after = try await DeviceProbe(node.client).status()
+            let after = try await NodeProbe(node.client).status()
             #expect(after.state == .owned && after.address == before.address && after.identity == before.identity)
             #expect(after.epoch == before.epoch && after.highWater == command.sequence && after.nextIndex == before.nextIndex)
             #expect(after.damaged.isEmpty)
@@ -85,22 +87,22 @@ struct ChainTests {
             clock: .instructions(shift: 0))
         try await node.powerOn()
         // Half a period of the 32-bit timer is 2,147 s.
-        #expect(try await DeviceProbe(node.client).status().uptimeMilliseconds < 2_000_000)
+        #expect(try await NodeProbe(node.client).status().uptimeMilliseconds < 2_000_000)
         try await node.powerOff()
     }
 
     @Test("A replay, a stranger and a second bind are refused with their reasons and leave no trace", arguments: emulatedBoards)
     func intruders(name: String) async throws {
         let (node, owner, label) = try await ownedNode(name, scratch)
-        let device = try await owner.known()
-        let command = try owner.sign(Call(device: "led", method: "on"), for: device)
+        let known = try await owner.known()
+        let command = try owner.sign(Call(device: "led", method: "on"), for: known)
         #expect(try await owner.transmit(command).outcome == .done)
         try await owner.`$`("led").off()
         let before = try await owner.status()
         let flash = try storeContents(node)
 
         let stranger = try node.seen(from: try scratch.home("stranger"))
-        let forged = try stranger.sign(Call(device: "led", method: "on"), for: device)
+        let forged = try stranger.sign(Call(device: "led", method: "on"), for: known)
         #expect(try await reasonOfRefusal { _ = try await owner.transmit(command) } == "replayed")
         #expect(try await reasonOfRefusal { _ = try await owner.transmit(forged) } == "bad-signature")
         #expect(try await reasonOfRefusal { try await stranger.bind(label: label) } == "wrong-state")
@@ -125,15 +127,15 @@ struct ChainTests {
     @Test("A message for another address, another epoch or another purpose is refused", arguments: emulatedBoards)
     func misdirected(name: String) async throws {
         let (node, owner, _) = try await ownedNode(name, scratch)
-        let device = try await owner.known()
+        let known = try await owner.known()
         let call = Call(device: "led", method: "on")
-        let elsewhere = KnownDevice(
-            address: DeviceAddress(of: owner.controller.key.publicKey), identity: device.identity, network: device.network,
-            epoch: device.epoch, owner: device.owner)
-        var laterEpoch = device, otherNetwork = device
+        let elsewhere = KnownNode(
+            address: NodeAddress(of: owner.controller.key.publicKey), identity: known.identity, network: known.network,
+            epoch: known.epoch, owner: known.owner)
+        var laterEpoch = known, otherNetwork = known
         laterEpoch.epoch += 1
         otherNetwork.network += 1
-        let state = try owner.sign(call, as: .state, for: device)
+        let state = try owner.sign(call, as: .state, for: known)
         let disguised = SignedMessage(
             type: .command, audience: state.audience, epoch: state.epoch, sequence: state.sequence, bytes: state.bytes)
         let messages = [
@@ -152,13 +154,13 @@ struct ChainTests {
     @Test("CBOR that is not deterministic is refused even when the owner signed it")
     func nonDeterministic() async throws {
         let (node, owner, _) = try await ownedNode("microbit", scratch)
-        let device = try await owner.known()
-        let good = try owner.sign(Call(device: "led", method: "on"), for: device)
+        let known = try await owner.known()
+        let good = try owner.sign(Call(device: "led", method: "on"), for: known)
         let claims = try payload(of: good)
         // The outer map's head A2 once more as B8 02: the same map, a longer head (RFC 8949, section 4.2.1 forbids it).
         try #require(claims.first == 0xA2)
         let long = SignedObject.sign(
-            [0xB8, 0x02] + claims.dropFirst(), type: .command, network: device.network, key: owner.controller.key.signing)
+            [0xB8, 0x02] + claims.dropFirst(), type: .command, network: known.network, key: owner.controller.key.signing)
         let message = SignedMessage(
             type: .command, audience: good.audience, epoch: good.epoch, sequence: good.sequence, bytes: long)
         #expect(try await reasonOfRefusal { _ = try await owner.transmit(message) } == "malformed")
@@ -172,7 +174,7 @@ struct ChainTests {
         return try #require(sign1.array?[2].bytes)
     }
 
-    @Test("A device and a method that do not exist are refused with the list of those that do", arguments: emulatedBoards)
+    @Test("A node and a method that do not exist are refused with the list of those that do", arguments: emulatedBoards)
     func unknownNames(name: String) async throws {
         let (node, owner, _) = try await ownedNode(name, scratch)
         let devices = try await owner.devices()

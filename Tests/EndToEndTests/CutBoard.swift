@@ -3,6 +3,7 @@ import CoAP
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 import SimulatedNOR
 import Transport
 
@@ -76,7 +77,11 @@ struct CutBoard {
         var hasSent = false, quietSteps = 0
         while quietSteps < 30 {
             guard let stop = try emulated.run(toStoreOrInstruction: cut.instruction + Self.step), stop.instruction < 1_000_000_000
-            else { throw EmulationError("the node did not answer within 1,000 million instructions.") }
+            else {
+                throw Failure(
+                    .environment, "the node did not answer within 1,000 million instructions",
+                    advice: "Measure again; when it stays so, look at what changed")
+            }
             cut.instruction = stop.instruction
             if stop.isAfterStore {
                 cut.operations += 1

@@ -2,6 +2,8 @@
 import ControlNode
 import Emulation
 import Foundation
+import HostCrypto
+import NodeProtocol
 import Provisioning
 import Reporting
 import Testing
@@ -45,9 +47,9 @@ struct FactoryTests {
         }
         for first in stride(from: 1, through: Self.count, by: fixture) {
             let names = (first..<min(first + fixture, Self.count + 1)).map { "n\($0)" }
-            defer { for name in names { _ = try? program("emulate", "--stop", name) } }
+            defer { for name in names { _ = try? program("emulate", "stop", name) } }
             for name in names {
-                let started = try program("emulate", "--board", "microbit", "--name", name, "--image", image, "--detach")
+                let started = try program("emulate", "start", "--board", "microbit", "--name", name, "--image", image, "--detach")
                 try #require(started.status == 0, "\(started.error)")
             }
             let limit = Date() + 300
@@ -56,7 +58,7 @@ struct FactoryTests {
             { usleep(100_000) }
             if first == 1 {
                 // While they are still connected: does the station's own record know them?
-                let proof = try program("attest", "--device", "emulated:n1", "--json")
+                let proof = try program("attest", "--node", "emulated:n1", "--json")
                 #expect(proof.status == 0, "\(proof.error)")
             }
         }
@@ -98,25 +100,37 @@ struct FactoryTests {
         let node = try await blankNode("microbit", scratch)
         let protection: UInt64 = 0x1000_1004
         #expect(try node.emulated.readRegister(protection) & 0xFF00 != 0)
-        let identity = try await DeviceProbe(node.client).provision(
+        let identity = try await NodeProbe(node.client).provision(
             claim: SigningKey.generate().publicKey, identity: nil, network: 1, isTest: false, protects: true)
         #expect(try node.emulated.readRegister(protection) == 0xFFFF_00FF)
-        #expect(try await DeviceProbe(node.client).attest(identity, network: 1).isProtected)
+        #expect(try await NodeProbe(node.client).attest(identity, network: 1).isProtected)
         try await node.powerOff()
     }
 
-    @Test("`provision --protect` locks the chip of a board that has a lock, and the record says so")
+    @Test(
+        "`provision` locks the chip of a board that has a lock, and the record says so; `--no-protect` leaves it open and says to whom"
+    )
     func protectedBatch() throws {
         let home = scratch.url.path
         let program = Program(home: home)
         let image = try lightNodeImage("microbit").path
-        defer { _ = try? program("emulate", "--stop", "locked") }
-        #expect(try program("emulate", "--board", "microbit", "--name", "locked", "--image", image, "--detach").status == 0)
-        let run = try program("provision", "--batch", "locks", "--protect", "--labels", home + "/labels")
+        defer { _ = try? program("emulate", "stop", "locked") }
+        #expect(
+            try program("emulate", "start", "--board", "microbit", "--name", "locked", "--image", image, "--detach").status == 0)
+        let run = try program("provision", "--batch", "locks", "--labels", home + "/labels")
         #expect(run.status == 0, "\(run.output)\(run.error)")
         let shown = try JSONSerialization.jsonObject(with: Data(try program("batch", "show", "locks", "--json").output.utf8))
         let record = try #require((shown as? [[String: Any]])?.first)
         #expect(record["step"] as? String == "done" && record["isProtected"] as? Bool == true, "\(record)")
+        _ = try program("emulate", "stop", "locked")
+
+        defer { _ = try? program("emulate", "stop", "open") }
+        #expect(
+            try program("emulate", "start", "--board", "microbit", "--name", "open", "--image", image, "--detach").status == 0)
+        let open = try program("provision", "--node", "emulated:open", "--no-protect")
+        #expect(
+            open.status == 0 && open.error.contains("its chip is open: whoever has its USB cable"), "\(open.output)\(open.error)")
+        #expect(open.error.contains("can read its identity key"))
     }
 
     @Test("A wrong image is refused before anything is written, by its hash")
@@ -127,7 +141,7 @@ struct FactoryTests {
         options.firmwareHash = String(repeating: "0f", count: 32)
         let failure = try await #require(throws: Failure.self) { try await station.provision(node.client, options: options) }
         #expect(failure.what.contains("has image"))
-        #expect(try await DeviceProbe(node.client).status().state == .blank)
+        #expect(try await NodeProbe(node.client).status().state == .blank)
         try await node.powerOff()
     }
 }

@@ -23,11 +23,11 @@ struct FlashCommandTests {
     }
 
     private func device(_ result: Program.Result) throws -> [String: Any] {
-        try #require((try result.json()["devices"] as? [[String: Any]])?.first, "\(result.output)\(result.error)")
+        try #require((try result.json()["nodes"] as? [[String: Any]])?.first, "\(result.output)\(result.error)")
     }
 
     private func state() throws -> [String: Any] {
-        try #require(try lightnode("status", "--device", "emulated:lamp", "--json").json()["status"] as? [String: Any])
+        try #require(try lightnode("status", "--node", "emulated:lamp", "--json").json()["status"] as? [String: Any])
     }
 
     @Test(
@@ -35,7 +35,7 @@ struct FlashCommandTests {
         arguments: emulatedBoards)
     func reflash(board: String) throws {
         let old = try lightNodeImage(board).path, next = try nextBuild(board).path
-        #expect(try lightnode("emulate", "--board", board, "--name", "lamp", "--image", old, "--detach").status == 0)
+        #expect(try lightnode("emulate", "start", "--board", board, "--name", "lamp", "--image", old, "--detach").status == 0)
         let provisioned = try lightnode.run(["provision", "--json"] + (board == "mps2-an386" ? ["--inject-identity"] : []))
         let label = try #require(try provisioned.json()["label"] as? String, "\(provisioned.error)")
         #expect(try lightnode("bind", label).status == 0)
@@ -52,7 +52,7 @@ struct FlashCommandTests {
         #expect(try (wrong.failure()["error"] as? String)?.contains("is made for board “\(other)”") == true)
         #expect(try state()["highWater"] as? UInt64 == before["highWater"] as? UInt64)
 
-        let flashed = try lightnode("flash", next, "--device", "emulated:lamp", "--json")
+        let flashed = try lightnode("flash", next, "--node", "emulated:lamp", "--json")
         #expect(flashed.status == 0, "\(flashed.output)\(flashed.error)")
         let node = try #require(try device(flashed)["node"] as? [String: Any])
         #expect(node["version"] as? String == before["version"] as? String && node["state"] as? String == "owned", "\(node)")
@@ -62,18 +62,18 @@ struct FlashCommandTests {
         #expect(try state()["epoch"] as? Int == before["epoch"] as? Int)
         #expect(try lightnode("send", "$('led').on()", "--json").json()["outcome"] as? String == "done")
 
-        let again = try lightnode("flash", next, "--device", "emulated:lamp")
+        let again = try lightnode("flash", next, "--node", "emulated:lamp")
         #expect(
             again.status == 0 && again.output.contains("unchanged") && again.output.contains("version 0.1.0, owned"),
             "\(again.output)")
         #expect(!again.error.contains("turned off"))
 
         // Keys go only when someone says so.
-        let refused = try lightnode("flash", next, "--device", "emulated:lamp", "--erase-all", "--json")
+        let refused = try lightnode("flash", next, "--node", "emulated:lamp", "--erase-all", "--json")
         let address = try #require(before["address"] as? String)
         #expect(refused.status == 64 && refused.error.contains(address), "\(refused.error)")
         #expect(try state()["state"] as? String == "owned")
-        let erased = try lightnode("flash", old, "--device", "emulated:lamp", "--erase-all", "--yes", "--json")
+        let erased = try lightnode("flash", old, "--node", "emulated:lamp", "--erase-all", "--yes", "--json")
         #expect(erased.status == 0, "\(erased.error)")
         #expect(try (device(erased)["node"] as? [String: Any])?["state"] as? String == "blank")
     }
@@ -82,17 +82,19 @@ struct FlashCommandTests {
     func several() throws {
         let image = try lightNodeImage("microbit").path
         let none = try lightnode("flash", image, "--via", "emulated", "--json")
-        #expect(none.status == 3 && none.error.contains("lightnode emulate --board microbit"), "\(none.error)")
+        #expect(none.status == 3 && none.error.contains("lightnode emulate start --board microbit"), "\(none.error)")
         for name in ["one", "two"] {
-            #expect(try lightnode("emulate", "--board", "microbit", "--name", name, "--image", image, "--detach").status == 0)
-            #expect(try lightnode("emulate", "--stop", name).status == 0)
+            #expect(
+                try lightnode("emulate", "start", "--board", "microbit", "--name", name, "--image", image, "--detach").status == 0
+            )
+            #expect(try lightnode("emulate", "stop", name).status == 0)
         }
         let next = try nextBuild("microbit").path
         let ambiguous = try lightnode("flash", next, "--via", "emulated", "--json")
         #expect(ambiguous.status == 64 && ambiguous.error.contains("--serial one") && ambiguous.error.contains("--serial two"))
         let all = try lightnode("flash", next, "--via", "emulated", "--all", "--json")
         #expect(all.status == 0, "\(all.error)")
-        let devices = try #require(try all.json()["devices"] as? [[String: Any]])
+        let devices = try #require(try all.json()["nodes"] as? [[String: Any]])
         #expect(devices.map { $0["serial"] as? String } == ["one", "two"])
         // Boards that were off stay off.
         #expect(devices.allSatisfy { $0["node"] == nil && ($0["report"] as? [String: Any])?["outcome"] as? String == "written" })

@@ -24,7 +24,8 @@ struct FlashSessionTests {
 
     private func owned(_ name: String) throws -> String {
         let image = try lightNodeImage("microbit").path
-        #expect(try lightnode("emulate", "--board", "microbit", "--name", name, "--image", image, "--detach").status == 0)
+        #expect(
+            try lightnode("emulate", "start", "--board", "microbit", "--name", name, "--image", image, "--detach").status == 0)
         let label = try #require(try lightnode("provision", "--json").json()["label"] as? String)
         #expect(try lightnode("bind", label).status == 0)
         let status = try lightnode("status", "--json").json()["status"] as? [String: Any]
@@ -34,7 +35,8 @@ struct FlashSessionTests {
     @Test("The name of an application is enough: it is built, and what is flashed is what was built")
     func builds() throws {
         let old = try lightNodeImage("microbit").path
-        #expect(try lightnode("emulate", "--board", "microbit", "--name", "lamp", "--image", old, "--detach").status == 0)
+        #expect(
+            try lightnode("emulate", "start", "--board", "microbit", "--name", "lamp", "--image", old, "--detach").status == 0)
         // Swift and its tools are wherever this computer has them.
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
         let home = ProcessInfo.processInfo.environment["HOME"] ?? "/root"
@@ -42,7 +44,7 @@ struct FlashSessionTests {
             "flash", "rental-lock", "--board", "microbit", "--via", "emulated", "--json",
             environment: ["PATH": path, "HOME": home])
         #expect(flashed.status == 0, "\(flashed.output)\(flashed.error)")
-        let device = try #require((try flashed.json()["devices"] as? [[String: Any]])?.first)
+        let device = try #require((try flashed.json()["nodes"] as? [[String: Any]])?.first)
         #expect((device["node"] as? [String: Any])?["state"] as? String == "blank", "\(device)")
         let built = sourceRoot.appendingPathComponent("build/microbit/rental-lock.elf").path
         #expect(try lightnode("flash", built, "--via", "emulated", "--verify-only").status == 0)
@@ -58,7 +60,7 @@ struct FlashSessionTests {
         let address = try owned("lamp")
         let image = try lightNodeImage("microbit").path
         for wrong in ["yes", "", String(address.dropLast())] {
-            let refused = try terminal("flash", image, "--device", "emulated:lamp", "--erase-all")
+            let refused = try terminal("flash", image, "--node", "emulated:lamp", "--erase-all")
             #expect(refused.wait(for: "This erases the keys of \(address) for ever. Type that address to go on:"))
             refused.type(wrong + "\n")
             #expect(refused.end() == 64)
@@ -66,7 +68,7 @@ struct FlashSessionTests {
             let status = try lightnode("status", "--json").json()["status"] as? [String: Any]
             #expect(status?["state"] as? String == "owned" && status?["address"] as? String == address)
         }
-        let erased = try terminal("flash", image, "--device", "emulated:lamp", "--erase-all")
+        let erased = try terminal("flash", image, "--node", "emulated:lamp", "--erase-all")
         #expect(erased.wait(for: "Type that address"))
         erased.type(address + "\n")
         #expect(erased.end() == 0, "\(erased.output)")
@@ -77,7 +79,7 @@ struct FlashSessionTests {
     func progress() throws {
         _ = try owned("lamp")
         let image = try lightNodeImage("microbit").path
-        let shown = try terminal("flash", image, "--device", "emulated:lamp", "--erase-all", "--yes")
+        let shown = try terminal("flash", image, "--node", "emulated:lamp", "--erase-all", "--yes")
         #expect(shown.end() == 0, "\(shown.output)")
         let screen = shown.screen
         #expect(screen.unknown.isEmpty, "\(screen.unknown)")
@@ -86,7 +88,7 @@ struct FlashSessionTests {
             #expect(lines.count == 1 && lines[0].contains("[####################] 100%"), "\(screen.text)")
             #expect(lines[0].contains("KB/s"))
         }
-        let piped = try lightnode("flash", image, "--device", "emulated:lamp", "--erase-all", "--yes")
+        let piped = try lightnode("flash", image, "--node", "emulated:lamp", "--erase-all", "--yes")
         #expect(piped.status == 0 && !(piped.output + piped.error).contains("%") && !piped.error.contains("\r"), "\(piped.error)")
         #expect(!(piped.output + piped.error).contains("\u{1B}"))
     }
@@ -102,7 +104,8 @@ struct FlashSessionTests {
 
         let second = try terminal("flash", image, "--via", "emulated", "--wait")
         #expect(second.wait(for: "waiting for a microbit"))
-        #expect(try lightnode("emulate", "--board", "microbit", "--name", "late", "--image", image, "--detach").status == 0)
+        #expect(
+            try lightnode("emulate", "start", "--board", "microbit", "--name", "late", "--image", image, "--detach").status == 0)
         #expect(second.end() == 0, "\(second.output)")
         #expect(second.output.contains("microbit late via emulated"), "\(second.output)")
     }

@@ -5,6 +5,8 @@ import SimulatedNOR
 import Transport
 
 @testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 /// Everybody who sends something here. Seeds are constants, so that a kill repeats.
 enum Cast {
@@ -25,7 +27,7 @@ struct Posting {
         (path, body, format, self.message) = (message.type.rawValue, message.bytes, 18, message)
     }
 
-    /// Claim key and network for a blank device, which makes its identity itself, or is given one.
+    /// Claim key and network for a blank node, which makes its identity itself, or is given one.
     static func provisioning(identity: SigningKey?) -> Posting {
         let request = CBORItem.map([
             0: .bytes(Cast.claim.publicKey.bytes), 1: identity.map { .bytes($0.seed.withUnsafeBytes { Array($0) }) },
@@ -42,7 +44,7 @@ final class Workshop {
     let flash = HostedNode.blankFlash()
     private(set) var client: CoAPClient
     private var hosted: HostedNode
-    let device = DeviceAddress(of: Cast.identity.publicKey)
+    let node = NodeAddress(of: Cast.identity.publicKey)
     private var sequence: UInt64 = 1_700_000_000_000_000
     /// Messages that were acknowledged: none of them may ever be accepted again.
     private(set) var spent: [SignedMessage] = []
@@ -53,7 +55,7 @@ final class Workshop {
     }
 
     static let placeholder = SignedMessage.release(
-        .init(DeviceAddress(of: Cast.identity.publicKey), epoch: 0, sequence: 1, network: Cast.network), owner: Cast.alice)
+        .init(NodeAddress(of: Cast.identity.publicKey), epoch: 0, sequence: 1, network: Cast.network), owner: Cast.alice)
 
     /// Power off and on: what had been prepared in RAM is gone, as it will be on the board.
     func powerCycle() async {
@@ -64,11 +66,11 @@ final class Workshop {
         client = CoAPClient(hosted, name: "the workshop's node")
     }
 
-    func status() async throws -> DeviceStatus { try await DeviceProbe(client).status() }
+    func status() async throws -> NodeStatus { try await NodeProbe(client).status() }
 
     func heading() async throws -> SignedMessage.Heading {
         sequence += 1_000_003
-        return .init(device, epoch: try await status().epoch, sequence: sequence, network: Cast.network)
+        return .init(node, epoch: try await status().epoch, sequence: sequence, network: Cast.network)
     }
 
     func call(_ text: String, by key: SigningKey = Cast.alice, grant: Grant? = nil, as type: MessageType = .command) async throws
@@ -76,26 +78,26 @@ final class Workshop {
     {
         let heading = try await heading()
         return .call(
-            try Call(parsing: text), as: type, to: device, epoch: heading.epoch, sequence: heading.sequence,
+            try Call(parsing: text), as: type, to: node, epoch: heading.epoch, sequence: heading.sequence,
             network: Cast.network,
             grant: grant, key: key)
     }
 
     func send(_ posting: Posting) async throws {
-        _ = try await DeviceProbe(client).post(posting.path, posting.body, contentFormat: posting.format)
+        _ = try await NodeProbe(client).post(posting.path, posting.body, contentFormat: posting.format)
         if let message = posting.message { spent.append(message) }
     }
 
     func send(_ message: SignedMessage) async throws { try await send(Posting(message)) }
 
-    // The first minutes of a device.
+    // The first minutes of a node.
 
     func provision() async throws { try await send(.provisioning(identity: Cast.identity)) }
 
     func bindMessage() async throws -> SignedMessage {
         let heading = try await heading()
         return .bind(
-            device, owner: Cast.alice.publicKey, epoch: heading.epoch, sequence: heading.sequence, network: Cast.network,
+            node, owner: Cast.alice, epoch: heading.epoch, sequence: heading.sequence, network: Cast.network,
             claim: Cast.claim)
     }
 
@@ -108,7 +110,7 @@ final class Workshop {
         var terms = Grant.Terms(holder: Cast.holder.publicKey, scope: [.init("led")])
         terms.uses = 3
         return Grant(
-            terms, on: device, epoch: try await status().epoch, network: Cast.network, salt: [0xA0, 0, 0, 0, 0, 0, 0, 1],
+            terms, on: node, epoch: try await status().epoch, network: Cast.network, salt: [0xA0, 0, 0, 0, 0, 0, 0, 1],
             owner: Cast.alice)
     }
 
@@ -165,7 +167,8 @@ struct KillScenario: Sendable {
             request: { workshop in
                 let heading = try await workshop.heading()
                 let acceptance = Acceptance(
-                    of: workshop.device, epoch: heading.epoch, network: Cast.network, newOwner: Cast.bob)
+                    of: workshop.node, epoch: heading.epoch, network: Cast.network, newOwner: Cast.bob, purpose: .transfer,
+                    from: Cast.alice.publicKey, resultingIn: Authorities(owner: Cast.bob.publicKey))
                 return Posting(.transfer(heading, to: acceptance, owner: Cast.alice))
             }),
         KillScenario(
@@ -199,8 +202,8 @@ struct KillScenario: Sendable {
         let store: Data
         let posting: Posting
         let spent: [SignedMessage]
-        let before: DeviceStatus
-        let after: DeviceStatus
+        let before: NodeStatus
+        let after: NodeStatus
     }
 
     func prepared() async throws -> Prepared {

@@ -9,6 +9,8 @@ import SimulatedNOR
 import Testing
 
 @testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("Kills of the real image", .serialized)
 struct KillTests {
@@ -96,7 +98,7 @@ struct KillTests {
         try flash.write(to: file)
         defer { for name in [file.path, file.path + ".lock"] { unlink(name) } }
         let node = try EmulatedNode(board: cutter.board, image: cutter.image, flashFile: file)
-        let probe = DeviceProbe(try await node.powerOn(timeout: 60))
+        let probe = NodeProbe(try await node.powerOn(timeout: 60))
         defer { node.emulated.close() }
         let status = try await probe.status()
         let (before, after) = (scenario.before, scenario.after)
@@ -128,7 +130,7 @@ struct KillTests {
     }
 
     /// Exactly one key commands the node; where there is none yet, the label makes it so.
-    private func expectOneOwner(_ probe: DeviceProbe, _ story: String) async throws {
+    private func expectOneOwner(_ probe: NodeProbe, _ story: String) async throws {
         var status = try await probe.status()
         guard let identity = status.identity, let address = status.address else {
             Issue.record("\(story): no identity in \(status.state)")
@@ -138,7 +140,7 @@ struct KillTests {
         var sequence: UInt64 = 1_900_000_000_000_000
         if status.state == .unowned {
             let bind = SignedMessage.bind(
-                address, owner: Cast.alice.publicKey, epoch: status.epoch, sequence: sequence, network: Cast.network,
+                address, owner: Cast.alice, epoch: status.epoch, sequence: sequence, network: Cast.network,
                 claim: Cast.claim)
             #expect(try await refusal(of: Posting(bind), probe) == nil, "\(story): the label does not bind it")
             status = try await probe.status()
@@ -156,7 +158,7 @@ struct KillTests {
     }
 
     /// Every receipt is signed and continues the one before it.
-    private func expectChain(_ probe: DeviceProbe, _ identity: PublicKey, from first: UInt32, _ story: String) async throws {
+    private func expectChain(_ probe: NodeProbe, _ identity: PublicKey, from first: UInt32, _ story: String) async throws {
         var receipts: [Receipt] = []
         var next = first
         while true {
@@ -174,7 +176,7 @@ struct KillTests {
     }
 
     /// Nil when the node accepts it.
-    private func refusal(of posting: Posting, _ probe: DeviceProbe) async throws -> String? {
+    private func refusal(of posting: Posting, _ probe: NodeProbe) async throws -> String? {
         do {
             _ = try await probe.post(posting.path, posting.body, contentFormat: posting.format)
             return nil

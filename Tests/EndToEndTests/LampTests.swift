@@ -1,5 +1,4 @@
 // The story of Firmware/Apps/lamp: a button on the board, a lamp whose brightness is measured at the pins, and an owner far away.
-import ControlNode
 import Emulation
 import Foundation
 import Testing

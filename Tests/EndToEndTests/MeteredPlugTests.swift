@@ -1,6 +1,6 @@
 // The story of Firmware/Apps/metered-plug: power by the tick, until nobody pays.
-import ControlNode
 import Foundation
+import NodeProtocol
 import Testing
 
 @Suite("The metered plug", .serialized)

@@ -7,6 +7,7 @@ import Testing
 import Transport
 
 @testable import ControlNode
+@testable import NodeProtocol
 
 @Suite("Emulated nodes on the network", .serialized)
 struct NetworkTests {
@@ -26,8 +27,8 @@ struct NetworkTests {
     @Test("aiocoap discovers, observes and commands a node in QEMU through the gateway", arguments: emulatedBoards)
     func aiocoap(name: String) async throws {
         let stage = try await Stage("light-node", on: name)
-        let device = try await stage.owner.known()
-        let commands = try ["on", "off"].map { try stage.owner.sign(Call(device: "led", method: $0), for: device) }
+        let node = try await stage.owner.known()
+        let commands = try ["on", "off"].map { try stage.owner.sign(Call(device: "led", method: $0), for: node) }
         let python = sourceRoot.appendingPathComponent("build/witness/bin/python")
         try #require(FileManager.default.isExecutableFile(atPath: python.path), "run `make witness` first")
         try await serving(stage, as: "porch") { address async throws in
@@ -42,7 +43,7 @@ struct NetworkTests {
             #expect((seen["links"] as? [String])?.contains("/porch/command") == true)
             let receipts = try (seen["receipts"] as? [[Any]] ?? []).map {
                 try Receipt(
-                    verifying: [UInt8](hex: $0[2] as? String ?? "") ?? [], identity: device.identity, network: device.network)
+                    verifying: [UInt8](hex: $0[2] as? String ?? "") ?? [], identity: node.identity, network: node.network)
             }
             #expect(receipts.count == 2 && zip(receipts, commands).allSatisfy { $0.answers($1) && $0.outcome == .done })
             #expect((seen["observed"] as? [String])?.count == 3, "dark, lit, dark")
@@ -54,8 +55,8 @@ struct NetworkTests {
     @Test("libcoap's coap-client discovers, reads, commands and observes a node in QEMU through the gateway")
     func libcoap() async throws {
         let stage = try await Stage("light-node", on: "microbit")
-        let device = try await stage.owner.known()
-        let on = try stage.owner.sign(Call(device: "led", method: "on"), for: device)
+        let node = try await stage.owner.known()
+        let on = try stage.owner.sign(Call(device: "led", method: "on"), for: node)
         let folder = stage.scratch.url
         try Data(on.bytes).write(to: folder.appendingPathComponent("command"))
         try await serving(stage, as: "porch") { address async throws in
@@ -75,7 +76,7 @@ struct NetworkTests {
                 "-m", "post", "-t", "18", "-f", folder.appendingPathComponent("command").path, "-o", receipt.path,
                 base + "/porch/command")
             let answer = try Receipt(
-                verifying: Array(try Data(contentsOf: receipt)), identity: device.identity, network: device.network)
+                verifying: Array(try Data(contentsOf: receipt)), identity: node.identity, network: node.network)
             #expect(answer.answers(on) && answer.outcome == .done)
             #expect(try await observing.status == 0)
             // The representations one after the other: before the command, and after it.
@@ -104,9 +105,9 @@ struct NetworkTests {
         let far = CoAPClient(try UDPLink(url: "coap://\(bridge.address)"), name: "far", timing: timing)
         let remote = RemoteNode(far, controller: owner.controller)
         for _ in 0..<7 { #expect(try await remote.send(Call(device: "led", method: "toggle")).outcome == .done) }
-        let device = try await remote.known()
+        let known = try await remote.known()
         let states = try [("off", 0), ("on", 1), ("off", 2)].map {
-            try remote.sign(Call(device: "led", method: $0.0), as: .state, for: device)
+            try remote.sign(Call(device: "led", method: $0.0), as: .state, for: known)
         }
         for state in [states[1], states[2], states[0], states[1]] {
             _ = try? await far.send(.post("state", state.bytes, contentFormat: 18))

@@ -3,6 +3,7 @@ import ControlNode
 import Emulation
 import Foundation
 import NodeEmulation
+import NodeProtocol
 import Testing
 import Transport
 
@@ -59,7 +60,7 @@ struct NoiseTests {
         for (kind, bytes) in kinds {
             try await send(bytes, to: node)
             try node.connect()
-            let status = try await DeviceProbe(node.client).status()
+            let status = try await NodeProbe(node.client).status()
             #expect(
                 status.state == .owned && status.nextIndex == before.nextIndex && status.highWater == command.sequence,
                 "after \(kind)")
@@ -73,8 +74,8 @@ struct NoiseTests {
     @Test("A command with any one bit changed is refused, whichever bit it is")
     func everyBit() async throws {
         let (node, owner, _) = try await ownedNode("microbit", scratch)
-        let device = try await owner.known()
-        let message = try owner.sign(Call(device: "led", method: "on"), for: device)
+        let known = try await owner.known()
+        let message = try owner.sign(Call(device: "led", method: "on"), for: known)
         let before = try await owner.status()
         let client = try node.client
         var noise = Noise()

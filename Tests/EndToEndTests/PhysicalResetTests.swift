@@ -1,8 +1,9 @@
-// Whoever holds the micro:bit in the hand: button A held from power-on on, the lights count down, and the device is nobody's.
+// Whoever holds the micro:bit in the hand: button A held from power-on on, the lights count down, and the node is nobody's.
 import ControlNode
 import Emulation
 import Foundation
 import NodeEmulation
+import NodeProtocol
 import Provisioning
 import Testing
 
@@ -35,7 +36,7 @@ struct PhysicalResetTests {
         return counts
     }
 
-    @Test("Held until the lights are out, it takes the owner's device from it; the label binds anew") func reset() async throws {
+    @Test("Held until the lights are out, it takes the owner's node from it; the label binds anew") func reset() async throws {
         let (node, owner, label) = try await ownedNode("microbit", scratch)
         let before = try owner.sign(Call(device: "led", method: "on"), for: try await owner.known())
         try await powerOnHolding(node)
@@ -44,7 +45,7 @@ struct PhysicalResetTests {
         let last = (1...5).reversed().map { counts.lastIndex(of: $0) ?? -1 }
         #expect(last[0] >= 0 && last == last.sorted(), "one light for each second that is left: \(counts)")
         try node.emulated.setInput(pin: Self.buttonA, high: true)
-        let status = try await DeviceProbe(node.client).status()
+        let status = try await NodeProbe(node.client).status()
         #expect(status.state == .unowned && status.epoch == 2)
 
         let finder = try node.seen(from: try scratch.home("finder"))
@@ -55,7 +56,9 @@ struct PhysicalResetTests {
         try await node.powerOff()
     }
 
-    @Test("Released in time, or forbidden by the owner, it changes nothing") func kept() async throws {
+    @Test("Released in time it changes nothing; and the press for it is no presence that forbids the reset") func kept()
+        async throws
+    {
         let node = try await blankNode("microbit", scratch)
         let label = try await node.provision(Station(home: try scratch.home("factory"))).label
         let owner = try node.seen(from: try scratch.home("owner"))
@@ -64,15 +67,12 @@ struct PhysicalResetTests {
         #expect(try await AppWait.until { node.log.contains { $0.contains("release the button") } })
         try node.emulated.setInput(pin: Self.buttonA, high: true)
         _ = try await countdown(node, until: "given up")
-        #expect(try await DeviceProbe(node.client).status().epoch == 1)
+        #expect(try await NodeProbe(node.client).status().epoch == 1)
 
         let again = try node.seen(from: try scratch.home("owner"))
-        try await again.release()
-        try await again.bind(label: label, forbidsReset: true)
-        try await powerOnHolding(node)
-        #expect(try await DeviceProbe(node.client).status().state == .owned)
-        #expect(try !node.emulated.displayByMonitor().isLit)
-        #expect(node.log.count { $0.contains("release the button") } == 1)
+        #expect(try await reasonOfRefusal { try await again.setReset(forbidden: true) } == "presence-required")
+        try await again.setReset(forbidden: false)
+        #expect(try await NodeProbe(node.client).status().state == .owned)
         try await node.powerOff()
     }
 }

@@ -14,7 +14,7 @@ struct ProgramTests {
 
     private func emulate(_ name: String, _ board: String) throws -> Program.Result {
         try lightnode(
-            "emulate", "--board", board, "--name", name, "--image", try lightNodeImage(board).path, "--detach", "--json")
+            "emulate", "start", "--board", board, "--name", name, "--image", try lightNodeImage(board).path, "--detach", "--json")
     }
 
     @Test(
@@ -23,7 +23,7 @@ struct ProgramTests {
     func chain(board: String) throws {
         let started = try emulate("lamp", board)
         #expect(started.status == 0, "\(started.error)")
-        #expect(try started.json()["device"] as? String == "emulated:lamp")
+        #expect(try started.json()["node"] as? String == "emulated:lamp")
         let provision = ["provision", "--json"] + (board == "mps2-an386" ? ["--inject-identity"] : [])
         let provisioned = try lightnode.run(provision)
         #expect(provisioned.status == 0, "\(provisioned.error)")
@@ -31,15 +31,15 @@ struct ProgramTests {
 
         let bound = try lightnode("bind", label, "--json")
         #expect(bound.status == 0, "\(bound.error)")
-        let dark = try lightnode("emulate", "--display", "lamp").output
+        let dark = try lightnode("emulate", "display", "lamp").output
         #expect(!dark.contains("●"))
         let sent = try lightnode("send", "$('led').on()", "--json")
         #expect(sent.status == 0, "\(sent.error)")
         #expect(try sent.json()["outcome"] as? String == "done")
-        #expect(try lightnode("emulate", "--display", "lamp").output.contains("●"))
+        #expect(try lightnode("emulate", "display", "lamp").output.contains("●"))
 
-        #expect(try lightnode("emulate", "--power-cycle", "lamp").status == 0)
-        #expect(try lightnode("emulate", "--display", "lamp").output == dark)
+        #expect(try lightnode("emulate", "power-cycle", "lamp").status == 0)
+        #expect(try lightnode("emulate", "display", "lamp").output == dark)
         let status = try lightnode("status", "--json").json()
         #expect((status["status"] as? [String: Any])?["state"] as? String == "owned")
         #expect(status["isOurs"] as? Bool == true)
@@ -49,18 +49,18 @@ struct ProgramTests {
         #expect(history.status == 0)
         #expect((try JSONSerialization.jsonObject(with: Data(history.output.utf8)) as? [Any])?.count == 3)
 
-        // Whoever comes second is refused: exit code 1, the device's reason.
+        // Whoever comes second is refused: exit code 1, the node's reason.
         let stranger = Program(home: scratch.url.path + "/stranger")
         try FileManager.default.createDirectory(
             atPath: stranger.home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let uart = try #require(
-            try lightnode("emulate", "--list", "--json").output.contains("\"isOn\" : true") ? "emulated:lamp" : nil)
+            try lightnode("emulate", "list", "--json").output.contains("\"isOn\" : true") ? "emulated:lamp" : nil)
         let second = try lightnode(
-            "bind", label, "--json", "--device", uart, "--key", try strangersKey(stranger), environment: [:])
+            "bind", label, "--json", "--node", uart, "--key", try strangersKey(stranger), environment: [:])
         #expect(second.status == 1, "\(second.output)\(second.error)")
         #expect(try second.failure()["reason"] as? String == "wrong-state")
-        #expect(try lightnode("emulate", "--stop", "lamp").status == 0)
-        #expect(try lightnode("send", "$('led').on()", "--device", "emulated:lamp", "--json").status == 3)
+        #expect(try lightnode("emulate", "stop", "lamp").status == 0)
+        #expect(try lightnode("send", "$('led').on()", "--node", "emulated:lamp", "--json").status == 3)
     }
 
     private func strangersKey(_ stranger: Program) throws -> String {
@@ -68,7 +68,7 @@ struct ProgramTests {
         return stranger.home + "/controller.key"
     }
 
-    @Test("Two boards cannot have one name; with two on, a command without --device lists them")
+    @Test("Two boards cannot have one name; with two on, a command without --node lists them")
     func names() throws {
         #expect(try emulate("one", "microbit").status == 0)
         let same = try emulate("one", "microbit")
@@ -79,20 +79,22 @@ struct ProgramTests {
         let ambiguous = try lightnode("status", "--json")
         #expect(ambiguous.status == 64)
         #expect(ambiguous.error.contains("emulated:one") && ambiguous.error.contains("emulated:two"))
-        #expect(try lightnode("status", "--device", "emulated:two", "--json").status == 0)
-        #expect(try lightnode("status", "--device", "emulated:three", "--json").status == 3)
+        #expect(try lightnode("status", "--node", "emulated:two", "--json").status == 0)
+        #expect(try lightnode("status", "--node", "emulated:three", "--json").status == 3)
     }
 
     @Test("An image for another board, a cut one and one that is not there are refused before anything starts")
     func images() throws {
         let other = try lightNodeImage("mps2-an386").path
-        let wrong = try lightnode("emulate", "--board", "microbit", "--name", "x", "--image", other, "--detach", "--json")
+        let wrong = try lightnode(
+            "emulate", "start", "--board", "microbit", "--name", "x", "--image", other, "--detach", "--json")
         #expect(wrong.status == 4)
         #expect(wrong.error.contains("made for board \\\"mps2-an386\\\", not for \\\"microbit\\\""), "\(wrong.error)")
         let cut = scratch.url.appendingPathComponent("cut.elf")
         try Data(contentsOf: try lightNodeImage("microbit")).prefix(50_000).write(to: cut)
         for image in [cut.path, scratch.url.path + "/none.elf", "/bin/true"] {
-            let result = try lightnode("emulate", "--board", "microbit", "--name", "x", "--image", image, "--detach", "--json")
+            let result = try lightnode(
+                "emulate", "start", "--board", "microbit", "--name", "x", "--image", image, "--detach", "--json")
             #expect(result.status == 4, "\(image): \(result.output)")
             #expect(try result.failure()["advice"] as? String != nil)
         }
@@ -102,7 +104,7 @@ struct ProgramTests {
     @Test("A flash file of the wrong size is refused and left as it is")
     func flashFile() throws {
         #expect(try emulate("one", "microbit").status == 0)
-        #expect(try lightnode("emulate", "--stop", "one").status == 0)
+        #expect(try lightnode("emulate", "stop", "one").status == 0)
         let file = EmulatedBoards(home: scratch.url).stateFolder("one").appendingPathComponent("flash.bin")
         let cut = try Data(contentsOf: file).prefix(1000)
         try cut.write(to: file)
@@ -116,7 +118,8 @@ struct ProgramTests {
     func emulator() throws {
         let image = try lightNodeImage("microbit").path
         func start(_ environment: [String: String]) throws -> Program.Result {
-            try lightnode("emulate", "--board", "microbit", "--image", image, "--detach", "--json", environment: environment)
+            try lightnode(
+                "emulate", "start", "--board", "microbit", "--image", image, "--detach", "--json", environment: environment)
         }
         let empty = scratch.url.appendingPathComponent("empty")
         try FileManager.default.createDirectory(at: empty, withIntermediateDirectories: true)
@@ -137,14 +140,14 @@ struct ProgramTests {
         let image = try lightNodeImage("microbit").path
         // A limit on the size of files is what a full disk looks like to a program; 64 blocks of 512 bytes hold no flash of 256 KB.
         let command =
-            "ulimit -f 64; exec '\(Program.beside("lightnode").path)' emulate --board microbit --name one --image '\(image)' --detach --json"
+            "ulimit -f 64; exec '\(Program.beside("lightnode").path)' emulate start --board microbit --name one --image '\(image)' --detach --json"
         let result = try lightnode("-c", command, program: URL(fileURLWithPath: "/bin/sh"))
         #expect(result.status == 4, "\(result.output)\(result.error)")
         #expect(EmulatedBoards(home: scratch.url).running.isEmpty)
         #expect(try emulate("one", "microbit").status == 0)
     }
 
-    @Test("Output into a full device is an error, not silence")
+    @Test("Output into a full node is an error, not silence")
     func fullOutput() throws {
         #expect(try emulate("one", "microbit").status == 0)
         let command = "exec '\(Program.beside("lightnode").path)' provision --json > /dev/full"

@@ -1,6 +1,7 @@
 // The story of Firmware/Apps/rental-lock: an evening's rent, with the owner far away.
 import ControlNode
 import Foundation
+import NodeProtocol
 import Testing
 
 @Suite("The rental lock", .serialized)

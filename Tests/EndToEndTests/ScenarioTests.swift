@@ -1,6 +1,7 @@
 // What the light node is for, told end to end on the smallest board: rent, metered rent, a sale, a lost controller, a thief.
-import ControlNode
 import Foundation
+import HostCrypto
+import NodeProtocol
 import Testing
 
 @Suite("Scenarios on the micro:bit", .serialized)
@@ -78,7 +79,7 @@ struct ScenarioTests {
         try await stage.owner.pay(grant.id, ticks: 4)
         try await stage.node.powerCycle()
         let later = try stage.person("guest")
-        #expect(try !stage.isHigh("relay"), "a device starts in its safe state")
+        #expect(try !stage.isHigh("relay"), "a node starts in its safe state")
         try await later.perform(on, under: grant)
         #expect(try stage.isHigh("relay"), "ticks that were paid and not begun are still there")
         try await stage.node.powerOff()
@@ -88,14 +89,14 @@ struct ScenarioTests {
     func sale() async throws {
         let stage = try await stage()
         let buyer = try stage.person("buyer")
-        let device = try await stage.owner.known()
-        let kept = try stage.owner.sign(Call(device: "led", method: "on"), for: device)
+        let node = try await stage.owner.known()
+        let kept = try stage.owner.sign(Call(device: "led", method: "on"), for: node)
         let terms = Grant.Terms(holder: try stage.person("friend").controller.key.publicKey, scope: [.init("led")])
         let grant = try await stage.owner.grant(terms)
 
         try await stage.owner.transfer(to: try await buyer.accept())
         #expect(try await buyer.finishTransfer().outcome == .done)
-        #expect(try await buyer.status().epoch == device.epoch + 1)
+        #expect(try await buyer.status().epoch == node.epoch + 1)
         #expect(try await reasonOfRefusal { _ = try await stage.owner.client.transmitRaw(kept) } == "wrong-epoch")
         let friend = try stage.person("friend")
         #expect(

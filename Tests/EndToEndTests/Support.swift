@@ -3,7 +3,9 @@ import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
+import Keystore
 import NodeEmulation
+import NodeProtocol
 import Provisioning
 import Testing
 
@@ -86,9 +88,9 @@ final class Workbench: Sendable {
     /// Turns on a light node under `name`; returns the options that address it.
     func emulate(_ board: String, _ name: String) throws -> [String] {
         let started = try lightnode(
-            "emulate", "--board", board, "--name", name, "--image", try lightNodeImage(board).path, "--detach")
+            "emulate", "start", "--board", board, "--name", name, "--image", try lightNodeImage(board).path, "--detach")
         try #require(started.status == 0, "\(started.error)")
-        return ["--device", "emulated:\(name)"]
+        return ["--node", "emulated:\(name)"]
     }
 }
 

@@ -1,5 +1,4 @@
 // The story of Firmware/Apps/thermostat: QEMU's own TMP105 measures a room whose temperature the test sets.
-import ControlNode
 import Emulation
 import Foundation
 import Testing

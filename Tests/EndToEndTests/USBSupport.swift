@@ -1,5 +1,4 @@
 // A light node's image on an emulated board with a USB cable: in a virtual host controller, and from there in programs on libusb.
-import ControlNode
 import Emulation
 import Foundation
 import Provisioning

@@ -2,6 +2,7 @@
 import ControlNode
 import Emulation
 import Foundation
+import Keystore
 import Provisioning
 import Reporting
 import SimulatedUSB
@@ -28,7 +29,7 @@ struct USBTests {
         #expect(rig.complaints.isEmpty, "\(rig.complaints)")
         let blank = try #require(try list(rig).first)
         #expect(blank["board"] as? String == "mps2-an386" && blank["state"] as? String == "blank", "\(blank)")
-        #expect((blank["device"] as? String)?.hasPrefix("usb:") == true)
+        #expect((blank["node"] as? String)?.hasPrefix("usb:") == true)
 
         let provisioned = try rig.lightnode("provision", "--inject-identity", "--timeout", "60", "--json")
         #expect(provisioned.status == 0, "\(provisioned.error)")
@@ -38,14 +39,14 @@ struct USBTests {
         #expect(bound.status == 0, "\(bound.error)")
         let owned = try #require(try list(rig).first)
         let address = try #require(owned["address"] as? String)
-        #expect(owned["device"] as? String == "usb:\(address)" && owned["state"] as? String == "owned", "\(owned)")
+        #expect(owned["node"] as? String == "usb:\(address)" && owned["state"] as? String == "owned", "\(owned)")
 
         let dark = try rig.board.display().description
-        let sent = try rig.lightnode("send", "$('led').on()", "--device", "usb:\(address)", "--timeout", "60", "--json")
+        let sent = try rig.lightnode("send", "$('led').on()", "--node", "usb:\(address)", "--timeout", "60", "--json")
         #expect(sent.status == 0, "\(sent.error)")
         #expect(try json(sent.output)["outcome"] as? String == "done")
         #expect(try rig.board.display().description != dark)
-        #expect(try rig.lightnode("send", "$('led').on()", "--device", "usb:nowhere", "--json").status == 3)
+        #expect(try rig.lightnode("send", "$('led').on()", "--node", "usb:nowhere", "--json").status == 3)
         #expect(rig.complaints.isEmpty, "\(rig.complaints)")
     }
 
@@ -132,7 +133,7 @@ struct USBTests {
             let again = rig.client()
             let provisioned = try await station.provision(again, options: options)
             try await station.finish(provisioned)
-            let status = try await DeviceProbe(again).status()
+            let status = try await NodeProbe(again).status()
             #expect(status.state == .unowned && status.address == provisioned.record.address && status.damaged.isEmpty)
             await again.close()
             #expect(rig.complaints.isEmpty, "transfer \(transfer): \(rig.complaints)")
@@ -240,7 +241,7 @@ struct USBTests {
             transfer += 1
             for deviceSawPacket in [false, true] {
                 let client = rig.client()
-                let before = try await DeviceProbe(client).status()
+                let before = try await NodeProbe(client).status()
                 rig.controller.inject(BusFault(.unplug(deviceSawPacket: deviceSawPacket), at: .transfer(transfer)))
                 var error: (any Error)?
                 do { _ = try await RemoteNode(client, controller: controller).`$`("led").toggle() } catch let thrown {
@@ -250,12 +251,12 @@ struct USBTests {
                 wasStruck = error != nil
                 try rig.replug()
                 let again = rig.client()
-                let after = try await DeviceProbe(again).status()
+                let after = try await NodeProbe(again).status()
                 #expect(after.state == .owned && after.damaged.isEmpty)
                 #expect((before.nextIndex...before.nextIndex + 1).contains(after.nextIndex), "transfer \(transfer)")
                 if error == nil { #expect(after.nextIndex == before.nextIndex + 1) }
                 _ = try await RemoteNode(again, controller: controller).`$`("led").toggle()
-                #expect(try await DeviceProbe(again).status().nextIndex == after.nextIndex + 1)
+                #expect(try await NodeProbe(again).status().nextIndex == after.nextIndex + 1)
                 await again.close()
             }
             #expect(rig.complaints.isEmpty, "transfer \(transfer): \(rig.complaints)")

@@ -1,8 +1,8 @@
 // Events reach the control node live: a button pressed in QEMU, a temperature that changes, and the program that shows them.
-import ControlNode
 import Emulation
 import Foundation
 import NodeEmulation
+import NodeProtocol
 import Testing
 
 @Suite("Watching a node", .serialized)
@@ -53,15 +53,15 @@ struct WatchTests {
         try await stage.node.powerOff()
     }
 
-    @Test("`devices` lists methods with their ranges")
+    @Test("`nodes` lists methods with their ranges")
     func program() async throws {
         let bench = try Workbench()
         let program = bench.lightnode
-        let device = try bench.emulate("microbit", "watched")
-        #expect(try program.run(["provision"] + device).status == 0)
-        let listed = try program.run(["devices", "lock"] + device)
+        let node = try bench.emulate("microbit", "watched")
+        #expect(try program.run(["provision"] + node).status == 0)
+        let listed = try program.run(["devices", "lock"] + node)
         #expect(listed.status == 0 && listed.output.contains(".open(for:ms 100..60000=5000)"), "\(listed.output)\(listed.error)")
-        let unknown = try program.run(["devices", "laser"] + device)
+        let unknown = try program.run(["devices", "laser"] + node)
         #expect(unknown.status == 64 && unknown.error.contains("button-a"))
     }
 
@@ -69,15 +69,15 @@ struct WatchTests {
     func together() async throws {
         let bench = try Workbench()
         let program = bench.lightnode
-        let device = try bench.emulate("microbit", "shared")
-        let made = try program.run(["provision", "--json"] + device)
+        let node = try bench.emulate("microbit", "shared")
+        let made = try program.run(["provision", "--json"] + node)
         let label = try #require(try made.json()["label"] as? String, "\(made.output)\(made.error)")
-        #expect(try program.run(["bind", label] + device).status == 0)
+        #expect(try program.run(["bind", label] + node).status == 0)
 
-        async let watched = onThread { try program.run(["watch", "lock", "--count", "2", "--json"] + device) }
+        async let watched = onThread { try program.run(["watch", "lock", "--count", "2", "--json"] + node) }
         // Until somebody watches, what happens is nobody's.
         try await Task.sleep(for: .seconds(1))
-        let sent = try await onThread { try program.run(["send", "$('lock').open(300)"] + device) }
+        let sent = try await onThread { try program.run(["send", "$('lock').open(300)"] + node) }
         #expect(sent.status == 0, "\(sent.error)")
         let lines = try await watched.output.split(separator: "\n")
         #expect(lines.count == 2 && lines[0].contains(#""value":true"#), "\(lines)")

@@ -1,5 +1,6 @@
 // What `lightnode new` writes, and what it refuses. That it builds and passes its own tests, Tools/test-skeletons shows.
 import Foundation
+import Reporting
 import Testing
 
 @testable import FirmwareBuild
@@ -27,7 +28,7 @@ struct SkeletonTests {
         "A name that no file or type can have is refused",
         arguments: ["", "9lives", "a b", "../up", "gate-", "türe", "a-very-long-name-indeed-it-is-too-long"])
     func badNames(given: String) {
-        #expect(throws: FirmwareError.self) { try Skeleton.Name(given, of: "a thing") }
+        #expect(throws: Failure.self) { try Skeleton.Name(given, of: "a thing") }
     }
 
     @Test("What exists is not overwritten, and then nothing is written at all")
@@ -37,7 +38,7 @@ struct SkeletonTests {
         let last = catalogue.root.appendingPathComponent(skeleton.files.last!.path)
         try FileManager.default.createDirectory(at: last.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data("mine".utf8).write(to: last)
-        let error = #expect(throws: FirmwareError.self) { try skeleton.write(into: catalogue) }
+        let error = #expect(throws: Failure.self) { try skeleton.write(into: catalogue) }
         #expect(error?.description.contains(skeleton.files.last!.path) == true)
         #expect(try String(contentsOf: last, encoding: .utf8) == "mine")
         #expect(!FileManager.default.fileExists(atPath: catalogue.root.path + "/" + skeleton.files[0].path))
@@ -48,7 +49,7 @@ struct SkeletonTests {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let catalogue = try BoardCatalogue(root: root)
-        let error = #expect(throws: FirmwareError.self) { try Skeleton.board("porch", like: "nonesuch", in: catalogue) }
+        let error = #expect(throws: Failure.self) { try Skeleton.board("porch", like: "nonesuch", in: catalogue) }
         #expect(error?.description.contains("microbit") == true)
     }
 }

@@ -1,6 +1,7 @@
 // The wiring of a board, from the rows of its board.json, and the clashes found in it before anything is built.
 import Foundation
 import FoundationXML
+import Reporting
 import Testing
 
 @testable import FirmwareBuild
@@ -36,7 +37,7 @@ private func fault(_ board: String, _ changes: [(old: String, new: String)]) thr
     do {
         try BoardWiring(try catalogue.board(board), in: catalogue).check()
         return ""
-    } catch let error as FirmwareError { return error.description }
+    } catch let error as Failure { return error.description }
 }
 
 @Suite("Wiring of a board")
@@ -83,9 +84,9 @@ struct WiringTests {
     func samePin() throws {
         let catalogue = try tree(like: "microbit", [(#""output": "P0.16""#, #""output": "P0.18""#)])
         let board = try catalogue.board("microbit")
-        let error = #expect(throws: FirmwareError.self) { try BoardWiring(board, in: catalogue).check() }
+        let error = #expect(throws: Failure.self) { try BoardWiring(board, in: catalogue).check() }
         #expect(error?.description.contains("P0.18 is taken twice, by lock and by relay") == true)
-        let early = #expect(throws: FirmwareError.self) {
+        let early = #expect(throws: Failure.self) {
             try FirmwareBuilder(catalogue: catalogue).build(board: board, products: [])
         }
         #expect(early?.description == error?.description)

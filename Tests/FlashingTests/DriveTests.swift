@@ -123,7 +123,7 @@ final class StandInDrive: @unchecked Sendable {
         drive.ignoresPageCommand = true
         let found = failure { _ = try flash(drive, patience: 0.5) }
         #expect(found?.kind == .usage && found?.what.contains("erases the whole chip before it writes, the keys too") == true)
-        #expect(found?.advice.contains("--via openocd") == true && found?.advice.contains("--erase-all") == true)
+        #expect(found?.remedy == .either([.nameWay(["openocd"]), .eraseAll]))
         #expect(drive.program == nil)
         #expect(try flash(drive, erasesAll: true).outcome == .written)
     }
@@ -168,7 +168,7 @@ final class StandInDrive: @unchecked Sendable {
         defer { drive.end() }
         for mode in [FlashJob.Mode.verifyOnly, .dryRun] {
             let found = failure { _ = try flash(drive, mode: mode) }
-            #expect(found?.kind == .usage && found?.advice.contains("--via openocd") == true)
+            #expect(found?.kind == .usage && found?.remedy == .nameWay(["openocd"]))
         }
     }
 

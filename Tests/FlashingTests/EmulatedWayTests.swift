@@ -64,7 +64,7 @@ import Testing
         let board = try board(kind)
         try make("kitchen", board)
         let image = try makeImage(for: board, size: 0x4321)
-        #expect(throws: FlashingError.self) { try flash("kitchen", board, image, mode: .verifyOnly, elf: elf) }
+        #expect(throws: Failure.self) { try flash("kitchen", board, image, mode: .verifyOnly, elf: elf) }
         let plan = try flash("kitchen", board, image, mode: .dryRun, elf: elf)
         #expect(plan.outcome == .planned && plan.written > 0)
         let report = try flash("kitchen", board, image, elf: elf)
@@ -97,6 +97,7 @@ import Testing
         let selection = FlashSelection(ways: [EmulatedWay(boards: boards) { _ in }], via: .emulated)
         let found = failure { _ = try selection.choose(for: microbit) }
         #expect(
-            found?.kind == .usage && found?.advice.contains("--serial one") == true && found?.advice.contains("three") == false)
+            found?.kind == .usage && found?.remedy.choices.contains("\n    one ") == true
+                && found?.advice.contains("three") == false)
     }
 }

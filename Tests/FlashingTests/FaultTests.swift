@@ -264,7 +264,7 @@ import Testing
         it.bus.ports[0].denied = "/dev/bus/usb/001/004"
         let found = failure { try it.run() }
         #expect(found?.kind == .environment && found?.what.contains("/dev/bus/usb/001/004") == true)
-        #expect(found?.advice.contains("sudo lightnode udev --install") == true && it.device.requests == 0)
+        #expect(found?.remedy == .permitUSB && it.device.requests == 0)
     }
 
     @Test(
@@ -306,12 +306,12 @@ import Testing
     func ambiguity() throws {
         let found = failure { _ = try choose() }
         #expect(found?.kind == .usage && found?.what == "2 devices could be meant")
-        #expect(found?.advice.contains("--serial AAA   dfu, 0483:df11 at port 1-1, bootloader") == true)
-        #expect(found?.advice.contains("--serial BBB") == true)
+        #expect(found?.remedy.choices.contains("\n    AAA   dfu, 0483:df11 at port 1-1, bootloader") == true)
+        #expect(found?.remedy.choices.contains("\n    BBB ") == true)
         #expect(try choose(serial: "BBB") == ["BBB"])
         #expect(try choose(all: true) == ["AAA", "BBB"])
         let wrong = failure { _ = try choose(serial: "CCC") }
-        #expect(wrong?.kind == .unreachable && wrong?.advice.contains("--serial AAA") == true)
+        #expect(wrong?.kind == .unreachable && wrong?.remedy.choices.contains("\n    AAA ") == true)
         #expect(first.requests + second.requests == 0)
     }
 
@@ -320,9 +320,10 @@ import Testing
         bus.ports = []
         let found = failure { _ = try choose() }
         #expect(
-            found?.kind == .unreachable && found?.advice.contains("BOOT0") == true && found?.advice.contains("--wait") == true)
+            found?.kind == .unreachable && found?.advice.contains("BOOT0") == true
+                && found?.advice.contains("wait until it is plugged in") == true)
         let wrong = failure { _ = try choose(via: .massStorage) }
-        #expect(wrong?.kind == .usage && wrong?.advice.contains("--via dfu") == true)
+        #expect(wrong?.kind == .usage && wrong?.remedy == .nameWay(["dfu"]))
     }
 
     @Test("several are flashed at once; one that fails does not stop the other")

@@ -129,7 +129,7 @@ import Testing
         var selection = FlashSelection(ways: [way], via: .openocd, serial: "SAME")
         let found = failure { _ = try selection.choose(for: board) }
         #expect(found?.kind == .usage && found?.what == "2 devices could be meant")
-        #expect(found?.advice.contains("--serial 1-1 ") == true && found?.advice.contains("--serial 1-2 ") == true)
+        #expect(found?.remedy.choices.contains("\n    1-1 ") == true && found?.remedy.choices.contains("\n    1-2 ") == true)
         for name in ["1-1", "1-2", "1-3", "OWN"] {
             selection.serial = name
             let chosen = try selection.choose(for: board).devices

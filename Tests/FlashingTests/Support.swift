@@ -81,16 +81,25 @@ final class ModelBus: DFUBus, @unchecked Sendable {
         /// Runs its application until it is told to detach.
         var isRunning = false
         var runtimeSerial = ""
+        /// What it says its serial number is, in place of the model's.
+        var serial: String?
         var denied: String?
         /// Looks at the bus until it is back as a bootloader.
         var returnsAfter = 0
         var layout: String?
         var detachesItself = true
+        /// Times that it leaves the bus at the first request after it was opened, and is back at once.
+        var flaps = 0
+        /// Another program has it.
+        var isTaken = false
     }
 
     var ports: [Port]
     var alternates: [Int] = []
     var resets = 0
+    /// Milliseconds that were waited, and called at each wait.
+    private(set) var waited = 0
+    var onWait: (Int) -> Void = { _ in }
 
     init(_ ports: [Port]) { self.ports = ports }
 
@@ -110,7 +119,7 @@ final class ModelBus: DFUBus, @unchecked Sendable {
             found.append(
                 DFUInterface(
                     vendor: port.isRunning ? 0x1209 : 0x0483, product: port.isRunning ? 0x0001 : 0xDF11,
-                    serial: port.isRunning ? port.runtimeSerial : port.device.serial,
+                    serial: port.isRunning ? port.runtimeSerial : port.serial ?? port.device.serial,
                     port: port.port, number: 0, mode: port.isRunning ? .runtime : .dfu,
                     alternates: names.enumerated().map { DFUInterface.Alternate(number: $0.offset, name: $0.element) },
                     functional: DFUFunctional(
@@ -122,11 +131,16 @@ final class ModelBus: DFUBus, @unchecked Sendable {
 
     func open(_ interface: DFUInterface, alternate: Int) throws -> any DFUTransport {
         guard let index = ports.firstIndex(where: { $0.port == interface.port }) else { throw USBFault.disconnected }
+        guard !ports[index].isTaken else { throw USBFault.busy }
         alternates.append(alternate)
         return ModelTransport(bus: self, index: index)
     }
 
-    func wait(_ milliseconds: Int) { for port in ports { port.device.pass(UInt64(milliseconds) * 1000) } }
+    func wait(_ milliseconds: Int) {
+        waited += milliseconds
+        onWait(milliseconds)
+        for port in ports { port.device.pass(UInt64(milliseconds) * 1000) }
+    }
 }
 
 final class ModelTransport: DFUTransport {
@@ -142,6 +156,10 @@ final class ModelTransport: DFUTransport {
             guard request == 0 else { throw USBFault.stalled }
             if bus.ports[index].detachesItself { bus.ports[index].isRunning = false }
             return []
+        }
+        if bus.ports[index].flaps > 0 {
+            bus.ports[index].flaps -= 1
+            throw USBFault.disconnected
         }
         switch bus.ports[index].device.request(request, value: value, length: length, data: data) {
         case .data(let bytes): return bytes

@@ -6,6 +6,7 @@ import Transport
 
 @testable import Bridge
 @testable import ControlNode
+@testable import NodeProtocol
 
 @Suite("Through a bad bridge", .serialized)
 struct BridgeTests {
@@ -46,9 +47,9 @@ struct BridgeTests {
         #expect(edges == sent, "each toggle moved the pin once")
 
         // States are made in one order and delivered in another: the newest holds.
-        let device = try await remote.known()
+        let node = try await remote.known()
         let states = try (0..<10).map {
-            try remote.sign(Call(device: "dimmer", method: "set", arguments: [.int(Int64($0 * 10))]), as: .state, for: device)
+            try remote.sign(Call(device: "dimmer", method: "set", arguments: [.int(Int64($0 * 10))]), as: .state, for: node)
         }
         for state in [states[9]] + states[..<9].shuffled() {
             _ = try? await far.send(.post("state", state.bytes, contentFormat: 18))

@@ -7,6 +7,8 @@ import Transport
 
 @testable import ControlNode
 @testable import Gateway
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("The gateway", .serialized)
 struct GatewayTests {
@@ -33,14 +35,14 @@ struct GatewayTests {
         let (one, two) = (try await Stage("one"), try await Stage("two"))
         try await withGateway([attached(one, "one"), attached(two, "two")]) { address async throws in
             for (name, stage) in [("one", one), ("two", two)] {
-                let byPath = try await DeviceProbe(try client(address, name)).status()
+                let byPath = try await NodeProbe(try client(address, name)).status()
                 #expect(byPath.address == stage.label.address)
                 let bare = CoAPClient(try UDPLink(url: "coap://127.0.0.1:\(address.port)"), name: name)
                 let byHost = try await bare.pass(
                     .get,
                     options: [.init(CoAPOptionNumber.uriHost, "\(name).example"), .init(CoAPOptionNumber.uriPath, "status")],
                     payload: [])
-                #expect(try DeviceStatus(byHost.payload, from: name).address == stage.label.address)
+                #expect(try NodeStatus(byHost.payload, from: name).address == stage.label.address)
             }
             let bare = CoAPClient(try UDPLink(url: "coap://127.0.0.1:\(address.port)"), name: "gateway")
             let links = String(decoding: try await bare.send(.get(".well-known/core")).payload, as: UTF8.self)
@@ -55,7 +57,7 @@ struct GatewayTests {
         let stage = try await Stage()
         try await withGateway([attached(stage)]) { address async throws in
             let bare = CoAPClient(try UDPLink(url: "coap://127.0.0.1:\(address.port)"), name: "gateway")
-            #expect(try await DeviceProbe(bare).status().address == stage.label.address)
+            #expect(try await NodeProbe(bare).status().address == stage.label.address)
         }
     }
 
@@ -66,7 +68,7 @@ struct GatewayTests {
         let node = AttachedNode("blank") { line }
         try await withGateway([node]) { address async throws in
             let claim = SigningKey.generate().publicKey
-            let probe = DeviceProbe(try client(address, "blank"))
+            let probe = NodeProbe(try client(address, "blank"))
             await #expect(throws: Failure.self) {
                 try await probe.provision(claim: claim, identity: nil, network: 1, isTest: false)
             }
@@ -82,7 +84,7 @@ struct GatewayTests {
         var policy = Gateway.Policy()
         policy.allowsProvisioning = true
         try await withGateway([node], policy: policy) { address async throws in
-            let probe = DeviceProbe(try client(address, "blank"))
+            let probe = NodeProbe(try client(address, "blank"))
             _ = try await probe.provision(
                 claim: SigningKey.generate().publicKey, identity: nil, network: 1, isTest: false)
             #expect(try await probe.status().state == .unowned)
@@ -94,12 +96,12 @@ struct GatewayTests {
         let stage = try await Stage()
         let stranger = try await Stage()
         try await withGateway([attached(stage)]) { address async throws in
-            let device = try await stage.owner.known()
+            let node = try await stage.owner.known()
             let bad = try client(address, "porch")
             var codes: [String] = []
             let start = ContinuousClock.now
             for _ in 0..<12 {
-                let forged = try stranger.owner.sign(Call(device: "led", method: "on"), for: device)
+                let forged = try stranger.owner.sign(Call(device: "led", method: "on"), for: node)
                 codes.append(try await bad.send(.post("command", forged.bytes, contentFormat: 18)).codeText)
             }
             // One more every 5 s: on a computer that is busy some of the twelve may come late enough for it.
@@ -128,7 +130,7 @@ struct GatewayTests {
             let remote = try client(address, "porch")
             #expect(try await remote.send(.get("status")).codeText == "5.04")
             isBack.turnOn()
-            #expect(try await DeviceProbe(remote).status().address == stage.label.address)
+            #expect(try await NodeProbe(remote).status().address == stage.label.address)
         }
     }
 
@@ -173,24 +175,51 @@ struct GatewayTests {
 }
 
 /// A client with another address of the loopback network.
-struct OtherHost {
+final class OtherHost {
     private let socket: UDPSocket
     private let gateway: SocketAddress
+    private var incoming: AsyncThrowingStream<UDPSocket.Datagram, any Error>.Iterator
+    private var number: UInt16 = 0
+    /// Bytes of the request sent last, and of the datagram that answered it.
+    private(set) var sizes = (request: 0, answer: 0)
 
-    init(_ gateway: SocketAddress) throws {
-        socket = try UDPSocket(boundTo: try SocketAddress(host: "127.0.0.2", port: 0))
+    init(_ gateway: SocketAddress, host: String = "127.0.0.2") throws {
+        socket = try UDPSocket(boundTo: try SocketAddress(host: host, port: 0))
+        incoming = socket.incoming.makeAsyncIterator()
         self.gateway = gateway
     }
 
     func post(_ path: String, _ payload: [UInt8]) async throws -> Message {
-        let options = path.split(separator: "/").map { Message.Option(CoAPOptionNumber.uriPath, $0) }
+        try await ask(.post, path, [.init(CoAPOptionNumber.contentFormat, uint: 18)], payload)
+    }
+
+    /// Sends a request and returns what answers it, in the acknowledgement or after it.
+    func ask(_ code: CoAPCode, _ path: String, _ options: [Message.Option] = [], _ payload: [UInt8] = []) async throws -> Message
+    {
+        try send(code, path, options, payload)
+        return try await next { $0.token == [UInt8(number & 0xff)] }
+    }
+
+    func send(_ code: CoAPCode, _ path: String, _ options: [Message.Option] = [], _ payload: [UInt8] = []) throws {
+        number += 1
+        let segments = path.split(separator: "/").map { Message.Option(CoAPOptionNumber.uriPath, $0) }
         let request = Message(
-            .confirmable, .post, id: 7, token: [7], options: options + [.init(CoAPOptionNumber.contentFormat, uint: 18)],
-            payload: payload)
-        socket.send(try request.encoded(), to: gateway)
-        for try await datagram in socket.incoming {
-            let answer = try Message(datagram.bytes)
-            if answer.code != .empty { return answer }
+            .confirmable, code, id: number, token: [UInt8(number & 0xff)], options: segments + options, payload: payload)
+        let bytes = try request.encoded()
+        sizes.request = bytes.count
+        socket.send(bytes, to: gateway)
+    }
+
+    /// The next message that fits; what must be acknowledged is, if `acknowledges`.
+    func next(acknowledges: Bool = true, _ fits: (Message) -> Bool = { _ in true }) async throws -> Message {
+        while let datagram = try await incoming.next() {
+            let message = try Message(datagram.bytes)
+            if message.type == .confirmable, acknowledges {
+                socket.send(try Message.empty(.acknowledgement, id: message.id).encoded(), to: gateway)
+            }
+            if message.code == .empty || !fits(message) { continue }
+            sizes.answer = datagram.bytes.count
+            return message
         }
         throw Failure(.unreachable, "no answer", advice: "")
     }

@@ -6,6 +6,9 @@ import Testing
 import Transport
 
 @testable import ControlNode
+@testable import HostCrypto
+@testable import Keystore
+@testable import NodeProtocol
 
 let sourceRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
@@ -40,21 +43,27 @@ func python(_ arguments: [String]) async throws -> String {
 /// A node with an owner, on a line that ends at the gateway.
 final class Stage: Sendable {
     let hosted: HostedNode
+    /// What passes over its line, counted.
+    let metered: MeteredNode
     let owner: RemoteNode
     let label: ClaimLabel
     private let folder: String
 
-    /// - Parameter isBound: whether the node has its owner already.
-    init(_ name: String = "porch", isBound: Bool = true) async throws {
+    /// - Parameters:
+    ///   - isBound: whether the node has its owner already.
+    ///   - pause: how late each answer of the node comes.
+    init(_ name: String = "porch", isBound: Bool = true, pause: Duration = .zero) async throws {
         folder = FileManager.default.temporaryDirectory.path + "/ln-gateway-\(randomBytes(6).hex)"
         let home = try Home(folder)
         try ControllerKey.generate().save(to: home.controllerKey)
         let hosted = HostedNode()
         self.hosted = hosted
-        let client = CoAPClient(hosted, name: name)
+        let metered = MeteredNode(hosted, pause: pause)
+        self.metered = metered
+        let client = CoAPClient(metered, name: name)
         let claim = SigningKey.generate()
-        let identity = try await DeviceProbe(client).provision(claim: claim.publicKey, identity: nil, network: 1, isTest: false)
-        label = ClaimLabel(address: DeviceAddress(of: identity), claimKey: claim)
+        let identity = try await NodeProbe(client).provision(claim: claim.publicKey, identity: nil, network: 1, isTest: false)
+        label = ClaimLabel(address: NodeAddress(of: identity), claimKey: claim)
         owner = RemoteNode(client, controller: try Controller(home) { nil })
         if isBound { try await owner.bind(label: label) }
     }
@@ -62,9 +71,9 @@ final class Stage: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     /// The bytes of a command that was not sent.
-    func signed(_ method: String) async throws -> SignedMessage {
-        try owner.sign(Call(device: "led", method: method), for: try await owner.known())
-    }
+    func signed(_ method: String) async throws -> SignedMessage { try await signed(Call(device: "led", method: method)) }
+
+    func signed(_ call: Call) async throws -> SignedMessage { try owner.sign(call, for: try await owner.known()) }
 }
 
 /// Serves `nodes` on a free port while `body` runs.

@@ -5,6 +5,8 @@ import Testing
 import Transport
 
 @testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 /// CoAP clients that nobody here wrote, at the gateway.
 @Suite("The gateway, against aiocoap and libcoap", .serialized)
@@ -26,6 +28,55 @@ struct WitnessTests {
             try await seen.check(stage.owner, commands: [on, off])
         }
         #expect(!stage.hosted.isHigh("led"))
+    }
+
+    @Test("A stranger with aiocoap gets no more of a node's work than its share, and 4.13 for what is too long")
+    func stranger() async throws {
+        let stage = try await Stage()
+        let other = try await Stage()
+        let forged = try other.owner.sign(Call(device: "led", method: "on"), for: try await stage.owner.known())
+        try await withGateway([AttachedNode("porch") { stage.owner.client }], policy: policy()) { address async throws in
+            let script = sourceRoot.appendingPathComponent("Tests/GatewayTests/Witness/stranger.py").path
+            let (start, before) = (ContinuousClock.now, stage.metered.work)
+            let text = try await python([script, "coap://127.0.0.1:\(address.port)/porch", forged.bytes.hex])
+            let seconds = Double((ContinuousClock.now - start) / .milliseconds(1)) / 1000
+            struct Seen: Decodable {
+                let codes: [String: [String: Int]]
+                let long: String
+                let room: Int
+            }
+            let seen = try JSONDecoder().decode(Seen.self, from: Data(text.utf8))
+            let checks = stage.metered.work.checks - before.checks, signatures = stage.metered.work.signatures - before.signatures
+            let limits = Gateway.Policy()
+            #expect(Double(checks) <= limits.checks.host.size + limits.checks.host.perSecond * seconds + 5, "\(seen)")
+            #expect(Double(signatures) <= limits.signatures.host.size + limits.signatures.host.perSecond * seconds + 6, "\(seen)")
+            #expect(
+                signatures > 0 && seen.codes["/events"]?["4.29"] ?? 0 > 0 && seen.codes["/command"]?["4.29"] ?? 0 > 0, "\(seen)")
+            #expect(seen.codes["/status"] == ["2.05": 60], "what costs nothing is not rationed")
+            #expect(seen.long == "4.13" && seen.room > 900, "\(seen)")
+        }
+    }
+
+    @Test("libcoap's coap-client sends a command in blocks of 64 bytes")
+    func smallBlocks() async throws {
+        let stage = try await Stage()
+        let file = FileManager.default.temporaryDirectory.path + "/ln-command-\(randomBytes(6).hex)"
+        defer { for name in ["", ".receipt"] { try? FileManager.default.removeItem(atPath: file + name) } }
+        let on = try await stage.signed("on")
+        try Data(on.bytes).write(to: URL(fileURLWithPath: file))
+        try await withGateway([AttachedNode("porch") { stage.owner.client }]) { address async throws in
+            _ = try await run(
+                "coap-client-notls",
+                [
+                    "-m", "post", "-B", "30", "-b", "64", "-t", "18", "-f", file, "-o", file + ".receipt",
+                    "coap://127.0.0.1:\(address.port)/porch/command",
+                ])
+            let receipt = try Receipt(
+                verifying: Array(try Data(contentsOf: URL(fileURLWithPath: file + ".receipt"))),
+                identity: try await stage.owner.known().identity, network: 1)
+            #expect(receipt.answers(on) && receipt.outcome == .done)
+        }
+        #expect(stage.hosted.isHigh("led"))
     }
 
     @Test("libcoap's coap-client discovers, reads, commands and observes a node")
@@ -89,8 +140,8 @@ struct Seen: Decodable {
     func check(_ owner: RemoteNode, commands: [SignedMessage]) async throws {
         #expect(links.contains("/porch/status") && links.contains("/porch/command"))
         #expect(status[0] == "2.05 Content")
-        let device = try await owner.known()
-        #expect(try DeviceStatus([UInt8](hex: status[1]) ?? [], from: "porch").address == device.address)
+        let node = try await owner.known()
+        #expect(try NodeStatus([UInt8](hex: status[1]) ?? [], from: "porch").address == node.address)
         #expect(receipts.count == commands.count)
         for (answer, command) in zip(receipts, commands) {
             guard answer.count == 3, case .text(let hex) = answer[2] else {
@@ -98,7 +149,7 @@ struct Seen: Decodable {
                 continue
             }
             #expect(answer[0] == .text("2.04 Changed") && answer[1] == .number(18))
-            let receipt = try Receipt(verifying: [UInt8](hex: hex) ?? [], identity: device.identity, network: device.network)
+            let receipt = try Receipt(verifying: [UInt8](hex: hex) ?? [], identity: node.identity, network: node.network)
             #expect(receipt.answers(command) && receipt.outcome == .done)
         }
         let states = try observed.map {

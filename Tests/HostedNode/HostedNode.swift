@@ -5,6 +5,7 @@ import CBOR
 import DeviceModel
 import Drivers
 import Foundation
+import HAL
 import LightNode
 import NodeServer
 import SimulatedNOR
@@ -52,15 +53,17 @@ public struct HostedPlatform: Platform {
     public var hardwareSerial: UInt64
     public var isReadbackProtected = false
     public mutating func protectReadback() { isReadbackProtected = true }
-    public var resetReason: UInt8 { 0 }
+    public var resetReason: ResetReason { .power }
     public var stackUsed: UInt32 { 0 }
     public var stackSize: UInt32 { 0 }
     public var isTrueRandom: Bool
+    /// How many times faster than the computer's its clock runs.
+    var speed: UInt64 = 1
     let start = ContinuousClock.now
 
     public mutating func microseconds() -> UInt64 {
         let (seconds, attoseconds) = (ContinuousClock.now - start).components
-        return UInt64(seconds) * 1_000_000 + UInt64(attoseconds / 1_000_000_000_000)
+        return (UInt64(seconds) * 1_000_000 + UInt64(attoseconds / 1_000_000_000_000)) * speed
     }
 
     public mutating func fillRandom(_ bytes: inout MutableRawSpan) {
@@ -82,16 +85,30 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     private var answersToKeep = 0
     private var isOff = false
     private var change: @Sendable ([UInt8]) -> [UInt8] = { $0 }
+    private var meet: @Sendable ([UInt8]) -> Passage = { _ in .pass }
+    private var held: [[UInt8]] = []
+
+    /// What a bridge does with a request.
+    public enum Passage: Sendable {
+        case pass
+        /// Keeps it for later, and answers in the node's place.
+        case hold(answer: [UInt8])
+    }
 
     /// A part like the microbit's: 16 pages of 1 KB.
     public static func blankFlash() -> SimulatedNOR<4> { SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16)) }
 
-    public init(flash: SimulatedNOR<4> = HostedNode.blankFlash(), serial: UInt64 = 0x1122_3344, isTrueRandom: Bool = true) {
+    public init(
+        flash: SimulatedNOR<4> = HostedNode.blankFlash(), serial: UInt64 = 0x1122_3344, isTrueRandom: Bool = true,
+        speed: UInt64 = 1
+    ) {
         self.flash = flash
         waveform = Waveform()
         let devices = HostedDevices(waveform)
         server = NodeServer(
-            Node(flash: flash, devices: devices, platform: HostedPlatform(hardwareSerial: serial, isTrueRandom: isTrueRandom)))
+            Node(
+                flash: flash, devices: devices,
+                platform: HostedPlatform(hardwareSerial: serial, isTrueRandom: isTrueRandom, speed: speed)))
         (incoming, outgoing) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
     }
 
@@ -100,6 +117,17 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
 
     /// Somebody on the way changes answers, CoAP messages.
     public func changeAnswers(_ change: @escaping @Sendable ([UInt8]) -> [UInt8]) { queue.sync { self.change = change } }
+
+    /// Somebody on the way decides which requests, CoAP messages, arrive.
+    public func meetRequests(_ meet: @escaping @Sendable ([UInt8]) -> Passage) { queue.sync { self.meet = meet } }
+
+    /// Somebody on the way delivers what it kept back, in the order in which it came; the node's answers go nowhere.
+    public func deliverHeld() {
+        queue.sync {
+            for message in held { _ = server.exchange(message) }
+            held = []
+        }
+    }
 
     /// The power fails: the line goes dead.
     public func close() {
@@ -112,6 +140,11 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
             guard !isOff else { return }
             for byte in bytes {
                 guard let message = decoder.message(endingWith: byte) else { continue }
+                if case .hold(let answer) = meet(message) {
+                    held.append(message)
+                    outgoing.yield(SlipmuxFrames.coap(answer))
+                    continue
+                }
                 let answer = change(server.exchange(message))
                 guard !answer.isEmpty else { continue }
                 if answersToLose > 0, answersToKeep > 0 {

@@ -1,6 +1,7 @@
-import ControlNode
 import Foundation
+import HostCrypto
 import Labels
+import NodeProtocol
 import Reporting
 import Testing
 
@@ -9,7 +10,7 @@ struct LabelDrawingTests {
     private static func label(_ number: UInt8) -> ClaimLabel {
         let identity = SigningKey(seed: SecretBytes([UInt8](repeating: number, count: 32)))!
         return ClaimLabel(
-            address: DeviceAddress(of: identity.publicKey),
+            address: NodeAddress(of: identity.publicKey),
             claimKey: SigningKey(seed: SecretBytes([UInt8](repeating: number ^ 0xA5, count: 32)))!)
     }
 
@@ -49,6 +50,22 @@ struct LabelDrawingTests {
         let lineCount = (code.width + 8 + 1) / 2
         #expect(lines.count == lineCount)
         #expect(lines.prefix(2).allSatisfy { !$0.contains("█") })
+    }
+
+    @Test("A caption is drawn, and becomes no element, no operator and no printer's command", arguments: LabelFormat.allCases)
+    func caption(format: LabelFormat) throws {
+        for caption in [
+            "<script>alert(1)</script>", "]]></svg>", "(x) Tj ET", ") /JavaScript (x", "^XZ^XA^JUF", "~JA", "a\nb", "\u{1B}[2J",
+            "%PDF", "é 漢",
+        ] {
+            let bytes = try format.encode(LabelDrawing(label, caption: caption))
+            #expect(try scan(bytes, format) == [label.text], "\(format), \(caption)")
+            let text = String(decoding: bytes, as: UTF8.self)
+            #expect(!text.contains("script>") && !text.contains("JavaScript") && !text.contains("^JUF") && !text.contains("~JA"))
+            if format == .zpl {
+                #expect(text.count { $0 == "^" } == 9 && !text.contains("~"), "\(text.prefix(80))")
+            }
+        }
     }
 
     @Test("An independent scanner reads every format, at every size", arguments: LabelFormat.allCases)

@@ -5,6 +5,7 @@ import Drivers
 import HAL
 import LightNode
 import SimulatedNOR
+import Vocabulary
 
 /// Time since reset, moved by the test.
 final class Clock {
@@ -83,7 +84,7 @@ struct BenchPlatform: Platform {
     var hardwareSerial: UInt64 { 0x1122_3344 }
     var isReadbackProtected = false
     mutating func protectReadback() { isReadbackProtected = true }
-    var resetReason: UInt8 { 0 }
+    var resetReason: ResetReason { .power }
     var stackUsed: UInt32 { 0 }
     var stackSize: UInt32 { 0 }
     var isTrueRandom: Bool

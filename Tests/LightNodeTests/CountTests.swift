@@ -8,7 +8,7 @@ import LightNode
 import SimulatedNOR
 import Testing
 
-@testable import ControlNode
+@testable import NodeProtocol
 
 /// The pulses that a test makes.
 private final class Pulses { var count: UInt32 = 0 }

@@ -4,7 +4,8 @@ import LightNode
 import SimulatedNOR
 import Testing
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 /// A message that a device in the state of `prepare` accepts.
 struct Sample: CustomTestStringConvertible, Sendable {
@@ -43,7 +44,7 @@ struct Sample: CustomTestStringConvertible, Sendable {
     }
 
     static let all: [Sample] = [
-        Sample(name: "bind", signer: Cast.claim, message: { $0.bindMessage(forbidsReset: true) }, optionalNode: [11, 12]),
+        Sample(name: "bind", signer: Cast.claim, message: { $0.bindMessage() }, optionalNode: [11]),
         Sample(name: "command", signer: Cast.alice, message: { $0.command("$('gauge').set(50)") }),
         Sample(
             name: "command with token and expiry", signer: Cast.alice, prepare: { try $0.tellTime(2_000_000_000) },
@@ -59,13 +60,13 @@ struct Sample: CustomTestStringConvertible, Sendable {
                     on: .init(holder: Cast.friend.publicKey, scope: [.init("gauge")]), salt: Stage.salt(2), holder: Cast.holder)
                 return stage.command("$('gauge').set(8)", as: .state, by: Cast.friend, grant: child)
             }),
-        Sample(name: "release", signer: Cast.alice, message: { .release($0.heading(), owner: Cast.alice) }),
+        Sample(name: "release", signer: Cast.alice, message: { try $0.release() }),
         Sample(
             name: "transfer", signer: Cast.alice,
-            message: { .transfer($0.heading(), to: $0.acceptance(by: Cast.bob), owner: Cast.alice) }),
+            message: { try $0.transfer(to: Cast.bob) }),
         Sample(
             name: "rotate", signer: Cast.alice,
-            message: { .rotate($0.heading(), to: $0.acceptance(by: Cast.bob), owner: Cast.alice) }),
+            message: { try $0.rotate(to: Cast.bob) }),
         Sample(
             name: "recover", signer: Cast.recovery,
             message: { .recover($0.heading(), to: Cast.bob.publicKey, recovery: Cast.recovery) }),
@@ -77,7 +78,13 @@ struct Sample: CustomTestStringConvertible, Sendable {
             prepare: { stage in
                 try stage.send(.backups(stage.heading(), [.init(key: Cast.backup.publicKey, silence: 60)], owner: Cast.alice))
                 stage.pass(seconds: 100)
-            }, message: { .takeover($0.heading(), backup: Cast.backup) }),
+            }, message: { try $0.takeover() }),
+        Sample(
+            name: "settings", signer: Cast.alice,
+            prepare: { stage in
+                stage.pass(seconds: 86_400)
+                stage.press()
+            }, message: { .settings($0.heading(), forbidsReset: true, owner: Cast.alice) }),
         Sample(
             name: "revoke", signer: Cast.alice,
             prepare: { try $0.send($0.command(by: Cast.holder, grant: $0.grant())) },

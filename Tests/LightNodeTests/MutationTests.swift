@@ -4,24 +4,24 @@ import LightNode
 import SimulatedNOR
 import Testing
 
-@testable import ControlNode
+@testable import NodeProtocol
 
 @Suite("Mutations") struct MutationTests {
     /// Sends what must be refused, and counts.
     final class Judge {
         let stage: Stage
-        let type: ControlNode.MessageType
+        let type: NodeProtocol.MessageType
         private(set) var count = 0
         private let moves: Int
         private let operations: Int
 
-        init(_ stage: Stage, _ type: ControlNode.MessageType) {
+        init(_ stage: Stage, _ type: NodeProtocol.MessageType) {
             (self.stage, self.type) = (stage, type)
             (moves, operations) = (stage.wires.moves, stage.flash.operations)
         }
 
         func refuse(_ bytes: [UInt8], _ what: @autoclosure () -> String) {
-            stage.clock.microseconds += 1_000_000  // attempts are rationed
+            stage.forgetAttempts()
             count += 1
             if stage.refusal(type, bytes) == nil { Issue.record("\(what()) was accepted") }
             if stage.wires.moves != moves { Issue.record("\(what()) moved something") }
@@ -60,7 +60,7 @@ import Testing
             judge.refuse(
                 SignedObject.sign(payload, type: message.type, network: Cast.network, key: sample.signer), "\(path), signed well")
         }
-        for other in ControlNode.MessageType.allCases where other != message.type {
+        for other in NodeProtocol.MessageType.allCases where other != message.type {
             judge.refuse(
                 SignedObject.sign(claims.encoded, type: other, network: Cast.network, key: sample.signer), "signed as \(other)")
         }
@@ -224,7 +224,7 @@ import Testing
             for reboots in 0..<2 {
                 let before = Footprint(stage)
                 #expect(stage.refusal(message) != nil, "\(sample.name) was accepted again \(state)")
-                for type in ControlNode.MessageType.allCases {
+                for type in NodeProtocol.MessageType.allCases {
                     #expect(stage.refusal(type, message.bytes) != nil, "\(sample.name) was accepted as \(type) \(state)")
                     stage.clock.pass(seconds: 1)
                     tried += 1
@@ -241,11 +241,11 @@ import Testing
         if let owner {
             for _ in 0..<40 { try stage.send(stage.command("$('led').off()", by: owner)) }
             refuse("after a page turn")
-            try stage.send(.transfer(stage.heading(), to: stage.acceptance(by: Cast.mallory), owner: owner))
+            try stage.send(stage.transfer(to: Cast.mallory, by: owner))
             refuse("after a transfer")
-            try stage.send(.rotate(stage.heading(), to: stage.acceptance(by: Cast.alice), owner: Cast.mallory))
+            try stage.send(stage.rotate(to: Cast.alice, by: Cast.mallory))
             refuse("after a rotation")
-            try stage.send(.release(stage.heading(), owner: Cast.alice))
+            try stage.send(stage.release())
         }
         refuse("while it is nobody's")
         try stage.physicalReset()

@@ -3,8 +3,10 @@
 import LightNode
 import SimulatedNOR
 import Testing
+import Vocabulary
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("Ownership") struct OwnershipTests {
     @Test("A device is provisioned once in its life, and then proves its identity") func provisioning() throws {
@@ -33,9 +35,10 @@ import Testing
         var tokens: [[UInt8]] = []
         for _ in 0..<3 {
             tokens.append(try stage.token())
+            tokens.append(try stage.token(for: Cast.bob))
             stage.reboot()
         }
-        #expect(Set(tokens).count == 3, "a token came twice")
+        #expect(Set(tokens).count == 6, "a token came twice")
     }
 
     @Test("Bind is verified first, then recorded; a forged one changes nothing") func bind() throws {
@@ -43,7 +46,7 @@ import Testing
         _ = try stage.provision()
         let before = stage.flash.operations
         let forged = SignedMessage.bind(
-            stage.device, owner: Cast.mallory.publicKey, epoch: 0, sequence: 5, network: Cast.network, claim: Cast.mallory)
+            stage.device, owner: Cast.mallory, epoch: 0, sequence: 5, network: Cast.network, claim: Cast.mallory)
         #expect(stage.refusal(forged) == .badSignature)
         #expect(stage.flash.operations == before && stage.condition == .unowned)
         let receipt = try stage.send(stage.bindMessage())
@@ -62,7 +65,7 @@ import Testing
         #expect(stage.refusal(.release(stage.heading(), owner: Cast.claim)) == .badSignature)
         stage.reboot()
         #expect(stage.refusal(stage.bindMessage(to: Cast.mallory)) == .wrongState)
-        try stage.send(.release(stage.heading(), owner: Cast.alice))
+        try stage.send(stage.release())
         #expect(stage.condition == .unowned && stage.epoch == 2)
         try stage.send(stage.bindMessage(to: Cast.bob))
         #expect(stage.epoch == 3)
@@ -72,9 +75,9 @@ import Testing
 
     @Test("Wrong address, network, epoch and type are each refused") func context() throws {
         let stage = try Stage.owned()
-        let other = DeviceAddress(of: Cast.mallory.publicKey)
+        let other = NodeAddress(of: Cast.mallory.publicKey)
         let call = try Call(parsing: "$('led').on()")
-        func make(_ device: DeviceAddress, _ epoch: UInt32, _ network: UInt64) -> SignedMessage {
+        func make(_ device: NodeAddress, _ epoch: UInt32, _ network: UInt64) -> SignedMessage {
             .call(call, to: device, epoch: epoch, sequence: stage.nextSequence(), network: network, key: Cast.alice)
         }
         #expect(stage.refusal(make(other, 1, 7)) == .wrongAddress)
@@ -82,7 +85,7 @@ import Testing
         #expect(stage.refusal(make(stage.device, 2, 7)) == .wrongEpoch)
         #expect(stage.refusal(make(stage.device, 1, 8)) == .badSignature)
         #expect(stage.refusal(.state, make(stage.device, 1, 7).bytes) == .badSignature)
-        for type in [ControlNode.MessageType.receipt, .attest, .accept, .grant] {
+        for type in [NodeProtocol.MessageType.receipt, .attest, .accept, .grant] {
             #expect(stage.refusal(type, make(stage.device, 1, 7).bytes) == .malformed)
         }
         #expect(stage.wires.moves == 0)
@@ -101,12 +104,12 @@ import Testing
         try stage.send(stage.command("$('led').on()", by: Cast.holder, grant: lent))
         let kept = [
             stage.command("$('led').off()"), stage.command("$('gauge').set(9)", as: .state),
-            .release(stage.heading(), owner: Cast.alice),
+            try stage.release(),
             stage.command("$('led').on()", by: Cast.holder, grant: lent),
             .revoke(stage.heading(), grant: lent.id, owner: Cast.alice),
             .tick(stage.heading(), grant: lent.id, paid: 2, owner: Cast.alice),
             .time(stage.heading(), seconds: 1, token: nil, owner: Cast.alice),
-            .transfer(stage.heading(), to: stage.acceptance(by: Cast.mallory), owner: Cast.alice),
+            try stage.transfer(to: Cast.mallory),
             .recover(stage.heading(), to: Cast.mallory.publicKey, recovery: Cast.recovery),
         ]
         #expect(stage.wires["led"] == 1)
@@ -147,32 +150,145 @@ import Testing
 
         func perform(_ stage: Stage) throws {
             switch self {
-            case .release: try stage.send(.release(stage.heading(), owner: Cast.alice))
-            case .transfer: try stage.send(.transfer(stage.heading(), to: stage.acceptance(by: Cast.bob), owner: Cast.alice))
-            case .rotate: try stage.send(.rotate(stage.heading(), to: stage.acceptance(by: Cast.bob), owner: Cast.alice))
+            case .release: try stage.send(stage.release())
+            case .transfer: try stage.send(stage.transfer(to: Cast.bob))
+            case .rotate: try stage.send(stage.rotate(to: Cast.bob))
             case .recover: try stage.send(.recover(stage.heading(), to: Cast.bob.publicKey, recovery: Cast.recovery))
             case .takeover:
                 stage.pass(seconds: 59)
-                let early = try stage.send(.takeover(stage.heading(), backup: Cast.backup))
-                guard early.outcome == .ownerAlive else { throw Reason.forbidden }
+                guard stage.refusal(try stage.takeover()) == .ownerAlive else { throw Reason.forbidden }
                 stage.pass(seconds: 1)
-                try stage.send(.takeover(stage.heading(), backup: Cast.backup))
+                try stage.send(stage.takeover())
             case .reset: try stage.physicalReset()
             }
         }
     }
 
-    @Test("A transfer needs the new owner's acceptance, for this device and this ownership") func acceptance() throws {
+    @Test("A transfer needs the new owner's acceptance, for this node and this ownership") func acceptance() throws {
+        let stage = try Stage.owned(recovery: false)
+        func accept(
+            _ node: NodeAddress? = nil, epoch: UInt32 = 1, network: UInt64 = Cast.network, from: SigningKey = Cast.alice,
+            purpose: NodeProtocol.MessageType = .transfer, result: Authorities = Authorities(owner: Cast.bob.publicKey)
+        ) -> Acceptance {
+            Acceptance(
+                of: node ?? stage.device, epoch: epoch, network: network, newOwner: Cast.bob, purpose: purpose,
+                from: from.publicKey, resultingIn: result)
+        }
+        let wrong = [
+            accept(NodeAddress(of: Cast.bob.publicKey)), accept(epoch: 0), accept(network: 8), accept(from: Cast.mallory),
+            accept(purpose: .rotate), accept(purpose: .bind),
+            accept(result: Authorities(owner: Cast.bob.publicKey, recovery: Cast.recovery.publicKey)),
+            accept(result: Authorities(owner: Cast.alice.publicKey)),
+        ]
+        for acceptance in wrong {
+            stage.pass(seconds: 10)  // attempts are rationed
+            let message = SignedMessage.transfer(stage.heading(), to: acceptance, owner: Cast.alice)
+            let before = Footprint(stage)
+            #expect(stage.refusal(message) == .consentInvalid)
+            #expect(Footprint(stage) == before)
+            let told = try RefusalStatement(
+                verifying: stage.signedRefusal, of: message, identity: Cast.identity.publicKey, network: Cast.network)
+            #expect(told.code == Reason.consentInvalid.rawValue, "its sender is told by the node itself")
+        }
+        stage.pass(seconds: 10)
+        #expect(stage.refusal(.transfer(stage.heading(), to: accept(), owner: Cast.bob)) == .badSignature)
+        #expect(stage.signedRefusal.isEmpty && stage.epoch == 1 && stage.condition == .owned)
+        try stage.send(.transfer(stage.heading(), to: accept(), owner: Cast.alice))
+    }
+
+    @Test("A buyer's acceptance of a transfer serves no rotation, which would keep the seller's recovery key and backups")
+    func saleFraud() throws {
         let stage = try Stage.owned()
-        let stale = Acceptance(of: stage.device, epoch: 0, network: Cast.network, newOwner: Cast.bob)
-        #expect(stage.refusal(.transfer(stage.heading(), to: stale, owner: Cast.alice)) == .wrongEpoch)
-        let elsewhere = Acceptance(of: DeviceAddress(of: Cast.bob.publicKey), epoch: 1, network: Cast.network, newOwner: Cast.bob)
-        #expect(stage.refusal(.transfer(stage.heading(), to: elsewhere, owner: Cast.alice)) == .wrongAddress)
-        stage.pass(seconds: 10)  // attempts are rationed
-        let network = Acceptance(of: stage.device, epoch: 1, network: 8, newOwner: Cast.bob)
-        #expect(stage.refusal(.transfer(stage.heading(), to: network, owner: Cast.alice)) == .badSignature)
-        #expect(stage.refusal(.transfer(stage.heading(), to: stage.acceptance(by: Cast.bob), owner: Cast.bob)) == .badSignature)
-        #expect(stage.epoch == 1 && stage.condition == .owned)
+        try stage.send(.backups(stage.heading(), [.init(key: Cast.backup.publicKey, silence: 1)], owner: Cast.alice))
+        let acceptance = try stage.acceptance(by: Cast.bob)
+        #expect(stage.refusal(.rotate(stage.heading(), to: acceptance, owner: Cast.alice)) == .consentInvalid)
+        let receipt = try stage.send(stage.transfer(to: Cast.bob))
+        let now = try stage.attestation()
+        #expect(now.authorities == Authorities(owner: Cast.bob.publicKey), "nothing of the seller's is left")
+        #expect(receipt.authorities == now.authorities.digest && receipt.subject == ["transfer"])
+        let raised = try #require(try stage.history(from: now.since - 1).first)
+        #expect(raised.type == .transfer && raised.authoritiesMark == Array(now.authorities.digest.prefix(4)))
+        #expect(stage.refusal(.recover(stage.heading(), to: Cast.alice.publicKey, recovery: Cast.recovery)) == .forbidden)
+        #expect(stage.refusal(try stage.takeover()) == .forbidden)
+    }
+
+    @Test(
+        "While there is a recovery key, what would remove it takes its consent; recovery ends what a thief of the owner's key set"
+    )
+    func stolenOwnerKey() throws {
+        let stage = try Stage.owned()
+        let acceptance = try stage.acceptance(by: Cast.mallory)
+        #expect(stage.refusal(.transfer(stage.heading(), to: acceptance, owner: Cast.alice)) == .consentRequired)
+        #expect(stage.refusal(.release(stage.heading(), owner: Cast.alice)) == .consentRequired)
+        stage.pass(seconds: 10)
+        for wrong in [
+            Consent(
+                to: .release, of: stage.device, epoch: 1, network: Cast.network, resultingIn: acceptance.authorities,
+                recovery: Cast.recovery),
+            Consent(
+                to: .transfer, of: stage.device, epoch: 1, network: Cast.network, resultingIn: acceptance.authorities,
+                recovery: Cast.alice),
+            Consent(
+                to: .transfer, of: stage.device, epoch: 1, network: Cast.network, resultingIn: Authorities.none.digest,
+                recovery: Cast.recovery),
+        ] {
+            stage.pass(seconds: 10)
+            let message = SignedMessage.transfer(stage.heading(), to: acceptance, consent: wrong, owner: Cast.alice)
+            #expect(stage.refusal(message) == .consentInvalid)
+        }
+        // The thief does what it can: its own backup, its own key.
+        try stage.send(.backups(stage.heading(), [.init(key: Cast.backup.publicKey, silence: 1)], owner: Cast.alice))
+        try stage.send(stage.rotate(to: Cast.mallory))
+        #expect(stage.refusal(try stage.rotate(to: Cast.friend, by: Cast.mallory)) == .tooManyAttempts, "it cannot run ahead")
+        try stage.send(.recover(stage.heading(), to: Cast.bob.publicKey, recovery: Cast.recovery))
+        stage.pass(seconds: 100)
+        #expect(stage.refusal(try stage.takeover()) == .forbidden)
+        #expect(stage.refusal(stage.command(by: Cast.mallory)) == .badSignature)
+        let expected = Authorities(owner: Cast.bob.publicKey, recovery: Cast.recovery.publicKey)
+        #expect(try stage.attestation().authorities == expected)
+    }
+
+    @Test("The label alone makes no one owner who cannot sign, and nothing that cannot be undone") func labelAlone() throws {
+        let stage = Stage()
+        _ = try stage.provision()
+        // A key of small order, and a label's bind without the owner's acceptance.
+        let zero = PublicKey([UInt8](repeating: 0, count: 32))!
+        let good = stage.bindMessage()
+        let claims = try SignedObject.claims(good.bytes)
+        func forged(_ owner: PublicKey, _ acceptance: Acceptance) -> SignedMessage {
+            .make(
+                .bind, stage.heading(), claims: [8: SignedMessage.confirmation(owner)], node: [4: .bytes(acceptance.bytes)],
+                key: Cast.claim)
+        }
+        let others = Acceptance(
+            of: stage.device, epoch: 0, network: Cast.network, newOwner: Cast.alice, purpose: .bind, from: Cast.claim.publicKey,
+            resultingIn: Authorities(owner: Cast.alice.publicKey))
+        #expect(claims[8] != nil && stage.refusal(forged(zero, others)) == .keyInvalid)
+        #expect(stage.refusal(forged(Cast.mallory.publicKey, others)) == .consentInvalid)
+        #expect(stage.condition == .unowned)
+        stage.pass(seconds: 10)
+        try stage.send(stage.bindMessage(to: Cast.mallory, recovery: false))
+        let forbid = { SignedMessage.settings(stage.heading(), forbidsReset: true, owner: Cast.mallory) }
+        stage.press()
+        #expect(stage.refusal(forbid()) == .presenceRequired, "for a day the button works")
+        stage.pass(seconds: 86_400)
+        #expect(stage.refusal(forbid()) == .presenceRequired)
+        try stage.physicalReset()
+        #expect(stage.condition == .unowned)
+    }
+
+    @Test("Backups and recovery keys that are no keys are refused") func keysMustDecode() throws {
+        let stage = try Stage.owned()
+        for bytes in [
+            [UInt8](repeating: 0, count: 32), [1] + [UInt8](repeating: 0, count: 31), [UInt8](repeating: 0xFF, count: 32),
+        ] {
+            stage.pass(seconds: 10)
+            let key = PublicKey(bytes)!
+            let before = Footprint(stage)
+            #expect(stage.refusal(.backups(stage.heading(), [.init(key: key, silence: 60)], owner: Cast.alice)) == .keyInvalid)
+            #expect(stage.refusal(.recover(stage.heading(), to: key, recovery: Cast.recovery)) == .keyInvalid)
+            #expect(Footprint(stage) == before)
+        }
     }
 
     @Test("Backups take over by rank and silence; any message of the owner restarts the silence") func silence() throws {
@@ -182,40 +298,78 @@ import Testing
         stage.pass(seconds: 90)
         try stage.send(stage.command())
         stage.pass(seconds: 99)
-        #expect(try stage.send(.takeover(stage.heading(), backup: Cast.backup)).outcome == .ownerAlive)
-        #expect(stage.refusal(.takeover(stage.heading(), backup: Cast.mallory)) == .forbidden)
+        let early = try stage.takeover()
+        let log = stage.log
+        #expect(stage.refusal(early) == .ownerAlive && stage.log == log, "journaled is only what changes something")
+        #expect(stage.refusal(try stage.takeover(by: Cast.mallory)) == .forbidden)
         stage.reboot()
         stage.pass(seconds: 150)
-        #expect(try stage.send(.takeover(stage.heading(), backup: Cast.secondBackup)).outcome == .ownerAlive)
-        try stage.send(.takeover(stage.heading(), backup: Cast.backup))
+        #expect(stage.refusal(early) == .tokenInvalid, "one that a bridge has kept is worthless")
+        #expect(stage.refusal(try stage.takeover(by: Cast.secondBackup)) == .ownerAlive)
+        try stage.send(stage.takeover())
         stage.reboot()
         stage.pass(seconds: 200)
-        #expect(
-            stage.refusal(.takeover(stage.heading(), backup: Cast.backup)) == .forbidden, "its place is taken by itself as owner")
-        try stage.send(.takeover(stage.heading(), backup: Cast.secondBackup))
+        #expect(stage.refusal(try stage.takeover()) == .forbidden, "its place is taken by itself as owner")
+        try stage.send(stage.takeover(by: Cast.secondBackup))
         #expect(stage.epoch == 3)
     }
 
+    @Test("A backup that was dismissed cannot block the one that was named in its place") func dismissedBackup() throws {
+        let stage = try Stage.owned()
+        try stage.send(.backups(stage.heading(), [.init(key: Cast.backup.publicKey, silence: 60)], owner: Cast.alice))
+        let top = stage.heading(SignedMessage.maximumSequence)
+        #expect(stage.refusal(.takeover(top, token: try stage.token(for: Cast.backup), backup: Cast.backup)) == .ownerAlive)
+        try stage.send(.backups(stage.heading(), [.init(key: Cast.secondBackup.publicKey, silence: 60)], owner: Cast.alice))
+        stage.pass(seconds: 61)
+        #expect(stage.refusal(try stage.takeover()) == .forbidden)
+        try stage.send(stage.takeover(by: Cast.secondBackup))
+    }
+
     @Test("The owner can forbid the reset by button, and can do without a recovery key") func options() throws {
-        let stage = try Stage.owned(recovery: false, forbidsReset: true)
+        let stage = try Stage.owned(recovery: false)
+        try stage.forbidReset()
+        #expect(try stage.attestation().authorities.forbidsReset)
+        #expect(throws: Reason.forbidden) { try stage.physicalReset() }
+        stage.reboot()
         #expect(throws: Reason.forbidden) { try stage.physicalReset() }
         #expect(stage.refusal(.recover(stage.heading(), to: Cast.bob.publicKey, recovery: Cast.recovery)) == .forbidden)
-        try stage.send(.release(stage.heading(), owner: Cast.alice))
+        try stage.send(.settings(stage.heading(), forbidsReset: false, owner: Cast.alice))
         try stage.physicalReset()
-        #expect(stage.epoch == 3 && stage.condition == .unowned)
+        #expect(stage.epoch == 2 && stage.condition == .unowned)
+        #expect(try stage.history().last?.subject == ["reset"])
+    }
+
+    @Test("A button that is held from power-on on, or was pressed in another ownership, is no consent to forbidding it")
+    func presence() throws {
+        let stage = try Stage.owned(recovery: false)
+        stage.pass(seconds: 86_400)
+        let forbid = { SignedMessage.settings(stage.heading(), forbidsReset: true, owner: Cast.alice) }
+        #expect(stage.refusal(forbid()) == .presenceRequired)
+        stage.press()
+        stage.pass(seconds: 61)
+        #expect(stage.refusal(forbid()) == .presenceRequired)
+        stage.press()
+        try stage.send(.settings(stage.heading(), forbidsReset: true, owner: Cast.alice))
+        try stage.send(.settings(stage.heading(), forbidsReset: false, owner: Cast.alice))
+        #expect(stage.refusal(forbid()) == .presenceRequired, "a press serves one message")
+        try stage.physicalReset()
+        stage.press()
+        try stage.send(stage.bindMessage(to: Cast.alice, recovery: false))
+        stage.pass(seconds: 1)
+        #expect(stage.refusal(forbid()) == .presenceRequired)
     }
 
     @Test("An ownership that the flash took, but whose outcome it did not, is in force at once") func outcomeNotTaken() throws {
-        let stage = try Stage.owned()
+        let stage = try Stage.owned(recovery: false)
         let page = stage.flash.pages.count  // every unit of the journal from here on leaves a bit at one
         // Learn where the outcome of a release goes, on a copy, then make just that unit worn.
         let trial = stage.copy()
         let before = trial.flash.bytes
-        try trial.send(.release(trial.heading(), owner: Cast.alice))
+        try trial.send(trial.release())
         let changed = before.indices.filter { before[$0] != trial.flash.bytes[$0] && $0 >= 2048 }
         let outcome = changed.max()! & ~3
         stage.flash.faults.worn = [[outcome / 1024, outcome % 1024]]
-        _ = stage.refusal(.release(stage.heading(), owner: Cast.alice))
+        _ = stage.refusal(try stage.release())
         #expect(page == 16 && stage.refusal(stage.command()) != nil, "the former owner still commands")
         let now = stage.condition
         stage.reboot()

@@ -6,7 +6,7 @@ import LightNode
 import NodeServer
 import SimulatedNOR
 
-@testable import ControlNode
+@testable import NodeProtocol
 
 enum ProblemVectors {
     /// What a node that is provisioned already, and one that is not, answer to requests that are wrong.
@@ -38,7 +38,7 @@ enum ProblemVectors {
             writer.payload(request.payload.span.bytes)
             let count = try writer.finish()
             let datagram = Array(buffer.prefix(count))
-            server.receive(datagram.span.bytes, from: 0)
+            server.receive(datagram.span.bytes, from: .serial)
             let message = try CoAPMessage(server.answer)
             var options = message.options
             var isProblem = false

@@ -3,8 +3,10 @@
 import LightNode
 import SimulatedNOR
 import Testing
+import Vocabulary
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("Provisioning") struct ProvisioningTests {
     private func proof(_ stage: Stage, _ identity: SigningKey = Cast.identity) throws -> Attestation {
@@ -24,7 +26,7 @@ import Testing
 
     @Test("The status tells which image runs") func image() throws {
         #expect(Stage().status[17]?.bytes == [UInt8](repeating: 0xA5, count: 24))
-        #expect(try DeviceStatus(Stage().status.encoded, from: "it").firmwareHash.hasPrefix("a5a5"))
+        #expect(try NodeStatus(Stage().status.encoded, from: "it").firmwareHash.hasPrefix("a5a5"))
     }
 
     @Test("Test keys can be replaced until somebody owns the device; nothing of them stays in the flash") func rehearsal() throws
@@ -48,7 +50,7 @@ import Testing
         _ = try stage.provision(isTest: true)
         try stage.send(stage.bindMessage())
         #expect(throws: Reason.wrongState) { try stage.provision() }
-        try stage.send(.release(stage.heading(), owner: Cast.alice))
+        try stage.send(stage.release())
         #expect(stage.condition == .unowned)
         #expect(throws: Reason.wrongState) { try stage.provision() }
     }

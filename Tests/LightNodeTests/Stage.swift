@@ -1,12 +1,14 @@
 // One device in a test: the executor over simulated flash, with everybody who might send it something.
 
 import CBOR
-import LightNode
 import SimulatedNOR
+import Vocabulary
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import LightNode
+@testable import NodeProtocol
 
-typealias Reason = LightNode.Refusal
+typealias Reason = Vocabulary.Refusal
 typealias Bench = Node<SimulatedNOR<4>, BenchDevices, BenchPlatform>
 
 /// Everybody's keys. Seeds are constants, so that a failing test repeats.
@@ -31,8 +33,10 @@ final class Stage {
     private(set) var clock = Clock()
     private(set) var wires = Wires()
     private var node: Bench
-    let device = DeviceAddress(of: Cast.identity.publicKey)
+    let device = NodeAddress(of: Cast.identity.publicKey)
     private let isTrueRandom: Bool
+    /// The signed refusal that came last; empty when that was not signed.
+    private(set) var signedRefusal: [UInt8] = []
     /// The next sequence number that a sender of the test uses.
     var sequence: UInt64 = 1_700_000_000_000_000
 
@@ -99,15 +103,21 @@ final class Stage {
         .init(device, epoch: epoch ?? self.epoch, sequence: sequence ?? nextSequence(), network: Cast.network)
     }
 
-    func post(_ type: ControlNode.MessageType, _ bytes: [UInt8], wire: UInt8 = 0) throws(Reason) -> [UInt8] {
+    func post(_ type: NodeProtocol.MessageType, _ bytes: [UInt8], wire: WireNumber = .serial) throws(Reason) -> [UInt8] {
         var reply = [UInt8](repeating: 0, count: 1024)
-        let count = try node.handle(Stage.types[type]!, bytes.span.bytes, wire: wire, reply: reply.mutableSpan)
-        return Array(reply.prefix(count))
+        var span = reply.mutableSpan
+        do throws(Reason) {
+            let count = try node.handle(Stage.types[type]!, bytes.span.bytes, wire: wire, reply: &span)
+            return Array(reply.prefix(count))
+        } catch {
+            signedRefusal = Array(reply.prefix(node.refusalCount))
+            throw error
+        }
     }
 
     private static let types = Dictionary(
-        uniqueKeysWithValues: LightNode.MessageType.allCases.map { type in
-            (ControlNode.MessageType(rawValue: "\(type.name)")!, type)
+        uniqueKeysWithValues: Vocabulary.MessageType.allCases.map { type in
+            (NodeProtocol.MessageType(rawValue: "\(type.name)")!, type)
         })
 
     /// Sends a message; its receipt is verified with libsodium.
@@ -120,9 +130,11 @@ final class Stage {
     }
 
     /// Why a message is refused; nil when it is not.
-    func refusal(_ message: SignedMessage, wire: UInt8 = 0) -> Reason? { refusal(message.type, message.bytes, wire: wire) }
+    func refusal(_ message: SignedMessage, wire: WireNumber = .serial) -> Reason? {
+        refusal(message.type, message.bytes, wire: wire)
+    }
 
-    func refusal(_ type: ControlNode.MessageType, _ bytes: [UInt8], wire: UInt8 = 0) -> Reason? {
+    func refusal(_ type: NodeProtocol.MessageType, _ bytes: [UInt8], wire: WireNumber = .serial) -> Reason? {
         do throws(Reason) {
             _ = try post(type, bytes, wire: wire)
             return nil
@@ -145,7 +157,8 @@ final class Stage {
     func attest(_ nonce: [UInt8]) throws(Reason) -> [UInt8] {
         let request = CBORItem.map([10: .bytes(nonce)]).encoded
         var reply = [UInt8](repeating: 0, count: 1024)
-        let count = try node.attest(request.span.bytes, reply: reply.mutableSpan)
+        var span = reply.mutableSpan
+        let count = try node.attest(request.span.bytes, wire: .serial, reply: &span)
         return Array(reply.prefix(count))
     }
 
@@ -157,13 +170,33 @@ final class Stage {
         return Array(reply.prefix(count))
     }
 
-    func token() throws(Reason) -> [UInt8] {
-        let token = try node.issueToken()
-        return (0..<8).map { token[$0] }
+    /// The token that the node gives to the holder of `key`.
+    func token(for key: SigningKey = Cast.alice) throws(Reason) -> [UInt8] {
+        let signer = key.publicKey.bytes.prefix(8).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        let token = try node.issueToken(for: signer)
+        return token.indices.map { token[$0] }
+    }
+
+    /// A person presses the node's button.
+    func press() {
+        node.noteButton(isDown: false)
+        node.noteButton(isDown: true)
+        node.noteButton(isDown: false)
+    }
+
+    /// What the node says, signed, of who can act on it.
+    func attestation() throws -> Attestation {
+        // Of a copy, because signatures are rationed.
+        let nonce = [UInt8](repeating: 3, count: 16)
+        return try Attestation(
+            verifying: try copy().attest(nonce), nonce: nonce, identity: Cast.identity.publicKey, network: Cast.network)
     }
 
     func physicalReset() throws(Reason) { try node.physicalReset() }
     func poll() { node.poll() }
+
+    /// Strangers have not used up anything.
+    func forgetAttempts() { node.attempts = AttemptBudget() }
 
     func pass(seconds: UInt64) {
         clock.pass(seconds: seconds)
@@ -172,11 +205,13 @@ final class Stage {
 
     /// All receipts that the log still has, from `first` on, each verified.
     func history(from first: UInt32 = 0) throws -> [Receipt] {
+        // Of a copy, because signatures are rationed.
+        let other = copy()
         var receipts: [Receipt] = []
         var next = first
         while true {
             var reply = [UInt8](repeating: 0, count: 1024)
-            let count = try node.writeHistory(from: next, reply: reply.mutableSpan)
+            let count = try other.writeHistory(from: next, &reply)
             if count == 0 { return receipts }
             for item in try CBORItem.sequence(Array(reply.prefix(count))) {
                 receipts.append(try Receipt(verifying: item, identity: Cast.identity.publicKey, network: Cast.network))
@@ -185,26 +220,76 @@ final class Stage {
         }
     }
 
+    /// What the log has from `first` on; the length of it.
+    private func writeHistory(from first: UInt32, _ reply: inout [UInt8]) throws(Reason) -> Int {
+        clock.pass(seconds: 100)
+        var span = reply.mutableSpan
+        return try node.writeHistory(from: first, wire: .serial, reply: &span)
+    }
+
     // MARK: Messages of the test's people
 
     func command(
-        _ call: String = "$('led').on()", as type: ControlNode.MessageType = .command, by key: SigningKey = Cast.alice,
+        _ call: String = "$('led').on()", as type: NodeProtocol.MessageType = .command, by key: SigningKey = Cast.alice,
         sequence: UInt64? = nil,
-        epoch: UInt32? = nil, token: [UInt8]? = nil, expires: UInt64? = nil, grant: Grant? = nil
+        epoch: UInt32? = nil, token: [UInt8]? = nil, expires: UInt64? = nil, grant: Grant? = nil, time: UInt64? = nil
     ) -> SignedMessage {
         .call(
             try! Call(parsing: call), as: type, to: device, epoch: epoch ?? self.epoch, sequence: sequence ?? nextSequence(),
-            network: Cast.network, token: token, expires: expires, grant: grant, key: key)
+            network: Cast.network, token: token, time: time, expires: expires, grant: grant, key: key)
     }
 
-    func bindMessage(to owner: SigningKey = Cast.alice, recovery: Bool = true, forbidsReset: Bool = false) -> SignedMessage {
+    func bindMessage(to owner: SigningKey = Cast.alice, recovery: Bool = true) -> SignedMessage {
         .bind(
-            device, owner: owner.publicKey, epoch: epoch, sequence: nextSequence(), network: Cast.network,
-            recovery: recovery ? Cast.recovery.publicKey : nil, forbidsReset: forbidsReset, claim: Cast.claim)
+            device, owner: owner, epoch: epoch, sequence: nextSequence(), network: Cast.network,
+            recovery: recovery ? Cast.recovery.publicKey : nil, claim: Cast.claim)
     }
 
-    func acceptance(by key: SigningKey) -> Acceptance {
-        Acceptance(of: device, epoch: epoch, network: Cast.network, newOwner: key)
+    /// The acceptance of `key`, as it should be.
+    func acceptance(
+        by key: SigningKey, for purpose: NodeProtocol.MessageType = .transfer, from owner: SigningKey = Cast.alice,
+        resultingIn authorities: Authorities? = nil
+    ) throws -> Acceptance {
+        var result = try authorities ?? attestation().authorities
+        if authorities == nil, purpose != .rotate { result = .none }
+        result.owner = key.publicKey
+        return Acceptance(
+            of: device, epoch: epoch, network: Cast.network, newOwner: key, purpose: purpose, from: owner.publicKey,
+            resultingIn: result)
+    }
+
+    func rotate(to key: SigningKey, by owner: SigningKey = Cast.alice) throws -> SignedMessage {
+        .rotate(heading(), to: try acceptance(by: key, for: .rotate, from: owner), owner: owner)
+    }
+
+    /// A transfer with all consents that it takes.
+    func transfer(to key: SigningKey, by owner: SigningKey = Cast.alice) throws -> SignedMessage {
+        let acceptance = try acceptance(by: key, from: owner)
+        return .transfer(
+            heading(), to: acceptance, consent: try consent(to: .transfer, acceptance.authorities), owner: owner)
+    }
+
+    func release(by owner: SigningKey = Cast.alice) throws -> SignedMessage {
+        .release(heading(), consent: try consent(to: .release, Authorities.none.digest), owner: owner)
+    }
+
+    /// The recovery key's consent, where there is one.
+    private func consent(to purpose: NodeProtocol.MessageType, _ authorities: [UInt8]) throws -> Consent? {
+        if try attestation().authorities.recovery == nil { return nil }
+        return Consent(
+            to: purpose, of: device, epoch: epoch, network: Cast.network, resultingIn: authorities,
+            recovery: Cast.recovery)
+    }
+
+    func takeover(by key: SigningKey = Cast.backup) throws -> SignedMessage {
+        .takeover(heading(), token: try token(for: key), backup: key)
+    }
+
+    /// Forbids the reset by button, as an owner does who stands at it.
+    func forbidReset(by owner: SigningKey = Cast.alice) throws {
+        pass(seconds: 86_400)
+        press()
+        try send(.settings(heading(), forbidsReset: true, owner: owner))
     }
 
     func grant(
@@ -220,16 +305,15 @@ final class Stage {
     static func salt(_ number: UInt8) -> [UInt8] { [0xA0, 0, 0, 0, 0, 0, 0, number] }
 
     /// Provisioned and bound to Alice.
-    static func owned(_ flash: SimulatedNOR<4> = Stage.part(), recovery: Bool = true, forbidsReset: Bool = false) throws -> Stage
-    {
+    static func owned(_ flash: SimulatedNOR<4> = Stage.part(), recovery: Bool = true) throws -> Stage {
         let stage = Stage(flash)
         _ = try stage.provision()
-        try stage.send(stage.bindMessage(recovery: recovery, forbidsReset: forbidsReset))
+        try stage.send(stage.bindMessage(recovery: recovery))
         return stage
     }
 
     /// The device learns the time from its owner's answer to its token.
     func tellTime(_ seconds: UInt64, by owner: SigningKey = Cast.alice) throws {
-        try send(.time(heading(), seconds: seconds, token: try token(), owner: owner))
+        try send(.time(heading(), seconds: seconds, token: try token(for: owner), owner: owner))
     }
 }

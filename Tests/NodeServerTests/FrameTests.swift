@@ -3,7 +3,8 @@
 import CoAP
 import Testing
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 @Suite("Frames") struct FrameTests {
     private func frame(_ message: SignedMessage, _ stage: Stage) throws -> Int {
@@ -24,7 +25,7 @@ import Testing
 
     @Test("A command is at most 200 bytes long, one under a grant at most 400") func lengths() throws {
         let stage = try Stage()
-        let token = try stage.ask(.get, "token").payload
+        let token = try stage.token(for: Stage.owner)
         let plain = try frame(command("$('led').on()", stage, by: Stage.owner), stage)
         let fresh = try frame(command("$('led').toggle()", stage, token: token, by: Stage.owner), stage)
         #expect(plain <= 200 && fresh <= 200)

@@ -1,9 +1,11 @@
 // What a client that knows only CoAP sees: discovery, codes, problem details, blocks.
 
 import CoAP
+import LightNode
 import Testing
+import Vocabulary
 
-@testable import ControlNode
+@testable import NodeProtocol
 
 @Suite("Resources") struct ResourceTests {
     @Test("Discovery lists every device and says what can be observed") func discovery() throws {
@@ -44,6 +46,8 @@ import Testing
             var body: [UInt8] = []
             var number: UInt32 = 0
             while true {
+                // Each block of a history is signed afresh, and signatures are rationed.
+                if path == "history" { stage.rest(seconds: 2) }
                 let block = CoAPBlock(number: number, more: false, sizeExponent: exponent)
                 let part = try stage.ask(.get, path, query: query, options: [(CoAPOptionNumber.block2, block.optionValue)])
                 let answer = try #require(part.block2)
@@ -74,5 +78,78 @@ import Testing
         }
         #expect(receipts.map(\.index) == Array(0...20))
         for (before, after) in zip(receipts, receipts.dropFirst()) { #expect(after.previous == before.chain) }
+    }
+
+    @Test("A token is for the signer whose key begins as the request says; a request that does not say it gets none")
+    func token() throws {
+        let stage = try Stage()
+        let owner = try stage.token(for: Stage.owner), claim = try stage.token(for: Stage.claim)
+        #expect(owner.count == 12 && claim.count == 12)
+        // Time stands still: only the signer tells them apart.
+        #expect(owner.prefix(4) == claim.prefix(4) && owner != claim)
+        #expect(try stage.token(for: Stage.owner) == owner)
+        let before = stage.flash.operations
+        let good = "for=0123456789abcdef"
+        #expect(try stage.ask(.get, "token", query: good).code == .content)
+        let bad = [
+            nil, "for=", "for", "from=0", "FOR=0123456789abcdef", good + "0", String(good.dropLast()), "for=0123456789ABCDEF",
+            "for=0123456789abcdeg",
+        ]
+        for query in bad {
+            let answer = try stage.ask(.get, "token", query: query)
+            #expect(answer.code == .badOption && answer.reason == "bad-option", "\(query ?? "no query")")
+        }
+        #expect(stage.flash.operations == before, "a token is not worth a write")
+    }
+
+    @Test("A refusal to a sender that is known is signed; a stranger, and a request that is no message, gets problem details")
+    func refusals() throws {
+        let stage = try Stage()
+        let good = SignedMessage.settings(stage.heading(), forbidsReset: true, owner: Stage.owner)
+        let signed = try stage.post(good)
+        #expect(
+            signed.code == CoAPCode(4, 3) && signed.uint(CoAPOptionNumber.contentFormat) == UInt32(CoAPContentFormat.coseSign1))
+        let statement = try RefusalStatement(
+            verifying: signed.payload, of: good, identity: Stage.identity.publicKey, network: Stage.network)
+        #expect(statement.code == Vocabulary.Refusal.presenceRequired.rawValue && statement.epoch == 1)
+
+        let forged = SignedMessage.settings(stage.heading(), forbidsReset: true, owner: Stage.key(9))
+        let unsigned = try stage.post(forged)
+        #expect(unsigned.uint(CoAPOptionNumber.contentFormat) == UInt32(CoAPContentFormat.problemDetails))
+        #expect(unsigned.reason == "bad-signature")
+        // What was signed before is not left in the answer to what is no message.
+        #expect(try stage.ask(.get, "nothing").reason == "not-found")
+    }
+
+    @Test(
+        "Signatures for strangers are rationed on each wire: 32 at once, then three a second; messages and status are answered on"
+    )
+    func rations() throws {
+        let stage = try Stage()
+        func ask(_ wire: WireNumber = .serial) throws -> Bool {
+            let answer = try stage.ask(.get, "events", from: wire)
+            if answer.code == .content { return true }
+            #expect(answer.reason == "too-many-attempts")
+            return false
+        }
+        for _ in 0..<32 { #expect(try ask()) }
+        #expect(try !ask())
+        #expect(try stage.ask(.get, "history", query: "from=0").reason == "too-many-attempts")
+        #expect(try ask(.usb), "the other wire has its own")
+        #expect(try stage.ask(.get, "status").code == .content && stage.command("$('led').on()").code == .changed)
+        stage.rest(seconds: 1)
+        #expect(try (0..<5).map { _ in try ask() } == [true, true, true, false, false])
+    }
+
+    @Test("A history of which a part can be signed is that part, and the next request goes on behind it") func shortHistory()
+        throws
+    {
+        let stage = try Stage()
+        for _ in 0..<3 { _ = try stage.command("$('led').toggle()") }
+        let whole = try CBORItem.sequence(stage.ask(.get, "history", query: "from=0").payload).count
+        #expect(whole > 1)
+        while try stage.ask(.get, "events").code == .content {}
+        stage.clock.microseconds += 333_334
+        #expect(try CBORItem.sequence(stage.ask(.get, "history", query: "from=0").payload).count == 1)
     }
 }

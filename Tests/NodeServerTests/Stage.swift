@@ -10,7 +10,8 @@ import NodeServer
 import SimulatedNOR
 import SimulatedPins
 
-@testable import ControlNode
+@testable import HostCrypto
+@testable import NodeProtocol
 
 struct Bench: DeviceTable {
     var events = EventQueue()
@@ -46,7 +47,7 @@ struct BenchPlatform: Platform {
     var hardwareSerial: UInt64 { 1 }
     var isReadbackProtected: Bool { false }
     mutating func protectReadback() {}
-    var resetReason: UInt8 { 0 }
+    var resetReason: ResetReason { .power }
     var stackUsed: UInt32 { 0 }
     var stackSize: UInt32 { 0 }
     var isTrueRandom: Bool { true }
@@ -57,7 +58,7 @@ struct BenchPlatform: Platform {
 }
 
 extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
-    fileprivate mutating func exchange(_ datagram: [UInt8], from wire: UInt8) -> [UInt8] {
+    fileprivate mutating func exchange(_ datagram: [UInt8], from wire: WireNumber) -> [UInt8] {
         receive(datagram.span.bytes, from: wire)
         return answer.array
     }
@@ -106,7 +107,7 @@ final class Stage {
     private var server: NodeServer<SimulatedNOR<4>, Bench, BenchPlatform>
     private var id: UInt16 = 0x4000
     private var sequence: UInt64 = 1_700_000_000_000_000
-    let device = DeviceAddress(of: Stage.identity.publicKey)
+    let device = NodeAddress(of: Stage.identity.publicKey)
 
     init(flash: SimulatedNOR<4> = SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16))) throws {
         self.flash = flash
@@ -123,7 +124,7 @@ final class Stage {
         _ = try ask(.post, "provision", payload: request.encoded)
         _ = try post(
             .bind(
-                device, owner: Stage.owner.publicKey, epoch: 0, sequence: heading().sequence, network: Stage.network,
+                device, owner: Stage.owner, epoch: 0, sequence: heading().sequence, network: Stage.network,
                 claim: Stage.claim))
     }
 
@@ -134,7 +135,7 @@ final class Stage {
 
     // MARK: Datagrams
 
-    func send(_ datagram: [UInt8], from wire: UInt8 = 0) throws -> Datagram? {
+    func send(_ datagram: [UInt8], from wire: WireNumber = .serial) throws -> Datagram? {
         let answer = server.exchange(datagram, from: wire)
         return answer.isEmpty ? nil : try Datagram(answer)
     }
@@ -159,7 +160,7 @@ final class Stage {
     @discardableResult
     func ask(
         _ code: CoAPCode, _ path: String, token: UInt64 = 1, query: String? = nil, options: [(UInt16, UInt32)] = [],
-        payload: [UInt8] = [], from wire: UInt8 = 0
+        payload: [UInt8] = [], from wire: WireNumber = .serial
     ) throws -> Datagram {
         let answer = try send(
             request(code, path, token: token, query: query, options: options, payload: payload), from: wire)
@@ -183,7 +184,16 @@ final class Stage {
         _ = try send(buffer)
     }
 
+    /// The node's token for the holder of `key`.
+    func token(for key: SigningKey) throws -> [UInt8] {
+        let signer = key.publicKey.bytes.prefix(8).map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+        return try ask(.get, "token", query: "for=" + signer).payload
+    }
+
     // MARK: Time
+
+    /// Lets time pass of which nothing is asked.
+    func rest(seconds: UInt64) { clock.microseconds += seconds * 1_000_000 }
 
     /// Lets time pass as the main loop does, in steps of 10 ms; the notifications that were sent meanwhile.
     func pass(milliseconds: Int, acknowledge: Bool = true) throws -> [Datagram] {
@@ -199,7 +209,7 @@ final class Stage {
         return sent
     }
 
-    var notificationWire: UInt8 { server.notificationWire }
+    var notificationWire: WireNumber { server.notificationWire }
 
     func press() throws -> [Datagram] {
         button.drive(true)

@@ -1,6 +1,8 @@
 import ControlNode
 import Foundation
+import HostCrypto
 import HostedNode
+import NodeProtocol
 import PostgresServer
 import Provisioning
 import Records
@@ -31,7 +33,7 @@ struct InterruptionTests {
     }
 
     @Test(
-        "Killed at any step boundary, the next start completes the device: one record, one label text, no secret left",
+        "Killed at any step boundary, the next start completes the node: one record, one label text, no secret left",
         arguments: Station.Boundary.allCases, [true, false])
     func killed(boundary: Station.Boundary, isNumbered: Bool) async throws {
         let folder = TemporaryHome()
@@ -48,21 +50,21 @@ struct InterruptionTests {
         }
         await killer.wait()
 
-        // The next start, with the device connected again.
+        // The next start, with the node connected again.
         var plan = ProductionLine.Plan()
         plan.escrow = escrow
         plan.timeout = 2
         let again = Station(home: try folder.home)
-        let line = ProductionLine(station: again, finder: DeviceFinder([shelf]), labels: tray, plan: plan) { _ in }
+        let line = ProductionLine(station: again, finder: NodeFinder([shelf]), labels: tray, plan: plan) { _ in }
         do { _ = try await line.run() } catch let failure as Failure {
             // Where the record was committed already, connecting it again is refused.
             #expect([.done, .forgotten].contains(boundary), "\(failure)")
             #expect(failure.what.contains("provisioned already"))
         }
 
-        let records = try again.records().devices(batch: "default")
+        let records = try again.records().nodes(batch: "default")
         #expect(records.map(\.step) == [.done] && records.map(\.serial) == [1])
-        let status = try await DeviceProbe(quickClient(shelf.node("a"))).status()
+        let status = try await NodeProbe(quickClient(shelf.node("a"))).status()
         #expect(status.state == .unowned && status.address == records[0].address)
         // Printed again perhaps, but never another text.
         let texts = Set(tray.all.values.flatMap { $0 })
@@ -70,7 +72,7 @@ struct InterruptionTests {
         let label = try ClaimLabel(parsing: try #require(texts.first))
         #expect(label.address == records[0].address && label.claimKey.publicKey == records[0].claim)
         _ = try again.recover()
-        // A secret that no device got yet bears the number of its process. Here that is this very one, and lives, so it is left alone.
+        // A secret that no node got yet bears the number of its process. Here that is this very one, and lives, so it is left alone.
         #expect(folder.pending == (boundary == .reserved ? 1 : 0))
         let files = try folder.contents()
         label.claimKey.seed.withUnsafeBytes { seed in
@@ -79,7 +81,7 @@ struct InterruptionTests {
     }
 
     @Test(
-        "Unplugged at any message, the device is said to be redone, and connecting it again completes it",
+        "Unplugged at any message, the node is said to be redone, and connecting it again completes it",
         arguments: [true, false])
     func unplugged(isNumbered: Bool) async throws {
         for message in 0..<4 {
@@ -92,7 +94,7 @@ struct InterruptionTests {
                 var plan = ProductionLine.Plan()
                 plan.timeout = 20
                 let line = ProductionLine(
-                    station: Station(home: try folder.home), finder: DeviceFinder([shelf]), labels: tray, plan: plan
+                    station: Station(home: try folder.home), finder: NodeFinder([shelf]), labels: tray, plan: plan
                 ) { _ in }
                 return try await line.run().done
             }
@@ -101,11 +103,11 @@ struct InterruptionTests {
                 #expect(message == 3, "status, keys and proof: \(message) messages cannot be enough")
             } catch let failure as Failure {
                 #expect(failure.kind == .unreachable, "after \(message): \(failure)")
-                #expect(try station.records().devices(batch: "default").allSatisfy { $0.step != .done } && tray.all.isEmpty)
+                #expect(try station.records().nodes(batch: "default").allSatisfy { $0.step != .done } && tray.all.isEmpty)
                 shelf.unplug("a", after: nil)
                 #expect(try await run() == 1)
             }
-            #expect(try station.records().devices(batch: "default").map(\.step) == [.done])
+            #expect(try station.records().nodes(batch: "default").map(\.step) == [.done])
             #expect(tray.all.values.flatMap { $0 }.count == 1 && folder.pending == 0)
         }
     }
@@ -120,15 +122,15 @@ struct InterruptionTests {
         let again = Station(home: try folder.home)
         let provisioned = try await again.provision(try await shelf.client("a"))
         try await again.finish(provisioned)
-        #expect(provisioned.device.serial == lost.device.serial && provisioned.device.claim != lost.device.claim)
-        #expect(try again.records().device(claim: lost.device.claim)?.serial == 1, "the key that was given up stays known")
+        #expect(provisioned.node.serial == lost.node.serial && provisioned.node.claim != lost.node.claim)
+        #expect(try again.records().node(claim: lost.node.claim)?.serial == 1, "the key that was given up stays known")
         #expect(folder.pending == 0)
         // Once done, its chip is not taken again until its record is discarded.
         shelf.erase("a")
         let refused = try await #require(throws: Failure.self) { try await again.provision(try await shelf.client("a")) }
-        #expect(refused.advice.contains("batch discard"))
-        _ = try again.records().discard(try again.records().device(batch: "default", serial: 1), reason: "erased", at: Date())
-        #expect(try await again.provision(try await shelf.client("a")).device.serial == 2)
+        #expect(refused.advice.contains("discard it"))
+        _ = try again.records().discard(try again.records().node(batch: "default", serial: 1), reason: "erased", at: Date())
+        #expect(try await again.provision(try await shelf.client("a")).node.serial == 2)
     }
 
     @Test("What a killed station was about to write is removed by the next start; what a living one writes is left alone")
@@ -155,7 +157,7 @@ struct InterruptionTests {
         #expect(try home.file("pending-kept.key").read() == secret)
     }
 
-    @Test("A jammed printer stops the line; when it works again the labels come out without their devices")
+    @Test("A jammed printer stops the line; when it works again the labels come out without their nodes")
     func jammed() async throws {
         let folder = TemporaryHome()
         let shelf = Shelf(["a"])
@@ -163,14 +165,14 @@ struct InterruptionTests {
         tray.isJammed = true
         let plan = ProductionLine.Plan()
         let line = ProductionLine(
-            station: Station(home: try folder.home), finder: DeviceFinder([shelf]), labels: tray, plan: plan
+            station: Station(home: try folder.home), finder: NodeFinder([shelf]), labels: tray, plan: plan
         ) { _ in }
         let failure = try await #require(throws: Failure.self) { try await line.run() }
         #expect(failure.kind == .environment && failure.what.contains("jammed"))
         tray.isJammed = false
         shelf.unplug("a")
         let again = ProductionLine(
-            station: Station(home: try folder.home), finder: DeviceFinder([shelf]), labels: tray, plan: plan
+            station: Station(home: try folder.home), finder: NodeFinder([shelf]), labels: tray, plan: plan
         ) { _ in }
         #expect(try await again.run().done == 1)
         #expect(tray.all.count == 1)
@@ -185,11 +187,11 @@ struct InterruptionTests {
         let earlier = Station(home: try folder.home, now: { Date() - 3600 })
         let failure = try await #require(throws: Failure.self) { try await earlier.provision(try await shelf.client("b")) }
         #expect(failure.kind == .environment && failure.what.contains("clock"))
-        #expect(try await DeviceProbe(shelf.client("b")).status().state == .blank)
-        #expect(try station.records().devices(batch: "default").count == 1)
+        #expect(try await NodeProbe(shelf.client("b")).status().state == .blank)
+        #expect(try station.records().nodes(batch: "default").count == 1)
     }
 
-    @Test("The database server goes away in the middle, at any step: clear words, and afterwards the device is completed")
+    @Test("The database server goes away in the middle, at any step: clear words, and afterwards the node is completed")
     func serverGone() async throws {
         let server = try PostgresServer()
         for boundary in [Station.Boundary.kept, .taken, .proved, .labelled] {
@@ -201,14 +203,14 @@ struct InterruptionTests {
             plan.options.batch = name
             let station = Station(
                 home: try folder.home, name: name, database: server.url, boundary: { if $0 == boundary { server.stop() } })
-            let line = ProductionLine(station: station, finder: DeviceFinder([shelf]), labels: tray, plan: plan) { _ in }
+            let line = ProductionLine(station: station, finder: NodeFinder([shelf]), labels: tray, plan: plan) { _ in }
             let failure = try await #require(throws: Failure.self, "\(boundary)") { try await line.run() }
             #expect(failure.kind == .environment && failure.what.contains("cannot be reached"), "\(failure)")
             try server.start()
             let later = Station(home: try folder.home, name: name, database: server.url)
-            let again = ProductionLine(station: later, finder: DeviceFinder([shelf]), labels: tray, plan: plan) { _ in }
+            let again = ProductionLine(station: later, finder: NodeFinder([shelf]), labels: tray, plan: plan) { _ in }
             _ = try? await again.run()
-            #expect(try later.records().devices(batch: name).map(\.step) == [.done], "\(boundary)")
+            #expect(try later.records().nodes(batch: name).map(\.step) == [.done], "\(boundary)")
             #expect(Set(tray.all.values.flatMap { $0 }).count == 1 && folder.pending == 0, "\(boundary)")
         }
     }

@@ -1,6 +1,7 @@
 import ControlNode
 import Foundation
 import HostedNode
+import NodeProtocol
 import PostgresServer
 import Provisioning
 import Records
@@ -26,17 +27,17 @@ struct LineTests {
         plan.timeout = 10
         set(&plan)
         return ProductionLine(
-            station: Station(home: try folder.home, name: name, database: database), finder: DeviceFinder([shelf]), labels: tray,
+            station: Station(home: try folder.home, name: name, database: database), finder: NodeFinder([shelf]), labels: tray,
             plan: plan, onEvent: events.note)
     }
 
-    @Test("Twenty devices at once: each gets keys of its own, a serial number, a label and a record")
+    @Test("Twenty nodes at once: each gets keys of its own, a serial number, a label and a record")
     func many() async throws {
         let folder = TemporaryHome()
         let names = (1...20).map { "d\($0)" }
         let (shelf, tray, events) = (Shelf(names), LabelTray(), Events())
         #expect(try await line(folder, shelf, tray, events) { $0.options.batch = "lamps" }.run().done == 20)
-        let records = try Station(home: try folder.home).records().devices(batch: "lamps")
+        let records = try Station(home: try folder.home).records().nodes(batch: "lamps")
         #expect(records.map(\.serial) == Array(1...20) && records.allSatisfy { $0.step == .done })
         #expect(Set(records.map(\.claim)).count == 20 && Set(records.compactMap(\.address)).count == 20)
         for record in records {
@@ -56,7 +57,7 @@ struct LineTests {
         #expect(folder.pending == 0)
     }
 
-    @Test("Watching: devices are taken as they come, no more than are wanted, and again when they come again")
+    @Test("Watching: nodes are taken as they come, no more than are wanted, and again when they come again")
     func watching() async throws {
         let folder = TemporaryHome()
         let (shelf, tray, events) = (Shelf(["a", "b", "c", "d"]), LabelTray(), Events())
@@ -73,7 +74,7 @@ struct LineTests {
         try await wait(1)
         shelf.plug("b")
         try await wait(2)
-        // The same device once more is refused, and costs no serial number.
+        // The same node once more is refused, and costs no serial number.
         shelf.unplug("a")
         try await Task.sleep(for: .milliseconds(400))
         shelf.plug("a")
@@ -83,10 +84,10 @@ struct LineTests {
         shelf.plug("d")
         do {
             _ = try await summary
-            Issue.record("the refused device is no success")
-        } catch let failure as Failure { #expect(failure.what.contains("1 of 4 devices")) }
+            Issue.record("the refused node is no success")
+        } catch let failure as Failure { #expect(failure.what.contains("1 of 4 nodes")) }
         #expect(events.count(.done) == 3)
-        #expect(try Station(home: try folder.home).records().devices(batch: "default").map(\.serial) == [1, 2, 3])
+        #expect(try Station(home: try folder.home).records().nodes(batch: "default").map(\.serial) == [1, 2, 3])
     }
 
     @Test("Stopped, the line finishes what is under way and takes nothing more")
@@ -130,7 +131,7 @@ struct LineTests {
     @Test(
         "A wrong board, another firmware, or a chip without what it needs is refused with its reason, and nothing is written to it"
     )
-    func wrongDevice() async throws {
+    func wrongNode() async throws {
         for (set, words): ((inout Station.Options) -> Void, String) in [
             ({ $0.board = "microbit" }, "is a board hosted"), ({ $0.firmware = "9.9.9" }, "has firmware 0.1.0"),
             ({ $0.firmwareHash = "00ff" }, "image"),
@@ -141,10 +142,10 @@ struct LineTests {
                 try await line(folder, shelf, tray) { set(&$0.options) }.run()
             }
             #expect(failure.what.contains(words) && failure.kind == .usage, "\(failure)")
-            #expect(try await DeviceProbe(shelf.client("a")).status().state == .blank)
-            #expect(try Station(home: try folder.home).records().devices(batch: "default").isEmpty)
+            #expect(try await NodeProbe(shelf.client("a")).status().state == .blank)
+            #expect(try Station(home: try folder.home).records().nodes(batch: "default").isEmpty)
         }
-        // What the first device of a batch was, the others must be.
+        // What the first node of a batch was, the others must be.
         let folder = TemporaryHome()
         _ = try Station(home: try folder.home).records().open(Batch(name: "lamps", board: "microbit", network: 1, isTest: false))
         let failure = try await #require(throws: Failure.self) {
@@ -153,14 +154,14 @@ struct LineTests {
         #expect(failure.what.contains("batch lamps is of microbit"))
     }
 
-    @Test("With no device and nobody waiting the line says so")
+    @Test("With no node and nobody waiting the line says so")
     func nothing() async throws {
         let folder = TemporaryHome()
         let failure = try await #require(throws: Failure.self) { try await line(folder, Shelf([]), LabelTray()).run() }
-        #expect(failure.kind == .unreachable && failure.advice.contains("--watch"))
+        #expect(failure.kind == .unreachable && failure.remedy == .either([.advice("Connect them"), .watch]))
     }
 
-    @Test("Two stations on one server share a batch: serial numbers are given out once, and neither takes the other's device")
+    @Test("Two stations on one server share a batch: serial numbers are given out once, and neither takes the other's node")
     func twoStations() async throws {
         let server = try PostgresServer()
         let folders = [TemporaryHome(), TemporaryHome()]
@@ -175,8 +176,8 @@ struct LineTests {
         #expect(try await first.done == 8)
         #expect(try await second.done == 8)
         let records = try Station(home: try folders[0].home, name: "east", database: server.url).records()
-        let devices = try records.devices(batch: "lamps")
-        #expect(devices.map(\.serial) == Array(1...16) && Set(devices.map(\.station)) == ["east", "west"])
+        let nodes = try records.nodes(batch: "lamps")
+        #expect(nodes.map(\.serial) == Array(1...16) && Set(nodes.map(\.station)) == ["east", "west"])
         #expect(Set(trays[0].all.keys).isDisjoint(with: trays[1].all.keys))
         // Begun at one, connected at the other.
         let shelf = Shelf(["z"])

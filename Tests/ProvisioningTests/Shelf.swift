@@ -1,15 +1,16 @@
-// Devices to be provisioned: executors in this process, found and opened as the line finds and opens any. Their faults are options.
-import ControlNode
+// Nodes to be provisioned: executors in this process, found and opened as the line finds and opens any. Their faults are options.
 import Foundation
+import HostCrypto
 import HostedNode
+import Keystore
 import Labels
 import Provisioning
 import Reporting
 import SimulatedNOR
 import Transport
 
-/// Devices on a bench, by name: `emulated:NAME`. Opening one powers it on over its own flash.
-final class Shelf: DeviceSource, @unchecked Sendable {
+/// Nodes on a bench, by name: `emulated:NAME`. Opening one powers it on over its own flash.
+final class Shelf: NodeSource, @unchecked Sendable {
     private let lock = NSLock()
     private var flashes: [String: SimulatedNOR<4>] = [:]
     private var serials: [String: UInt64] = [:]
@@ -37,7 +38,7 @@ final class Shelf: DeviceSource, @unchecked Sendable {
     func plug(_ name: String) { lock.withLock { _ = hidden.remove(name) } }
     /// A full erase of the chip.
     func erase(_ name: String) { lock.withLock { flashes[name] = HostedNode.blankFlash() } }
-    /// The cable comes off after `count` more messages to the device.
+    /// The cable comes off after `count` more messages to the node.
     func unplug(_ name: String, after count: Int?) { lock.withLock { unplugAfter[name] = count } }
     func timesOpened(_ name: String) -> Int { lock.withLock { opened[name] ?? 0 } }
 
@@ -47,11 +48,11 @@ final class Shelf: DeviceSource, @unchecked Sendable {
         }
     }
 
-    func candidates() throws -> [DeviceCandidate] {
-        lock.withLock { flashes.keys.filter { !hidden.contains($0) }.sorted() }.map { DeviceCandidate(.emulated(name: $0)) }
+    func candidates() throws -> [NodeCandidate] {
+        lock.withLock { flashes.keys.filter { !hidden.contains($0) }.sorted() }.map { NodeCandidate(.emulated(name: $0)) }
     }
 
-    func open(_ locator: DeviceLocator) async throws -> (any BytePipe)? {
+    func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
         guard case .emulated(let name) = locator else { return nil }
         let node = node(name)
         let after = lock.withLock {
@@ -74,7 +75,7 @@ func quickClient(_ pipe: any BytePipe, _ name: String = "hosted") -> CoAPClient 
     return CoAPClient(pipe, name: name, timing: timing)
 }
 
-/// A cable that comes off: after `after` messages everything that is sent fails. The message before has reached the device, its answer
+/// A cable that comes off: after `after` messages everything that is sent fails. The message before has reached the node, its answer
 /// has not come back.
 final class LoosePlug: BytePipe, @unchecked Sendable {
     private let inner: HostedNode
@@ -105,7 +106,7 @@ final class LoosePlug: BytePipe, @unchecked Sendable {
         try await inner.send(bytes)
     }
 
-    private var gone: Failure { Failure(.unreachable, "the device was unplugged", advice: "Plug it in again") }
+    private var gone: Failure { Failure(.unreachable, "the node was unplugged", advice: "Plug it in again") }
     func close() { inner.close() }
 }
 

@@ -1,9 +1,13 @@
 import ControlNode
 import Foundation
+import HostCrypto
 import HostedNode
+import Keystore
 import Labels
+import NodeProtocol
 import Provisioning
 import Reporting
+import Synchronization
 import Testing
 import Transport
 
@@ -17,7 +21,7 @@ struct StationTests {
 
     private func connect(_ hosted: HostedNode) -> CoAPClient { quickClient(hosted) }
 
-    @Test("A blank device gets keys, proves them, and its label binds it; no secret stays behind")
+    @Test("A blank node gets keys, proves them, and its label binds it; no secret stays behind")
     func provision() async throws {
         try await withStation { station, folder async throws in
             let hosted = HostedNode()
@@ -29,14 +33,14 @@ struct StationTests {
             #expect(record.network == 9 && record.board == "hosted" && record.firmware == "0.1.0" && !record.isTest)
             #expect(record.address == provisioned.label.address && record.address.matches(record.identity))
             #expect(record.claim == provisioned.label.claimKey.publicKey)
-            let kept = try station.records().devices(batch: "default-network9")
+            let kept = try station.records().nodes(batch: "default-network9")
             #expect(kept.compactMap(\.provisioned?.identity) == [record.identity])
 
             let all = try folder.contents()
             provisioned.label.claimKey.seed.withUnsafeBytes { seed in
                 #expect(!holds(all, Array(seed)))
                 #expect(!holds(all, Array(seed.hex.utf8)))
-                // Nor does the device know the claim's private half.
+                // Nor does the node know the claim's private half.
                 #expect(hosted.flash.find(Array(seed)) == nil)
             }
             // The very text on the label binds it.
@@ -49,7 +53,7 @@ struct StationTests {
         }
     }
 
-    @Test("A device is provisioned once: again, and once owned, it is refused and keeps what it has")
+    @Test("A node is provisioned once: again, and once owned, it is refused and keeps what it has")
     func once() async throws {
         try await withStation { station, _ async throws in
             let client = connect(HostedNode())
@@ -57,14 +61,14 @@ struct StationTests {
             try await station.finish(provisioned)
             await #expect(throws: AlreadyProvisioned.self) { try await station.provision(client) }
             await #expect(throws: Refusal.self) {
-                try await DeviceProbe(client).provision(
+                try await NodeProbe(client).provision(
                     claim: SigningKey.generate().publicKey, identity: nil, network: 9, isTest: false)
             }
-            #expect(try await DeviceProbe(client).status().address == provisioned.label.address)
+            #expect(try await NodeProbe(client).status().address == provisioned.label.address)
         }
     }
 
-    @Test("A station killed after the device took its keys completes it with the same label")
+    @Test("A station killed after the node took its keys completes it with the same label")
     func killed() async throws {
         try await withStation { station, folder async throws in
             let hosted = HostedNode()
@@ -75,12 +79,12 @@ struct StationTests {
             let second = try await again.provision(connect(hostedAgain))
             #expect(second.isResumed && second.label.text == first.label.text)
             try await again.finish(second)
-            #expect(try again.records().devices(batch: "default-network9").map(\.step) == [.done])
+            #expect(try again.records().nodes(batch: "default-network9").map(\.step) == [.done])
             await #expect(throws: AlreadyProvisioned.self) { try await again.provision(connect(HostedNode(flash: hosted.flash))) }
         }
     }
 
-    @Test("When the device's answer is lost, the next attempt completes it; when the request is lost, the key made is used")
+    @Test("When the node's answer is lost, the next attempt completes it; when the request is lost, the key made is used")
     func lost() async throws {
         try await withStation { station, folder async throws in
             let hosted = HostedNode()
@@ -99,7 +103,7 @@ struct StationTests {
             try await station.finish(provisioned)
             #expect(folder.pending == 0)
             #expect(
-                try await DeviceProbe(connect(HostedNode(flash: hosted.flash))).status().address == provisioned.label.address)
+                try await NodeProbe(connect(HostedNode(flash: hosted.flash))).status().address == provisioned.label.address)
         }
     }
 
@@ -111,7 +115,7 @@ struct StationTests {
                 _ = try await station.provision(client)
                 Issue.record("it made an identity without randomness")
             } catch let refusal as Refusal {
-                #expect(refusal.reason == "no-entropy" && refusal.advice.contains("--inject-identity"))
+                #expect(refusal.known == .noEntropy && refusal.remedy.prose.contains(Remedy.injectIdentity.deed.dropFirst()))
             }
             var options = Station.Options()
             options.identity = .whereNeeded
@@ -121,7 +125,40 @@ struct StationTests {
         }
     }
 
-    @Test("A device with test keys says so in record, status and label")
+    @Test(
+        "A chip that can be is protected unless it is to stay open; the record says which, and who can read an open one is told")
+    func readback() async throws {
+        try await withStation { station, _ async throws in
+            func provisioned(_ protection: Station.Protection, _ readback: [String: Station.Readback], isTest: Bool = false)
+                async throws -> (isProtected: Bool, told: [String])
+            {
+                var options = Station.Options()
+                (options.protection, options.readback, options.isTest) = (protection, readback, isTest)
+                if isTest { options.batch = "rehearsal" }
+                let told = Told()
+                let result = try await station.provision(
+                    connect(HostedNode(serial: .random(in: 1 ... .max))), options: options
+                ) { told.add($0) }
+                try await station.finish(result)
+                return (result.record.isProtected, told.all)
+            }
+            let lockable = ["hosted": Station.Readback(protection: "PALL", way: "whoever has its USB cable")]
+            let locked = try await provisioned(.wherePossible, lockable)
+            #expect(locked.isProtected && locked.told.contains { $0.contains("(PALL) is set: flashing it anew erases its keys") })
+            #expect(try await provisioned(.demanded, lockable).isProtected)
+            let open = try await provisioned(.open, lockable)
+            #expect(!open.isProtected)
+            #expect(open.told.contains("its chip is open: whoever has its USB cable can read its identity key"), "\(open.told)")
+            // A rehearsal locks nothing; a chip of which nothing is known is left as it is, and that is told.
+            #expect(try await !provisioned(.wherePossible, lockable, isTest: true).isProtected)
+            let unknown = try await provisioned(.wherePossible, [:])
+            #expect(!unknown.isProtected && unknown.told.contains { $0.contains("nothing is known here") })
+            await #expect(throws: Failure.self) { try await provisioned(.demanded, [:]) }
+            await #expect(throws: Failure.self) { try await provisioned(.demanded, ["hosted": .init(protection: nil, way: nil)]) }
+        }
+    }
+
+    @Test("A node with test keys says so in record, status and label")
     func testKeys() async throws {
         try await withStation { station, _ async throws in
             let client = connect(HostedNode())
@@ -129,11 +166,18 @@ struct StationTests {
             options.isTest = true
             let provisioned = try await station.provision(client, options: options)
             #expect(provisioned.record.isTest)
-            #expect(try await DeviceProbe(client).status().isTest)
+            #expect(try await NodeProbe(client).status().isTest)
             let label = LabelDrawing(provisioned.label, isTest: provisioned.record.isTest)
             #expect(try label.terminalText().contains("TEST"))
         }
     }
+}
+
+/// What a station told while it worked.
+private final class Told: Sendable {
+    private let lines = Mutex<[String]>([])
+    var all: [String] { lines.withLock { $0 } }
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
 }
 
 /// Passes everything to a node, and loses some of its answers: after the first `after`, the next `count`.

@@ -1,5 +1,5 @@
-import ControlNode
 import Foundation
+import HostCrypto
 import PostgresServer
 import Reporting
 import Testing

@@ -1,5 +1,6 @@
-import ControlNode
 import Foundation
+import HostCrypto
+import NodeProtocol
 import PostgresServer
 import Records
 import Reporting
@@ -11,7 +12,7 @@ enum Kind: CaseIterable, CustomTestStringConvertible {
     var testDescription: String { self == .sqlite ? "SQLite" : "PostgreSQL" }
 }
 
-@Suite("Records of devices", .serialized)
+@Suite("Records of nodes", .serialized)
 struct RecordsTests {
     private func withRecords(_ kind: Kind, _ body: (Records, _ again: () throws -> Records) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.path + "/ln-records-\(randomBytes(6).hex)"
@@ -36,7 +37,7 @@ struct RecordsTests {
     }
 
     private func finished(_ records: Records, _ batch: Batch, chip: String = "", identity: PublicKey? = nil) throws
-        -> DeviceRecord
+        -> NodeRecord
     {
         let reserved = try records.reserve(batch, found(chip: chip), claim: key(), at: Date())
         let written = try records.written(reserved, identity: identity ?? key(), isInjected: true, at: Date())
@@ -45,7 +46,61 @@ struct RecordsTests {
 
     private let lamps = Batch(name: "lamps", network: 1, isTest: false)
 
-    @Test("A device goes through its steps in order, and its record says all that is known of it", arguments: Kind.allCases)
+    @Test("A file of 0 bytes is no new one; a reader waits for no writer; numbers that no column should hold stop no program")
+    func foreignFile() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/ln-records-\(randomBytes(6).hex)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/factory.sqlite"
+        try Data().write(to: URL(fileURLWithPath: path))
+        do {
+            _ = try Records(path)
+            Issue.record("taken for a new one")
+        } catch let failure as Failure {
+            #expect(failure.kind == .environment && failure.what.contains("is empty") && failure.advice.contains("delete it"))
+        }
+        try FileManager.default.removeItem(atPath: path)
+        let records = try Records(path)
+        try records.register(station: "one", publicKey: key(), at: Date())
+        _ = try finished(records, try records.open(lamps))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).allSatisfy { !$0.hasSuffix(".new") })
+
+        let writer = try SQLiteSession(
+            path, "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE; UPDATE batch SET created_at = created_at;")
+        let began = Date()
+        #expect(try Records(path).batches().count == 1 && records.nodes(batch: "lamps").count == 1)
+        #expect(Date().timeIntervalSince(began) < 5)
+        try writer.end("ROLLBACK;")
+
+        try SQLiteSession(
+            path, "PRAGMA ignore_check_constraints = ON; UPDATE batch SET network = -1; UPDATE device SET network = -1;"
+        ).end("")
+        #expect(throws: Failure.self) { try records.nodes(batch: "lamps") }
+        #expect((try? records.batches())?.isEmpty != false)
+    }
+
+    @Test("Names are values and never statements: what is SQL in them is found again as text", arguments: Kind.allCases)
+    func foreignNames(kind: Kind) throws {
+        try withRecords(kind) { records, again throws in
+            for text in ["'); DROP TABLE device; --", "\"x\"", "$1", "?1", "a\\'b", "é 漢 🔑", "%_", "x; SELECT pg_sleep(9)"] {
+                try records.register(station: text, publicKey: key(), at: Date())
+                let batch = try records.open(Batch(name: text, network: 1, isTest: false))
+                let reserved = try records.reserve(
+                    batch,
+                    .init(
+                        board: text, firmware: text, firmwareHash: text, hardwareSerial: text, connection: text, station: text,
+                        operator: text), claim: key(), at: Date())
+                let kept = try records.nodes(batch: text)
+                #expect(kept.count == 1 && kept[0].label == reserved.label, "\(text)")
+                #expect(
+                    kept[0].board == text && kept[0].station == text && kept[0].operator == text && kept[0].hardwareSerial == text
+                )
+            }
+            #expect(try again().batches().count == 8)
+        }
+    }
+
+    @Test("A node goes through its steps in order, and its record says all that is known of it", arguments: Kind.allCases)
     func steps(kind: Kind) throws {
         try withRecords(kind) { records, again throws in
             let batch = try records.open(lamps)
@@ -59,11 +114,11 @@ struct RecordsTests {
             let verified = try records.verified(written, isProtected: true, at: Date())
             let done = try records.done(verified, at: Date())
             // Another connection sees the same.
-            let read = try again().device(batch: "lamps", serial: 1)
+            let read = try again().node(batch: "lamps", serial: 1)
             #expect(read.step == .done && read.identity == identity && read.isIdentityInjected && read.isProtected)
-            #expect(read.address == DeviceAddress(of: identity) && read.claim == done.claim && read.provisioned != nil)
+            #expect(read.address == NodeAddress(of: identity) && read.claim == done.claim && read.provisioned != nil)
             #expect(try records.events(read).map(\.number) == [1, 2, 3, 4])
-            #expect(try records.device(claim: done.claim)?.serial == 1)
+            #expect(try records.node(claim: done.claim)?.serial == 1)
             #expect(try records.unfinished(station: "one").isEmpty)
             // What is done is not done again.
             #expect(throws: Failure.self) { try records.done(verified, at: Date()) }
@@ -87,7 +142,7 @@ struct RecordsTests {
             _ = try records.discard(first, reason: "erased", at: Date())
             #expect(try finished(records, batch, chip: "c1").step == .done)
             // A refused step takes no serial number with it.
-            let serials = try records.devices(batch: "lamps").map(\.serial)
+            let serials = try records.nodes(batch: "lamps").map(\.serial)
             #expect(serials == Array(1...Int64(serials.count)))
         }
     }
@@ -123,7 +178,7 @@ struct RecordsTests {
                 } catch { failures.note(error) }
             }
             #expect(failures.all.isEmpty, "\(failures.all)")
-            #expect(try records.devices(batch: "lamps").map(\.serial) == Array(1...40))
+            #expect(try records.nodes(batch: "lamps").map(\.serial) == Array(1...40))
         }
     }
 
@@ -181,5 +236,38 @@ struct RecordsTests {
         #expect(throws: Failure.self) { try Records(path) }
         #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
         #expect(throws: Failure.self) { try Records("mysql://localhost/x") }
+    }
+}
+
+/// Another program at the same file: Python's sqlite3, which holds what it began until it is told to end.
+final class SQLiteSession {
+    private let process = Process(), input = Pipe()
+
+    init(_ path: String, _ statements: String) throws {
+        let ready = path + ".ready"
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [
+            "python3", "-c",
+            """
+            import sqlite3, sys
+            c = sqlite3.connect(sys.argv[1], isolation_level=None)
+            for s in sys.argv[2].split(";"): c.execute(s)
+            open(sys.argv[3], "w").close()
+            for s in sys.stdin.read().split(";"): c.execute(s)
+            c.close()
+            """, path, statements, ready,
+        ]
+        process.standardInput = input
+        try process.run()
+        for _ in 0..<1000 where !FileManager.default.fileExists(atPath: ready) { usleep(10_000) }
+        #expect(FileManager.default.fileExists(atPath: ready))
+        try? FileManager.default.removeItem(atPath: ready)
+    }
+
+    func end(_ statements: String) throws {
+        input.fileHandleForWriting.write(Data(statements.utf8))
+        try input.fileHandleForWriting.close()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
     }
 }

@@ -42,6 +42,21 @@ import Testing
         #expect(reader.failures == ["failed"] && reader.text.contains("left: 42, right: 43"))
     }
 
+    @Test("two reports in one file are refused before a test runs; a report replaces an older one as a whole")
+    func files() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let one = file("one")
+        try FileManager.default.createSymbolicLink(atPath: file("link"), withDestinationPath: one)
+        for other in [one, folder.path + "/./one", file("link")] {
+            let result = try test(Self.passing, "--junit", one, "--json", other)
+            #expect(result.status == 64 && result.errors.contains("Give each a file of its own"), "\(result.errors)")
+            #expect(!FileManager.default.fileExists(atPath: one))
+        }
+        #expect(try test(Self.passing, "--junit", "/dev/null", "--json", "/dev/null").status == 0)
+        #expect(
+            try FileManager.default.attributesOfItem(atPath: "/dev/null")[.type] as? FileAttributeType == .typeCharacterSpecial)
+    }
+
     @Test("--json without a file, or with -, prints the report; a suite's name is not taken for a file")
     func jsonAlone() throws {
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -3,6 +3,7 @@ import Emulation
 import FirmwareBuild
 import Foundation
 import FoundationXML
+import Reporting
 import Testing
 
 @testable import TestRunner
@@ -56,6 +57,7 @@ final class SelftestRun: Sendable {
         "hangs with interrupts off": .hung,
         "overflows the stack": .stackOverflow,
         "prints garbage and passes": .passed,
+        "prints without end": .printedTooMuch,
         "exits early": .endedEarly,
         "resets the chip": .endedEarly,
         "skips itself": .skipped,
@@ -83,7 +85,7 @@ final class SelftestRun: Sendable {
         let counts = Dictionary(grouping: Self.expected(board).values) { $0 == .passed ? "p" : $0 == .skipped ? "s" : "f" }
         #expect(
             report.summary == "\(counts["p"]!.count) passed, \(counts["f"]!.count) failed, \(counts["s"]!.count) skipped")
-        #expect(counts["f"]?.count == 11)
+        #expect(counts["f"]?.count == 12)
         #expect(!report.isGood)
     }
 
@@ -135,12 +137,12 @@ final class SelftestRun: Sendable {
     @Test("JUnit and TAP say the same as the text")
     func reports() throws {
         let report = try SelftestRun.on("microbit").report
-        #expect(report.junit.contains("<testsuites tests=\"21\" failures=\"11\" skipped=\"2\""))
-        #expect(report.junit.components(separatedBy: "<failure ").count == 12)
+        #expect(report.junit.contains("<testsuites tests=\"22\" failures=\"12\" skipped=\"2\""))
+        #expect(report.junit.components(separatedBy: "<failure ").count == 13)
         #expect(XMLParser(data: Data(report.junit.utf8)).parse())
-        #expect(report.tap.hasPrefix("TAP version 13\n1..21\n"))
-        #expect(report.tap.components(separatedBy: "\nnot ok ").count == 12)
-        #expect(report.description.hasSuffix("8 passed, 11 failed, 2 skipped"))
+        #expect(report.tap.hasPrefix("TAP version 13\n1..22\n"))
+        #expect(report.tap.components(separatedBy: "\nnot ok ").count == 13)
+        #expect(report.description.hasSuffix("8 passed, 12 failed, 2 skipped"))
     }
 
     @Test("what changed since an older report is told in numbers and per cent")
@@ -173,7 +175,15 @@ final class SelftestRun: Sendable {
         runner.options.onlyFailed = true
         #expect(try runner.plan().tests.map(\.name) == ["fails an expectation without values"])
         runner.options.filters = ["Selftest/simply"]
-        #expect(throws: FirmwareError.self) { try runner.plan() }
+        #expect(throws: Failure.self) { try runner.plan() }
+        // What cannot be read, and what is not there, are not a run without failures.
+        func words() -> String { do { _ = try runner.plan() } catch { return "\(error)" }; return "" }
+        for damaged in ["", "{", "[]"] {
+            try Data(damaged.utf8).write(to: last)
+            #expect(words().contains("cannot be read"), "\(words())")
+        }
+        try FileManager.default.removeItem(at: last)
+        #expect(words().contains("no earlier run"), "\(words())")
     }
 
     @Test("pin changes are traced with virtual time, and written as a value change dump")
@@ -194,8 +204,22 @@ final class SelftestRun: Sendable {
         var options = Runner.Options()
         options.filters = ["NoSuchSuite"]
         let runner = Runner(builder: FirmwareBuilder(catalogue: try BoardCatalogue(root: root)), options: options)
-        #expect(throws: FirmwareError.self) { try runner.plan() }
+        #expect(throws: Failure.self) { try runner.plan() }
         #expect(!TestReport(results: [], notices: [], seed: 1, seconds: 0).isGood)
+        let test = FirmwareTest(suite: "S", board: "b", name: "n o", address: 0)
+        let skipped = TestResult(test: test, outcome: .skipped, seconds: 0, seed: 1)
+        let allSkipped = TestReport(results: [skipped], notices: [], seed: 1, seconds: 0)
+        #expect(!allSkipped.isGood && allSkipped.description.contains("nothing was tested"))
+        let passed = TestResult(test: test, outcome: .passed, seconds: 0, seed: 1)
+        #expect(TestReport(results: [skipped, passed], notices: [], seed: 1, seconds: 0).isGood)
+    }
+
+    @Test("a test that prints without end is ended soon, and its report is small")
+    func printsTooMuch() throws {
+        let result = try #require(try SelftestRun.on("microbit").report.results.first { $0.test.name == "prints without end" })
+        #expect(result.detail?.contains("printed more than 4 MB") == true)
+        #expect(result.log.contains { $0.contains("bytes are left out") } && result.log.first?.hasPrefix("a line of") == true)
+        #expect(try JSONEncoder().encode(result).count < 1 << 20)
     }
 
     @Test(
@@ -316,6 +340,59 @@ final class SelftestRun: Sendable {
     func malformed(text: String) {
         #expect(output(text).records.isEmpty)
         #expect(output(text).log.count == 1)
+    }
+
+    @Test("of much output the beginning and the end are kept, of a long line the beginning")
+    func bounded() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("said-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        let middle = String(repeating: "middle\n", count: 1_000_000)
+        try Data("first\n\(middle)last\n\u{1}end\u{1F}0\u{1F}1\u{1F}2\u{1F}3\u{1F}4\n".utf8).write(to: file)
+        let said = TestOutput(file: file)
+        #expect(said.log.first == "first" && said.log.last == "last" && said.last("end") != nil)
+        #expect(said.log.contains { $0.contains("bytes are left out") } && said.log.count < 50_000)
+        let long = output(String(repeating: "x", count: 512 << 10) + "\n").log
+        #expect(long.count == 1 && long[0].utf8.count < 5000 && long[0].hasSuffix("(524288 bytes)"))
+        #expect(output("\u{1}log\u{1F}a\u{1B}[2J\n").log == ["a\\u{1B}[2J"])
+    }
+
+    @Test("functions in the sources: what is marked as a test and is none, and why")
+    func functions() {
+        let found = TestSuite.functions(
+            in: """
+                @used static func `a sentence`() {}
+                    @used static func `passes`() {}
+                @used private static func `hidden from all`() throws {}
+                private @used static func `also hidden`() {}
+                @used @inline(never) static func plain() {}
+                static func helper() {}
+                static func `forgotten mark`() {}
+                // @used static func `in a comment`() {}
+                @used static func `with a parameter`(_ x: Int) {}
+                """)
+        #expect(
+            found == [
+                .init(name: "a sentence", isUsed: true), .init(name: "passes", isUsed: true),
+                .init(name: "hidden from all", isUsed: true, isPrivate: true),
+                .init(name: "also hidden", isUsed: true, isPrivate: true), .init(name: "plain", isUsed: true),
+                .init(name: "helper"), .init(name: "forgotten mark"),
+            ])
+    }
+
+    @Test("names and texts of a test arrive in JUnit and TAP as they are, and make no line of their own")
+    func foreign() throws {
+        let hostile = "a <b> & \"c\" # SKIP \n not ok 2 \u{1B}[2J \r\n ok 3"
+        var failed = TestResult(
+            test: FirmwareTest(suite: "S", board: "b", name: hostile, address: 0), outcome: .failed, seconds: 0, seed: 1)
+        failed.detail = hostile
+        var skipped = failed
+        skipped.outcome = .skipped
+        let report = TestReport(results: [failed, skipped], notices: [], seed: 1, seconds: 0)
+        #expect(XMLParser(data: Data(report.junit.utf8)).parse())
+        let lines = report.tap.split(whereSeparator: \.isNewline)
+        #expect(lines.filter { $0.hasPrefix("ok") || $0.hasPrefix("not ok") }.count == 2)
+        #expect(lines.filter { $0.hasPrefix("not ok") }.allSatisfy { !$0.contains(" # SKIP") })
+        #expect(!report.tap.unicodeScalars.contains("\u{1B}") && !report.junit.unicodeScalars.contains("\u{1B}"))
     }
 
     @Test("a test's name is the sentence in backquotes of its own module")

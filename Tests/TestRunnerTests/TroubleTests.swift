@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Reporting
 import Testing
 
 @testable import TestRunner
@@ -128,7 +129,7 @@ import Testing
         let result = try #require(try runner.run(plan).results.first)
         #expect(result.outcome == .emulatorFailed)
         #expect(result.detail?.contains("No space left on device") == true)
-        #expect(throws: FirmwareError.self) { try self.runner("Trivial", scratch: disk.url).plan() }
+        #expect(throws: Failure.self) { try self.runner("Trivial", scratch: disk.url).plan() }
     }
 
     // MARK: Debugger

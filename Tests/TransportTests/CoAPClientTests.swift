@@ -261,7 +261,7 @@ struct SilenceTests {
         close(ends[1])
     }
 
-    @Test("Random bytes from the device neither stop the client nor pass for an answer")
+    @Test("Random bytes from the node neither stop the client nor pass for an answer")
     func garbage() async throws {
         let (client, far) = try line()
         let noise = Thread {

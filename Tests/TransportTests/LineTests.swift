@@ -3,7 +3,7 @@ import Reporting
 import Testing
 import Transport
 
-@Suite("Lines to devices")
+@Suite("Lines to nodes")
 struct LineTests {
     @Test("A serial line is raw: every byte value passes both ways unchanged")
     func serial() async throws {
@@ -57,32 +57,33 @@ struct LineTests {
         "A locator is read and printed alike",
         arguments: ["emulated:one", "serial:/dev/ttyACM0", "usb:0123456789AB", "coap://[::1]:5683", "serial:/dev/with:colon"])
     func locator(_ text: String) throws {
-        #expect(try DeviceLocator(parsing: text).description == text)
+        #expect(try NodeLocator(parsing: text).description == text)
     }
 
     @Test(
         "What is no locator is refused with the forms there are",
         arguments: ["", "one", "emulated:", "tcp:host", "coap://", ":x"])
     func noLocator(_ text: String) {
-        #expect { try DeviceLocator(parsing: text) } throws: { ($0 as? Failure)?.advice.contains("emulated:NAME") == true }
+        #expect { try NodeLocator(parsing: text) } throws: { ($0 as? Failure)?.advice.contains("emulated:NAME") == true }
     }
 
-    private struct Fixed: DeviceSource {
+    private struct Fixed: NodeSource {
         var names: [String]
-        func candidates() throws -> [DeviceCandidate] { names.map { DeviceCandidate(.emulated(name: $0), note: "microbit") } }
-        func open(_ locator: DeviceLocator) async throws -> (any BytePipe)? { nil }
+        func candidates() throws -> [NodeCandidate] { names.map { NodeCandidate(.emulated(name: $0), note: "microbit") } }
+        func open(_ locator: NodeLocator) async throws -> (any BytePipe)? { nil }
     }
 
     @Test("One candidate needs no name; with several the error lists them; with none it says what to do")
     func choice() throws {
-        #expect(try DeviceFinder([Fixed(names: ["one"])]).choose(nil) == .emulated(name: "one"))
-        #expect(try DeviceFinder([Fixed(names: ["one", "two"])]).choose(.emulated(name: "two")) == .emulated(name: "two"))
-        #expect { try DeviceFinder([Fixed(names: ["one"]), Fixed(names: ["two"])]).choose(nil) } throws: {
+        #expect(try NodeFinder([Fixed(names: ["one"])]).choose(nil) == .emulated(name: "one"))
+        #expect(try NodeFinder([Fixed(names: ["one", "two"])]).choose(.emulated(name: "two")) == .emulated(name: "two"))
+        #expect { try NodeFinder([Fixed(names: ["one"]), Fixed(names: ["two"])]).choose(nil) } throws: {
             let failure = $0 as? Failure
-            return failure?.kind == .usage && failure?.advice.contains("--device emulated:one") == true
-                && failure?.advice.contains("--device emulated:two   microbit") == true
+            return failure?.kind == .usage
+                && failure?.remedy
+                    == .nameNode([.init("emulated:one", note: "microbit"), .init("emulated:two", note: "microbit")])
         }
-        #expect { try DeviceFinder([Fixed(names: [])]).choose(nil) } throws: { ($0 as? Failure)?.kind == .unreachable }
+        #expect { try NodeFinder([Fixed(names: [])]).choose(nil) } throws: { ($0 as? Failure)?.kind == .unreachable }
     }
 
     @Test("Serial lines are found with the names that the system gives them")

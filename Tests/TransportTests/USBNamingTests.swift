@@ -29,7 +29,30 @@ struct USBNamingTests {
         #expect(!node("1-4", "node1abc", product: 2).isReturn(of: node("1-4", nil)))
     }
 
-    @Test("The udev rule names every identity, and comes before the rules that hand devices to people")
+    @Test("A name that two nodes have, or that a shell would take for something else, is no name: the port is offered")
+    func twins() {
+        let nodes = [
+            node("1-1", "SAME"), node("1-2", "same"), node("1-3", "OWN"), node("1-4", nil), node("1-5", "1-3"),
+            node("1-6", "a b;c"),
+        ]
+        #expect(
+            nodes.map { $0.locator(among: nodes).description } == [
+                "usb:1-1", "usb:1-2", "usb:OWN", "usb:1-4", "usb:1-5", "usb:1-6",
+            ])
+        #expect(Set(nodes.map { $0.locator(among: nodes) }).count == nodes.count)
+    }
+
+    @Test("What an identity is called cannot become a line of the udev rule")
+    func foreignRule() {
+        let plain = UdevRule.text([(0x1209, 0x0001, "x")])
+        for what in ["x\nRUN+=\"/bin/touch y\"", "x\r\nRUN", "x\u{2028}RUN", "x\\", "# x", "\u{1B}[2J"] {
+            let rule = UdevRule.text([(0x1209, 0x0001, what)])
+            #expect(rule.split(whereSeparator: \.isNewline).count == plain.split(whereSeparator: \.isNewline).count)
+            #expect(!rule.contains("\\\n") && !rule.split(separator: "\n").contains { $0.hasPrefix("RUN") })
+        }
+    }
+
+    @Test("The udev rule names every identity, and comes before the rules that hand nodes to people")
     func rule() {
         let rule = UdevRule.text([(0x1209, 0x0001, "light node"), (0x0483, 0xDF11, "bootloader")])
         for part in [

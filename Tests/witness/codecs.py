@@ -290,14 +290,14 @@ def check_cose(ours, rng, cases):
     theirs = []
     for (key, payload, network, kind), answer in zip(jobs, written):
         public = key.public_key().public_bytes(*RAW)
-        aad = encode(["lightnode", 1, network, kind])
+        aad = encode(["lightnode", 2, network, kind])
         # Ours, verified by pycose.
         message = CoseMessage.decode(bytes.fromhex(answer[3:]))
         message.key = OKPKey(crv=Ed25519, x=public)
         message.external_aad = aad
         right = type(message) is Sign1Message and message.payload == payload and message.uhdr == {}
         yield right and message.verify_signature(), f"pycose does not verify our {answer}"
-        message.external_aad = encode(["lightnode", 1, network + 1, kind])
+        message.external_aad = encode(["lightnode", 2, network + 1, kind])
         yield not message.verify_signature(), f"pycose verifies {answer} in another network"
         # Made by pycose, taken apart by us.
         message = Sign1Message(phdr={Algorithm: EdDSA}, payload=payload, external_aad=aad)

@@ -41,6 +41,12 @@ FIELDS = {
     "boot": (True, 26, int), "uptime": (True, 27, int), "first": (True, 28, int), "samples": (True, 29, list),
     "time": (True, 30, int),
     "claim": (True, 31, bytes.fromhex), "protected": (True, 32, bool), "lostFrom": (True, 33, int),
+    "purpose": (True, 34, int), "counterparty": (True, 35, bytes.fromhex), "authorities": (True, 36, bytes.fromhex),
+    "consent": (True, 37, bytes.fromhex), "authorityList": (True, 38, lambda list: [
+        list[0] and bytes.fromhex(list[0]), list[1] and bytes.fromhex(list[1]), list[2],
+        [[bytes.fromhex(key), silence] for key, silence in list[3]]]),
+    "refusal": (True, 39, int), "head": (True, 40, lambda pair: [pair[0], bytes.fromhex(pair[1])]),
+    "mark": (True, 41, int), "since": (True, 42, int), "imageHash": (True, 43, bytes.fromhex),
 }
 
 
@@ -55,7 +61,7 @@ def claims(meaning):
 
 CDDL = (pathlib.Path(__file__).resolve().parent.parent.parent / "docs/protocol.cddl").read_text(encoding="utf-8")
 # Types whose rule has another name: "time" is a rule of CDDL's own.
-RULES = {"accept": "acceptance", "attest": "attestation", "time": "time-statement"}
+RULES = {"accept": "acceptance", "attest": "attestation", "time": "time-statement", "refusal": "refusal-statement"}
 
 
 def shape(rule, encoded, arguments=0):
@@ -95,7 +101,7 @@ def check(vector, network, seeds):
     seed = bytes([seeds[vector["signer"]]]) * 32
     private = Ed25519PrivateKey.from_private_bytes(seed)
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    aad = cbor2.dumps(["lightnode", 1, network, vector["type"]], canonical=True)
+    aad = cbor2.dumps(["lightnode", 2, network, vector["type"]], canonical=True)
     wanted = claims(vector["claims"])
     assert cbor2.loads(cbor2.loads(encoded).value[2]) == wanted, "the claims mean something else"
 

@@ -20,7 +20,7 @@ func answer(_ status: UInt8, _ kind: UInt8 = 255, _ value: Int32 = 0) {
     for byte in UInt32(0)..<4 { hardware.serial.writeByte(UInt8(truncatingIfNeeded: UInt32(bitPattern: value) >> (byte * 8))) }
 }
 
-func invoke() -> Outcome {
+func invoke() -> CallResult {
     var arguments = Arguments()
     if request[2] == 1 {
         var value: UInt32 = 0

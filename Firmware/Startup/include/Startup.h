@@ -1,6 +1,7 @@
 // The only C and assembly of the firmware: reset, vectors, fault entry, CPU instructions that Swift cannot spell, libc shims.
 #pragma once
 #include <stdint.h>
+#include "ImageHeader.h"
 
 /// Addresses fixed by the linker script (LinkerScripts/sections.ld).
 extern uint8_t __stack_limit[], __stack_top[], __store_start[], __image_end[];
@@ -21,17 +22,7 @@ typedef struct {
 /// Version of the firmware: major, minor, patch.
 #define LIGHTNODE_VERSION 0, 1, 0
 
-/// First bytes of what an image says about itself (format: Host/FirmwareBuild/ImageHeader.swift).
-typedef struct {
-    char magic[4];        // "LNIM"
-    uint8_t format;       // 2
-    uint8_t version[3];   // major, minor, patch
-    uint32_t size;        // bytes from the start of flash to the image's end; 0 until stamped
-    uint32_t build;       // first 32 bits of the commit's hash; 0 when unknown
-    char board[16];       // NUL-padded
-    char mcu[8];          // folder of Firmware/MCU, NUL-padded
-    uint8_t hash[24];     // first 24 bytes of SHA-512 over those bytes, this field as zeros
-} ImageHeader;
+/// What the image says about itself.
 extern const ImageHeader lightnode_image_header;
 
 /// The header's hash, 24 bytes. It is filled in after linking, so the compiler must not take it for what it sees.

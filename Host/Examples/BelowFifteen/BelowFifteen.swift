@@ -2,7 +2,7 @@
 //
 //     below-fifteen coap://127.0.0.1/room
 //
-// It runs with the keys of this user's control node, on any computer that reaches the device: here through a gateway.
+// It runs with the keys of this user's control node, on any computer that reaches the node: here through a gateway.
 import ControlNode
 import Foundation
 import Transport

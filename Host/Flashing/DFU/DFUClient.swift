@@ -15,15 +15,49 @@ final class DFUClient {
     /// Milliseconds that an operation may take in all, a mass erase included (STM32F411 data sheet, DS10314 Rev 8, table 45: 16 s at
     /// most).
     static let operationLimit = 60_000
-    /// GETSTATUS in a row that may ask for no wait at all, so that a device that is stuck is given up.
-    static let idlePolls = 500
+    /// Changes of state on the way to dfuIDLE, each by a request that is answered at once: more than the specification has states.
+    static let stepLimit = 100
+    /// Milliseconds between two looks at the cancellation while the device is given its time.
+    static let slice = 50
 
     let transport: any DFUTransport
     let name: String
+    let cancellation: Cancellation
+    /// It has left the bus in the middle of a request.
+    private(set) var hasLeft = false
 
-    init(_ transport: any DFUTransport, name: String) {
+    init(_ transport: any DFUTransport, name: String, cancellation: Cancellation) {
         self.transport = transport
         self.name = name
+        self.cancellation = cancellation
+    }
+
+    // MARK: Time
+
+    /// What an operation may still take. What a device asks for is granted only within it.
+    private struct Patience {
+        /// Milliseconds that were waited; a model's time passes only so.
+        var waited = 0
+        let began = ContinuousClock.now
+
+        var left: Int {
+            let passed = ContinuousClock.now - began
+            return DFUClient.operationLimit - max(waited, Int(clamping: passed.components.seconds * 1000))
+        }
+    }
+
+    /// Gives the device the time that it asks for, at least 1 ms so that it is not asked without a pause, and at most what is left.
+    /// - Throws: `Interrupted` soon after the cancellation, `PartFault` when the operation takes too long.
+    private func grant(_ milliseconds: Int, _ patience: inout Patience, _ doing: String) throws {
+        guard patience.left > 0 else { throw busy(doing) }
+        var wanted = min(max(milliseconds, 1), patience.left)
+        while wanted > 0 {
+            if cancellation.isCancelled { throw Interrupted() }
+            let now = min(wanted, Self.slice)
+            transport.wait(now)
+            patience.waited += now
+            wanted -= now
+        }
     }
 
     // MARK: Requests
@@ -42,20 +76,20 @@ final class DFUClient {
 
     /// Brings the device to dfuIDLE from wherever it is.
     func becomeIdle(while doing: String) throws {
-        var waited = 0
-        for _ in 0..<Self.idlePolls {
+        var patience = Patience(), steps = 0
+        while steps < Self.stepLimit {
             let status = try status(while: doing)
             switch status.state {
             case .idle: return
             case .error:
+                steps += 1
                 try attempt(doing) {
                     try transport.send(DFURequest.clearStatus.rawValue, value: 0, [], timeout: Self.transferTimeout)
                 }
             case .downloadBusy, .manifest, .manifestSync:
-                transport.wait(max(status.pollTimeout, 1))
-                waited += max(status.pollTimeout, 1)
-                guard waited <= Self.operationLimit else { throw busy(doing) }
+                try grant(status.pollTimeout, &patience, doing)
             case .downloadSync, .downloadIdle, .uploadIdle:
+                steps += 1
                 try attempt(doing) {
                     try transport.send(DFURequest.abort.rawValue, value: 0, [], timeout: Self.transferTimeout)
                 }
@@ -78,18 +112,13 @@ final class DFUClient {
         try attempt(doing) {
             try transport.send(DFURequest.download.rawValue, value: block, data, timeout: Self.transferTimeout)
         }
-        var waited = 0, polls = 0
+        var patience = Patience()
         while true {
             let status = try status(while: doing)
             switch status.state {
             case .downloadIdle: return
             case .downloadBusy, .downloadSync:
-                transport.wait(status.pollTimeout)
-                waited += status.pollTimeout
-                polls += 1
-                guard waited <= Self.operationLimit, polls <= Self.idlePolls || status.pollTimeout > 0 else {
-                    throw busy(doing)
-                }
+                try grant(status.pollTimeout, &patience, doing)
             case .error: throw refused(status.code, doing)
             default: throw unexpected(status.state, due: .downloadIdle, doing)
             }
@@ -125,7 +154,9 @@ final class DFUClient {
                 if let status = bytes.flatMap({ DFUStatus($0) }), status.state == .error { throw refused(status.code, doing) }
                 throw PartFault(
                     .malformedAnswer, "\(name) refused a request (stall), \(doing)", advice: "Unplug it and plug it in again")
-            default: throw PartFault(fault, name: name, doing)
+            default:
+                if fault == .disconnected { hasLeft = true }
+                throw PartFault(fault, name: name, doing)
             }
         }
     }
@@ -157,6 +188,7 @@ extension PartFault {
         switch fault {
         case .disconnected:
             self.init(.unreachable, "\(name) was unplugged, \(doing)", advice: "Plug it in again")
+            isDeparture = true
         case .timedOut:
             self.init(.unreachable, "\(name) does not answer, \(doing)", advice: "Unplug it and plug it in again")
         case .stalled:
@@ -165,10 +197,16 @@ extension PartFault {
         case .denied(let path):
             self.init(
                 .environment, "this user may not use \(name) (\(path))",
-                advice: Failure.adviceToPermitUSB
+                remedy: .permitUSB
             )
+        case .busy:
+            self.init(
+                .unreachable, "another program uses \(name)",
+                advice: "Wait until it is done, and leave the device plugged in: it may be writing it")
         case .other(let text):
-            self.init(.unreachable, "USB failed with \(text) at \(name), \(doing)", advice: "Unplug it and plug it in again")
+            self.init(
+                .unreachable, "USB failed with \(text) at \(name), \(doing)",
+                advice: "Try it once more; if it stays so, unplug it and plug it in again")
         }
     }
 }

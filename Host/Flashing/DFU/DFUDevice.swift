@@ -10,6 +10,8 @@ public enum USBFault: Error, Equatable, Sendable {
     case disconnected
     /// This user may not open it; the path of its device file.
     case denied(String)
+    /// Another program has it.
+    case busy
     case other(String)
 }
 

@@ -25,7 +25,7 @@ public struct DFUWay: FlashingWay {
     func interfaces(for board: Board) throws -> [DFUInterface] {
         let all: [DFUInterface]
         do { all = try bus.interfaces() } catch let fault as USBFault {
-            throw FlashingError(PartFault(fault, name: "the computer's USB", "looking for devices"))
+            throw Failure(PartFault(fault, name: "the computer's USB", "looking for devices"))
         }
         return all.filter { found in
             board.usb.contains { $0.vendor.value == found.vendor && $0.product.value == found.product }
@@ -39,29 +39,84 @@ public struct DFUWay: FlashingWay {
         let device = "the \(job.board.name) \(candidate.serial)"
         // The port is what it is; its name may be another one's, or fail to be read this time.
         guard var found = try interfaces(for: job.board).first(where: { $0.port == candidate.port }) else {
-            throw FlashingError(.unreachable, "\(device) at port \(candidate.port) is gone", advice: "Plug it in again")
+            throw Failure(
+                .unreachable, "\(device) at port \(candidate.port) is gone", about: "\(device)", advice: "Plug it in again")
         }
-        if let path = found.denied { throw FlashingError(PartFault(.denied(path), name: device, "")) }
+        if let path = found.denied { throw Failure(PartFault(.denied(path), name: device, "")) }
         if found.mode == .runtime {
             progress.note("\(device) runs: asking it for its bootloader")
             found = try detach(found, job.board, device, cancellation)
         }
+        for _ in 0..<Self.returns {
+            switch try attempt(job, found, device, progress, cancellation) {
+            case .done(let report): return report
+            case .left(let error):
+                // Nothing was changed. One that is back at once has only enumerated again, as some do on their way into the bootloader.
+                guard let back = try comesBack(job.board, at: found.port, cancellation) else { throw error }
+                found = back
+            }
+        }
+        throw Failure(
+            .unreachable, "\(device) leaves the bus again and again", about: "\(device)",
+            advice: "Try another cable, or another port without a hub")
+    }
+
+    /// Attempts at a device that leaves the bus before anything was changed, and comes back by itself.
+    static let returns = 4
+    /// Milliseconds for it to come back.
+    static let returnLimit = 2000
+
+    private enum Attempt {
+        case done(FlashReport)
+        case left(Failure)
+    }
+
+    private func attempt(
+        _ job: FlashJob, _ found: DFUInterface, _ device: String, _ progress: any FlashProgress, _ cancellation: Cancellation
+    ) throws -> Attempt {
         guard let (alternate, layout) = flashMemory(of: found) else {
-            throw FlashingError(
-                .malformedAnswer, "\(device) names no flash memory as ST's bootloaders do",
-                advice: "Flash it with dfu-util, or with a probe: --via openocd")
+            throw Failure(
+                .malformedAnswer, "\(device) names no flash memory as ST's bootloaders do", about: "\(device)",
+                remedy: .either([.advice("Flash it with dfu-util"), .nameWay(["openocd"])]))
         }
         try check(layout, job.board, device)
+        var part: DfuSePart?
         do {
             let transport = try bus.open(found, alternate: alternate)
-            let part = try DfuSePart(transport, name: device, layout: layout, transferSize: found.transferSize)
-            let engine = FlashEngine(job, on: part, progress: progress, cancellation: cancellation)
-            return try engine.run()
+            let opened = try DfuSePart(
+                transport, name: device, layout: layout, transferSize: found.transferSize, cancellation: cancellation)
+            part = opened
+            let engine = FlashEngine(job, on: opened, progress: progress, cancellation: cancellation)
+            do { return .done(try engine.run()) } catch let error as Failure
+                where opened.hasLeft && !engine.isTouched && error.failure.kind == .unreachable
+            {
+                return .left(error)
+            }
         } catch let fault as USBFault {
-            throw FlashingError(PartFault(fault, name: device, "opening it"))
+            let error = Failure(PartFault(fault, name: device, "opening it"))
+            if fault == .disconnected { return .left(error) }
+            throw error
         } catch let fault as PartFault {
-            throw FlashingError(fault)
+            // It left before the part was there to say so.
+            if part == nil, fault.isDeparture { return .left(Failure(fault)) }
+            throw Failure(fault)
+        } catch is Interrupted {
+            throw Failure(
+                .interrupted, "flashing \(device) was interrupted", advice: "Nothing was changed: flash it again when you like")
         }
+    }
+
+    /// A bootloader at that port, as soon as it is there.
+    private func comesBack(_ board: Board, at port: String, _ cancellation: Cancellation) throws -> DFUInterface? {
+        for _ in 0..<Self.returnLimit / 100 where !cancellation.isCancelled {
+            bus.wait(100)
+            if let back = try interfaces(for: board).first(where: { $0.port == port && $0.mode == .dfu && $0.denied == nil }),
+                flashMemory(of: back) != nil
+            {
+                return back
+            }
+        }
+        return nil
     }
 
     private func flashMemory(of found: DFUInterface) -> (Int, DfuSeLayout)? {
@@ -78,10 +133,10 @@ public struct DFUWay: FlashingWay {
         let sectors = layout.sectors
         let size = sectors.reduce(0) { $0 + $1.size }, wanted = board.wholeFlash
         guard sectors.first?.address == wanted.lowerBound, size == wanted.count else {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "\(device) has \(size / 1024) KB of flash at \(hexadecimal(sectors.first?.address ?? 0)), a \(board.name) has "
                     + "\(wanted.count / 1024) KB at \(hexadecimal(wanted.lowerBound)): it is another chip",
-                advice: "Name the right board with --board, or plug in the right device")
+                remedy: .either([.nameBoard([]), .advice("Plug in the right device")]))
         }
     }
 
@@ -89,6 +144,7 @@ public struct DFUWay: FlashingWay {
     private func detach(_ node: DFUInterface, _ board: Board, _ device: String, _ cancellation: Cancellation) throws
         -> DFUInterface
     {
+        let before = Set(try interfaces(for: board).filter { $0.mode == .dfu }.map(\.port))
         do {
             let transport = try bus.open(node, alternate: node.alternates.first?.number ?? 0)
             try transport.send(
@@ -98,28 +154,28 @@ public struct DFUWay: FlashingWay {
         } catch USBFault.disconnected {
             // It left before it had answered.
         } catch let fault as USBFault {
-            throw FlashingError(PartFault(fault, name: device, "asking it for its bootloader"))
+            throw Failure(PartFault(fault, name: device, "asking it for its bootloader"))
         }
-        for _ in 0..<Self.detachLimit / 100 {
+        let began = ContinuousClock.now
+        for _ in 0..<Self.detachLimit / 100 where ContinuousClock.now - began < .milliseconds(Self.detachLimit) {
             if cancellation.isCancelled {
-                throw FlashingError(
-                    .interrupted, "\(device) was interrupted on its way into the bootloader",
+                throw Failure(
+                    .interrupted, "\(device) was interrupted on its way into the bootloader", about: "\(device)",
                     advice: "Nothing was changed: press RESET to start it again")
             }
             bus.wait(100)
             let now = try interfaces(for: board).filter { $0.mode == .dfu }
-            if let same = now.first(where: { !$0.serial.isEmpty && $0.serial == node.serial })
-                ?? now.first(where: { $0.port == node.port })
-            {
-                return same
-            }
+            if let same = now.first(where: { $0.port == node.port }) { return same }
+            // At another port only by a name that no other has.
+            let named = now.filter { !$0.serial.isEmpty && $0.serial == node.serial && !before.contains($0.port) }
+            if named.count == 1 { return named[0] }
         }
-        throw FlashingError(
-            .unreachable, "\(device) did not come back as a bootloader within \(Self.detachLimit / 1000) s",
+        throw Failure(
+            .unreachable, "\(device) did not come back as a bootloader within \(Self.detachLimit / 1000) s", about: "\(device)",
             advice: "Plug it in with BOOT0 high (hold BOOT0, press RESET) and flash it again")
     }
 }
 
-extension FlashingError {
-    init(_ fault: PartFault) { self.init(fault.kind, fault.what, advice: fault.advice) }
+extension Failure {
+    init(_ fault: PartFault) { self.init(fault.kind, fault.what, remedy: fault.remedy) }
 }

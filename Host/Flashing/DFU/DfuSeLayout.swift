@@ -48,10 +48,10 @@ public struct DfuSeLayout: Equatable, Sendable {
         self.runs = runs
     }
 
-    /// Sectors that can be read, erased and written.
+    /// Sectors that can be read, erased and written, by address: ST's example names its regions in another order.
     public var sectors: [FlashSector] {
         runs.filter { $0.isReadable && $0.isErasable && $0.isWritable }.flatMap { run in
             (0..<run.count).map { FlashSector(address: run.address + UInt64($0 * run.size), size: run.size) }
-        }
+        }.sorted { $0.address < $1.address }
     }
 }

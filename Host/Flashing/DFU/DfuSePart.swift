@@ -19,13 +19,18 @@ final class DfuSePart: FlashPart {
     private var isPointerSet = false
 
     /// Brings the device to dfuIDLE, whatever it was doing.
-    init(_ transport: any DFUTransport, name: String, layout: DfuSeLayout, transferSize: Int) throws {
+    /// - Throws: `PartFault` when the layout makes no sense, `Interrupted`.
+    init(
+        _ transport: any DFUTransport, name: String, layout: DfuSeLayout, transferSize: Int, cancellation: Cancellation = .init()
+    ) throws {
         self.name = name
         sectors = layout.sectors
-        client = DFUClient(transport, name: name)
+        client = DFUClient(transport, name: name, cancellation: cancellation)
         blockSize = transferSize
-        guard let first = sectors.first, transferSize >= 64, sectors.allSatisfy({ $0.size.isMultiple(of: transferSize) }),
-            (sectors.last!.range.upperBound - first.address) / UInt64(transferSize) < 65_534
+        guard let first = sectors.first, let last = sectors.last, transferSize >= 64,
+            sectors.allSatisfy({ $0.size.isMultiple(of: transferSize) }),
+            zip(sectors, sectors.dropFirst()).allSatisfy({ $0.range.upperBound <= $1.address }),
+            (last.range.upperBound - first.address) / UInt64(transferSize) < 65_534
         else {
             throw PartFault(
                 .malformedAnswer, "\(name) describes a flash that blocks of \(transferSize) bytes do not fit: \(layout.name)",
@@ -33,6 +38,9 @@ final class DfuSePart: FlashPart {
         }
         try client.becomeIdle(while: "starting")
     }
+
+    /// It left the bus in the middle of a request.
+    var hasLeft: Bool { client.hasLeft }
 
     private func block(_ address: UInt64) -> UInt16 { UInt16((address - sectors[0].address) / UInt64(blockSize)) + 2 }
 

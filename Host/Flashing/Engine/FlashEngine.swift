@@ -1,6 +1,7 @@
 // The rules of every flash: compare, erase only what changes, write, read back, start. The store is never touched unless all is erased.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// What is wanted of one flash.
 public struct FlashJob: Sendable {
@@ -59,7 +60,7 @@ public final class FlashEngine {
     /// Bytes in sectors that held the image already.
     private var right = 0
     /// Whether anything was erased or written.
-    private var isTouched = false
+    private(set) var isTouched = false
 
     public init(_ job: FlashJob, on part: any FlashPart, progress: any FlashProgress, cancellation: Cancellation = Cancellation())
     {
@@ -77,15 +78,15 @@ public final class FlashEngine {
         case other(at: UInt64)
     }
 
-    /// - Throws: `FlashingError`; when the flash may be partly written, of kind `notFlashed` with the way to recover.
+    /// - Throws: `Failure`; when the flash may be partly written, of kind `notFlashed` with the way to recover.
     public func run() throws -> FlashReport {
         do { return try carryOut() } catch is Interrupted {
-            throw FlashingError(
+            throw Failure(
                 .interrupted, "flashing \(part.name) was interrupted" + (isTouched ? "; its flash is partly written" : ""),
                 advice: isTouched ? part.recovery : "Nothing was changed: flash it again when you like")
         } catch let fault as PartFault {
-            guard isTouched else { throw FlashingError(fault.kind, fault.what, advice: fault.advice) }
-            throw FlashingError.notFlashed("\(fault.what); its flash is partly written", advice: part.recovery)
+            guard isTouched else { throw Failure(fault.kind, fault.what, remedy: fault.remedy) }
+            throw Failure.notFlashed("\(fault.what); its flash is partly written", advice: part.recovery)
         }
     }
 
@@ -135,13 +136,13 @@ public final class FlashEngine {
             }
         }
         guard room == job.image.size, !misplaced else {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "the flash of \(part.name) does not hold what the image needs: it ends at "
                     + hexadecimal(part.sectors.last?.range.upperBound ?? 0),
                 advice: "Check that this is a \(job.board.name)")
         }
         if let store = job.board.store?.range, !job.erasesAll, let shared = touched.first(where: { $0.range.overlaps(store) }) {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "the sector \(hexadecimal(shared.address)) of the image holds keys as well", advice: "Make the image smaller")
         }
         return touched
@@ -250,7 +251,7 @@ public final class FlashEngine {
                 let wanted = imageBlock(at: address)
                 let found = try part.readBlock(at: address)
                 if let difference = firstDifference(found, wanted) {
-                    throw FlashingError.notFlashed(
+                    throw Failure.notFlashed(
                         "\(part.name) was written, but reads back differently from "
                             + "\(hexadecimal(address + UInt64(difference))) on",
                         advice: "Flash it again; if it happens at the same address again, the chip is worn out")
@@ -263,11 +264,11 @@ public final class FlashEngine {
         }
     }
 
-    private func differs(_ sector: FlashSector, _ content: Content) -> FlashingError {
+    private func differs(_ sector: FlashSector, _ content: Content) -> Failure {
         let address = if case .other(let at) = content { at } else { sector.address }
         return .notFlashed(
             "the flash of \(part.name) differs from the image from \(hexadecimal(address)) on",
-            advice: "Flash it: the same command without --verify-only")
+            remedy: .flash)
     }
 }
 

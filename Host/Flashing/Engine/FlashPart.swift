@@ -42,11 +42,15 @@ public struct PartFault: Error, Equatable, Sendable {
     /// What it is when nothing was written yet.
     public var kind: Failure.Kind
     public var what: String
-    public var advice: String
+    public var remedy: Remedy
+    /// The device has left the bus: it may come back by itself.
+    public var isDeparture = false
 
-    public init(_ kind: Failure.Kind, _ what: String, advice: String) {
+    public init(_ kind: Failure.Kind, _ what: String, remedy: Remedy) {
         self.kind = kind
         self.what = what
-        self.advice = advice
+        self.remedy = remedy
     }
+
+    public init(_ kind: Failure.Kind, _ what: String, advice: String) { self.init(kind, what, remedy: .advice(advice)) }
 }

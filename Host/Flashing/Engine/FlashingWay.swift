@@ -44,9 +44,8 @@ public struct FlashCandidate: Hashable, Codable, Sendable, CustomStringConvertib
         return isOwn && Quoted.isPlain(serial) ? serial : Quoted.shell(port)
     }
 
-    static func list(_ found: [FlashCandidate]) -> String {
-        found.map { "    --serial \($0.name(among: found))   \($0.via.rawValue), \(Quoted.line($0.note))" }.joined(
-            separator: "\n")
+    static func choices(_ found: [FlashCandidate]) -> [Remedy.Choice] {
+        found.map { .init($0.name(among: found), note: "\($0.via.rawValue), \(Quoted.line($0.note))") }
     }
 }
 
@@ -79,21 +78,20 @@ public struct FlashSelection: Sendable {
     }
 
     /// The ways of `board`, in the order of its board.json; only `--via` when given.
-    /// - Throws: `FlashingError` when the board has not that way.
+    /// - Throws: `Failure` when the board has not that way.
     public func ways(of board: Board) throws -> [any FlashingWay] {
         let names = board.flashing.compactMap { WayName(rawValue: $0) }
         if let via, !names.contains(via) {
-            throw FlashingError(
+            throw Failure(
                 .usage, "board “\(board.name)” cannot be flashed via \(via.rawValue)",
-                advice: names.isEmpty
-                    ? "It has no way to be flashed: add one to its board.json"
-                    : "It has: \(names.map { "--via \($0.rawValue)" }.joined(separator: ", "))")
+                remedy: names.isEmpty
+                    ? .advice("It has no way to be flashed: add one to its board.json") : .nameWay(names.map(\.rawValue)))
         }
         return names.filter { via == nil || $0 == via }.compactMap { name in ways.first { $0.name == name } }
     }
 
     /// The devices that are meant: all of the first way that finds any.
-    /// - Throws: `FlashingError` when there is none, or several and neither `serial` nor `all`.
+    /// - Throws: `Failure` when there is none, or several and neither `serial` nor `all`.
     public func choose(for board: Board) throws -> (way: any FlashingWay, devices: [FlashCandidate]) {
         let ways = try ways(of: board)
         var seen: [FlashCandidate] = []
@@ -103,20 +101,20 @@ public struct FlashSelection: Sendable {
             if let serial { found = found.filter { $0.isCalled(serial) } }
             guard !found.isEmpty else { continue }
             guard found.count == 1 || all else {
-                throw FlashingError(
-                    .usage, "\(found.count) devices could be meant",
-                    advice: "Name one with --serial, or flash them --all:\n" + FlashCandidate.list(found))
+                throw Failure(
+                    .usage, "\(found.count) devices could be meant", about: "\(found.count)",
+                    remedy: .either([.nameSerial(FlashCandidate.choices(found)), .flashAll]))
             }
             return (way, found)
         }
         if let serial, !seen.isEmpty {
-            throw FlashingError(
+            throw Failure(
                 .unreachable, "no device “\(serial)” to flash as \(board.name)",
-                advice: "There are:\n" + FlashCandidate.list(seen))
+                remedy: .nameSerial(FlashCandidate.choices(seen)))
         }
-        throw FlashingError(
+        throw Failure(
             .unreachable, "no \(board.name) to flash was found via \(ways.map(\.name.rawValue).joined(separator: " or "))",
-            advice: ways.map { hint($0.name, board) }.joined(separator: ". ") + ". With --wait, it may be plugged in later")
+            remedy: .either(ways.map { hint($0.name, board) } + [.wait]))
     }
 
     /// As `choose`, but waits for a device to come.
@@ -126,7 +124,7 @@ public struct FlashSelection: Sendable {
     {
         var isAnnounced = false
         while true {
-            do { return try choose(for: board) } catch let error as FlashingError where error.failure.kind == .unreachable {
+            do { return try choose(for: board) } catch let error as Failure where error.failure.kind == .unreachable {
                 if !isAnnounced { progress.note("waiting for a \(board.name): \(error.failure.advice)") }
                 isAnnounced = true
                 try sleep()
@@ -134,12 +132,13 @@ public struct FlashSelection: Sendable {
         }
     }
 
-    private func hint(_ way: WayName, _ board: Board) -> String {
+    private func hint(_ way: WayName, _ board: Board) -> Remedy {
         switch way {
-        case .emulated: "Make an emulated one: lightnode emulate --board \(board.name) --name NAME --detach"
-        case .dfu: "Plug it in by USB; a chip without our firmware needs BOOT0 high (hold BOOT0, press RESET)"
-        case .massStorage: "Plug it in and mount its drive, or name the mount point with --serial PATH"
-        case .openocd: "Connect a debug probe"
+        case .emulated: .startEmulated(board: board.name, name: nil)
+        case .dfu: .advice("Plug it in by USB; a chip without our firmware needs BOOT0 high (hold BOOT0, press RESET)")
+        case .massStorage:
+            .either([.advice("Plug it in and mount its drive"), .nameSerial([.init("PATH", note: "its mount point")])])
+        case .openocd: .advice("Connect a debug probe")
         }
     }
 }

@@ -1,6 +1,7 @@
 // An image that has passed every check: what may be written to a board's flash.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// The bytes for one board's flash, checked before anything is touched.
 public struct FlashImage: Sendable {
@@ -19,14 +20,14 @@ public struct FlashImage: Sendable {
 
     /// Checks that `file` is whole, made for `board` and its MCU, starts with a vector table that the chip can start from, fits, and
     /// stays out of the store where keys are kept.
-    /// - Throws: `FlashingError` saying which of these it is not.
+    /// - Throws: `Failure` saying which of these it is not.
     public init(_ file: ImageFile, for board: Board) throws {
         let name = file.url.lastPathComponent
-        let rebuild = "Build it for this board: lightnode build --board \(board.name)"
+        let rebuild = Remedy.build(board: board.name)
         let (stated, _) = try file.header()
         guard stated.board == board.name else {
-            throw FlashingError.unfit(
-                "\(name) is made for board “\(stated.board)”, not for “\(board.name)”", advice: rebuild)
+            throw Failure.unfit(
+                "\(name) is made for board “\(stated.board)”, not for “\(board.name)”", remedy: rebuild)
         }
         let segments = try file.placed(on: board)
         let places = [board.boot?.range, board.flash.range].compactMap { $0 }
@@ -35,24 +36,24 @@ public struct FlashImage: Sendable {
             file.format == .elf
             ? segments.filter { segment in board.wholeFlash.overlaps(segment.range) } : segments
         if let store = board.store?.range, let hit = loaded.first(where: { $0.range.overlaps(store) }) {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "\(name) would write \(hexadecimal(max(hit.address, store.lowerBound))), into the store of \(board.name) at "
                     + "\(hexadecimal(store.lowerBound)), where its keys are kept",
                 advice: "Link the image so that it stays out of the store")
         }
         if let outside = loaded.first(where: { segment in !places.contains { $0.contains(segment.range) } }) {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "\(name) holds bytes at \(hexadecimal(outside.address))…\(hexadecimal(outside.range.upperBound)), the flash of \(board.name) is "
                     + "\(hexadecimal(board.flash.range.lowerBound))…\(hexadecimal(board.flash.range.upperBound)): "
                     + "it is too large, or for another chip",
-                advice: rebuild)
+                remedy: rebuild)
         }
         let flat = Self.flat(loaded, in: board.flash.range)
-        do { header = try ImageHeader.check(flash: flat, for: board) } catch let error as FirmwareError {
-            throw FlashingError.unfit("\(name): \(error.failure.what)", advice: error.failure.advice)
+        do { header = try ImageHeader.check(flash: flat, for: board) } catch let error as Failure {
+            throw Failure.unfit("\(name): \(error.what)", remedy: error.remedy)
         }
         guard flat.dropFirst(header.size).allSatisfy({ $0 == 0xFF }) else {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "\(name) goes on after the \(header.size) bytes that its header names",
                 advice: "Flash the file that the build wrote")
         }
@@ -121,15 +122,15 @@ public struct VectorTable: Equatable, Sendable {
     func check(board: Board, image: Range<UInt64>, file: String) throws {
         let ram = board.ram.range
         guard stack > ram.lowerBound, stack <= ram.upperBound, stack.isMultiple(of: 4) else {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "the vector table of \(file) puts the stack at \(hexadecimal(stack)), the RAM of \(board.name) is "
                     + "\(hexadecimal(ram.lowerBound))…\(hexadecimal(ram.upperBound))",
-                advice: "Build it for this board: lightnode build --board \(board.name)")
+                remedy: .build(board: board.name))
         }
         guard reset & 1 == 1, image.contains(reset & ~1) else {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "the vector table of \(file) starts at \(hexadecimal(reset)), which is no Thumb code inside the image",
-                advice: "Build it for this board: lightnode build --board \(board.name)")
+                remedy: .build(board: board.name))
         }
     }
 }

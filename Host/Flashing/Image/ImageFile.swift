@@ -1,6 +1,7 @@
 // A firmware image file of any format that `lightnode flash` takes: ELF, Intel HEX, or a plain binary with the header inside.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// The bytes of an image file and where they go.
 public struct ImageFile: Sendable {
@@ -14,14 +15,14 @@ public struct ImageFile: Sendable {
     public let segments: [Segment]
 
     /// Reads the file; its content, not its name, says which format it has.
-    /// - Throws: `FlashingError` or `FirmwareError` when it cannot be read or is damaged.
+    /// - Throws: `Failure` when it cannot be read or is damaged.
     public init(contentsOf url: URL) throws {
         self.url = url
         let data: Data
         do { data = try Data(contentsOf: url) } catch {
-            throw FlashingError(
+            throw Failure(
                 .environment, "the image \(url.path) cannot be read: \(error.localizedDescription)",
-                advice: "Name a file that is there, or build one with “lightnode build”")
+                remedy: .either([.advice("Name a file that is there"), .build(board: nil)]))
         }
         if data.starts(with: [0x7F, 0x45, 0x4C, 0x46]) {
             format = .elf
@@ -38,12 +39,12 @@ public struct ImageFile: Sendable {
             segments = [Segment(address: 0, bytes: data)]
         }
         guard segments.contains(where: { !$0.bytes.isEmpty }) else {
-            throw FlashingError.unfit("the image \(url.path) is empty", advice: "Build it with “lightnode build”")
+            throw Failure.unfit("the image \(url.path) is empty", remedy: .build(board: nil))
         }
     }
 
     /// What the image says about itself, and the address of its vector table. Boot code may stand before it.
-    /// - Throws: `FlashingError` when it has no header, so is none of ours.
+    /// - Throws: `Failure` when it has no header, so is none of ours.
     public func header() throws -> (header: ImageHeader, start: UInt64) {
         // A vector table is aligned to 0x200 and more on every chip that we have; flash pages are 1 KB at least.
         for segment in segments {
@@ -55,8 +56,8 @@ public struct ImageFile: Sendable {
             }
         }
         // An old or newer format has a message of its own.
-        do { return (try ImageHeader(flash: segments[0].bytes), 0) } catch let error as FirmwareError {
-            throw FlashingError.unfit("\(url.path): \(error.failure.what)", advice: error.failure.advice)
+        do { return (try ImageHeader(flash: segments[0].bytes), 0) } catch let error as Failure {
+            throw Failure.unfit("\(url.path): \(error.what)", remedy: error.remedy)
         }
     }
 
@@ -67,7 +68,7 @@ public struct ImageFile: Sendable {
         guard let boot = board.boot else { return [Segment(address: flash, bytes: segments[0].bytes)] }
         let start = try header().start
         guard flash - boot.address.value == start else {
-            throw FlashingError.unfit(
+            throw Failure.unfit(
                 "\(url.lastPathComponent) lacks the boot code of \(board.name), from which the chip starts",
                 advice: "Flash the ELF or the Intel HEX file")
         }

@@ -1,6 +1,7 @@
 // What `lightnode image show` prints: what an image says about itself, and whether it may be flashed.
 import FirmwareBuild
 import Foundation
+import Reporting
 
 /// An image file, described and checked.
 public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
@@ -24,7 +25,7 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
     public let problem: String?
 
     /// - Parameter catalogue: where boards are described.
-    /// - Throws: `FlashingError` when the file has no image header.
+    /// - Throws: `Failure` when the file has no image header.
     public init(_ file: ImageFile, catalogue: BoardCatalogue) throws {
         let header: ImageHeader
         var start: UInt64
@@ -35,10 +36,8 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
             let board = try catalogue.board(header.board)
             if file.format == .bin { start = board.flash.address.value }
             _ = try FlashImage(file, for: board)
-        } catch let error as FlashingError {
-            problem = error.failure.what
-        } catch let error as FirmwareError {
-            problem = error.failure.what
+        } catch let error as Failure {
+            problem = error.what
         }
         let vectors = VectorTable(Data(image))
         self.file = file.url.relativePath

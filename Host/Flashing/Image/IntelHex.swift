@@ -1,5 +1,6 @@
 // Intel HEX files (Intel Hexadecimal Object File Format Specification, revision A, 1988): reading and writing.
 import Foundation
+import Reporting
 
 /// Bytes at an address.
 public struct Segment: Equatable, Sendable {
@@ -17,13 +18,13 @@ public struct Segment: Equatable, Sendable {
 /// The text form of memory contents that many programmers take.
 public enum IntelHex {
     /// The runs of bytes in `text`, by address, neighbours joined.
-    /// - Throws: `FlashingError` with the number of the line that is wrong.
+    /// - Throws: `Failure` with the number of the line that is wrong.
     public static func parse(_ text: String, file: String) throws -> [Segment] {
         var segments: [Segment] = []
         var base: UInt64 = 0
         var ended = false
         for (index, raw) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            func wrong(_ how: String) -> FlashingError {
+            func wrong(_ how: String) -> Failure {
                 .unfit("\(file), line \(index + 1), \(how)", advice: "Write the file again: it is damaged or no Intel HEX")
             }
             let line = raw.filter { $0 > 0x20 }
@@ -52,7 +53,7 @@ public enum IntelHex {
             }
         }
         guard ended else {
-            throw FlashingError.unfit("\(file) has no end record", advice: "Write the file again: it is cut short")
+            throw Failure.unfit("\(file) has no end record", advice: "Write the file again: it is cut short")
         }
         return try join(segments, file: file)
     }
@@ -124,7 +125,7 @@ public enum IntelHex {
                 continue
             }
             guard segment.address >= last.range.upperBound else {
-                throw FlashingError.unfit(
+                throw Failure.unfit(
                     "\(file) gives two values for \(hexadecimal(segment.address))", advice: "Write the file again")
             }
             if segment.address == last.range.upperBound {

@@ -37,14 +37,14 @@ public struct MassStorageWay: FlashingWay {
         -> FlashReport
     {
         guard let drive = drives(job.board).first(where: { $0.mountPoint == candidate.port }) else {
-            throw FlashingError(
+            throw Failure(
                 .unreachable, "the drive \(candidate.port) is gone", advice: "Plug the board in again and mount it")
         }
         try check(drive, job.board)
         guard job.mode == .write else {
-            throw FlashingError(
+            throw Failure(
                 .usage, "a DAPLink drive cannot be read back, so there is nothing to compare",
-                advice: "Compare with a probe: --via openocd")
+                remedy: .nameWay(["openocd"]))
         }
         let ready = job.erasesAll ? drive : try keepingKeys(drive, progress, cancellation)
         try copy(job.image, to: ready, progress)
@@ -55,16 +55,18 @@ public struct MassStorageWay: FlashingWay {
 
     private func check(_ drive: DAPLinkDrive, _ board: Board) throws {
         guard !drive.isMaintenance else {
-            throw FlashingError(
+            throw Failure(
                 .unfitImage,
                 "\(drive.mountPoint) is the interface chip in maintenance mode: a copy would replace its own firmware",
+                about: "\(drive.mountPoint)",
                 advice: "Plug the board in again without holding its RESET button")
         }
         let codes = board.massStorage?.boardCodes ?? []
         guard codes.isEmpty || codes.contains(drive.boardCode) else {
-            throw FlashingError(
+            throw Failure(
                 .unfitImage,
                 "\(drive.mountPoint) belongs to a board of kind \(drive.boardCode), a \(board.name) is \(codes.joined(separator: " or "))",
+                about: "\(drive.mountPoint)",
                 advice: "Plug in a \(board.name): the second version of the micro:bit has another chip")
         }
     }
@@ -82,9 +84,9 @@ public struct MassStorageWay: FlashingWay {
             }
             if let changed { return changed }
         }
-        throw FlashingError(
+        throw Failure(
             .usage, "the interface chip at \(drive.mountPoint) erases the whole chip before it writes, the keys too",
-            advice: "Keep the keys with a probe: --via openocd. A board without keys, or whose keys may go: --erase-all")
+            remedy: .either([.nameWay(["openocd"]), .eraseAll]))
     }
 
     private func copy(_ image: FlashImage, to drive: DAPLinkDrive, _ progress: any FlashProgress) throws {
@@ -93,13 +95,13 @@ public struct MassStorageWay: FlashingWay {
         progress.begin(.write, total: bytes.count)
         defer { progress.end(.write) }
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        func failed() -> FlashingError {
+        func failed() -> Failure {
             let reason = String(cString: strerror(errno))
             let advice =
                 errno == EACCES || errno == EROFS
                 ? "Mount it so that you may write: udisksctl mount -b \(Quoted.shell("\(table.labels)/\(URL(fileURLWithPath: drive.mountPoint).lastPathComponent)"))"
                 : "Plug the board in again and copy once more: the drive takes a whole file or none"
-            return FlashingError(
+            return Failure(
                 errno == EACCES ? .environment : .notFlashed, "\(path) cannot be written: \(reason)", advice: advice)
         }
         guard file >= 0 else { throw failed() }
@@ -131,12 +133,12 @@ public struct MassStorageWay: FlashingWay {
             return !copied && now.remountCount != drive.remountCount ? now : nil
         }
         guard let back else {
-            throw FlashingError.notFlashed(
+            throw Failure.notFlashed(
                 "the drive \(drive.mountPoint) did not come back within \(Int(patience)) s, so nobody knows whether the image was taken",
                 advice: "Mount it again and look for FAIL.TXT, then flash once more")
         }
         if let complaint = back.complaint {
-            throw FlashingError.notFlashed(
+            throw Failure.notFlashed(
                 "the interface chip refused the image: \(complaint)", advice: "Plug the board in again and flash once more")
         }
     }
@@ -151,7 +153,7 @@ public struct MassStorageWay: FlashingWay {
         while Date() < limit {
             if let found = look() { return found }
             if cancellation.isCancelled {
-                throw FlashingError(
+                throw Failure(
                     .interrupted, "interrupted while the interface chip programs its target",
                     advice: "It goes on by itself: look for FAIL.TXT on the drive, or flash it again")
             }

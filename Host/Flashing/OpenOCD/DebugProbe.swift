@@ -69,7 +69,7 @@ struct DebugProbe: Equatable, Sendable {
     ///
     /// Its driver of ST-Links can be told the port. That of CMSIS-DAP (0.12) cannot: it is told what the device is, and its serial number,
     /// which must then be one that only this probe has, of characters that are plain in Tcl.
-    /// - Throws: `FlashingError` when OpenOCD cannot tell this probe from another.
+    /// - Throws: `Failure` when OpenOCD cannot tell this probe from another.
     func selection(among present: [DebugProbe]) throws -> [String] {
         guard kind == .cmsisDAP else { return ["adapter usb location \(port)"] }
         let identity = String(format: "cmsis_dap_vid_pid 0x%04x 0x%04x", vendor, productID)
@@ -77,7 +77,7 @@ struct DebugProbe: Equatable, Sendable {
         let isPlain = (1...126).contains(serial.utf8.count) && Quoted.isPlain(serial) && !serial.hasPrefix("-")
         if rivals.isEmpty { return [identity] + (isPlain ? ["adapter serial \(Quoted.tcl(serial))"] : []) }
         guard isPlain, !rivals.contains(where: { $0.serial == serial }) else {
-            throw FlashingError(
+            throw Failure(
                 .unreachable,
                 "OpenOCD cannot tell the probe at port \(port) (serial number “\(serial)”) from the one at port \(rivals[0].port)",
                 advice: "Unplug the other one, then flash again")

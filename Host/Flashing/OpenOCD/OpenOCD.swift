@@ -20,20 +20,22 @@ struct OpenOCD: Sendable {
 
     /// What it said of its work.
     struct Outcome: Equatable, Sendable {
-        /// Bytes that it says it wrote; nil if it said nothing of it.
+        /// Bytes that it says it wrote; nil if it said nothing of it, as its procedure `program` does.
         var written: Int?
         /// It said that the flash reads back as the image.
         var isVerified = false
     }
 
     /// Runs commands to their end, in `folder`: relative names of files in them are of that folder.
-    /// - Throws: `FlashingError` with OpenOCD's reason. It does not run any more then.
+    /// - Throws: `Failure` with OpenOCD's reason. It does not run any more then.
     @discardableResult
     func run(
         _ commands: [String], in folder: URL, progress: any FlashProgress, size: Int, cancellation: Cancellation
     ) throws -> Outcome {
         let log = folder.appendingPathComponent("openocd-\(UInt32.random(in: 0 ... .max)).log")
-        guard let path = try? Tool(executable, package: "openocd").path() else { throw Self.missing }
+        guard let path = executable.contains("/") ? executable : try? Tool(executable, package: "openocd").path() else {
+            throw Self.missing
+        }
         let arguments = configuration + ["-c", commands.joined(separator: "; ")]
         let process: ChildProcess
         do { process = try ChildProcess(path, arguments, output: log.path, folder: folder.path) } catch { throw Self.missing }
@@ -71,27 +73,27 @@ struct OpenOCD: Sendable {
         return log.outcome
     }
 
-    private func interrupted(_ log: OpenOCDLog) -> FlashingError {
-        FlashingError(
+    private func interrupted(_ log: OpenOCDLog) -> Failure {
+        Failure(
             .interrupted, "flashing was interrupted" + (log.hasWritten ? "; the flash may be partly written" : ""),
             advice: log.hasWritten
                 ? "Flash it again: the probe can always reach the chip" : "Nothing was changed: flash it again when you like")
     }
 
-    private func hanging(_ log: OpenOCDLog, _ limit: Double) -> FlashingError {
+    private func hanging(_ log: OpenOCDLog, _ limit: Double) -> Failure {
         let what =
             log.bytes < Self.longestLog
             ? "OpenOCD said nothing for \(Int(limit)) s and was ended" : "OpenOCD wrote without end and was ended"
         if log.outcome.isVerified {
-            return FlashingError(
+            return Failure(
                 .unreachable, "the image is written and verified, but \(what)", advice: "Press RESET to start the image")
         }
-        return FlashingError(
+        return Failure(
             log.hasWritten ? .notFlashed : .unreachable, what + (log.hasWritten ? "; the flash may be partly written" : ""),
             advice: "Unplug the probe and plug it in again, then flash once more")
     }
 
-    static let missing = FlashingError(
+    static let missing = Failure(
         .environment, "the program openocd is not in PATH", advice: "Install it: apt-get install openocd")
 }
 

@@ -38,7 +38,15 @@ enum OpenOCDFailure {
         let words: String
         let kind: Failure.Kind
         let what: String
-        let advice: String
+        let remedy: Remedy
+
+        init(words: String, kind: Failure.Kind, what: String, remedy: Remedy) {
+            (self.words, self.kind, self.what, self.remedy) = (words, kind, what, remedy)
+        }
+
+        init(words: String, kind: Failure.Kind, what: String, advice: String) {
+            self.init(words: words, kind: kind, what: what, remedy: .advice(advice))
+        }
     }
 
     private static let replug = "Check the probe's USB cable, and that no other program uses it"
@@ -47,7 +55,7 @@ enum OpenOCDFailure {
     private static let rules: [Rule] = [
         Rule(
             words: "LIBUSB_ERROR_ACCESS", kind: .environment, what: "this user may not use the debug probe",
-            advice: Failure.adviceToPermitUSB
+            remedy: .permitUSB
         ),
         Rule(
             words: "unable to find a matching CMSIS-DAP device", kind: .unreachable, what: "no CMSIS-DAP probe is there",
@@ -61,9 +69,9 @@ enum OpenOCDFailure {
         Rule(
             words: "JTAG scan chain interrogation failed", kind: .unreachable, what: "the probe reaches no chip", advice: wiring),
         Rule(
-            words: "UNEXPECTED idcode", kind: .unfitImage, what: "the chip at the probe is another one", advice: "Check --board"),
+            words: "UNEXPECTED idcode", kind: .unfitImage, what: "the chip at the probe is another one", remedy: .nameBoard([])),
         Rule(
-            words: "unexpected idcode", kind: .unfitImage, what: "the chip at the probe is another one", advice: "Check --board"),
+            words: "unexpected idcode", kind: .unfitImage, what: "the chip at the probe is another one", remedy: .nameBoard([])),
         Rule(
             words: "timed out while waiting for target halted", kind: .unreachable, what: "the chip does not halt", advice: wiring
         ),
@@ -87,16 +95,16 @@ enum OpenOCDFailure {
     ///   - errors: the texts of OpenOCD's errors before it began to write, in order.
     ///   - writing: those since then; nil if it never began. What came before was no obstacle: a stage was reached after it.
     ///   - lastLine: the last that it said at all.
-    static func failure(_ errors: [String], writing: [String]?, status: Int32, lastLine: String? = nil) -> FlashingError {
+    static func failure(_ errors: [String], writing: [String]?, status: Int32, lastLine: String? = nil) -> Failure {
         let counted = writing ?? errors
         for rule in rules {
             if let line = counted.last(where: { $0.contains(rule.words) }) {
                 let told = line == rule.words ? counted.first { $0.contains("doesn't") || $0.contains("differ") } : line
-                return FlashingError(
-                    writing == nil ? rule.kind : .notFlashed, "\(rule.what) (OpenOCD: \(told ?? line))", advice: rule.advice)
+                return Failure(
+                    writing == nil ? rule.kind : .notFlashed, "\(rule.what) (OpenOCD: \(told ?? line))", remedy: rule.remedy)
             }
         }
-        return FlashingError(
+        return Failure(
             writing == nil ? .environment : .notFlashed,
             "OpenOCD failed with status \(status): \(counted.last ?? lastLine ?? "it gave no reason")",
             advice: writing == nil ? "Run it by hand to see all that it says" : "Flash it again")

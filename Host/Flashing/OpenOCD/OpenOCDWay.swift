@@ -28,7 +28,7 @@ public struct OpenOCDWay: FlashingWay {
     {
         let present = probes()
         guard let facts = job.board.openocd, let probe = present.first(where: { $0.port == candidate.port }) else {
-            throw FlashingError(.unreachable, "the probe at port \(candidate.port) is gone", advice: "Plug it in again")
+            throw Failure(.unreachable, "the probe at port \(candidate.port) is gone", advice: "Plug it in again")
         }
         let configuration =
             ["-f", probe.kind.rawValue] + (try probe.selection(among: present)).flatMap { ["-c", $0] }
@@ -50,8 +50,8 @@ public struct OpenOCDWay: FlashingWay {
             switch job.mode {
             case .verifyOnly:
                 guard same else {
-                    throw FlashingError.notFlashed(
-                        "the flash differs from the image", advice: "Flash it: the same command without --verify-only")
+                    throw Failure.notFlashed(
+                        "the flash differs from the image", remedy: .flash)
                 }
                 return FlashReport(outcome: .verified, size: size, erased: 0, written: 0, verified: size)
             case .dryRun:
@@ -73,10 +73,10 @@ public struct OpenOCDWay: FlashingWay {
 
     /// What OpenOCD did not say was not done, whatever its exit status is: it must say that the flash reads back as the image. Its procedure
     /// `program` (0.12) counts no bytes; a count that is there must be the whole image's.
-    /// - Throws: `FlashingError` of kind `notFlashed`.
+    /// - Throws: `Failure` of kind `notFlashed`.
     static func check(_ outcome: OpenOCD.Outcome, size: Int) throws {
         guard outcome.isVerified, (outcome.written ?? size) >= size else {
-            throw FlashingError.notFlashed(
+            throw Failure.notFlashed(
                 "OpenOCD ended without an error, but "
                     + (outcome.isVerified
                         ? "says that it wrote \(outcome.written ?? 0) of \(size) bytes"
@@ -110,7 +110,7 @@ public struct OpenOCDWay: FlashingWay {
         progress.advance(.compare, done: image.size)
         return try zip(image.pieces, names).allSatisfy { piece, name in
             guard let bytes = try? Data(contentsOf: folder.appendingPathComponent(name)) else {
-                throw FlashingError(
+                throw Failure(
                     .environment, "OpenOCD ended without an error, but left no copy of the flash",
                     advice:
                         "Run it by hand to see all that it says, and check the space in \(folder.deletingLastPathComponent().path)"

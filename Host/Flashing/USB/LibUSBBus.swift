@@ -1,6 +1,7 @@
 // DFU interfaces over libusb: what is plugged in, and control transfers to it.
 import CLibUSB
 import Foundation
+import USBStrings
 
 /// The computer's USB devices.
 public final class LibUSBBus: DFUBus, @unchecked Sendable {
@@ -94,10 +95,7 @@ public final class LibUSBBus: DFUBus, @unchecked Sendable {
     }
 
     private static func text(_ handle: OpaquePointer?, _ index: UInt8) -> String {
-        guard let handle, index != 0 else { return "" }
-        var buffer = [UInt8](repeating: 0, count: 256)
-        let count = libusb_get_string_descriptor_ascii(handle, index, &buffer, Int32(buffer.count))
-        return count > 0 ? String(decoding: buffer.prefix(Int(count)), as: UTF8.self) : ""
+        handle.flatMap { USBString.read($0, index) } ?? ""
     }
 }
 
@@ -120,7 +118,12 @@ final class LibUSBTransport: DFUTransport {
         handle = opened
         _ = libusb_set_auto_detach_kernel_driver(opened, 1)
         try check(libusb_claim_interface(opened, Int32(interface)))
-        if let alternate { try check(libusb_set_interface_alt_setting(opened, Int32(interface), Int32(alternate))) }
+        if let alternate {
+            let result = libusb_set_interface_alt_setting(opened, Int32(interface), Int32(alternate))
+            // libusb has no code for the stall of this request.
+            if result == LIBUSB_ERROR_OTHER.rawValue { throw USBFault.stalled }
+            try check(result)
+        }
     }
 
     deinit {
@@ -167,6 +170,7 @@ extension USBFault {
         case LIBUSB_ERROR_TIMEOUT.rawValue: self = .timedOut
         case LIBUSB_ERROR_NO_DEVICE.rawValue, LIBUSB_ERROR_NOT_FOUND.rawValue: self = .disconnected
         case LIBUSB_ERROR_ACCESS.rawValue: self = .denied(path)
+        case LIBUSB_ERROR_BUSY.rawValue: self = .busy
         default: self = .other(String(cString: libusb_error_name(result)))
         }
     }

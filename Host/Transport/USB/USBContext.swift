@@ -3,6 +3,7 @@ import CLibUSB
 import Foundation
 import Reporting
 import Synchronization
+import USBStrings
 
 /// What a light node shows of itself on USB: interface class, subclass and protocol (Firmware/USBDevice/NodeDescriptors.swift).
 enum NodeInterface {
@@ -28,8 +29,16 @@ public struct USBNode: Hashable, Sendable {
     let bulkIn: UInt8
     let bulkOut: UInt8
 
-    /// How it is named on a command line.
-    public var locator: DeviceLocator { .usb(serialNumber: serialNumber ?? port) }
+    /// How it is named on a command line when no other node has its name.
+    public var locator: NodeLocator { .usb(serialNumber: serialNumber ?? port) }
+
+    /// How it is named among `nodes`, and no other: by its serial number if that is its alone, else by its port.
+    func locator(among nodes: [USBNode]) -> NodeLocator {
+        guard let serialNumber, Quoted.isPlain(serialNumber), nodes.count(where: { $0.isCalled(serialNumber) }) == 1 else {
+            return .usb(serialNumber: port)
+        }
+        return locator
+    }
 
     /// The board's name: the last word of the product's.
     public var board: String? { productName?.split(separator: " ").last.map(String.init) }
@@ -87,6 +96,19 @@ final class USBContext: Sendable {
     /// The light nodes that are plugged in now.
     func nodes() throws -> [USBNode] {
         try withDevices { device in Self.node(device) }
+    }
+
+    /// Opens the node that is called so, with its description.
+    /// - Throws: `Failure` of kind `usage` when several are.
+    func open(called name: String) throws -> (handle: OpaquePointer, node: USBNode)? {
+        let named = try nodes().filter { $0.isCalled(name) }
+        guard named.count < 2 else {
+            throw Failure(
+                .usage, "\(named.count) light nodes are called usb:\(name)", about: "\(named.count)",
+                remedy: .nameNode(named.map { .init("usb:\($0.port)") }.sorted { $0.value < $1.value }))
+        }
+        guard let port = named.first?.port else { return nil }
+        return try open { $0.port == port }
     }
 
     /// Opens the first node that fits, with its description.
@@ -170,16 +192,14 @@ final class USBContext: Sendable {
     }
 
     private static func string(_ handle: OpaquePointer, _ index: UInt8) -> String? {
-        guard index != 0 else { return nil }
-        var text = [UInt8](repeating: 0, count: 256)
-        let count = libusb_get_string_descriptor_ascii(handle, index, &text, Int32(text.count))
-        return count > 0 ? String(decoding: text.prefix(Int(count)), as: UTF8.self) : nil
+        USBString.read(handle, index)
     }
 
     private static func attribute(_ name: String, of device: OpaquePointer) -> String? {
         let file = "/sys/bus/usb/devices/\(port(device))/\(name)"
-        let text = try? String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-        return text?.isEmpty == false ? text : nil
+        guard let bytes = FileManager.default.contents(atPath: file) else { return nil }
+        let text = Quoted.line(String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+        return text.isEmpty ? nil : text
     }
 }
 
@@ -197,16 +217,19 @@ enum USBError {
         switch code {
         case LIBUSB_ERROR_ACCESS.rawValue:
             return Failure(
-                .environment, "\(name) may not be opened: permission denied",
-                advice: Failure.adviceToPermitUSB)
+                .environment, "\(name) may not be opened: permission denied", about: "\(name)",
+                remedy: .permitUSB)
         case LIBUSB_ERROR_BUSY.rawValue:
             return Failure(
-                .unreachable, "\(name) is in use by another program", advice: "Close it (a console?) and try again")
+                .unreachable, "\(name) is in use by another program", about: "\(name)",
+                advice: "Close it (a console?) and try again")
         case LIBUSB_ERROR_NO_DEVICE.rawValue, LIBUSB_ERROR_NOT_FOUND.rawValue:
-            return Failure(.unreachable, "\(name) was unplugged", advice: "Plug it in again, then repeat the command")
+            return Failure(
+                .unreachable, "\(name) was unplugged", about: "\(name)", advice: "Plug it in again, then repeat the command")
         default:
             return Failure(
-                .unreachable, "\(name) failed: \(reason)", advice: "Unplug it, plug it in again, then repeat the command")
+                .unreachable, "\(name) failed: \(reason)", about: "\(name)",
+                advice: "Unplug it, plug it in again, then repeat the command")
         }
     }
 }

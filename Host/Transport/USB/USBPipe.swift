@@ -21,7 +21,7 @@ public final class USBPipe: BytePipe {
 
     /// Opens the node of that serial number (or port), waiting for it at most `presenceLimit`: it may be about to come back under a new name.
     /// - Parameters:
-    ///   - sendLimit: how long the device may take no bytes.
+    ///   - sendLimit: how long the node may take no bytes.
     ///   - returnLimit: how long it may be away from the bus.
     /// - Throws: `Failure`: `unreachable` when it is not there or in use, `environment` when it may not be opened.
     static func open(
@@ -29,9 +29,9 @@ public final class USBPipe: BytePipe {
         returnLimit: Duration = .seconds(2)
     ) async throws -> USBPipe {
         let context = try USBContext.shared()
-        guard let (handle, node) = try await find(context, within: presenceLimit, { $0.isCalled(name) }) else {
+        guard let (handle, node) = try await find(within: presenceLimit, context, { try $0.open(called: name) }) else {
             throw Failure(
-                .unreachable, "no light node usb:\(name) is plugged in", advice: "See what is there with: lightnode list")
+                .unreachable, "no light node usb:\(name) is plugged in", remedy: .listNodes)
         }
         return try USBPipe(context, handle.value, node, sendLimit: sendLimit, returnLimit: returnLimit)
     }
@@ -51,16 +51,17 @@ public final class USBPipe: BytePipe {
     struct Handle: @unchecked Sendable { let value: OpaquePointer }
 
     private static func find(
-        _ context: USBContext, within limit: Duration, _ fits: @Sendable (USBNode) -> Bool
+        within limit: Duration, _ context: USBContext,
+        _ open: @Sendable (USBContext) throws -> (handle: OpaquePointer, node: USBNode)?
     ) async throws -> (Handle, USBNode)? {
         let end = ContinuousClock.now + limit
         while true {
             let seen = context.changeCount
             var refusal: Failure?
             do {
-                if let found = try context.open(fits) { return (Handle(value: found.handle), found.node) }
-            } catch let failure as Failure {
-                // Gone between listing and opening; or the permission comes a moment after the device does.
+                if let found = try open(context) { return (Handle(value: found.handle), found.node) }
+            } catch let failure as Failure where failure.kind != .usage {
+                // Gone between listing and opening; or the permission comes a moment after the node does.
                 refusal = failure
             }
             guard ContinuousClock.now < end else {
@@ -100,16 +101,19 @@ public final class USBPipe: BytePipe {
 
     private func awaitReturn(of node: USBNode) async {
         let gone = Failure(
-            .unreachable, "\(node.locator) was unplugged", advice: "Plug it in again, then repeat the command")
+            .unreachable, "\(node.locator) was unplugged", about: "\(node.locator)",
+            advice: "Plug it in again, then repeat the command")
         do {
-            guard let (handle, back) = try await Self.find(context, within: returnLimit, { $0.isReturn(of: node) }) else {
+            guard
+                let (handle, back) = try await Self.find(within: returnLimit, context, { try $0.open { $0.isReturn(of: node) } })
+            else {
                 return finish(gone)
             }
             do { try connect(handle.value, back) } catch let failure as Failure { finish(failure) }
         } catch let failure as Failure where failure.kind == .environment {
             finish(failure)
         } catch {
-            // What a device on its way out says when it is opened is no news.
+            // What a node on its way out says when it is opened is no news.
             finish(gone)
         }
     }
@@ -124,13 +128,14 @@ public final class USBPipe: BytePipe {
         while true {
             switch connection.withLock({ $0 }) {
             case .open(let transfers):
-                // Bytes on their way when the device left are lost, as on any line: whoever needs them sends them again.
+                // Bytes on their way when the node left are lost, as on any line: whoever needs them sends them again.
                 if try await transfers.write(bytes, limit: sendLimit) != nil { return }
                 try await Task.sleep(for: .milliseconds(10))
             case .away(let node):
                 guard ContinuousClock.now < end else {
                     throw Failure(
-                        .unreachable, "\(node.locator) was unplugged", advice: "Plug it in again, then repeat the command")
+                        .unreachable, "\(node.locator) was unplugged", about: "\(node.locator)",
+                        advice: "Plug it in again, then repeat the command")
                 }
                 try await Task.sleep(for: .milliseconds(20))
             case .over(let failure):

@@ -1,13 +1,14 @@
-// Nodes on USB as devices: `usb:SERIAL`, or `usb:PORT` for one that has no serial number.
+// Nodes on USB as nodes: `usb:SERIAL`, or `usb:PORT`, which is also for one whose serial number is none or another's too.
 import Foundation
 import Reporting
 
 /// The nodes on USB.
-public struct USBSource: DeviceSource {
+public struct USBSource: NodeSource {
     public init() {}
 
-    public func candidates() throws -> [DeviceCandidate] {
-        try nodes().map { DeviceCandidate($0.locator, note: $0.board ?? "", obstacle: $0.obstacle) }
+    public func candidates() throws -> [NodeCandidate] {
+        let nodes = try nodes()
+        return nodes.map { NodeCandidate($0.locator(among: nodes), note: $0.board ?? "", obstacle: $0.obstacle) }
     }
 
     /// What libusb says against being started.
@@ -22,7 +23,7 @@ public struct USBSource: DeviceSource {
         return try context.nodes().sorted { $0.port < $1.port }
     }
 
-    public func open(_ locator: DeviceLocator) async throws -> (any BytePipe)? {
+    public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
         guard case .usb(let name) = locator else { return nil }
         return try await USBPipe.open(name)
     }
@@ -30,7 +31,7 @@ public struct USBSource: DeviceSource {
 
 /// The rule that lets people at this computer open a light node (udev(7)).
 public enum UdevRule {
-    /// Before 73-seat-late.rules, which gives the devices tagged `uaccess` to whoever sits at the computer.
+    /// Before 73-seat-late.rules, which gives the nodes tagged `uaccess` to whoever sits at the computer.
     public static let fileName = "60-lightnode.rules"
     public static let folder = "/etc/udev/rules.d"
 
@@ -46,10 +47,10 @@ public enum UdevRule {
             "# Light nodes on USB, for whoever sits at this computer and for the group plugdev. Written by “lightnode udev”.",
             "# Vendor-specific interfaces have no driver in the kernel: programs open them through libusb.",
         ]
-        let devices = identities.map {
+        let nodes = identities.map {
             ($0.what, #"ATTR{idVendor}=="\#(hex($0.vendor))", ATTR{idProduct}=="\#(hex($0.product))""#)
         }
-        for (what, match) in devices + probes {
+        for (what, match) in nodes + probes {
             lines.append(Quoted.comment(what))
             lines.append(
                 #"ACTION!="remove", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", \#(match), "#

@@ -13,7 +13,7 @@ final class USBTransfers: @unchecked Sendable {
     }
 
     private struct State {
-        /// Transfers that libusb has not given back, or that will be tried again: the device is not closed before they are dropped.
+        /// Transfers that libusb has not given back, or that will be tried again: the node is not closed before they are dropped.
         var underWay: Set<UnsafeMutablePointer<libusb_transfer>> = []
         var end: End?
         var isReleased = false
@@ -23,7 +23,7 @@ final class USBTransfers: @unchecked Sendable {
     private static let readSize = 512
     private static let readers = 4
     private static let toleratedErrors = 3
-    /// Until a transfer that failed is tried again: the hub takes up to a quarter of a second to tell that the device is gone.
+    /// Until a transfer that failed is tried again: the hub takes up to a quarter of a second to tell that the node is gone.
     private static let pause = Duration.milliseconds(150)
 
     let node: USBNode
@@ -35,7 +35,7 @@ final class USBTransfers: @unchecked Sendable {
     private let queue = DispatchQueue(label: "lightnode-usb-close")
 
     /// Claims the interface and begins to read.
-    /// - Parameter ended: called once, after the last transfer; the device is then closed.
+    /// - Parameter ended: called once, after the last transfer; the node is then closed.
     init(
         _ handle: OpaquePointer, _ node: USBNode, received: @escaping @Sendable ([UInt8]) -> Void,
         ended: @escaping @Sendable (End) -> Void
@@ -62,7 +62,7 @@ final class USBTransfers: @unchecked Sendable {
             return finish(.failed(USBError.failure(Int32(LIBUSB_ERROR_NO_MEM.rawValue), name)))
         }
         let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: Self.readSize)
-        // No time limit: a device speaks when it has something to say. Whoever waits for an answer has one.
+        // No time limit: a node speaks when it has something to say. Whoever waits for an answer has one.
         libusb_fill_bulk_transfer(
             transfer, handle, node.bulkIn, buffer, Int32(Self.readSize),
             { transfer in
@@ -100,7 +100,7 @@ final class USBTransfers: @unchecked Sendable {
             drop(transfer)
             finish(.unplugged)
         case LIBUSB_TRANSFER_STALL where errors <= Self.toleratedErrors * Self.readers:
-            // Not from libusb's own thread: clearing a halt waits for the device.
+            // Not from libusb's own thread: clearing a halt waits for the node.
             nonisolated(unsafe) let stalled = transfer
             queue.async { [self] in
                 libusb_clear_halt(handle, node.bulkIn)
@@ -137,8 +137,8 @@ final class USBTransfers: @unchecked Sendable {
     }
 
     /// Sends all of `bytes`.
-    /// - Returns: nil when the device left meanwhile.
-    /// - Throws: `Failure` when the device takes no bytes within `limit`.
+    /// - Returns: nil when the node left meanwhile.
+    /// - Throws: `Failure` when the node takes no bytes within `limit`.
     func write(_ bytes: [UInt8], limit: Duration) async throws -> Void? {
         var attempts = 0
         var sent = 0
@@ -160,8 +160,8 @@ final class USBTransfers: @unchecked Sendable {
                 if withState({ $0.end != nil }) { return nil }
             case LIBUSB_TRANSFER_TIMED_OUT.rawValue:
                 throw Failure(
-                    .unreachable, "\(name) takes no more bytes",
-                    advice: "Unplug the device, plug it in again, then repeat the command")
+                    .unreachable, "\(name) takes no more bytes", about: "\(name)",
+                    advice: "Unplug the node, plug it in again, then repeat the command")
             case LIBUSB_TRANSFER_NO_DEVICE.rawValue, LIBUSB_TRANSFER_CANCELLED.rawValue: return nil
             default: throw USBError.failure(Int32(LIBUSB_ERROR_IO.rawValue), name)
             }
@@ -219,7 +219,7 @@ final class USBTransfers: @unchecked Sendable {
         releaseWhenQuiet()
     }
 
-    /// Closes the device once libusb has given all transfers back: closing it earlier would pull their memory away.
+    /// Closes the node once libusb has given all transfers back: closing it earlier would pull their memory away.
     private func releaseWhenQuiet() {
         let end = withState { state -> End? in
             guard let end = state.end, state.underWay.isEmpty, !state.isReleased else { return nil }

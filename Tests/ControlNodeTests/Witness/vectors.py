@@ -51,7 +51,7 @@ class Key:
         message = Sign1Message(
             phdr={Algorithm: EdDSA},
             payload=cbor2.dumps(claims, canonical=True),
-            external_aad=cbor2.dumps(["lightnode", 1, network, kind], canonical=True),
+            external_aad=cbor2.dumps(["lightnode", 2, network, kind], canonical=True),
         )
         message.key = OKPKey(crv=Ed25519, x=self.public, d=self.seed)
         return message.encode()
@@ -61,21 +61,29 @@ identity, claim, owner = (Key(bytes([n]) * 32) for n in (1, 2, 3))
 address = bech32m("node", hashlib.sha512(identity.public).digest()[:20])
 
 
-def entry(seq, signer_kind, message, device, method, outcome, kind, value, index):
+def digest(owner, recovery=None, flags=0, backups=()):
+    """What consents and receipts name all who can act on a node by."""
+    return hashlib.sha512(cbor2.dumps([owner, recovery, flags, list(backups)], canonical=True)).digest()[:32]
+
+
+def entry(seq, signer_kind, message, device, method, argument, outcome, kind, value, index):
     return (
-        seq.to_bytes(7, "little") + bytes([signer_kind]) + message[-64:-62]
-        + bytes([device, method, outcome, kind]) + (value & 0xFFFFFFFF).to_bytes(4, "little") + index.to_bytes(4, "little")
+        seq.to_bytes(7, "little") + bytes([signer_kind]) + hashlib.sha512(message).digest()[:8]
+        + bytes([device, method]) + argument.to_bytes(2, "little", signed=True) + bytes([outcome, kind])
+        + (value & 0xFFFFFFFF).to_bytes(4, "little") + index.to_bytes(4, "little")
     )
 
 
 def receipt(message, seq, epoch, subject, chain, line, outcome, value=None, message_size=32, key=identity, issuer=address,
-            expected=None):
-    node = {0: epoch, 1: seq, 2: subject, 5: int.from_bytes(line[18:22], "little"), 6: chain,
-            7: hashlib.sha512(message).digest()[:32] if message_size == 32 else message[-64:-62], 8: outcome, 21: line}
+            expected=None, authorities=None):
+    node = {0: epoch, 1: seq, 2: subject, 5: int.from_bytes(line[26:30], "little"), 6: chain,
+            7: hashlib.sha512(message).digest()[:message_size], 8: outcome, 21: line}
     if value is not None:
         node[9] = value
     if expected:
         node[25] = expected
+    if authorities:
+        node[36] = authorities
     return key.sign("receipt", {1: issuer, NODE: node})
 
 
@@ -83,15 +91,27 @@ def advance(chain, line):
     return hashlib.sha512(chain + line).digest()[:32]
 
 
-bind = claim.sign("bind", {3: address, 8: {1: {1: 1, -1: 6, -2: owner.public}}, NODE: {0: 0, 1: 1_700_000_000_000_000}})
+def cnf(key):
+    return {1: {1: 1, -1: 6, -2: key.public}}
+
+
+recovery, buyer = Key(bytes([4]) * 32), Key(bytes([5]) * 32)
+bound = digest(owner.public, recovery.public)
+bind = claim.sign("bind", {3: address, 8: cnf(owner), NODE: {
+    0: 0, 1: 1_700_000_000_000_000, 11: recovery.public,
+    4: owner.sign("accept", {3: address, 8: cnf(owner), NODE: {0: 0, 34: 2, 35: claim.public, 36: bound}})}})
 command = owner.sign("command", {3: address, NODE: {0: 1, 1: 1_700_000_000_000_001, 2: ["led", "on"]}})
-full = owner.sign("state", {3: address, 4: 1_800_000_000, NODE: {
-    0: 1, 1: 1_700_000_000_000_002, 2: ["dimmer", "set", 50, -129, True, "Grüße"], 3: bytes(range(8))}})
+full = owner.sign("state", {3: address, 4: 1_800_000_000, 6: 1_799_999_970, NODE: {
+    0: 1, 1: 1_700_000_000_000_002, 2: ["dimmer", "set", 50, -129, True, "Grüße"], 3: bytes(range(12))}})
+accept = buyer.sign("accept", {3: address, 8: cnf(buyer), NODE: {0: 1, 34: 4, 35: owner.public, 36: digest(buyer.public)}})
+transfer = owner.sign("transfer", {3: address, 8: cnf(buyer), NODE: {
+    0: 1, 1: 1_700_000_000_000_003, 4: accept,
+    37: recovery.sign("consent", {3: address, NODE: {0: 1, 34: 4, 36: digest(buyer.public)}})}})
 
 lines = [
-    entry(1_700_000_000_000_000, 0x12, bind, 255, 255, 0, 0, 0, 0),
-    entry(1_700_000_000_000_001, 0x00, command, 0, 0, 0, 1, 1, 1),
-    entry(1_700_000_000_000_002, 0x01, full, 1, 2, 5, 2, -129, 2),
+    entry(1_700_000_000_000_000, 0x12, bind, 255, 255, -32768, 0, 3, int.from_bytes(bound[:4], "little"), 0),
+    entry(1_700_000_000_000_001, 0x00, command, 0, 0, -32768, 0, 1, 1, 1),
+    entry(1_700_000_000_000_002, 0x01, full, 1, 2, -32767, 5, 2, -129, 2),
 ]
 chains = [bytes(32)]
 for line in lines:
@@ -102,11 +122,13 @@ print(json.dumps({
     "identity": identity.public.hex(), "claimSeed": claim.seed.hex(), "ownerSeed": owner.seed.hex(),
     "address": address,
     "label": ("LN1:" + address + ":" + bech32m("claim", claim.seed)).upper(),
+    "recoverySeed": recovery.seed.hex(), "buyerSeed": buyer.seed.hex(),
+    "transfer": transfer.hex(), "acceptance": accept.hex(),
     "bind": bind.hex(), "command": command.hex(), "state": full.hex(),
     "receipts": [
-        receipt(bind, 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0).hex(),
+        receipt(bind, 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0, authorities=bound).hex(),
         receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, True).hex(),
-        receipt(full, 1_700_000_000_000_002, 1, ["dimmer", "set"], chains[2], lines[2], 5, -129, message_size=2, expected=[0, 0, 40]).hex(),
+        receipt(full, 1_700_000_000_000_002, 1, ["dimmer", "set"], chains[2], lines[2], 5, -129, message_size=8, expected=[0, 0, 40]).hex(),
     ],
     "chainAfter": chains[3].hex(),
     "contradicting": receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 7).hex(),
@@ -114,7 +136,14 @@ print(json.dumps({
     "stranger": receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, key=owner).hex(),
     "nonce": nonce.hex(),
     "attestation": identity.sign("attest", {1: address, NODE: {
-        0: 1, 10: nonce, 22: "microbit", 23: "0.1.0", 24: False}}).hex(),
+        0: 1, 10: nonce, 22: "microbit", 23: "0.1.0", 24: False, 30: 1_800_000_000, 31: claim.public, 32: True,
+        38: [owner.public, recovery.public, 1, [[buyer.public, 86_400]]], 40: [3, chains[3]], 41: 1_700_000_000_000_002,
+        42: 1, 43: bytes(range(24))}}).hex(),
+    "attestedDigest": digest(owner.public, recovery.public, 1, [[buyer.public, 86_400]]).hex(),
+    "otherAuthorities": receipt(bind, 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0,
+                                authorities=digest(buyer.public)).hex(),
+    "refusal": identity.sign("refusal", {1: address, NODE: {
+        0: 1, 1: 1_700_000_000_000_001, 7: hashlib.sha512(command).digest()[:32], 39: 8}}).hex(),
     "problem": cbor2.dumps({-1: "replayed", -2: "seen before", "tag:lightnode,2026:refusal": {0: 5}}, canonical=True).hex(),
     "status": cbor2.dumps({0: 2, 1: address, 2: "microbit", 3: "0.1.0", 4: 1, 5: 1_700_000_000_000_001, 6: 1234, 7: 900,
                            8: 4096, 9: 2, 10: 0, 11: NETWORK, 12: [], 13: False, 14: b"\x01\x02", 15: False,

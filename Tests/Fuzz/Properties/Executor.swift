@@ -9,6 +9,7 @@ import HAL
 import LightNode
 import NodeServer
 import SimulatedNOR
+import Vocabulary
 
 /// What happens to the device, one after the other: `[kind, length high, length low, bytes…]` each; an unfinished one ends the life.
 ///
@@ -87,7 +88,7 @@ private struct Chip: Platform {
     var hardwareSerial: UInt64 { 1 }
     var isReadbackProtected = false
     mutating func protectReadback() { isReadbackProtected = true }
-    var resetReason: UInt8 { 0 }
+    var resetReason: ResetReason { .power }
     var stackUsed: UInt32 { 0 }
     var stackSize: UInt32 { 0 }
     var isTrueRandom: Bool { true }
@@ -179,7 +180,7 @@ private struct Device: ~Copyable {
         let associated = CBOR.encode { writer in
             writer.array(4)
             writer.text("lightnode")
-            writer.uint(1)
+            writer.uint(2)
             writer.uint(Device.network)
             writer.text(name.span.bytes)
         }

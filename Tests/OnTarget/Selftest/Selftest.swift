@@ -48,6 +48,10 @@ import Startup
         garbage("\n\n\u{0C} no line end")
     }
 
+    @used static func `prints without end`() {
+        while true { garbage("a line of sixty-four bytes that says nothing but that it is there\n") }
+    }
+
     @used static func `exits early`() {
         startup_semihosting_exit(0)
     }

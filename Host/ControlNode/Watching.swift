@@ -1,0 +1,54 @@
+// What happens in a node's devices, as a stream of verified samples.
+import Foundation
+import HostCrypto
+import NodeProtocol
+import Reporting
+import Transport
+
+extension RemoteNode {
+    /// What happens in the node's devices, verified, each sample once and in order.
+    ///
+    /// The node need not be this control node's own. Then the key is the one that it shows, which must be that of its address: whoever
+    /// sits in between could show an address of its own.
+    /// - Parameter onlyKnown: refuses a node that is not in the node book.
+    public func happenings(onlyKnown: Bool = false) async throws -> AsyncThrowingStream<Happening, any Error> {
+        let signer = try signer(shownBy: try await status(), onlyKnown: onlyKnown)
+        let (stream, continuation) = AsyncThrowingStream<Happening, any Error>.makeStream(bufferingPolicy: .bufferingNewest(256))
+        let observation = try await client.observe("events")
+        let task = Task {
+            var follower = TelemetryFollower()
+            do {
+                for try await answer in observation {
+                    let telemetry = try Telemetry(verifying: answer.payload, identity: signer.identity, network: signer.network)
+                    for happening in follower.take(telemetry) { continuation.yield(happening) }
+                }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
+    }
+
+    /// Whose signatures to believe of a node with this status: of a known one those of the node book alone.
+    func signer(shownBy status: NodeStatus, onlyKnown: Bool = false) throws -> (identity: PublicKey, network: UInt64) {
+        guard let identity = status.identity else { throw nameless(status) }
+        func foreign(_ what: String) -> Failure {
+            Failure(
+                .notAuthentic, "\(client.name) \(what)", about: "\(client.name)",
+                remedy: .either([
+                    .advice("Something on the way answers in its name: check the cable and the bridge"), .nameNode([]),
+                ]))
+        }
+        guard let address = status.address, address.matches(identity) else {
+            throw foreign("shows an identity key that is not the one of its address")
+        }
+        if let known = try controller.book.node(address) {
+            guard known.identity == identity else { throw foreign("shows another identity key than \(address) had before") }
+            return (known.identity, known.network)
+        }
+        if onlyKnown { throw foreign("is \(address), which this control node does not know") }
+        return (identity, status.network)
+    }
+}

@@ -1,0 +1,67 @@
+// The few libsodium functions this library stands on, with Swift's types. Nothing else in the host calls libsodium.
+import CSodium
+import Reporting
+
+enum Sodium {
+    /// Starts the library once; every entry point below goes through it.
+    static let started: Void = {
+        precondition(sodium_init() >= 0, "libsodium could not find a source of random numbers on this system")
+    }()
+}
+
+/// Bytes that nobody else may see: kept out of swap where the system allows it, overwritten when released.
+public final class SecretBytes: @unchecked Sendable {
+    // Written only while initialising, read afterwards: safe to share between threads.
+    private let base: UnsafeMutableRawPointer
+    public let count: Int
+
+    /// `count` bytes which `fill` sets.
+    public init(count: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+        _ = Sodium.started
+        guard let base = sodium_malloc(max(count, 1)) else { fatalError("out of locked memory for a secret of \(count) bytes") }
+        self.base = base
+        self.count = count
+        do { try fill(UnsafeMutableRawBufferPointer(start: base, count: count)) } catch {
+            sodium_free(base)
+            throw error
+        }
+    }
+
+    /// `count` bytes from the system's random number generator.
+    public static func random(count: Int) -> SecretBytes {
+        SecretBytes(count: count) { randombytes_buf($0.baseAddress!, $0.count) }
+    }
+
+    /// A copy of `bytes`, which the caller should overwrite.
+    public convenience init(_ bytes: some Collection<UInt8>) {
+        self.init(count: bytes.count) { $0.copyBytes(from: bytes) }
+    }
+
+    public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+
+    deinit { sodium_free(base) }
+}
+
+/// Overwrites `bytes` in a way that the optimiser cannot drop.
+public func wipe(_ bytes: inout [UInt8]) {
+    bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { sodium_memzero(base, $0.count) } }
+    bytes.removeAll()
+}
+
+/// `count` unpredictable bytes that are no secret: nonces, tokens, salts.
+public func randomBytes(_ count: Int) -> [UInt8] {
+    _ = Sodium.started
+    var bytes = [UInt8](repeating: 0, count: count)
+    randombytes_buf(&bytes, count)
+    return bytes
+}
+
+/// SHA-512 (FIPS 180-4) of `bytes`: 64 bytes.
+public func sha512(_ bytes: [UInt8]) -> [UInt8] {
+    _ = Sodium.started
+    var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha512_BYTES))
+    crypto_hash_sha512(&digest, bytes, UInt64(bytes.count))
+    return digest
+}

@@ -1,0 +1,115 @@
+// The grants that this control node has given: what it must know to list them, to take payments, to take them back.
+import Foundation
+import HostCrypto
+import NodeProtocol
+import Reporting
+
+/// One grant given.
+public struct GivenGrant: Hashable, Codable, Sendable {
+    /// `Grant.id`, hexadecimal: what `revoke` and `tick` take.
+    public let id: String
+    public let node: NodeAddress
+    public let epoch: UInt32
+    public let holder: PublicKey
+    /// `Grant.text`.
+    public let text: String
+    public let givenAt: Date
+    public var isRevoked = false
+    /// Ticks paid so far.
+    public var paid: UInt16 = 0
+
+    public init(_ grant: Grant, givenAt: Date = Date()) {
+        id = grant.id.hex
+        (node, epoch, holder, text) = (grant.node, grant.epoch, grant.terms.holder, grant.text)
+        self.givenAt = givenAt
+    }
+
+    public var grant: Grant? { try? Grant(parsing: text) }
+}
+
+extension GivenGrant {
+    private enum CodingKeys: String, CodingKey { case id, node, epoch, holder, text, givenAt, isRevoked, paid }
+    /// What `node` was called in files written before a node and its devices were told apart.
+    private enum FormerKeys: String, CodingKey { case device }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        node =
+            try container.decodeIfPresent(NodeAddress.self, forKey: .node)
+            ?? decoder.container(keyedBy: FormerKeys.self).decode(NodeAddress.self, forKey: .device)
+        id = try container.decode(String.self, forKey: .id)
+        epoch = try container.decode(UInt32.self, forKey: .epoch)
+        holder = try container.decode(PublicKey.self, forKey: .holder)
+        text = try container.decode(String.self, forKey: .text)
+        givenAt = try container.decode(Date.self, forKey: .givenAt)
+        isRevoked = try container.decode(Bool.self, forKey: .isRevoked)
+        paid = try container.decode(UInt16.self, forKey: .paid)
+    }
+}
+
+extension GivenGrant: CustomStringConvertible {
+    public var description: String {
+        var parts = [id, "to \(holder.description.prefix(16))…", "on \(node) (epoch \(epoch))"]
+        if let terms = grant?.terms {
+            parts.append(
+                terms.scope.map { $0.methods.isEmpty ? $0.device : "\($0.device).\($0.methods.joined(separator: "/"))" }.joined(
+                    separator: ", "))
+            if let uses = terms.uses { parts.append("\(uses) uses") }
+            if let expires = terms.expires {
+                parts.append("until \(Date(timeIntervalSince1970: TimeInterval(expires)).ISO8601Format())")
+            }
+            if let meter = terms.meter { parts.append("\(paid) of \(meter.ticks) ticks of \(meter.tick) s paid") }
+        }
+        if isRevoked { parts.append("REVOKED") }
+        return parts.joined(separator: "  ")
+    }
+}
+
+/// The file of grants given: JSON, replaced as a whole under a lock. Format: `{"format": "lightnode-grants", "version": 1, "grants": [GivenGrant]}`.
+public struct GrantBook: Sendable {
+    let file: PrivateFile
+
+    public init(_ file: PrivateFile) { self.file = file }
+
+    private struct Contents: Codable {
+        static let format = "lightnode-grants"
+        var format = Contents.format
+        var version = 1
+        var grants: [GivenGrant] = []
+    }
+
+    public func grants() throws -> [GivenGrant] { try contents().grants }
+
+    public func record(_ grant: GivenGrant) throws { try change { $0.append(grant) } }
+
+    /// Changes what is known of one grant; nothing if it is unknown.
+    public func update(_ id: [UInt8], _ body: (inout GivenGrant) -> Void) throws {
+        try change { grants in
+            if let index = grants.firstIndex(where: { $0.id == id.hex }) { body(&grants[index]) }
+        }
+    }
+
+    private func change(_ body: (inout [GivenGrant]) -> Void) throws {
+        try withFileLock(file.path + ".lock") {
+            var contents = try contents()
+            body(&contents.grants)
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            encoder.dateEncodingStrategy = .iso8601
+            try file.write(Array(try encoder.encode(contents)) + [UInt8(ascii: "\n")])
+        }
+    }
+
+    private func contents() throws -> Contents {
+        guard file.exists else { return Contents() }
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        guard let contents = try? decoder.decode(Contents.self, from: Data(try file.read())), contents.format == Contents.format,
+            contents.version == 1
+        else {
+            throw Failure(
+                .environment, "\(file.path) is no file of grants", about: "\(file.path)", advice: "Restore it from a copy")
+        }
+        return contents
+    }
+}

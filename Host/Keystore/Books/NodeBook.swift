@@ -1,0 +1,126 @@
+// The nodes that a control node owns: what it must remember of each to address it and to believe its receipts.
+import Foundation
+import HostCrypto
+import NodeProtocol
+import Reporting
+
+/// One owned node.
+public struct KnownNode: Hashable, Codable, Sendable {
+    public let address: NodeAddress
+    /// The key that its receipts verify with. Its hash is the address.
+    public let identity: PublicKey
+    public var network: UInt64
+    /// The ownership that the owner's messages are signed for.
+    public var epoch: UInt32
+    /// The controller key that it obeys.
+    public var owner: PublicKey
+    public var name: String?
+    public var boundAt: Date
+    /// The number of log entries whose receipts were seen, and the chain after the last of them (hexadecimal).
+    public var nextIndex: UInt32?
+    public var chain: String?
+    /// The devices that have asked for a proof of freshness.
+    public var demandingDevices: [String]?
+    /// A bind that was sent and whose receipt has not come back: the node is not ours until it has.
+    public var unconfirmedBind: SentMessage?
+
+    /// What is kept of a message to recognise its receipt by.
+    public struct SentMessage: Hashable, Codable, Sendable {
+        public let sequence: UInt64
+        /// `SignedMessage.hash`, hexadecimal.
+        public let hash: String
+        /// Entries in the node's log before it was sent.
+        public let logLength: UInt32
+
+        public init(_ message: SignedMessage, logLength: UInt32) {
+            self.logLength = logLength
+            sequence = message.sequence
+            hash = message.hash.hex
+        }
+    }
+
+    public init(
+        address: NodeAddress, identity: PublicKey, network: UInt64, epoch: UInt32, owner: PublicKey, name: String? = nil,
+        boundAt: Date = Date()
+    ) {
+        self.address = address
+        self.identity = identity
+        self.network = network
+        self.epoch = epoch
+        self.owner = owner
+        self.name = name
+        self.boundAt = boundAt
+    }
+}
+
+/// The file of known nodes: JSON, replaced as a whole under a lock, so that several programs may use it at once.
+///
+/// Format: `{"format": "lightnode-devices", "version": 1, "devices": [KnownNode]}`.
+public struct NodeBook: Sendable {
+    package let file: PrivateFile
+
+    public init(_ file: PrivateFile) { self.file = file }
+
+    private struct Contents: Codable {
+        static let format = "lightnode-devices"
+        var format = Contents.format
+        var version = 1
+        var nodes: [KnownNode] = []
+
+        /// The file keeps the words of its first version, from before a node and its devices were told apart.
+        enum CodingKeys: String, CodingKey {
+            case format, version
+            case nodes = "devices"
+        }
+    }
+
+    public func nodes() throws -> [KnownNode] { try contents().nodes }
+
+    public func node(_ address: NodeAddress) throws -> KnownNode? { try nodes().first { $0.address == address } }
+
+    /// Adds `node`, or replaces what was known of it.
+    public func record(_ node: KnownNode) throws {
+        try change { nodes in
+            nodes.removeAll { $0.address == node.address }
+            nodes.append(node)
+        }
+    }
+
+    /// Changes what is known of one node; nothing if it is unknown.
+    public func update(_ address: NodeAddress, _ body: (inout KnownNode) throws -> Void) throws {
+        try change { nodes in
+            if let index = nodes.firstIndex(where: { $0.address == address }) { try body(&nodes[index]) }
+        }
+    }
+
+    public func forget(_ address: NodeAddress) throws { try change { $0.removeAll { $0.address == address } } }
+
+    private func change(_ body: (inout [KnownNode]) throws -> Void) throws {
+        try withFileLock(file.path + ".lock") {
+            var contents = try contents()
+            try body(&contents.nodes)
+            contents.nodes.sort { $0.address.description < $1.address.description }
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            encoder.dateEncodingStrategy = .iso8601
+            try file.write(Array(try encoder.encode(contents)) + [UInt8(ascii: "\n")])
+        }
+    }
+
+    private func contents() throws -> Contents {
+        guard file.exists else { return Contents() }
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        let bytes = try file.read()
+        guard let contents = try? decoder.decode(Contents.self, from: Data(bytes)), contents.format == Contents.format else {
+            throw Failure(
+                .environment, "\(file.path) is no file of known nodes", about: "\(file.path)", advice: "Restore it from a copy")
+        }
+        guard contents.version == 1 else {
+            throw Failure(
+                .environment, "\(file.path) has version \(contents.version), which is unknown here", about: "\(file.path)",
+                advice: "Use a newer lightnode")
+        }
+        return contents
+    }
+}

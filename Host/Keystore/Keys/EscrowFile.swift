@@ -1,0 +1,42 @@
+// The files of an escrow key: the secret half raw, the public half as text beside it.
+import Foundation
+import HostCrypto
+import Reporting
+
+extension EscrowPublicKey {
+    /// Reads 64 hexadecimal digits, or the file `NAME` or `NAME.pub` that holds them.
+    public init(parsing text: String) throws {
+        var digits = text
+        for path in [text, text + ".pub"] where FileManager.default.fileExists(atPath: path) {
+            digits = ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+            if digits.count == 64 { break }
+        }
+        guard let key = [UInt8](hex: digits).flatMap({ EscrowPublicKey($0) }) else {
+            throw Failure(
+                .usage, "“\(text)” is no escrow key",
+                remedy: .either([.makeEscrowKey, .advice("Give its file NAME.pub, or its 64 hexadecimal digits")]))
+        }
+        self = key
+    }
+}
+
+extension EscrowKey {
+    /// Writes the secret half to `file` (raw bytes, mode 0600) and the public half beside it, as `.pub`.
+    public func save(to file: PrivateFile) throws {
+        var bytes = secret.withUnsafeBytes { Array($0) }
+        defer { wipe(&bytes) }
+        try file.write(bytes, replacing: false)
+        try PrivateFile(file.path + ".pub").write(Array((publicKey.description + "\n").utf8))
+    }
+
+    public static func load(from file: PrivateFile) throws -> EscrowKey {
+        var bytes = try file.read()
+        defer { wipe(&bytes) }
+        guard let key = EscrowKey(secret: SecretBytes(bytes)) else {
+            throw Failure(
+                .environment, "\(file.path) is no escrow key", about: "\(file.path)",
+                remedy: .either([.advice("Name the key's own file"), .makeEscrowKey]))
+        }
+        return key
+    }
+}

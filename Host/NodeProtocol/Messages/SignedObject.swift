@@ -1,0 +1,66 @@
+// COSE_Sign1 with libsodium's Ed25519: signing, and opening what a node signed.
+import CBOR
+import COSE
+import HostCrypto
+import Reporting
+
+extension MessageType {
+    /// What a signature of a message of this type covers besides the payload.
+    func context(network: UInt64) -> COSEContext { COSEContext(network: network, type: staticName) }
+}
+
+enum SignedObject {
+    /// The COSE_Sign1 of `payload`.
+    static func sign(_ payload: [UInt8], type: MessageType, network: UInt64, key: SigningKey) -> [UInt8] {
+        let signature = key.sign(signedBytes(payload, type: type, network: network))
+        var buffer = [UInt8](repeating: 0, count: payload.count + COSE.sign1Overhead + 8)
+        var writer = COSESign1Writer(buffer.mutableSpan)
+        writer.payload.raw(payload.span.bytes)
+        writer.endPayload()
+        guard let count = try? writer.finish(signature: signature.span.bytes) else {
+            preconditionFailure("the buffer is as large as the payload and all that COSE adds")
+        }
+        return Array(buffer.prefix(count))
+    }
+
+    /// The claims of a COSE_Sign1 that carries `signer`'s signature; a `Failure` says what it is instead.
+    static func open(_ bytes: [UInt8], type: MessageType, network: UInt64, signer: PublicKey, from node: String) throws
+        -> CBORItem
+    {
+        let payload: [UInt8]
+        let signature: [UInt8]
+        let claims: CBORItem
+        do {
+            let object = try COSESign1(bytes.span.bytes)
+            payload = object.payload.array
+            signature = object.signature.array
+            claims = try CBORItem(payload)
+        } catch {
+            throw Failure(
+                .malformedAnswer, "\(node) sent \(type.rawValue) bytes that this program cannot read (\(error))",
+                about: "\(node)",
+                remedy: .sameRelease)
+        }
+        guard signer.verifies(signature, of: signedBytes(payload, type: type, network: network)) else {
+            throw Failure(
+                .notAuthentic, "the \(type.rawValue) from \(node) is not signed by that node",
+                advice: "Something on the way answers in its name: trust nothing it says, and check the cable or the bridge")
+        }
+        return claims
+    }
+
+    /// What nodes know a COSE_Sign1 by: the first 8 bytes of its signature, which is its last 64. Only its signer can make another with it.
+    static func mark(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.suffix(64).prefix(8)) }
+
+    /// The claims of a COSE_Sign1, unverified.
+    static func claims(_ bytes: [UInt8]) throws -> CBORItem {
+        try CBORItem(try COSESign1(bytes.span.bytes).payload.array)
+    }
+
+    /// The encoded Sig_structure of RFC 9052, section 4.4.
+    static func signedBytes(_ payload: [UInt8], type: MessageType, network: UInt64) -> [UInt8] {
+        var bytes: [UInt8] = []
+        COSE.signedPieces(payload: payload.span.bytes, in: type.context(network: network)) { bytes += $0.array }
+        return bytes
+    }
+}

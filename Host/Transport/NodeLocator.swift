@@ -1,0 +1,156 @@
+// How a node is named on every command line, and how the one that is meant is found when none is named.
+import Foundation
+import Reporting
+
+/// Where a node is: `emulated:NAME`, `serial:/dev/ttyACM0`, `usb:SERIAL`, `coap://host[:port][/name]`.
+public enum NodeLocator: Hashable, Sendable {
+    case emulated(name: String)
+    case serial(path: String)
+    case usb(serialNumber: String)
+    case coap(url: String)
+
+    /// Reads a locator; a failure lists the forms.
+    public init(parsing text: String) throws {
+        let forms = "Write emulated:NAME, serial:/dev/ttyACM0, usb:SERIAL or coap://host[:port][/name]"
+        if text.lowercased().hasPrefix("coap://") {
+            guard let host = URLComponents(string: text)?.host, !host.isEmpty else {
+                throw Failure(.usage, "“\(text)” names no host", advice: forms)
+            }
+            self = .coap(url: text)
+            return
+        }
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, !parts[1].isEmpty else {
+            throw Failure(.usage, "“\(text)” does not say where a node is", advice: forms)
+        }
+        switch parts[0] {
+        case "emulated": self = .emulated(name: parts[1])
+        case "serial": self = .serial(path: parts[1])
+        case "usb": self = .usb(serialNumber: parts[1])
+        default: throw Failure(.usage, "“\(parts[0])” is no way to reach a node (in “\(text)”)", advice: forms)
+        }
+    }
+}
+
+extension NodeLocator: CustomStringConvertible, Codable {
+    public var description: String {
+        switch self {
+        case .emulated(let name): "emulated:\(name)"
+        case .serial(let path): "serial:\(path)"
+        case .usb(let serialNumber): "usb:\(serialNumber)"
+        case .coap(let url): url
+        }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        try self.init(parsing: try decoder.singleValueContainer().decode(String.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// A node that could be meant.
+public struct NodeCandidate: Hashable, Codable, Sendable {
+    public let locator: NodeLocator
+    /// What is known without asking it: board, product name. May be empty.
+    public let note: String
+    /// Why it cannot be reached although it is there, nil when nothing is known against it.
+    public let obstacle: Failure?
+
+    public init(_ locator: NodeLocator, note: String = "", obstacle: Failure? = nil) {
+        self.locator = locator
+        self.note = note
+        self.obstacle = obstacle
+    }
+}
+
+/// One way to find and reach nodes: serial lines here, emulated boards and USB in their own modules.
+public protocol NodeSource: Sendable {
+    /// Nodes present now; fast, and talks to none of them.
+    func candidates() throws -> [NodeCandidate]
+    /// Why this way to reach nodes cannot be used here at all, nil when it can. The other ways still can.
+    func obstacle() -> Failure?
+    /// Opens a pipe to `locator`; nil if it belongs to another source, or leads over no pipe.
+    func open(_ locator: NodeLocator) async throws -> (any BytePipe)?
+    /// Opens a link for CoAP messages to `locator`; nil if it belongs to another source. Over a pipe, in slipmux frames.
+    func connect(_ locator: NodeLocator) async throws -> (any CoAPLink)?
+}
+
+extension NodeSource {
+    public func obstacle() -> Failure? { nil }
+
+    public func connect(_ locator: NodeLocator) async throws -> (any CoAPLink)? {
+        try await open(locator).map { SlipmuxLink($0) }
+    }
+}
+
+/// Serial lines of USB adapters and boards.
+public struct SerialSource: NodeSource {
+    let folder: String
+
+    /// - Parameter folder: where device files are; `/dev` unless a test says otherwise.
+    public init(folder: String = "/dev") { self.folder = folder }
+
+    public func candidates() throws -> [NodeCandidate] {
+        let manager = FileManager.default
+        // by-id has readable names for the same lines.
+        var notes: [String: String] = [:]
+        for name in (try? manager.contentsOfDirectory(atPath: folder + "/serial/by-id")) ?? [] {
+            let target = URL(fileURLWithPath: folder + "/serial/by-id/" + name).resolvingSymlinksInPath().path
+            notes[target] = name
+        }
+        let names = (try? manager.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { $0.hasPrefix("ttyACM") || $0.hasPrefix("ttyUSB") || $0.hasPrefix("cu.usb") }.sorted().map { name in
+            let path = folder + "/" + name
+            return NodeCandidate(.serial(path: path), note: notes[path] ?? "")
+        }
+    }
+
+    public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
+        guard case .serial(let path) = locator else { return nil }
+        return try SerialLine.open(path: path)
+    }
+}
+
+/// All ways to reach nodes, and the rule for choosing one.
+public struct NodeFinder: Sendable {
+    public let sources: [any NodeSource]
+
+    public init(_ sources: [any NodeSource]) { self.sources = sources }
+
+    public func candidates() throws -> [NodeCandidate] { try sources.flatMap { try $0.candidates() } }
+
+    /// Why some nodes may be missing among the candidates.
+    public func obstacles() -> [Failure] { sources.compactMap { $0.obstacle() } }
+
+    /// The node that is meant: the one named, else the only one there is. With several, the failure lists them.
+    public func choose(_ named: NodeLocator?) throws -> NodeLocator {
+        if let named { return named }
+        let found = try candidates()
+        switch found.count {
+        case 1: return found[0].locator
+        case 0:
+            if let obstacle = obstacles().first { throw obstacle }
+            throw Failure(
+                .unreachable, "no node was found",
+                remedy: .either([.advice("Plug one in"), .startEmulated(board: nil, name: nil), .nameNode([])]))
+        default:
+            throw Failure(
+                .usage, "\(found.count) nodes could be meant", about: "\(found.count)",
+                remedy: .nameNode(found.map { .init($0.locator.description, note: Quoted.line($0.note)) }))
+        }
+    }
+
+    /// Opens a link to the node at `locator`.
+    public func connect(_ locator: NodeLocator) async throws -> any CoAPLink {
+        for source in sources {
+            if let link = try await source.connect(locator) { return link }
+        }
+        throw Failure(
+            .usage, "this program cannot reach “\(locator)”: it knows no way for that kind of address",
+            advice: "Use an emulated:, serial:, usb: or coap: address")
+    }
+}

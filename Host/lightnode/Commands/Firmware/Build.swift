@@ -1,0 +1,58 @@
+// lightnode build: firmware images.
+import ArgumentParser
+import FirmwareBuild
+import Foundation
+import Reporting
+
+struct Build: ParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        abstract: "Build a firmware image for a board.",
+        discussion: """
+            EXAMPLE:
+              lightnode build --board microbit
+              lightnode build --board mps2-an386 blinky
+
+            The image is build/<board>/<application>.elf, its header stamped with the board's name and a hash.
+            """)
+
+    @Argument(help: "The application: a folder of Firmware/Apps.")
+    var application = "light-node"
+    @Option(name: .shortAndLong, help: "The board, or several: --board microbit --board mps2-an386.")
+    var board: [String]
+    @Option(name: .shortAndLong, help: "Compiler processes at once.")
+    var jobs: Int?
+    @Flag(help: "Show the compiler's lines.")
+    var verbose = false
+    @OptionGroup var output: Output
+
+    func run() throws {
+        let catalogue = try BoardCatalogue()
+        guard !board.isEmpty else {
+            throw Failure(.environment, "no board is named", remedy: .nameBoard(catalogue.names))
+        }
+        var builder = FirmwareBuilder(catalogue: catalogue)
+        builder.jobs = jobs
+        builder.live = verbose
+        let images = try board.map { name in
+            let board = try catalogue.board(name)
+            let image = try builder.build(board: board, product: application)
+            let header = try ImageHeader.check(flash: try image.flat(in: board.flash.range), for: board)
+            return Image(
+                board: board.name, path: image.url.path, flash: header.size, ram: image.staticRAM(in: board.ram.range),
+                version: header.versionText)
+        }
+        output.show(list: images, empty: "")
+    }
+
+    struct Image: Encodable, CustomStringConvertible {
+        let board: String
+        let path: String
+        /// Bytes of flash that it takes.
+        let flash: Int
+        /// Bytes of static RAM.
+        let ram: Int
+        let version: String
+
+        var description: String { "\(board): \(path)  \(flash) bytes of flash, \(ram) of RAM, \(version)" }
+    }
+}

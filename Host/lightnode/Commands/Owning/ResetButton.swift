@@ -1,0 +1,39 @@
+// lightnode reset-button: forbid or allow that the node is reset by its button.
+import ArgumentParser
+import ControlNode
+
+struct ResetButton: AsyncParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        commandName: "reset-button",
+        abstract: "Forbid or allow that holding the node's button takes it from its owner.",
+        discussion: """
+            EXAMPLE:
+              lightnode reset-button --forbid
+              lightnode reset-button --allow
+
+            To forbid it takes a person at the node, who presses its button within the minute before, and a node that has been powered in this
+            ownership for a day: until then whoever finds it bound by a stranger can still reset it. Only the owner's release or transfer, or the
+            recovery key, lets go of it afterwards.
+            """)
+
+    @Flag(help: "Holding the button does nothing any more.")
+    var forbid = false
+
+    @Flag(help: "Holding the button makes the node ownerless, as at first.")
+    var allow = false
+
+    @OptionGroup var node: NodeOptions
+    @OptionGroup var key: KeyOptions
+    @OptionGroup var output: Output
+
+    func validate() throws {
+        guard forbid != allow else { throw ValidationError("Give --forbid or --allow.") }
+    }
+
+    func run() async throws {
+        let controller = try key.controller()
+        try await node.withClient { client in
+            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).setReset(forbidden: forbid)))
+        }
+    }
+}

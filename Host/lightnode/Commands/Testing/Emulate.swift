@@ -1,0 +1,137 @@
+// lightnode emulate: boards in QEMU that other commands address by name.
+import ArgumentParser
+import Emulation
+import FirmwareBuild
+import Foundation
+import Reporting
+
+struct Emulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run boards in QEMU; their flash outlives them.",
+        discussion: """
+            EXAMPLE:
+              lightnode emulate start --board microbit --name kitchen --detach
+              lightnode status --node emulated:kitchen
+              lightnode emulate power-cycle kitchen
+              lightnode emulate stop kitchen
+
+            State is in $LIGHTNODE_HOME/emulated, else ~/.local/state/lightnode/emulated; a board keeps a copy of its image.
+            """,
+        subcommands: [
+            EmulateStart.self, EmulateList.self, EmulateStop.self, EmulatePowerCycle.self, EmulateReset.self,
+            EmulateDisplay.self, EmulateUSB.self, EmulateUnplug.self, EmulatePlug.self, EmulateRemove.self,
+        ],
+        defaultSubcommand: EmulateStart.self)
+
+    /// A named board as it is listed.
+    struct Line: Encodable, CustomStringConvertible {
+        let name: String
+        let node: String
+        let board: String
+        let isOn: Bool
+        let uart: String
+        let usb: String?
+
+        init(_ record: EmulatedBoardRecord, isOn: Bool) {
+            name = record.name
+            node = "emulated:\(record.name)"
+            board = record.board.name
+            self.isOn = isOn
+            uart = record.uart
+            usb = record.usb
+        }
+
+        var description: String { "\(node)  \(board)  \(isOn ? "on" : "off")" }
+    }
+
+    /// What was done to a board.
+    struct Done: Encodable, CustomStringConvertible {
+        let name: String?
+        let did: String
+
+        var description: String { (name.map { "\($0): " } ?? "") + did }
+    }
+}
+
+struct EmulateStart: ParsableCommand, JSONCapable {
+    static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Turn a board on; it runs until Ctrl-C, or with --detach until it is stopped.",
+        discussion: """
+            EXAMPLE:
+              lightnode emulate start --board microbit --name kitchen --detach
+
+            A board with USB offers it on a usbredir socket (lightnode emulate usb NAME shows it): for a virtual machine, or for any
+            program under Tools/with-usb.
+            """)
+
+    @Option(name: .shortAndLong, help: "The kind of board.")
+    var board: String?
+    @Option(name: .shortAndLong, help: "Its name; the kind of board when not given.")
+    var name: String?
+    @Option(help: "An image to program (ELF). Otherwise the one it has; a new board's is built.")
+    var image: String?
+    @Option(help: "The application to build for a new board.")
+    var application = "light-node"
+    @Flag(help: "Build and program the application even if the board has an image.")
+    var rebuild = false
+    @Flag(help: "Return when the board is on.")
+    var detach = false
+    @OptionGroup var former: FormerEmulateOptions
+    @OptionGroup var output: Output
+
+    func run() throws {
+        let boards = EmulatedBoards()
+        if let deed = former.deed { return try deed(boards, output) }
+        guard let kind = board ?? name.flatMap({ try? boards.record($0).board.name }) else {
+            throw Failure(.environment, "no board is named", remedy: .nameBoard(try BoardCatalogue().names))
+        }
+        let name = name ?? kind
+        if detach {
+            let arguments = CommandLine.arguments.dropFirst().filter { $0 != "--detach" && $0 != "--json" }
+            let record = try Supervisor.detach(executable: Self.executable, arguments: Array(arguments), name: name, timeout: 600)
+            output.show(Emulate.Line(record, isOn: true))
+            return
+        }
+        let existing = try? boards.record(name)
+        let facts = if let existing, existing.board.name == kind { existing.board } else { try BoardCatalogue().board(kind) }
+        var source = image.map { URL(fileURLWithPath: $0) }
+        if source == nil, existing == nil || rebuild {
+            source = try FirmwareBuilder(catalogue: try BoardCatalogue()).build(board: facts, product: application).url
+        }
+        let supervisor = try Supervisor(name: name, board: facts, image: source)
+        output.show(Emulate.Line(supervisor.record, isOn: true))
+        output.say("Ctrl-C turns it off.")
+        try supervisor.run()
+        output.say("\(name) is off; its flash is saved.")
+    }
+
+    /// This program, wherever it was found.
+    static var executable: String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+    }
+}
+
+/// What the verbs of `emulate` were before they became subcommands; accepted for one release.
+struct FormerEmulateOptions: ParsableArguments {
+    @Flag(help: .hidden) var list = false
+    @Option(help: .hidden) var stop: String?
+    @Option(help: .hidden) var powerCycle: String?
+    @Option(help: .hidden) var reset: String?
+    @Option(help: .hidden) var display: String?
+    @Option(help: .hidden) var usb: String?
+    @Option(help: .hidden) var unplug: String?
+    @Option(help: .hidden) var plug: String?
+    @Option(help: .hidden) var remove: String?
+
+    /// What was asked for in the former way; nil when nothing was.
+    var deed: ((EmulatedBoards, Output) throws -> Void)? {
+        if list { return EmulateList.show }
+        let verbs: [(String?, any EmulationVerb.Type)] = [
+            (stop, EmulateStop.self), (powerCycle, EmulatePowerCycle.self), (reset, EmulateReset.self),
+            (display, EmulateDisplay.self), (usb, EmulateUSB.self), (unplug, EmulateUnplug.self), (plug, EmulatePlug.self),
+            (remove, EmulateRemove.self),
+        ]
+        for case (let name?, let verb) in verbs { return { try verb.act(on: name, $0, $1) } }
+        return nil
+    }
+}

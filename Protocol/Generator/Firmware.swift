@@ -1,0 +1,324 @@
+// The firmware's vocabulary: enums, sets and constants that cost the image nothing that is not used.
+
+import Foundation
+
+/// Where `FlashText` is.
+var textModule: String { FileManager.default.fileExists(atPath: "Firmware/Bytes") ? "Bytes" : "Devices" }
+
+extension Table {
+    func firmwareFiles() throws -> [GeneratedFile] {
+        let folder = "Firmware/Vocabulary/"
+        return [
+            GeneratedFile(path: folder + "MessageType.swift", text: messageTypes),
+            GeneratedFile(path: folder + "ClaimKeys.swift", text: claimKeys),
+            GeneratedFile(path: folder + "ClaimSets.swift", text: claimSets),
+            GeneratedFile(path: folder + "Refusal.swift", text: refusalCodes),
+            GeneratedFile(path: folder + "LogLayout.swift", text: logLayout),
+            GeneratedFile(path: folder + "Signer.swift", text: signerNumbers),
+            GeneratedFile(path: folder + "States.swift", text: states),
+            GeneratedFile(path: folder + "Record.swift", text: recordKeys),
+            GeneratedFile(path: folder + "MapKeys.swift", text: mapKeys),
+            GeneratedFile(path: "Firmware/HAL/ResetReason.swift", text: reasons),
+            GeneratedFile(path: "Firmware/USBDevice/USBIdentity.swift", text: usbNumbers),
+            GeneratedFile(path: "Firmware/CoAP/ContentFormat.swift", text: contentFormatNumbers),
+            GeneratedFile(path: "Firmware/NodeServer/ResourceTable.swift", text: try resourceTable()),
+            GeneratedFile(path: "Firmware/NodeServer/ProblemTable.swift", text: try problemTable()),
+            GeneratedFile(path: "Firmware/Startup/include/ImageHeader.h", text: imageHeaderC),
+        ]
+    }
+
+    private var messageTypes: String {
+        var lines = [head("the types of signed messages, and which claims each must and may carry."), "import \(textModule)", ""]
+        lines += doc("A type of signed message, by its number in `external_aad` and in the log", 0)
+        lines += ["public enum MessageType: UInt8, CaseIterable, Sendable {"]
+        for message in messages { lines += doc(message.meaning) + ["    case \(message.name) = \(message.number)"] }
+        lines += ["", "    /// The type's name in `external_aad`, and the path that takes it."]
+        lines += [
+            "    public var name: FlashText {", "        let position = \(position(messages.map(\.number), of: "rawValue"))",
+        ]
+        lines += [
+            "        return MessageType.names.part(Int(position), of: UInt8(ascii: \" \")) ?? MessageType.names", "    }", "",
+        ]
+        lines += [
+            "    private static var names: FlashText {", "        \(flashText(messages.map(\.name), indent: 8))", "    }", "",
+        ]
+        lines += ["    /// How many types are requests: they are numbered from 0 on."]
+        lines += ["    @inlinable public static var requestCount: UInt8 { \(requests.count) }", ""]
+        lines += ["    /// True for those that a node takes as a request."]
+        lines += ["    @inlinable public var isRequest: Bool { rawValue < MessageType.requestCount }", ""]
+        let raising = messages.filter { $0.raisesEpoch ?? false }.reduce(0) { $0 | 1 << $1.number }
+        lines += ["    /// True for the changes of ownership."]
+        lines += [
+            "    @inlinable public var raisesEpoch: Bool { 0x\(String(raising, radix: 16)) >> UInt32(rawValue) & 1 != 0 }", "",
+        ]
+        lines += ["    /// The claims of what a node reads; none for what it only writes."]
+        lines += ["    public var shape: ClaimShape {", "        switch self {"]
+        for (shape, names) in shapes {
+            lines += ["        case \(names.map { "." + $0 }.joined(separator: ", ")):", "            \(shape)"]
+        }
+        lines += ["        default: ClaimShape(cwt: 0, node: 0)", "        }", "    }", "}", ""]
+        return lines.joined(separator: "\n")
+    }
+
+    /// Shapes with the types that have them, so that the image holds each once.
+    private var shapes: [(String, [String])] {
+        var found: [(String, [String])] = []
+        for message in messages where message.cwt != nil && !message.isNodes {
+            let lists = [
+                ("cwt", message.cwt), ("cwtOptional", message.cwtOptional), ("node", message.node),
+                ("nodeOptional", message.nodeOptional),
+            ]
+            // As bits: a set written as a literal of several elements would ask for a heap.
+            let keys = Dictionary(uniqueKeysWithValues: (cwtClaims + nodeClaims).map { ($0.name, $0.key) })
+            let arguments = lists.compactMap { name, claims in
+                claims.map { "\(name): 0x\(String($0.reduce(0 as UInt64) { $0 | 1 << UInt64(keys[$1] ?? 0) }, radix: 16))" }
+            }
+            let comment = lists.flatMap { $0.1 ?? [] }.joined(separator: ", ")
+            let text = "// \(comment)\n            ClaimShape(\(arguments.joined(separator: ", ")))"
+            if let index = found.firstIndex(where: { $0.0 == text }) {
+                found[index].1.append(message.name)
+            } else {
+                found.append((text, [message.name]))
+            }
+        }
+        return found
+    }
+
+    private var claimKeys: String {
+        var lines = [head("the keys of claims.")]
+        lines += ["/// The protocol's name and version, as `external_aad` has them.", "public enum Protocol {"]
+        lines += doc("Version of what is signed: a signature of another is worthless")
+        lines += ["    @inlinable public static var version: UInt8 { \(protocolVersion.version) }"]
+        lines +=
+            doc(privateClaim.meaning) + ["    @inlinable public static var privateClaim: Int32 { \(privateClaim.key) }", "}", ""]
+        lines += ["/// Keys of CWT claims (RFC 8392, section 4; RFC 8747, section 3.1).", "public enum CWTKey {"]
+        for claim in cwtClaims {
+            lines += doc(claim.meaning) + ["    @inlinable public static var \(claim.name): Int32 { \(claim.key) }"]
+        }
+        lines += ["}", "", "/// Keys of the private claim's map.", "public enum NodeKey {"]
+        for claim in nodeClaims {
+            lines += doc(claim.meaning) + ["    @inlinable public static var \(claim.name): Int32 { \(claim.key) }"]
+        }
+        lines += ["}", ""]
+        return lines.joined(separator: "\n")
+    }
+
+    private var claimSets: String {
+        var lines = [head("sets of claims, as bits.")]
+        lines += set("CWTClaims", "UInt16", "CWT claims as a set: key n is bit n", cwtClaims)
+        lines += set("NodeClaims", "UInt64", "Keys of the private claim's map as a set: key n is bit n", nodeClaims)
+        lines += [
+            "/// Which claims a message type must and may carry. Anything else in a message makes it malformed.",
+            "public struct ClaimShape {",
+        ]
+        for (name, type, what) in [
+            ("cwt", "CWTClaims", "must"), ("cwtOptional", "CWTClaims", "may"), ("node", "NodeClaims", "must"),
+            ("nodeOptional", "NodeClaims", "may"),
+        ] {
+            let kind = type == "CWTClaims" ? "CWT claims" : "keys of the private claim"
+            lines += doc("The \(kind) that it \(what) carry") + ["    public let \(name): \(type)"]
+        }
+        lines += [
+            "",
+            "    @inlinable init(cwt: UInt16, cwtOptional: UInt16 = 0, node: UInt64, nodeOptional: UInt64 = 0) {",
+        ]
+        lines += ["        self.cwt = CWTClaims(rawValue: cwt)", "        self.cwtOptional = CWTClaims(rawValue: cwtOptional)"]
+        lines += [
+            "        self.node = NodeClaims(rawValue: node)", "        self.nodeOptional = NodeClaims(rawValue: nodeOptional)",
+        ]
+        lines += ["    }", "}", ""]
+        return lines.joined(separator: "\n")
+    }
+
+    private func set(_ name: String, _ type: String, _ what: String, _ claims: [Claim]) -> [String] {
+        var lines =
+            doc(what, 0) + [
+                "public struct \(name): OptionSet, Sendable {", "    /// The bits.", "    public var rawValue: \(type)",
+            ]
+        lines += [
+            "    /// A set of the claims whose bits are set.",
+            "    @inlinable public init(rawValue: \(type)) { self.rawValue = rawValue }",
+        ]
+        for claim in claims {
+            lines +=
+                doc(claim.meaning) + [
+                    "    @inlinable public static var \(claim.name): Self { Self(rawValue: 1 << \(claim.key)) }"
+                ]
+        }
+        return lines + ["}", ""]
+    }
+
+    private var refusalCodes: String {
+        var lines = [head("why a node refuses a message.")]
+        lines += doc("A refusal before anything was recorded or executed. The raw value is the code on the wire", 0)
+        lines += ["public enum Refusal: UInt8, Error, Sendable {"]
+        for refusal in refusals where !refusal.isTransport {
+            lines += doc(refusal.meaning) + ["    case \(camel(refusal.name)) = \(refusal.code)"]
+        }
+        return (lines + ["}", ""]).joined(separator: "\n")
+    }
+
+    private var logLayout: String {
+        let fields = logEntry.fields
+        var lines = [head("the bytes of a log entry, numbers in little-endian.")]
+        lines += ["/// Where the fields of a log entry are. The chain hashes all its bytes.", "public enum LogLayout {"]
+        lines += doc("Bytes of an entry") + ["    @inlinable public static var size: Int { \(logEntry.size) }"]
+        for field in fields {
+            lines += doc("Where it begins: \(field.meaning)")
+            lines += ["    @inlinable public static var \(field.name)Offset: Int { \(field.offset) }"]
+            lines +=
+                doc("Bytes of `\(field.name)`") + ["    @inlinable public static var \(field.name)Size: Int { \(field.size) }"]
+        }
+        for (part, when) in [("intent", "known before the message is executed"), ("result", "known after")] {
+            let those = fields.filter { $0.part == part }
+            guard let first = those.first, let last = those.last else { continue }
+            lines += doc("The bytes that are \(when)")
+            lines += ["    @inlinable public static var \(part): Range<Int> { \(first.offset)..<\(last.offset + last.size) }"]
+        }
+        for constant in logEntry.constants {
+            let type = constant.value < 0 ? "Int16" : "UInt8"
+            lines += doc(constant.meaning) + ["    @inlinable public static var \(constant.name): \(type) { \(constant.value) }"]
+        }
+        lines += ["}", "", "/// What the value of an entry is.", "public enum LogValueKind: UInt8, Sendable {"]
+        for kind in logEntry.valueKinds { lines += doc(kind.meaning) + ["    case \(kind.name) = \(kind.code)"] }
+        return (lines + ["}", ""]).joined(separator: "\n")
+    }
+
+    private var signerNumbers: String {
+        var lines = [head("who signs messages.")]
+        lines += doc("Who signed a message: a number of four bits, the high nibble of a log entry's origin", 0)
+        lines += [
+            "public struct Signer: RawRepresentable, Equatable, Sendable {", "    /// 0…15.", "    public let rawValue: UInt8",
+        ]
+        lines += ["    /// The signer of a number, of which only four bits count."]
+        lines += ["    @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue & 15 }"]
+        for signer in signers where signer.index == nil {
+            lines += doc(signer.meaning)
+            lines += ["    @inlinable public static var \(signer.name): Signer { Signer(rawValue: \(signer.number)) }"]
+        }
+        for signer in signers {
+            guard let index = signer.index else { continue }
+            let plus = signer.number == 0 ? "" : "\(signer.number) + "
+            lines += doc("\(signer.meaning), 0…\(signer.count - 1)")
+            lines += ["    @inlinable public static func \(signer.name)(_ \(index): Int) -> Signer {"]
+            lines += ["        Signer(rawValue: \(plus)UInt8(truncatingIfNeeded: \(index)))", "    }"]
+        }
+        for signer in signers {
+            guard let index = signer.index else { continue }
+            let end = signer.number + signer.count
+            let bound = end == 16 ? "" : " && rawValue < \(end)"
+            lines += doc("The \(index) of a \(signer.name), 0…\(signer.count - 1); nil for another signer")
+            lines += ["    @inlinable public var \(signer.name)\(capital(index)): Int? {"]
+            lines += ["        rawValue >= \(signer.number)\(bound) ? Int(rawValue) - \(signer.number) : nil", "    }"]
+            lines +=
+                doc("How many there can be") + ["    @inlinable public static var \(signer.name)Count: Int { \(signer.count) }"]
+        }
+        return (lines + ["}", ""]).joined(separator: "\n")
+    }
+
+    private var states: String {
+        var lines = [head("outcomes, conditions and settings.")]
+        lines += coded("Outcome", "How an accepted message ended: the `outcome` of a receipt and of a log entry", outcomes)
+        lines += coded("Condition", "What a node is ready for, as `/status` tells it", conditions)
+        lines += ["/// The bits of an owner's settings, in `flags`.", "public enum SettingFlag {"]
+        for flag in flags {
+            lines += doc(flag.meaning) + ["    @inlinable public static var \(flag.name): UInt32 { \(1 << flag.bit) }"]
+        }
+        let all = flags.reduce(0) { $0 | 1 << $1.bit }
+        lines +=
+            doc("All of them: the greatest value of `flags`") + [
+                "    @inlinable public static var all: UInt32 { \(all) }", "}", "",
+            ]
+        return lines.joined(separator: "\n")
+    }
+
+    private func coded(_ name: String, _ what: String, _ rows: [Coded]) -> [String] {
+        doc(what, 0) + ["public enum \(name): UInt8, Sendable {"]
+            + rows.flatMap { doc($0.meaning) + ["    case \(camel($0.name)) = \($0.code)"] } + ["}", ""]
+    }
+
+    private var recordKeys: String {
+        var lines = [head("the records in a node's flash."), "import \(textModule)", ""]
+        lines += [
+            "/// A record of the executor. The raw value is its key in the store.", "public enum Record: UInt8, Sendable {",
+        ]
+        for record in records {
+            let slots = record.count.map { "; slot n has key \(record.key) + n, up to \($0 - 1)" } ?? ""
+            lines += doc(record.content + slots) + ["    case \(record.name) = \(record.key)"]
+        }
+        lines += ["", "    /// How many there are: their bits are those below."]
+        lines += ["    @inlinable public static var count: Int { \(records.count) }", ""]
+        lines += ["    /// Bit in a set of records."]
+        lines += [
+            "    @inlinable public var bit: UInt16 {", "        let position = \(position(records.map(\.key), of: "rawValue"))",
+        ]
+        lines += ["        return 1 << UInt16(position)", "    }", ""]
+        lines += ["    /// By bit, separated by spaces: the names in `/status`."]
+        lines += [
+            "    public static var names: FlashText {", "        \(flashText(records.map(\.name), indent: 8))", "    }", "}", "",
+        ]
+        return lines.joined(separator: "\n")
+    }
+
+    private var mapKeys: String {
+        var lines = [head("the keys of unsigned bodies.")]
+        for map in maps {
+            lines += doc("Keys of the \(map.meaning)", 0) + ["public enum \(map.swift)Key {"]
+            for field in map.fields {
+                lines += doc(field.meaning) + ["    @inlinable public static var \(field.name): Int32 { \(field.key) }"]
+            }
+            lines += ["}", ""]
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private var reasons: String {
+        ([head("why the chip started.")] + coded("ResetReason", "What made the chip start, as far as it can tell", resetReasons))
+            .joined(separator: "\n")
+    }
+
+    private var usbNumbers: String {
+        let what = [
+            "/// What a light node claims to be on USB.", "///",
+            "/// 1209:0001 is a product id that pid.codes sets aside for private testing (https://pid.codes/1209/0001/): others use it as well, so",
+            "/// hosts look at the interfaces and strings too, and a product on sale needs an id of its own in the table and in `board.json`.",
+        ]
+        return
+            ([head("the numbers by which a node's USB is known.")] + what + ["public enum USBIdentity {"]
+            + doc("idVendor") + ["    public static var vendor: UInt16 { 0x\(hex(usb.vendor, 4)) }"]
+            + doc("idProduct") + ["    public static var product: UInt16 { 0x\(hex(usb.product, 4)) }", "}", ""])
+            .joined(separator: "\n")
+    }
+
+    private var imageHeaderC: String {
+        let types = ["number": [1: "uint8_t", 2: "uint16_t", 4: "uint32_t"]]
+        var lines = [
+            head("what an image says about itself (docs/flash-format.md)."), "#pragma once", "#include <stddef.h>",
+            "#include <stdint.h>", "",
+        ]
+        lines += ["typedef struct {"]
+        for field in imageHeader.fields {
+            let type = types[field.kind ?? ""]?[field.size] ?? (field.kind == "text" ? "char" : "uint8_t")
+            let count = types[field.kind ?? ""]?[field.size] == nil ? "[\(field.size)]" : ""
+            lines += ["    \(type) \(field.name)\(count); // \(field.meaning)"]
+        }
+        lines += ["} ImageHeader;", ""]
+        lines += ["#define LIGHTNODE_IMAGE_MAGIC \(imageHeader.magic.map { "'\($0)'" }.joined(separator: ", "))"]
+        lines += [
+            "#define LIGHTNODE_IMAGE_FORMAT \(imageHeader.format)",
+            "#define LIGHTNODE_IMAGE_OFFSET 0x\(hex(imageHeader.offset, 3))",
+        ]
+        lines += ["_Static_assert(sizeof(ImageHeader) == \(imageHeader.size), \"size of the image header\");"]
+        for field in imageHeader.fields {
+            lines += [
+                "_Static_assert(offsetof(ImageHeader, \(field.name)) == \(field.offset), \"\(field.name) of the image header\");"
+            ]
+        }
+        return (lines + [""]).joined(separator: "\n")
+    }
+}
+
+func hex(_ number: Int, _ digits: Int) -> String {
+    let text = String(number, radix: 16)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+}

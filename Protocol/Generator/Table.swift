@@ -1,0 +1,203 @@
+// The table Protocol/lightnode.json as values, read strictly: a key that nothing here knows is an error.
+
+import Foundation
+
+struct Table: Codable {
+    struct Version: Codable {
+        var name: String
+        var version: Int
+    }
+    struct Claim: Codable {
+        var name: String
+        var key: Int
+        var cddl: String
+        var meaning: String
+    }
+    struct PrivateClaim: Codable {
+        var key: Int
+        var meaning: String
+    }
+    struct Message: Codable {
+        var name: String
+        var number: Int
+        var rule: String?
+        var signer: String
+        var request: Bool?
+        var raisesEpoch: Bool?
+        var cwt: [String]?
+        var cwtOptional: [String]?
+        var node: [String]?
+        var nodeOptional: [String]?
+        /// Claims that have another form in this message than elsewhere.
+        var cddl: [String: String]?
+        var meaning: String
+
+        var isRequest: Bool { request ?? false }
+        /// The node writes it; it never reads one.
+        var isNodes: Bool { signer == "identity" }
+    }
+    struct Refusal: Codable {
+        var name: String
+        var code: Int
+        var coap: String
+        var meaning: String
+        var advice: String
+        var transport: Bool?
+
+        var isTransport: Bool { transport ?? false }
+    }
+    struct Coded: Codable {
+        var name: String
+        /// What programs on the host match on, if it is not the name.
+        var word: String?
+        var code: Int
+        var meaning: String
+    }
+    struct Signer: Codable {
+        var name: String
+        var number: Int
+        var count: Int
+        var index: String?
+        var meaning: String
+    }
+    struct Field: Codable {
+        var name: String
+        var part: String?
+        var kind: String?
+        var offset: Int
+        var size: Int
+        var meaning: String
+    }
+    struct Constant: Codable {
+        var name: String
+        var value: Int
+        var meaning: String
+    }
+    struct LogEntry: Codable {
+        var size: Int
+        var fields: [Field]
+        var constants: [Constant]
+        var valueKinds: [Coded]
+    }
+    struct Format: Codable {
+        var name: String
+        var number: Int
+        var meaning: String
+    }
+    struct Resource: Codable {
+        var path: String
+        var name: String?
+        var method: String
+        var body: String
+        var answer: String
+        var format: String
+        var success: String
+        var requestFormat: String?
+        var observable: Bool?
+        var signatures: Int
+        var meaning: String
+
+        var swiftName: String { name ?? path }
+        /// It stands for many: a message's type or a device's name is part of the path.
+        var isPattern: Bool { path.contains("<") }
+    }
+    struct Record: Codable {
+        var name: String
+        var key: Int
+        var count: Int?
+        var content: String
+        var `where`: String
+    }
+    struct Map: Codable {
+        struct Entry: Codable {
+            var name: String
+            var key: Int
+            var cddl: String
+            var optional: Bool?
+            var meaning: String
+        }
+        var name: String
+        var swift: String
+        var meaning: String
+        var fields: [Entry]
+    }
+    struct Flag: Codable {
+        var name: String
+        var bit: Int
+        var meaning: String
+    }
+    struct USB: Codable {
+        var vendor: Int
+        var product: Int
+        var meaning: String
+    }
+    struct ImageHeader: Codable {
+        var offset: Int
+        var size: Int
+        var magic: String
+        var format: Int
+        var fields: [Field]
+    }
+
+    var about: String
+    var protocolVersion: Version
+    var cwtClaims: [Claim]
+    var privateClaim: PrivateClaim
+    var nodeClaims: [Claim]
+    var messages: [Message]
+    var refusals: [Refusal]
+    var outcomes: [Coded]
+    var signers: [Signer]
+    var logEntry: LogEntry
+    var resetReasons: [Coded]
+    var conditions: [Coded]
+    var contentFormats: [Format]
+    var resources: [Resource]
+    var records: [Record]
+    var maps: [Map]
+    var flags: [Flag]
+    var usb: USB
+    var imageHeader: ImageHeader
+
+    enum CodingKeys: String, CodingKey {
+        case about
+        case protocolVersion = "protocol"
+        case cwtClaims, privateClaim, nodeClaims, messages, refusals, outcomes, signers, logEntry, resetReasons, conditions
+        case contentFormats, resources, records, maps, flags, usb, imageHeader
+    }
+
+    /// Reads the table; what it holds beyond the types above is refused.
+    init(_ data: Data) throws {
+        self = try JSONDecoder().decode(Table.self, from: data)
+        let written = try JSONSerialization.jsonObject(with: data)
+        let known = try JSONSerialization.jsonObject(with: try JSONEncoder().encode(self))
+        if let place = Table.unknown(written, known, "") { throw TableError("\(place): nothing reads this key") }
+    }
+
+    /// The place of the first key in `written` that `known` does not have.
+    private static func unknown(_ written: Any, _ known: Any?, _ place: String) -> String? {
+        if let map = written as? [String: Any] {
+            let other = known as? [String: Any] ?? [:]
+            for key in map.keys.sorted() {
+                guard let value = other[key] else { return "\(place)/\(key)" }
+                if let found = unknown(map[key]!, value, "\(place)/\(key)") { return found }
+            }
+        } else if let list = written as? [Any] {
+            let other = known as? [Any] ?? []
+            for (index, item) in list.enumerated() {
+                if let found = unknown(item, index < other.count ? other[index] : nil, "\(place)/\(index)") { return found }
+            }
+        }
+        return nil
+    }
+
+    /// Requests that carry a signed message, in the order of their numbers.
+    var requests: [Message] { messages.filter(\.isRequest) }
+
+    func format(_ name: String) -> Int { contentFormats.first { $0.name == name }?.number ?? 0 }
+}
+
+struct TableError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import HostCrypto
+import Keystore
+import NodeProtocol
+import Reporting
+import Testing
+
+/// Files that are not what they are called, and names in manifests that are another language's syntax.
+@Suite("Foreign files and names") struct ForeignFileTests {
+    @Test("a pipe or a device in a key file's place is refused at once, and never replaced by a file")
+    func pipes() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/ln-pipe-\(UInt32.random(in: 0 ... .max))"
+        #expect(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        for name in [path, "/dev/null"] {
+            for action in [{ _ = try PrivateFile(name).read() }, { try PrivateFile(name).write([1]) }] {
+                do {
+                    try action()
+                    Issue.record("\(name) was taken")
+                } catch let failure as Failure {
+                    #expect(failure.kind == .environment && failure.what.contains("is no plain file"), "\(failure)")
+                }
+            }
+            var status = stat()
+            #expect(stat(name, &status) == 0 && status.st_mode & S_IFMT != S_IFREG)
+        }
+    }
+
+    @Test("every field of a manifest arrives as it was, in both forms, and a spreadsheet sees no formula")
+    func manifests() throws {
+        let key = SigningKey.generate(), identity = SigningKey.generate().publicKey
+        for text in [
+            "=1+1", "+1", "-1", "@SUM(A1)", "'quoted", "a,b", "a\"b", "a\nb", "a\rb", "a\r\nb", "\"\u{301},b", "<b>", "[exec x]",
+            "$(x)",
+            "\u{1B}[2J", "'); DROP TABLE device; --", "^XA", "é 漢 🔑", "",
+        ] {
+            let record = ProvisioningRecord(
+                batch: text, serial: 1, address: NodeAddress(of: identity), identity: identity,
+                claim: SigningKey.generate().publicKey,
+                board: text, firmware: text, firmwareHash: text, hardwareSerial: text, network: 1, isTest: false,
+                isIdentityInjected: false, isProtected: false, station: text, operator: text,
+                time: Date(timeIntervalSince1970: 1_700_000_000))
+            let manifest = Manifest(
+                batch: text, network: 1, isTest: false, station: text, publicKey: key.publicKey,
+                created: Date(timeIntervalSince1970: 1_700_000_000), nodes: [record])
+            let csv = manifest.csv(signedWith: key)
+            for bytes in [csv, try manifest.json(signedWith: key)] {
+                #expect(try Manifest(verifying: bytes, from: "it") == manifest, "\(text.debugDescription)")
+            }
+            let table = String(decoding: csv, as: UTF8.self)
+            #expect(table.firstMatch(of: /(^|,|\n)"?[=+@]/) == nil, "\(table)")
+        }
+    }
+}
