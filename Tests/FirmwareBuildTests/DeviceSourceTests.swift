@@ -82,11 +82,11 @@ struct DeviceSourceTests {
     func advice() throws {
         let catalogue = try BoardCatalogue(root: sourceRoot)
         let wiring = try BoardWiring(try catalogue.board("microbit"), in: catalogue)
-        func advice(_ line: String) -> String { FirmwareBuilder.advice([line], wiring).joined() }
+        func advice(_ line: String) -> String { FirmwareBuilder.remedy([line], wiring).prose }
         #expect(advice("ld.lld: error: undefined symbol: posix_memalign").contains("no heap"))
         #expect(advice("main.swift:7:15: error: this board has no device of that name").contains("lock (Lock), relay (Relay)"))
         #expect(advice("main.swift:7:15: error: this device has no method on()").contains("button-a (Button)"))
         #expect(advice("main.swift:7:15: error: #assert condition not constant").contains("literal"))
-        #expect(advice("ld.lld: error: undefined symbol: uart_write").isEmpty)
+        #expect(advice("ld.lld: error: undefined symbol: uart_write").contains("Correct what the compiler names"))
     }
 }

@@ -3,6 +3,7 @@ import Emulation
 import FirmwareBuild
 import Foundation
 import Reporting
+import Synchronization
 import Testing
 
 @testable import TestRunner
@@ -140,11 +141,11 @@ import Testing
         let plans = try [runner.plan(), runner.plan()]
         let test = try #require(plans[0].tests.first)
         let ended = DispatchGroup()
-        nonisolated(unsafe) var said: [String] = ["", ""]
+        let said = Mutex(["", ""])
         for (index, plan) in plans.enumerated() {
             ended.enter()
             Thread {
-                try? runner.debug(test, in: plan) { said[index] = $0 }
+                try? runner.debug(test, in: plan) { line in said.withLock { $0[index] = line } }
                 ended.leave()
             }.start()
         }
@@ -161,7 +162,7 @@ import Testing
             try socket.send(Data("+$k#6b".utf8))
         }
         ended.wait()
-        #expect(said.allSatisfy { $0.contains("gdb-multiarch") && $0.contains("Trivial.elf") })
+        #expect(said.withLock(\.self).allSatisfy { $0.contains("gdb-multiarch") && $0.contains("Trivial.elf") })
         for plan in plans { #expect(try processes(plan.scratch.url.path).isEmpty) }
     }
 
