@@ -147,6 +147,7 @@ extension Remedy {
     /// What is there to choose from, a line each.
     public var choices: String {
         switch self {
+        case .either(let parts), .inOrder(let parts): parts.map(\.choices).joined()
         case .nameNode(let found), .nameSerial(let found):
             found.map { "\n    \(Quoted.shell($0.value))" + ($0.note.isEmpty ? "" : "   \(Quoted.line($0.note))") }.joined()
         case .nameBoard(let names), .nameWay(let names): names.map { "\n    \($0)" }.joined()

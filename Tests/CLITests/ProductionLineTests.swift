@@ -84,7 +84,7 @@ struct ProductionLineTests {
             let arguments = ["--labels", home + "/labels", "--node", "serial:\(line.path)"]
             let refused = try program.run(["provision", "--batch", "p", "--protect"] + arguments, home: home)
             #expect(refused.status == 64, "\(refused.output)\(refused.error)")
-            #expect(refused.error.contains("is a board hosted") && refused.error.contains("Leave --protect away"))
+            #expect(refused.error.contains("is a board hosted") && refused.error.contains("--no-protect"))
             #expect(try program.run(["status", "--node", "serial:\(line.path)"], home: home).output.contains("blank"))
             #expect(try batch("p", home).isEmpty)
             #expect(try FileManager.default.contentsOfDirectory(atPath: home + "/labels").isEmpty)

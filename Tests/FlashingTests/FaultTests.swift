@@ -323,7 +323,7 @@ import Testing
             found?.kind == .unreachable && found?.advice.contains("BOOT0") == true
                 && found?.advice.contains("wait until it is plugged in") == true)
         let wrong = failure { _ = try choose(via: .massStorage) }
-        #expect(wrong?.kind == .usage && wrong?.remedy == .nameWay(["dfu"]))
+        #expect(wrong?.kind == .usage && wrong?.remedy == .nameWay(["dfu", "openocd"]))
     }
 
     @Test("several are flashed at once; one that fails does not stop the other")

@@ -76,7 +76,7 @@ struct RemedyLine {
 
     private static func choosing(_ remedy: Remedy) -> RemedyLine? {
         switch remedy {
-        case .build(let board): RemedyLine(["build"] + (board.map { ["--board", $0] } ?? []))
+        case .build(let board): run("build", "--board", board ?? "BOARD")
         case .showLayout: run("layout", "--board", "BOARD")
         case .startEmulated(let board, let name):
             RemedyLine(["emulate", "start", "--board", board ?? "microbit", "--name", name ?? "NAME", "--detach"])
