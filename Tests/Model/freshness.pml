@@ -55,7 +55,8 @@ byte newest;                /* ghost: the owner's newest word that had effect */
 
 Message m;
 byte k;
-hidden byte refused, earliest, latest, age, i;
+/* Of one step alone, and 0 after it. */
+byte refused, earliest, latest, age, i;
 
 inline estimate() {
     earliest = (known -> stated + (up - received) : 0);
@@ -175,8 +176,11 @@ inline takeTime() {
     assert(believesWrong || floor <= real + N + STEP * (cuts + 1))
 }
 
+inline tidy() { refused = 0; earliest = 0; latest = 0; age = 0; i = 0 }
+
 inline clearMessage() {
-    m.type = 0; m.by = 0; m.seq = 0; m.expiry = 0; m.issued = 0; m.boot = 0; m.up = 0; m.requester = 0; m.token = 0; k = 0
+    m.type = 0; m.by = 0; m.seq = 0; m.expiry = 0; m.issued = 0; m.boot = 0; m.up = 0; m.requester = 0; m.token = 0; k = 0;
+    tidy()
 }
 
 inline useToken(t, who) { m.token = 1; m.boot = t.boot; m.up = t.up; m.requester = who }
@@ -258,7 +262,7 @@ end:
     :: atomic { !mine.there -> mine.there = 1; mine.boot = boot; mine.up = up }
     :: atomic { !its.there -> its.there = 1; its.boot = boot; its.up = up }
     :: atomic { its.there -> its.there = 0; its.boot = 0; its.up = 0 }
-    :: atomic { real < LAST -> d_step { real++; up++; estimate(); if :: known && earliest > floor -> floor = earliest :: else fi } }
+    :: atomic { real < LAST -> d_step { real++; up++; estimate(); if :: known && earliest > floor -> floor = earliest :: else fi; tidy() } }
     :: atomic { cuts < CUTS -> cutPower() }
     od
 }

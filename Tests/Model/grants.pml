@@ -74,8 +74,10 @@ bit rootRevoked;
 byte cuts;
 bit wrongStated;
 
-hidden byte refused, i, s, g, p, e;
-hidden byte kept;
+/* Of one step alone, and 0 after it. */
+byte refused, i, s, g, p, e, kept;
+
+inline tidy() { refused = 0; i = 0; s = 0; g = 0; p = 0; e = 0; kept = 0 }
 
 inline copy(to, source) {
     to.id = source.id; to.used = source.used; to.mark = source.mark; to.parent = source.parent; to.told = source.told; to.revoked = source.revoked
@@ -205,7 +207,8 @@ inline begin() {
             if :: s < SLOTS && !slot[s].told -> kept = s; append(kept, seq, NOEFFECT); slot[kept].told = 1; saveOne(kept) :: else fi;
             leaf = 0; seq = 0
         :: else -> leaf = 0; seq = 0
-        fi
+        fi;
+        tidy()
     }
 }
 
@@ -216,7 +219,8 @@ inline giveSlots() {
         if :: parentOf(leaf) != NONE && parentOf(parentOf(leaf)) != NONE -> take(parentOf(parentOf(leaf))) :: else fi;
         if :: parentOf(leaf) != NONE -> take(parentOf(leaf)) :: else fi;
         take(leaf);
-        phase = RECORD; overFirst = 0
+        phase = RECORD; overFirst = 0;
+        tidy()
     }
 }
 
@@ -227,7 +231,8 @@ inline recordIntent() {
         append(kept, seq, INTENT);
         slot[kept].mark = seq;
         count(kept, 1);
-        phase = ACT
+        phase = ACT;
+        tidy()
     }
 }
 
@@ -250,10 +255,11 @@ inline act() {
                 assert(!rootRevoked || (leaf != ROOT && leaf != CHILD && leaf != LATER))
            :: else fi;
 #ifdef ACT_BEFORE_INTENT
-        phase = RECORD
+        phase = RECORD;
 #else
-        phase = REPORT
+        phase = REPORT;
 #endif
+        tidy()
     }
 }
 
@@ -262,7 +268,8 @@ inline report() {
     d_step {
         if :: entries > 0 -> entryOutcome[entries - 1] = outcome :: else fi;
         if :: outcome == NOEFFECT -> find(leaf); count(s, -1) :: else fi;
-        leaf = 0; seq = 0; outcome = 0; phase = IDLE
+        leaf = 0; seq = 0; outcome = 0; phase = IDLE;
+        tidy()
     }
 }
 
@@ -309,7 +316,7 @@ inline cutPower() {
             i++
         :: else -> break
         od;
-        i = 0
+        tidy()
     }
 }
 
@@ -326,7 +333,8 @@ inline state(t) {
 #endif
            :: else fi;
         if :: !refused -> time = t; savedTime = t; known = 1
-           :: else -> if :: t >= time -> known = 1 :: else fi fi
+           :: else -> if :: t >= time -> known = 1 :: else fi fi;
+        tidy()
     }
 }
 
@@ -340,7 +348,8 @@ inline revokeRoot() {
 #ifndef REVOKED_IN_RAM
             saveAll()
 #endif
-           :: else fi
+           :: else fi;
+        tidy()
     }
 }
 
@@ -350,14 +359,16 @@ inline lendAgain() {
         leaf = AGAIN; seq = 1;
         admit();
         assert(refused != 18);
-        leaf = 0; seq = 0
+        leaf = 0; seq = 0;
+        tidy()
     }
 }
 
 init {
     atomic {
         i = 0;
-        do :: i < SLOTS -> slot[i].parent = NOSLOT; record[i].parent = NOSLOT; i++ :: else -> break od
+        do :: i < SLOTS -> slot[i].parent = NOSLOT; record[i].parent = NOSLOT; i++ :: else -> break od;
+        tidy()
     };
 end:
     do

@@ -116,12 +116,12 @@ bit accepts1, accepts2; /* the buyer has signed its acceptances */
 /* The message under way, the acceptance and consent in it, and the node's answer. */
 Message m;
 byte i, k;
-/* Set before they are read within one step that nothing interrupts: no part of the state. */
-hidden Acceptance a;
-hidden Consent c;
-hidden Authorities next;
-hidden byte refused, wanted;
-hidden byte oldEpoch, oldOwner, oldRec, oldBak, oldMark, oldRank, oldSlotMark, oldHeard, oldSlot, oldFloor; hidden byte oldFlags, oldPresent;
+/* Of one step alone, and 0 after it. */
+Acceptance a;
+Consent c;
+Authorities next;
+byte refused, wanted;
+byte oldEpoch, oldOwner, oldRec, oldBak, oldMark, oldRank, oldSlotMark, oldHeard, oldSlot, oldFloor; byte oldFlags, oldPresent;
 
 #define isOwned (list.owner != NONE)
 #ifdef TRANSFER_KEEPS_EPOCH
@@ -341,7 +341,13 @@ inline checkEffect() {
 
 inline clearMessage() {
     m.type = 0; m.by = 0; m.epoch = 0; m.seq = 0; m.cnf = 0; m.par = 0; m.token = 0; m.grant = 0; m.grantEpoch = 0; m.accepted = 0; m.agreed = 0;
-    i = 0; k = 0
+    i = 0; k = 0;
+    a.by = 0; a.epoch = 0; a.purpose = 0; a.from = 0; a.owner = 0; a.rec = 0; a.bak = 0; a.flags = 0;
+    c.by = 0; c.epoch = 0; c.purpose = 0; c.owner = 0; c.rec = 0;
+    next.owner = 0; next.rec = 0; next.bak = 0; next.flags = 0;
+    refused = 0; wanted = 0;
+    oldEpoch = 0; oldOwner = 0; oldRec = 0; oldBak = 0; oldMark = 0; oldRank = 0; oldSlotMark = 0; oldHeard = 0; oldSlot = 0; oldFloor = 0;
+    oldFlags = 0; oldPresent = 0
 }
 
 /* --- The attacker ------------------------------------------------------------------------------------------------------------------------------- */
@@ -373,14 +379,16 @@ inline forge() {
        :: else fi;
     /* Signed by whom the node asks for, if the attacker has that key; else by itself, and then the rest of the message does not matter. */
     skip;
-    d_step { authority(); m.by = (wanted != NONE && knows(wanted) -> wanted : ATT); k = (m.by == wanted) };
+    d_step { authority(); m.by = (wanted != NONE && knows(wanted) -> wanted : ATT); k = (m.by == wanted); wanted = 0 };
     if :: k -> chooseTheRest() :: else fi;
     k = 0;
     d_step { deliver(); clearMessage() }
 }
 
 inline chooseTheRest() {
-    if :: m.type == RELEASE || m.type == TRANSFER || m.type == ROTATE || m.type == RECOVER :: else -> if :: skip :: m.seq = SEQS fi fi;
+    /* What ends the epoch needs the next number alone, whatever came before it. */
+    if :: m.type == RELEASE || m.type == TRANSFER || m.type == ROTATE || m.type == RECOVER -> m.seq = (mark < SEQS -> mark + 1 : SEQS)
+       :: else -> if :: skip :: m.seq = SEQS fi fi;
     if :: m.type == BIND || m.type == TRANSFER || m.type == ROTATE || m.type == RECOVER -> if :: m.cnf = ATT :: m.cnf = BUY :: m.cnf = BAD fi
        :: else fi;
     if :: m.type == BIND || m.type == BACKUPS -> if :: m.par = NONE :: m.par = ATT :: m.par = BAD :: m.par = REC fi
