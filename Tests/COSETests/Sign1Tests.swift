@@ -46,7 +46,7 @@ func roundTrip() throws {
 func sigStructure() throws {
     // ["Signature1", h'a10127', << ["lightnode", 2, 300, "bind"] >>, h'a10102']
     let expected =
-        hex("84 6a 5369676e617475726531 43a10127") + hex("54 84 69 6c696768746e6f6465 01 19012c 6462696e64") + hex("43 a10102")
+        hex("84 6a 5369676e617475726531 43a10127") + hex("54 84 69 6c696768746e6f6465 02 19012c 6462696e64") + hex("43 a10102")
     #expect(try signedBytes(sign1(payload: hex("a10102")), COSEContext(network: 300, type: "bind")) == expected)
 }
 

@@ -107,13 +107,14 @@ struct ChainTests {
         #expect(try await reasonOfRefusal { _ = try await owner.transmit(forged) } == "bad-signature")
         #expect(try await reasonOfRefusal { try await stranger.bind(label: label) } == "wrong-state")
 
+        #expect(try storeContents(node) == flash, "a refusal before the signature writes nothing to the flash")
+
         // A power cut makes no replay new.
         try await node.powerCycle()
         let later = try node.seen(from: try scratch.home("owner"))
         #expect(try await reasonOfRefusal { _ = try await later.transmit(command) } == "replayed")
         let after = try await later.status()
         #expect(after.nextIndex == before.nextIndex && after.highWater == before.highWater && after.epoch == before.epoch)
-        #expect(try storeContents(node) == flash, "a refusal before the signature writes nothing to the flash")
         #expect(try isDark(node))
     }
 
