@@ -5,18 +5,22 @@
 
 /// What can be switched: LED, relay, dimmer, colour light.
 extension DeviceHandle {
+    /// Switches on until told otherwise; a dimmer or colour light goes back to its last level or colour. A relay's pulse under way
+    /// is ended.
     @_transparent @_optimize(none) @discardableResult
     public func on() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "on"), "this device has no method on()")
         return call("on")
     }
 
+    /// Switches off; a dimmer or colour light remembers its level or colour. A relay's pulse under way is ended.
     @_transparent @_optimize(none) @discardableResult
     public func off() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "off"), "this device has no method off()")
         return call("off")
     }
 
+    /// Switches off what is on, and on what is off. Of a dimmer that fades, the level it moves to decides.
     @_transparent @_optimize(none) @discardableResult
     public func toggle() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "toggle"), "this device has no method toggle()")
