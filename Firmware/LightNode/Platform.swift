@@ -34,10 +34,14 @@ public protocol Platform: ~Copyable {
 
 /// A semantic version; as text "1.2.3".
 public struct Version: Sendable {
+    /// Rises with an incompatible change (Semantic Versioning 2.0.0, item 8).
     public var major: UInt8
+    /// Rises with compatible additions (item 7).
     public var minor: UInt8
+    /// Rises with corrections alone (item 6).
     public var patch: UInt8
 
+    /// In the order of the text: `Version(1, 2, 3)` is "1.2.3".
     public init(_ major: UInt8, _ minor: UInt8, _ patch: UInt8) {
         (self.major, self.minor, self.patch) = (major, minor, patch)
     }
