@@ -29,6 +29,7 @@ private let low = Atomic<UInt32>(0), high = Atomic<UInt32>(0)
 /// The millisecond, in the low word's terms, at which `alarmInterrupt` is requested.
 private let alarm = Atomic<UInt32>(0), alarmInterrupt = Atomic<UInt32>(0)
 
+/// A millisecond has passed: counts it, and requests the alarm's interrupt when it is due.
 @c(SysTick_Handler)
 public func sysTickInterrupt() {
     let now = low.load(ordering: .relaxed) &+ 1
