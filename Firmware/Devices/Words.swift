@@ -47,6 +47,7 @@ extension DeviceHandle {
         return call("open", span.milliseconds)
     }
 
+    /// Locks at once, before the time of `open` is over.
     @_transparent @_optimize(none) @discardableResult
     public func close() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "close"), "this device has no method close()")
@@ -94,7 +95,7 @@ extension DeviceHandle {
         return call("release")
     }
 
-    /// Beeps at 2 kHz for 200 ms unless told otherwise.
+    /// Sounds for 200 ms, at 2 kHz unless told otherwise: 20…20,000 Hz.
     @_transparent @_optimize(none) @discardableResult
     public func beep(pitch hertz: Int32 = 2000) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "beep(pitch:for:)"), "this device has no method beep(pitch:for:)")

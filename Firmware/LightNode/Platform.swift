@@ -14,8 +14,9 @@ public protocol Platform: ~Copyable {
     var hardwareSerial: UInt64 { get }
     /// Why the chip started.
     var resetReason: ResetReason { get }
-    /// Bytes of stack used at most since reset, and bytes there are; 0 where nobody measures.
+    /// Bytes of stack used at most since reset; 0 where that is not measured.
     var stackUsed: UInt32 { get }
+    /// Bytes of stack that there are; 0 where use is not measured.
     var stackSize: UInt32 { get }
 
     /// True when a debugger cannot read the chip's flash; false where the chip has no such protection.

@@ -39,7 +39,7 @@ public func sysTickInterrupt() {
     if interrupt != 0, alarm.load(ordering: .relaxed) == now { NVIC.pend(interrupt) }
 }
 
-/// The one timer of the system. It runs from the first `start`, and a later one does not disturb it.
+/// The one timer of the system. It runs from the first `init`, and a later one does not disturb it.
 public struct SystemTimer: MonotonicClock {
     /// `clock`: the CPU's in hertz, a multiple of 1000, at most 16 GHz (24 bits).
     public init(clock: UInt32) {
