@@ -18,7 +18,7 @@ public struct CoAPProblem: Sendable {
     /// The value that would have been accepted, such as the present epoch. Only together with `code`.
     public var expected: UInt64?
 
-    /// `expected` needs a `code`. Texts are UTF-8 and must live for ever.
+    /// `expected` needs a `code`. Texts are UTF-8.
     public init(title: StaticString, detail: StaticString? = nil, code: UInt32? = nil, expected: UInt64? = nil) {
         precondition(expected == nil || code != nil)
         self.title = title

@@ -17,7 +17,7 @@ public struct ActiveLow<Pin: OutputPin>: OutputPin {
 /// An input that is low while the contact is closed, as with a pull-up.
 public struct ActiveLowInput<Pin: InputPin>: InputPin {
     @usableFromInline let pin: Pin
-    /// The pin has been given its pull-up by the board.
+    /// Takes a pin to which the board has given its pull-up.
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
     /// True while the contact is closed, that is while the pin is low.
     @inline(__always) public var isHigh: Bool { !pin.isHigh }

@@ -43,7 +43,7 @@ extension Optional: TestValue where Wrapped: TestValue {
 public struct TestBytes<let count: Int>: TestValue, Equatable {
     /// What is compared and shown.
     public var bytes: InlineArray<count, UInt8>
-    /// Wraps a copy, since an array in line can neither be compared nor shown by itself.
+    /// Wraps a copy, since an `InlineArray` can neither be compared nor shown by itself.
     public init(_ bytes: InlineArray<count, UInt8>) { self.bytes = bytes }
 
     public static func == (left: Self, right: Self) -> Bool {

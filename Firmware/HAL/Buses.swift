@@ -35,9 +35,9 @@ public protocol OpenDrainLines: BitwiseCopyable, Sendable {
     mutating func setClock(released: Bool)
     /// Pulls SDA low, or lets go of it.
     mutating func setData(released: Bool)
-    /// The level that is on SCL now, whoever makes it.
+    /// The level on SCL now: low also while a part holds it.
     var isClockHigh: Bool { get }
-    /// The level that is on SDA now, whoever makes it.
+    /// The level on SDA now: low also while a part holds it.
     var isDataHigh: Bool { get }
     /// Waits half a bit: 5 µs for 100 kHz.
     func waitHalfBit()

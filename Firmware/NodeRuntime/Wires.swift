@@ -12,7 +12,7 @@ protocol Wire {
     static var number: WireNumber { get }
     /// The next byte that has come, or nil when there is none yet.
     static func readByte() -> UInt8?
-    /// Sends a byte of a frame; what a wire has no room for is lost.
+    /// Sends a byte of a frame. Ask `hasRoom` before the first.
     static func send(_ byte: UInt8)
     /// True when `count` bytes, each perhaps escaped, can be sent now.
     static func hasRoom(for count: Int) -> Bool

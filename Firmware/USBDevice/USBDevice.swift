@@ -13,7 +13,7 @@ import HAL
 /// interrupt.
 public struct USBDevice<Controller: USBDeviceController & ~Copyable, Functions: USBFunctions & ~Copyable>: ~Copyable {
     private let inMemory = InMemory()
-    /// The chip's part. Only this device may call it once `service` has been called.
+    /// The chip's part. Start it before the first `service`; from then on this device tells it what to do.
     public var controller: Controller
     /// What the device does, once configured.
     public var functions: Functions

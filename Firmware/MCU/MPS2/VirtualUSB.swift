@@ -83,7 +83,7 @@ private struct Channel {
 /// A controller with four endpoints in each direction. Call `start` before anything else.
 public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController, ~Copyable {
     private let inMemory = InMemory()
-    /// For the interrupt that drains it; nothing else may write to it.
+    /// For the interrupt that drains it; only this controller writes to it.
     public var line: Line
     /// OUT 0…3, then IN 0…3: more than any device here has.
     private var channels = InlineArray<8, Channel>(repeating: Channel())
