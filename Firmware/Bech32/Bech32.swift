@@ -5,6 +5,7 @@
 // The checksum finds every change of up to four characters, wherever they are. It is a BCH code over GF(32), whose remainder is compared
 // with 0x2bc830a3 (bech32 of BIP 173 has 1 there, and is refused).
 
+/// Encoding, decoding and checking, each without a copy of the text.
 public enum Bech32 {
     /// Characters in the longest text.
     public static let maximumLength = 90

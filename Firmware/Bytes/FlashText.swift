@@ -7,6 +7,7 @@ public struct FlashText: Sendable {
     /// Number of bytes.
     public let count: Int
 
+    /// The UTF-8 of a literal, of which only place and length are kept.
     @inline(__always)
     public init(_ literal: StaticString) {
         start = literal.utf8Start
@@ -26,6 +27,7 @@ public struct FlashText: Sendable {
         return start[index]
     }
 
+    /// True for a text of 0 bytes.
     public var isEmpty: Bool { count == 0 }
 
     /// True when `bytes` are exactly this text.

@@ -21,6 +21,7 @@ public struct CBORReader: ~Escapable {
     /// Offset of the next item, in bytes from the start of the input.
     public private(set) var position = 0
 
+    /// Begins at the first byte, which is not looked at yet.
     @_lifetime(copy input)
     public init(_ input: RawSpan) {
         self.input = input
@@ -76,6 +77,7 @@ public struct CBORReader: ~Escapable {
         return negative ? ~magnitude : magnitude
     }
 
+    /// False or true (simple values 20 and 21). Throws `unexpectedType` for another item, `floatRefused` for a float.
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func bool() throws(CBORError) -> Bool {
@@ -84,6 +86,7 @@ public struct CBORReader: ~Escapable {
         return value == 21
     }
 
+    /// Passes a null (simple value 22). Throws `unexpectedType` for another item, `floatRefused` for a float.
     @_lifetime(self: copy self)
     public mutating func null() throws(CBORError) {
         guard try simple() == 22 else { throw .unexpectedType }

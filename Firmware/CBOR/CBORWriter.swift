@@ -19,6 +19,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     /// True once something did not fit. What was written is then useless.
     public private(set) var overflowed = false
 
+    /// Begins at the first byte of `buffer`; nothing beyond its end is written.
     @_lifetime(copy buffer)
     public init(_ buffer: consuming MutableSpan<UInt8>) {
         self.buffer = buffer
@@ -39,12 +40,14 @@ public struct CBORWriter: ~Copyable, ~Escapable {
 
     // MARK: Scalars
 
+    /// Major type 0, of 1 to 9 bytes (RFC 8949 section 3.1).
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func uint(_ value: UInt64) {
         head(0x00, value)
     }
 
+    /// Major type 0, or 1 for a negative value, of 1 to 9 bytes (RFC 8949 section 3.1).
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func int(_ value: Int64) {
@@ -64,12 +67,14 @@ public struct CBORWriter: ~Copyable, ~Escapable {
         int(Int64(label))
     }
 
+    /// One byte: simple value 20 for false, 21 for true (RFC 8949 section 3.3).
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func bool(_ value: Bool) {
         append(value ? 0xf5 : 0xf4)
     }
 
+    /// One byte: simple value 22 (RFC 8949 section 3.3).
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func null() {
@@ -91,6 +96,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
 
     // MARK: Strings
 
+    /// A byte string, major type 2, with its content copied behind the head.
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func bytes(_ content: RawSpan) {
@@ -98,6 +104,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
         raw(content)
     }
 
+    /// A text string, major type 3, from a literal.
     @inline(never)
     @_lifetime(self: copy self)
     public mutating func text(_ text: StaticString) {

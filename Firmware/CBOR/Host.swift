@@ -20,12 +20,14 @@ extension CBOR {
 }
 
 extension CBORWriter {
+    /// A text string, major type 3, in UTF-8 and not normalised.
     @_lifetime(self: copy self)
     public mutating func text(_ text: String) {
         let utf8 = Array(text.utf8)
         self.text(utf8.span.bytes)
     }
 
+    /// A byte string, major type 2, with its content copied behind the head.
     @_lifetime(self: copy self)
     public mutating func bytes(_ content: [UInt8]) {
         bytes(content.span.bytes)
@@ -33,6 +35,7 @@ extension CBORWriter {
 }
 
 extension CBORReader {
+    /// A text string as a copy. Throws `invalidText` when it is not UTF-8, and for other types `unexpectedType`.
     @_lifetime(self: copy self)
     public mutating func string() throws(CBORError) -> String {
         String(decoding: try text().array, as: UTF8.self)

@@ -7,6 +7,7 @@
 
 import CBOR
 
+/// Sizes and constant bytes of the one shape, and what its signatures are made over.
 public enum COSE {
     /// Bytes of an Ed25519 signature.
     public static let signatureSize = 64
@@ -62,7 +63,7 @@ public struct COSEContext: Sendable {
         typeCount = type.utf8CodeUnitCount
     }
 
-    /// The same with a type that is part of some text in the image, which is there for ever.
+    /// `type` is the type of message, at most 23 bytes, as part of some text in the image: only its address is kept.
     @inline(__always)
     public init(network: UInt64, constant type: RawSpan) {
         self.network = network

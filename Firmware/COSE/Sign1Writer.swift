@@ -15,6 +15,7 @@ public struct COSESign1Writer: ~Copyable, ~Escapable {
     private var mark: CBORMark
     private var payloadStart = 0
 
+    /// Writes the seven bytes before the payload. A buffer that is too small shows in `finish`.
     @_lifetime(copy buffer)
     public init(_ buffer: consuming MutableSpan<UInt8>) {
         payload = CBORWriter(buffer)

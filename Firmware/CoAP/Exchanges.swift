@@ -18,10 +18,12 @@ public struct CoAPExchanges<let capacity: Int>: Sendable {
     private var entries = InlineArray<capacity, Entry>(repeating: Entry())
     private var next = 0
 
+    /// No message has been received yet.
     public init() {}
 
     /// Whether a message was seen before, and the place of what belongs to it.
     public struct Match: Equatable, Sendable {
+        /// True when id and endpoint were received less than `lifetime` seconds ago.
         public var isDuplicate: Bool
         /// 0..<capacity. A new message takes the place of the oldest one.
         public var slot: Int

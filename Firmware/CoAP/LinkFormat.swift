@@ -10,6 +10,7 @@ public struct CoAPLinkWriter: ~Copyable, ~Escapable {
     private var count = 0
     private var overflowed = false
 
+    /// An empty document, which is a valid one. Nothing beyond the end of `buffer` is written.
     @_lifetime(copy buffer)
     public init(_ buffer: consuming MutableSpan<UInt8>) {
         self.buffer = buffer

@@ -8,7 +8,7 @@ public enum CoAPError: UInt8, Error, Sendable {
     case version = 2
     /// A token length above 8.
     case tokenLength = 3
-    /// A code of class 1, 6 or 7, which are reserved.
+    /// A code of class 1, 3, 6 or 7, which are reserved.
     case reservedCode = 4
     /// A message of code 0.00 is more than a header.
     case emptyNotEmpty = 5
@@ -31,6 +31,7 @@ public struct CoAPToken: Equatable, Sendable {
     /// The bytes, left-aligned; the rest are zero.
     let bits: UInt64
 
+    /// The empty token, of 0 bytes (RFC 7252 section 5.3.1).
     public init() {
         count = 0
         bits = 0
@@ -52,6 +53,7 @@ public struct CoAPToken: Equatable, Sendable {
         bits = count == 0 ? 0 : value << UInt64(64 &- 8 &* count)
     }
 
+    /// Byte `index`, counted from the first on the wire; it must be below `count`.
     public subscript(index: Int) -> UInt8 {
         precondition(index >= 0 && index < count)
         return UInt8(truncatingIfNeeded: bits >> UInt64(56 &- 8 &* index))
@@ -62,14 +64,19 @@ public struct CoAPToken: Equatable, Sendable {
 ///
 /// What is refused gets a reset if `idToReset` finds an id in it, and silence otherwise.
 public struct CoAPMessage: ~Escapable {
+    /// From the two bits behind the version. What types a code may have has been checked.
     public let type: CoAPType
+    /// `empty`, a request or a response; none of a reserved class.
     public let code: CoAPCode
+    /// Matches acknowledgement or reset to a message, and finds repetitions (RFC 7252 section 4).
     public let id: UInt16
+    /// What a response must repeat (RFC 7252 section 5.3.1).
     public let token: CoAPToken
     /// Empty if the message has none.
     public let payload: RawSpan
     let encodedOptions: RawSpan
 
+    /// Takes one whole datagram apart and walks through all options; after an error nothing of it is to be used.
     @_lifetime(copy bytes)
     public init(_ bytes: RawSpan) throws(CoAPError) {
         guard bytes.byteCount >= 4 else { throw .truncated }

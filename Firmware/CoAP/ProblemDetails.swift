@@ -18,6 +18,7 @@ public struct CoAPProblem: Sendable {
     /// The value that would have been accepted, such as the present epoch. Only together with `code`.
     public var expected: UInt64?
 
+    /// `expected` needs a `code`. Texts are UTF-8.
     public init(title: StaticString, detail: StaticString? = nil, code: UInt32? = nil, expected: UInt64? = nil) {
         precondition(expected == nil || code != nil)
         self.title = title
@@ -38,6 +39,7 @@ public struct CoAPProblem: Sendable {
         writer.uint(UInt64(code))
     }
 
+    /// Writes the map in deterministic encoding, without the entries that are nil.
     public func write(to writer: inout CBORWriter) {
         writer.map(1 + (detail == nil ? 0 : 1) + (code == nil ? 0 : 1))
         writer.key(-1)
@@ -64,9 +66,12 @@ public struct CoAPProblemView: ~Escapable {
     public private(set) var title: RawSpan
     /// UTF-8; empty if absent.
     public private(set) var detail: RawSpan
+    /// Key 0 of the refusal entry; nil when there is no such entry.
     public private(set) var code: UInt32?
+    /// Key 1 of the refusal entry; nil if absent or no unsigned integer.
     public private(set) var expected: UInt64?
 
+    /// Reads one map that takes all of `bytes`; the texts are slices of it. Throws what `CBORReader` does.
     @_lifetime(copy bytes)
     public init(_ bytes: RawSpan) throws(CBORError) {
         title = bytes.extracting(0..<0)

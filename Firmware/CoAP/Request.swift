@@ -24,6 +24,7 @@ public struct CoAPRequest: Sendable {
     /// The first critical option that is not understood: answer 4.02 (Bad Option), or drop a non-confirmable request.
     public private(set) var badOption: UInt16?
 
+    /// Never fails: what was not understood is in `badOption`, or ignored.
     public init(_ message: borrowing CoAPMessage) {
         var options = message.options
         while options.next() {
@@ -86,6 +87,7 @@ public struct CoAPBlock: Equatable, Sendable {
     /// 0 to 6, for blocks of 16 to 1024 bytes.
     public var sizeExponent: UInt8
 
+    /// The number must fit 20 bits, the exponent be at most 6.
     public init(number: UInt32, more: Bool, sizeExponent: UInt8) {
         precondition(number < 1 << 20 && sizeExponent < 7)
         self.number = number
@@ -101,6 +103,7 @@ public struct CoAPBlock: Equatable, Sendable {
         sizeExponent = UInt8(truncatingIfNeeded: optionValue & 7)
     }
 
+    /// Number, more and exponent as they are on the wire: 24 bits at most, for `CoAPWriter.option`.
     public var optionValue: UInt32 { number << 4 | (more ? 8 : 0) | UInt32(sizeExponent) }
 
     /// Bytes in a full block.
@@ -116,7 +119,7 @@ extension CoAPMessage {
         hasPath(RawSpan(_unsafeStart: path.utf8Start, byteCount: path.utf8CodeUnitCount))
     }
 
-    /// The same for a path that is no literal.
+    /// True if the Uri-Path options are exactly the segments of `path`, here UTF-8 in memory; empty is the root.
     @inline(never)
     public func hasPath(_ path: RawSpan) -> Bool {
         var options = options

@@ -48,7 +48,9 @@ extension Device {
 
 /// What a board says of one device.
 public struct Declaration: Sendable {
+    /// What owners write: at most 16 bytes of a–z, 0–9 and hyphen.
     public let name: FlashText
+    /// The driver's `interface`, to be taken apart on demand.
     public let interface: Interface
     /// Seconds for which a one-time token is good at this device; 0: it demands none.
     public let freshness: UInt8
@@ -71,6 +73,7 @@ public struct Declaration: Sendable {
 public struct DeviceEvent: Sendable {
     /// `kind` of an event that every device has: its state changed.
     public static let changed: UInt8 = 255
+    /// Index in the board's table.
     public let device: UInt8
     /// Index among the interface's events, or `changed`.
     public let kind: UInt8
@@ -87,10 +90,12 @@ public struct EventRing<let capacity: Int>: Sendable {
     private var sources = InlineArray<capacity, UInt32>(repeating: 0)
     private var integers = InlineArray<capacity, Int32>(repeating: 0)
     private var first: UInt8 = 0
+    /// Events that wait, 0…`capacity`.
     public private(set) var count: UInt8 = 0
     /// Events dropped since reset because nobody fetched them.
     public private(set) var lost: UInt32 = 0
 
+    /// Empty, with nothing lost.
     @inline(__always) public init() {}
 
     mutating func append(_ event: DeviceEvent) {

@@ -121,7 +121,7 @@ extension DeviceTable {
         return .done(request.value)
     }
 
-    /// The same with names from a wire (UTF-8).
+    /// Finds device and method by their names from a wire (UTF-8), checks, then obeys.
     public mutating func invoke(device: RawSpan, method: RawSpan, arguments: borrowing Arguments) -> CallResult {
         guard let index = Self.find(device) else { return .refused(.unknownDevice) }
         guard let number = Self.find(method, of: index) else { return .refused(.unknownMethod) }

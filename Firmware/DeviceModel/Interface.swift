@@ -17,17 +17,21 @@ import Bytes
 
 /// One argument of a method.
 public struct ArgumentSignature: Sendable {
+    /// What a caller must pass. The raw values are those of `Arguments.Kind`, with which they are compared.
     public enum Kind: UInt8, Sendable {
         case integer
         case boolean
         case text
     }
+    /// The part before the colon. It is for people: arguments are passed by position.
     public let name: FlashText
+    /// Follows from the unit: "bool", "text", or anything else for an integer.
     public let kind: Kind
     /// SenML unit; "bool" or "text" for those.
     public let unit: FlashText
     /// The range of an integer, or of a text's length in bytes.
     public let minimum: Int32
+    /// The largest value that is accepted; 1 for a truth value.
     public let maximum: Int32
     /// What a missing argument means; nil when it may not be missing.
     public let standard: Int32?
@@ -54,6 +58,7 @@ public struct ArgumentSignature: Sendable {
 public struct MethodSignature: Sendable {
     let text: FlashText
 
+    /// The part before the parenthesis or the colon; what a call names.
     public var name: FlashText {
         @inline(never) get { text.before(UInt8(ascii: "(")).before(UInt8(ascii: ":")) }
     }

@@ -2,6 +2,7 @@
 
 /// A table that needs no owner: its devices are the image's only ones. Every board's table is.
 public protocol StaticDeviceTable: DeviceTable {
+    /// A value that reaches the image's devices. It holds nothing itself: any number may be made.
     init()
     /// True while the button is down that, held from power-on on, takes the device from its owner. Boards without one leave it out.
     static var isResetButtonDown: Bool { get }

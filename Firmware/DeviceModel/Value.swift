@@ -2,11 +2,13 @@
 
 /// A result or a device's state: nothing, a truth value, or a number in the unit that the interface names.
 public struct Value: Equatable, Sendable {
+    /// What a value holds. `EventRing` packs its raw value into eight bits.
     public enum Kind: UInt8, Sendable {
         case none
         case boolean
         case integer
     }
+    /// Tells a missing value from 0 and false, which are 0 in `integer` as well.
     public let kind: Kind
     /// The number; 0 or 1 for a truth value.
     public let integer: Int32
@@ -16,22 +18,30 @@ public struct Value: Equatable, Sendable {
         self.integer = integer
     }
 
+    /// The result of a method that returns nothing, and the state of a device that has none.
     public static var none: Value { Value(kind: .none, integer: 0) }
+    /// A truth value, with 0 or 1 as its number.
     @inline(__always) public static func boolean(_ value: Bool) -> Value { Value(kind: .boolean, integer: value ? 1 : 0) }
+    /// A number in the unit that the interface names for this result or state.
     @inline(__always) public static func integer(_ value: Int32) -> Value { Value(kind: .integer, integer: value) }
+    /// True for any number other than 0, whatever the kind; false for `none`.
     public var isTrue: Bool { integer != 0 }
 }
 
 /// The arguments of one call, by position: at most four, of which one may be a text of at most 32 bytes.
 public struct Arguments: Sendable {
+    /// What an argument is. The raw values are those of `ArgumentSignature.Kind`, with which they are compared.
     public enum Kind: UInt8, Sendable {
         case integer
         case boolean
         case text
     }
+    /// Arguments in one call at most.
     public static let capacity = 4
+    /// Bytes in a text argument at most.
     public static let textCapacity = 32
 
+    /// Arguments so far, 0…4.
     public private(set) var count = 0
     var kinds = InlineArray<4, Kind>(repeating: .integer)
     /// For a text: its length.
@@ -40,12 +50,14 @@ public struct Arguments: Sendable {
     public private(set) var text = InlineArray<32, UInt8>(repeating: 0)
     private var hasText = false
 
+    /// No arguments yet; `append` adds them in the order of the method's signature.
     @inline(__always) public init() {}
 
     /// False when there is no room: the call has more arguments than any method takes.
     @discardableResult
     public mutating func append(_ value: Int32) -> Bool { append(.integer, value) }
 
+    /// False when there is no room: the call has more arguments than any method takes.
     @discardableResult
     public mutating func append(_ value: Bool) -> Bool { append(.boolean, value ? 1 : 0) }
 
@@ -95,7 +107,9 @@ public struct Arguments: Sendable {
 
 /// Argument `position` (from 0) is missing, of another type or out of range; `expected` says what was wanted.
 public struct ArgumentRefusal: Sendable {
+    /// Index among the method's arguments, 0…3.
     public let position: UInt8
+    /// Name, type, range and default of that argument in the device's interface.
     public let expected: ArgumentSignature
 }
 
@@ -105,7 +119,9 @@ public enum CallRefusal: Sendable {
     case unknownDevice
     /// The device has no method of that name. Ask for its interface.
     case unknownMethod
+    /// An argument is missing, of another type or out of range. Nothing moved.
     case argument(ArgumentRefusal)
+    /// The method takes `most` arguments, and the call had more. Nothing moved.
     case tooManyArguments(most: UInt8)
     /// The device was told rightly and failed.
     case fault(DeviceFault)
@@ -125,9 +141,13 @@ public enum DeviceFault: UInt8, Error, Sendable {
 
 /// What a method did.
 public enum CallResult: Sendable {
+    /// It did what it was told. The value is `none` for a method without a result.
     case done(Value)
+    /// It did not. Only after a `fault` may the device have moved at all.
     case refused(CallRefusal)
 
+    /// The result; nil after a refusal.
     public var value: Value? { if case .done(let value) = self { value } else { nil } }
+    /// The reason; nil when the method was carried out.
     public var refusal: CallRefusal? { if case .refused(let refusal) = self { refusal } else { nil } }
 }

@@ -5,18 +5,22 @@
 
 /// What can be switched: LED, relay, dimmer, colour light.
 extension DeviceHandle {
+    /// Switches on until told otherwise; a dimmer or colour light goes back to its last level or colour. A relay's pulse under way
+    /// is ended.
     @_transparent @_optimize(none) @discardableResult
     public func on() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "on"), "this device has no method on()")
         return call("on")
     }
 
+    /// Switches off; a dimmer or colour light remembers its level or colour. A relay's pulse under way is ended.
     @_transparent @_optimize(none) @discardableResult
     public func off() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "off"), "this device has no method off()")
         return call("off")
     }
 
+    /// Switches off what is on, and on what is off. Of a dimmer that fades, the level it moves to decides.
     @_transparent @_optimize(none) @discardableResult
     public func toggle() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "toggle"), "this device has no method toggle()")
@@ -43,6 +47,7 @@ extension DeviceHandle {
         return call("open", span.milliseconds)
     }
 
+    /// Locks at once, before the time of `open` is over.
     @_transparent @_optimize(none) @discardableResult
     public func close() -> CallResult {
         #assert(BoardDevices.answers(name.literal, "close"), "this device has no method close()")
@@ -90,7 +95,7 @@ extension DeviceHandle {
         return call("release")
     }
 
-    /// Beeps at 2 kHz for 200 ms unless told otherwise.
+    /// Sounds for 200 ms, at 2 kHz unless told otherwise: 20…20,000 Hz.
     @_transparent @_optimize(none) @discardableResult
     public func beep(pitch hertz: Int32 = 2000) -> CallResult {
         #assert(BoardDevices.answers(name.literal, "beep(pitch:for:)"), "this device has no method beep(pitch:for:)")

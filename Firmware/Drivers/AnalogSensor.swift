@@ -21,8 +21,8 @@ public struct Calibration: Sendable {
     }
 }
 
-/// Reads ten times a second. `watch` sets the band whose crossing is an event, `above` or `below`, once per crossing. State: the last
-/// value that differs from the one before by at least a 256th of the band's width; none before the first reading.
+/// Reads ten times a second. `watch` sets the band whose crossing is an event, `above` or `below`, once per crossing. State: the value last
+/// asked for by `read`, or the next one after it that differs by more than a 256th of the band's width; none before the first reading.
 public struct AnalogSensor<Input: AnalogInput & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "read:1;watch(low:1 -32767..32767,high:1 -32767..32767)|analog:1|above;below"
@@ -40,6 +40,7 @@ public struct AnalogSensor<Input: AnalogInput & BitwiseCopyable>: Device {
     private var timer = DeviceTimer()
     public private(set) var state = Value.none
 
+    /// Takes an input that the board has configured. The first reading comes 100 ms after the first poll.
     @inline(__always)
     public init(_ input: Input, _ calibration: Calibration) {
         self.input = input

@@ -6,6 +6,7 @@ import HAL
 public struct BitBangI2C<Lines: OpenDrainLines>: I2CBus, BitwiseCopyable, Sendable {
     private var lines: Lines
 
+    /// Touches no line: every transfer frees the bus before it begins.
     @inline(__always) public init(_ lines: Lines) { self.lines = lines }
 
     public mutating func transfer(_ address: UInt8, write written: RawSpan, read: inout MutableRawSpan) throws(I2CError) {

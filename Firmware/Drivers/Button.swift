@@ -17,6 +17,7 @@ public struct Button<Pin: InputPin>: Device {
     private var holding = DeviceTimer()
     private var doubling = DeviceTimer()
 
+    /// Counts as released at first: a button that is down at boot is `pressed` after 20 ms of polling.
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
     public var state: Value { .boolean(isPressed) }

@@ -16,6 +16,7 @@ public struct Buzzer<Channel: PWMChannel & BitwiseCopyable>: Device {
     private var timer = DeviceTimer()
     private var hertz: Int32 = 0
 
+    /// Takes a channel that the board has set up with a duty of 0; changes its frequency, which channels of one timer share.
     @inline(__always) public init(_ channel: Channel) { self.channel = channel }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {

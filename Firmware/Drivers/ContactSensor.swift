@@ -14,6 +14,7 @@ public struct ContactSensor<Pin: InputPin>: Device {
     private var isClosed = false
     private var settling = DeviceTimer()
 
+    /// Counts as open at first: a contact that is closed at boot raises `closed` after 50 ms of polling.
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
     public var state: Value { .boolean(isClosed) }

@@ -21,6 +21,7 @@ public struct Dimmer<Channel: PWMChannel & BitwiseCopyable>: Device {
     private var target: Int32 = 0
     private var lastOn: Int32 = 100
 
+    /// Takes a channel that the board has set up with a duty of 0, and leaves its frequency as it is.
     @inline(__always) public init(_ channel: Channel) { self.channel = channel }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {

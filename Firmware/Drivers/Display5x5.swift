@@ -21,6 +21,7 @@ public struct Display5x5<Screen: Bitmap5x5 & BitwiseCopyable>: Device {
     /// Columns of the text that have entered the screen.
     private var column: UInt8 = 0
 
+    /// Leaves on the screen what it shows, until a method or the safe state changes it.
     @inline(__always) public init(_ screen: Screen) { self.screen = screen }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {

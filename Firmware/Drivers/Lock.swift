@@ -16,6 +16,7 @@ public struct Lock<Pin: OutputPin>: Device {
     private var pin: Pin
     private var timer = DeviceTimer()
 
+    /// Takes a pin that is an output already, at the low level: one that is high stays open until the safe state or `close`.
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {

@@ -12,6 +12,8 @@ public struct PulseMeter<Counter: EdgeCounter & BitwiseCopyable>: Device {
     /// Pulses counted before this boot.
     private var before: UInt32 = 0
 
+    /// Takes a counter that the board has started. `restore` makes the state the number that it is given: pulses from reset until
+    /// then do not count.
     @inline(__always) public init(_ counter: Counter) { self.counter = counter }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value { state }

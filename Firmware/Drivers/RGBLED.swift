@@ -19,6 +19,7 @@ public struct RGBLED<Channel: PWMChannel & BitwiseCopyable>: Device {
     private var shown: UInt32 = 0
     private var last: UInt32 = 0x64_6464
 
+    /// Takes channels that the board has set up with a duty of 0, and leaves their frequency as it is.
     @inline(__always) public init(red: Channel, green: Channel, blue: Channel) {
         self.red = red
         self.green = green

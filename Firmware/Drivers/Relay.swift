@@ -15,6 +15,7 @@ public struct Relay<Pin: OutputPin>: Device {
     private var pin: Pin
     private var timer = DeviceTimer()
 
+    /// Takes a pin that is an output already and leaves its level; the state is read from the pin.
     @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {

@@ -14,6 +14,7 @@ public struct Servo<Channel: PWMChannel & BitwiseCopyable>: Device {
     private var channel: Channel
     private var angle: Int32 = -1
 
+    /// Sends no pulse before the first `turn`, which sets the channel, and with it all of its timer, to 50 Hz.
     @inline(__always) public init(_ channel: Channel) { self.channel = channel }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {

@@ -3,8 +3,8 @@
 import DeviceModel
 import HAL
 
-/// Reads on demand, and by itself every ten seconds so that a subscriber sees the temperature change. State: the last reading in
-/// thousandths of a degree, moved only when it has changed by half a degree or more; none before the first.
+/// Reads on demand, and by itself every ten seconds so that a subscriber sees the temperature change. State: in thousandths
+/// of a degree the last reading on demand, or the next of its own that differs by half a degree or more; none before the first.
 public struct Thermometer<Sensor: TemperatureSensor>: Device {
     @inline(__always) public static var interface: StaticString { "read:mCel|thermometer:mCel|" }
     @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool { word == "read" }
@@ -12,6 +12,7 @@ public struct Thermometer<Sensor: TemperatureSensor>: Device {
     private var timer = DeviceTimer()
     public private(set) var state = Value.none
 
+    /// Asks the sensor nothing yet: the first reading comes ten seconds after the first poll, or on demand.
     @inline(__always) public init(_ sensor: Sensor) { self.sensor = sensor }
 
     public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {

@@ -6,6 +6,7 @@ public struct SHA512 {
     /// 24: the length of the message so far, in bytes.
     private var words: InlineArray<25, UInt64>
 
+    /// The hash of nothing yet: H(0) of FIPS 180-4, section 5.3.5.
     public init() {
         words = InlineArray(repeating: 0)
         for i in 0..<8 { words[i] = initialHash[i] }

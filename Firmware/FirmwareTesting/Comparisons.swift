@@ -6,6 +6,7 @@
 @inlinable func isEqual<Value: Equatable>(_ left: Value, _ right: Value) -> Bool { left == right }
 @inlinable func isLess<Value: Comparable>(_ left: Value, _ right: Value) -> Bool { left < right }
 
+/// Compares as the operator of the standard library does, and keeps both values for the report; so do all of this file.
 public func == (l: Int, r: Int) -> Comparison<Int> { Comparison(left: l, right: r, holds: isEqual(l, r)) }
 public func != (l: Int, r: Int) -> Comparison<Int> { Comparison(left: l, right: r, holds: !isEqual(l, r)) }
 public func < (l: Int, r: Int) -> Comparison<Int> { Comparison(left: l, right: r, holds: isLess(l, r)) }
@@ -79,9 +80,11 @@ public func >= (l: UInt64, r: UInt64) -> Comparison<UInt64> { Comparison(left: l
 public func == (l: Bool, r: Bool) -> Comparison<Bool> { Comparison(left: l, right: r, holds: isEqual(l, r)) }
 public func != (l: Bool, r: Bool) -> Comparison<Bool> { Comparison(left: l, right: r, holds: !isEqual(l, r)) }
 
+/// Compares all bytes, and keeps both sides for the report, where they are hexadecimal.
 public func == <let n: Int>(l: TestBytes<n>, r: TestBytes<n>) -> Comparison<TestBytes<n>> {
     Comparison(left: l, right: r, holds: isEqual(l, r))
 }
+/// Compares two optional values; nil is equal to nil alone.
 public func == <Value: TestValue & Equatable>(l: Value?, r: Value?) -> Comparison<Value?> {
     Comparison(left: l, right: r, holds: isEqual(l, r))
 }

@@ -15,6 +15,8 @@ import Startup
 public protocol FirmwareSuite {}
 
 extension FirmwareSuite {
+    /// Runs the one test that the host's command line names, and ends the run: with `noTest` when it names none. It does not
+    /// return.
     public static func main() {
         let line = CommandLine()
         guard line.isTest else { TestRun.end(.noTest) }

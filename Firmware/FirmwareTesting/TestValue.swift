@@ -2,6 +2,7 @@
 
 /// A value that can be written into a report.
 public protocol TestValue {
+    /// Appends the value as text, without separators; what does not fit the line is dropped.
     func write(to line: inout ReportLine)
 }
 
@@ -40,7 +41,9 @@ extension Optional: TestValue where Wrapped: TestValue {
 
 /// Bytes, in hexadecimal.
 public struct TestBytes<let count: Int>: TestValue, Equatable {
+    /// What is compared and shown.
     public var bytes: InlineArray<count, UInt8>
+    /// Wraps a copy, since an `InlineArray` can neither be compared nor shown by itself.
     public init(_ bytes: InlineArray<count, UInt8>) { self.bytes = bytes }
 
     public static func == (left: Self, right: Self) -> Bool {

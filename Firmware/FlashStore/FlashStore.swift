@@ -53,6 +53,7 @@ public struct FlashStore<Flash: NORFlash & ~Copyable>: ~Copyable {
     private let inMemory = InMemory()
     /// The part. Reading it is harmless; whoever else writes to it damages the store.
     public var flash: Flash
+    /// How the part is shared out. `mount` throws `layoutMismatch` when it was formatted with another one.
     public let layout: StoreLayout
     var records = RecordState()
     var journal = JournalState()

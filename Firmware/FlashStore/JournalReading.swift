@@ -13,17 +13,22 @@ public struct JournalEntry {
         case recorded
     }
 
+    /// Number of the entry; a slot that a cut spoilt takes one too.
     public fileprivate(set) var index: UInt32 = 0
     /// False when the entry is damaged beyond correction: then only `index` means anything.
     public fileprivate(set) var isReadable = false
+    /// As given to `begin`: below 2^56 − 2^48.
     public fileprivate(set) var sequence: UInt64 = 0
+    /// As given to `begin`; sequence numbers of different signers have nothing to do with each other.
     public fileprivate(set) var signer: UInt8 = 0
     /// The first `layout.intentBytes` bytes are the application's.
     public fileprivate(set) var application = InlineArray<40, UInt8>(repeating: 0)
+    /// `recorded` once `complete` has returned for this entry.
     public fileprivate(set) var outcome = Outcome.none
     /// The first `layout.outcomeBytes` bytes are the outcome, if it is recorded.
     public fileprivate(set) var outcomeBytes = InlineArray<14, UInt8>(repeating: 0)
 
+    /// An entry to be read into: not readable, all numbers 0.
     public init() {}
 }
 
@@ -90,7 +95,7 @@ extension FlashStore where Flash: ~Copyable {
         return try readEntry(&entry, from: index) ? entry : nil
     }
 
-    /// The same in the caller's memory; false when there is none.
+    /// Reads the first entry at or after `index` into the caller's memory; false when there is none.
     @inline(never)
     public func readEntry(_ entry: inout JournalEntry, from index: UInt32) throws(StoreError) -> Bool {
         guard journal.page != nil else { return false }

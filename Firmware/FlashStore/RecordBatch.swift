@@ -8,6 +8,7 @@ public struct RecordBatch<let capacity: Int>: ~Copyable {
     var bytes = InlineArray<capacity, UInt8>(repeating: 0)
     var count = 0
 
+    /// No changes yet.
     public init() {}
 
     /// Forgets all changes and overwrites them.

@@ -25,6 +25,7 @@ public struct StoreLayout: Equatable, Sendable {
     /// Most bytes of the summary that begins each page of the journal, 0 … 240.
     public let summaryBytes: UInt8
 
+    /// Checks nothing: `mount` and `format` throw `unusableLayout` for what does not fit the limits or the part.
     public init(recordPages: UInt8, intentBytes: UInt8, outcomeBytes: UInt8, summaryBytes: UInt8) {
         self.recordPages = recordPages
         self.intentBytes = intentBytes

@@ -31,9 +31,13 @@ extension I2CBus where Self: ~Copyable {
 
 /// The lines of an I2C bus without a controller: two open-drain lines with pull-ups: released they are high unless a part holds them low.
 public protocol OpenDrainLines: BitwiseCopyable, Sendable {
+    /// Pulls SCL low, or lets go of it; it rises only when no part holds it low (clock stretching, UM10204 3.1.9).
     mutating func setClock(released: Bool)
+    /// Pulls SDA low, or lets go of it.
     mutating func setData(released: Bool)
+    /// The level on SCL now: low also while a part holds it.
     var isClockHigh: Bool { get }
+    /// The level on SDA now: low also while a part holds it.
     var isDataHigh: Bool { get }
     /// Waits half a bit: 5 µs for 100 kHz.
     func waitHalfBit()

@@ -12,6 +12,7 @@ public struct ByteRing<let capacity: Int>: ~Copyable {
     private let tail = Atomic<UInt32>(0)
     private let lost = Atomic<UInt32>(0)
 
+    /// Empty, with no byte lost. Keep it where interrupt handler and main loop reach it; it must not be moved while in use.
     public init() {}
 
     /// Producer only. A byte that finds no room is counted in `overruns` and dropped.

@@ -12,5 +12,6 @@ import Synchronization
 public struct InMemory: ~Copyable, Sendable {
     /// An atomic has an address of its own, and so has whatever contains one.
     private let anchor = Atomic<UInt8>(0)
+    /// Costs one byte of the struct, which nothing writes.
     @inline(__always) public init() {}
 }

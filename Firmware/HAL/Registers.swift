@@ -2,7 +2,10 @@
 
 /// The 32-bit registers of one peripheral, or the words of a memory, by byte offset from its base address.
 public protocol RegisterBlock {
+    /// Reads the register at `offset`, a multiple of 4. Reading may change a peripheral's state, such as that of a receive
+    /// register.
     func load(_ offset: UInt32) -> UInt32
+    /// Writes all 32 bits of the register at `offset`, a multiple of 4.
     mutating func store(_ offset: UInt32, _ value: UInt32)
 }
 
@@ -15,6 +18,7 @@ extension RegisterBlock {
 
 /// Registers whose value is only a name for them: every copy reaches the same ones, so many drivers may hold one.
 public protocol SharedRegisterBlock: RegisterBlock, BitwiseCopyable, Sendable {
+    /// As that of `RegisterBlock`, without changing the value that names the registers.
     func store(_ offset: UInt32, _ value: UInt32)
 }
 

@@ -10,5 +10,6 @@ public protocol MonotonicClock: ~Copyable {
 public protocol Watchdog: ~Copyable {
     /// Starts it; it cannot be stopped again.
     mutating func start(timeoutMilliseconds: UInt32)
+    /// Begins the time that `start` was given anew. Without effect before `start`.
     mutating func feed()
 }

@@ -5,12 +5,16 @@
 public struct USBSetup: Equatable, Sendable {
     /// bmRequestType: bit 7 set when data go to the host, 6:5 standard, class or vendor, 4:0 device, interface or endpoint.
     public var requestType: UInt8
+    /// bRequest: its meaning depends on type and recipient in `requestType` (tables 9-3 and 9-4 for standard requests).
     public var request: UInt8
+    /// wValue: an argument of the request, such as descriptor type (high byte) and index (low byte) of GET_DESCRIPTOR (9.4.3).
     public var value: UInt16
+    /// wIndex: for a request to an interface or an endpoint its number or address (9.3.4).
     public var index: UInt16
     /// Bytes of the data stage at most; 0: there is none.
     public var length: UInt16
 
+    /// From the packet's fields as they are; nothing is checked.
     public init(requestType: UInt8, request: UInt8, value: UInt16, index: UInt16, length: UInt16) {
         self.requestType = requestType
         self.request = request
@@ -39,10 +43,12 @@ public enum USBTransferType: UInt8, Sendable {
 public struct USBEndpoint: Equatable, Sendable {
     /// bEndpointAddress: 1…15, and bit 7 set for IN, that is to the host.
     public let address: UInt8
+    /// bmAttributes bits 1:0 (table 9-13).
     public let type: USBTransferType
     /// wMaxPacketSize: 8, 16, 32 or 64 for bulk, 1…64 for interrupt.
     public let packetSize: UInt16
 
+    /// Neither address nor size is checked; they must be as the properties say.
     @inline(__always)
     public init(_ address: UInt8, _ type: USBTransferType, packetSize: UInt16) {
         self.address = address

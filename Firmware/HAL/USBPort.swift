@@ -25,6 +25,7 @@ public protocol USBPort: SerialPort {
 
 /// For a board without USB.
 public struct NoUSB: USBPort {
+    /// Holds nothing. What is written to it is lost, and there is never anything to read.
     @inline(__always) public init() {}
     @inline(__always) public static var isPresent: Bool { false }
     @inline(__always) public func attach(serial: RawSpan) {}

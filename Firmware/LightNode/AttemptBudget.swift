@@ -108,5 +108,6 @@ public struct WireNumber: Equatable, Sendable {
     private init(index: Int) { self.index = index }
     /// The serial line.
     public static var serial: WireNumber { WireNumber(index: 0) }
+    /// The pair of bulk endpoints of the USB device.
     public static var usb: WireNumber { WireNumber(index: 1) }
 }

@@ -63,6 +63,7 @@ struct Secret: ~Copyable {
 
 /// The device's address: text of 43 bytes, bech32m with prefix "node" over the first 20 bytes of SHA-512(identity public key).
 public struct Address {
+    /// ASCII, lower case; all zeros while the node is not provisioned.
     public internal(set) var text = InlineArray<43, UInt8>(repeating: 0)
 
     init() {}

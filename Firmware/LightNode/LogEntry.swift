@@ -9,8 +9,11 @@ import Vocabulary
 
 /// What a device method gave back, small enough for a log entry.
 public enum LogValue: Equatable, Sendable {
+    /// No value: the method returns nothing, or it was not carried out.
     case none
+    /// A truth value, as the method returned it.
     case bool(Bool)
+    /// A number in the unit of the method's result.
     case int(Int32)
     /// The first 4 bytes of the authorities' digest after a change of ownership.
     case authorities(UInt32)
@@ -73,6 +76,7 @@ public struct LogEntry: ~Copyable, Sendable {
     /// In place of a device or method number.
     public static var none: UInt8 { LogLayout.none }
 
+    /// All zero, but no device, no method, no argument, and the outcome unknown.
     public init() { reset() }
 
     @inline(never)
@@ -82,6 +86,7 @@ public struct LogEntry: ~Copyable, Sendable {
         setArgument(.none)
     }
 
+    /// Sequence number of the message, 7 bytes: the highest byte of what is set is lost.
     public var seq: UInt64 {
         @inline(never) get { LightNode.loadLittleEndian64(bytes.span.bytes, at: LogLayout.seqOffset, count: 7) }
         @inline(never) set { bytes.storeLittleEndian64(newValue, at: LogLayout.seqOffset, count: 7) }
@@ -93,11 +98,13 @@ public struct LogEntry: ~Copyable, Sendable {
         set { bytes[LogLayout.originOffset] = newValue }
     }
 
+    /// Who signed the message (docs/protocol.md, "Receipts and the log", Signers): 4 bits.
     public var signer: Signer {
         get { Signer(rawValue: origin >> 4) }
         set { origin = origin & 15 | newValue.rawValue << 4 }
     }
 
+    /// Type of the message: 4 bits. Reads as `command` where the log holds none that this version knows.
     public var kind: MessageType {
         // 15 is no kind, and never written.
         get { MessageType(rawValue: origin & 15) ?? .command }
@@ -113,11 +120,13 @@ public struct LogEntry: ~Copyable, Sendable {
     @inline(never)
     mutating func setHash(_ digest: RawSpan) { bytes.store(digest.extracting(0..<8), at: LogLayout.hashOffset) }
 
+    /// Index of the device in the board's table; `LogEntry.none` for a message to the node itself.
     public var device: UInt8 {
         get { bytes[LogLayout.deviceOffset] }
         set { bytes[LogLayout.deviceOffset] = newValue }
     }
 
+    /// Index of the method in the device's interface; `LogEntry.none` when there is none.
     public var method: UInt8 {
         get { bytes[LogLayout.methodOffset] }
         set { bytes[LogLayout.methodOffset] = newValue }
@@ -128,11 +137,13 @@ public struct LogEntry: ~Copyable, Sendable {
         bytes[LogLayout.argumentOffset + 1] = UInt8(truncatingIfNeeded: argument.bits >> 8)
     }
 
+    /// How it ended. Reads as `unknown` until that is recorded, and for a code that this version does not know.
     public var outcome: Outcome {
         get { Outcome(rawValue: bytes[LogLayout.outcomeOffset]) ?? .unknown }
         set { bytes[LogLayout.outcomeOffset] = newValue.rawValue }
     }
 
+    /// What the method gave back: a byte for the kind and four for the number.
     public var value: LogValue {
         @inline(never) get {
             LogValue(
@@ -148,6 +159,7 @@ public struct LogEntry: ~Copyable, Sendable {
     /// Names who can act on the node from then on.
     mutating func note(authorities: Bytes32) { value = .authorities(authorities.loadLittleEndian(at: 0)) }
 
+    /// Number of the entry in the log, given when the journal takes it.
     public var index: UInt32 {
         @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: LogLayout.indexOffset) }
         @inline(never) set { bytes.storeLittleEndian(newValue, at: LogLayout.indexOffset) }

@@ -12,12 +12,16 @@ import FlashStore
 import HAL
 import Vocabulary
 
+/// One node over its flash, its board's devices and its platform. After `init` it is used from the main loop alone.
 public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
     private let inMemory = InMemory()
     var memory: Memory<Flash>
+    /// The board's devices. A call that goes to them directly is neither checked against rights nor logged.
     public var devices: Table
+    /// Time, random bytes and facts of the board.
     public var platform: Board
 
+    /// Where the node is in its life: what it accepts depends on it.
     public internal(set) var condition = Condition.blank
     var identity = Identity()
     var ownership = Ownership()
@@ -54,6 +58,7 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
 
     /// The address, once provisioned.
     public var address: Address { identity.address }
+    /// Number of the ownership: 0 at first, one more at every change of it. Messages of another epoch are refused.
     public var epoch: UInt32 { ownership.epoch }
 
     /// Executes a signed message that came over `wire` and writes the receipt to `reply`.

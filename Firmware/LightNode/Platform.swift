@@ -14,8 +14,9 @@ public protocol Platform: ~Copyable {
     var hardwareSerial: UInt64 { get }
     /// Why the chip started.
     var resetReason: ResetReason { get }
-    /// Bytes of stack used at most since reset, and bytes there are; 0 where nobody measures.
+    /// Bytes of stack used at most since reset; 0 where that is not measured.
     var stackUsed: UInt32 { get }
+    /// Bytes of stack that there are; 0 where use is not measured.
     var stackSize: UInt32 { get }
 
     /// True when a debugger cannot read the chip's flash; false where the chip has no such protection.
@@ -34,10 +35,14 @@ public protocol Platform: ~Copyable {
 
 /// A semantic version; as text "1.2.3".
 public struct Version: Sendable {
+    /// Rises with an incompatible change (Semantic Versioning 2.0.0, item 8).
     public var major: UInt8
+    /// Rises with compatible additions (item 7).
     public var minor: UInt8
+    /// Rises with corrections alone (item 6).
     public var patch: UInt8
 
+    /// In the order of the text: `Version(1, 2, 3)` is "1.2.3".
     public init(_ major: UInt8, _ minor: UInt8, _ patch: UInt8) {
         (self.major, self.minor, self.patch) = (major, minor, patch)
     }

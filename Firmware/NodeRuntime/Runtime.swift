@@ -114,7 +114,7 @@ private func notify(_ server: borrowing Server) {
     }
 }
 
-/// The same over USB. A host that asks for the bootloader gets it when devices are safe.
+/// Serves the node over USB. A host that asks for the bootloader gets it when devices are safe.
 private func serveUSB(_ server: inout Server, _ decoder: inout Decoder) {
     if receive(USBWire.self, &server, &decoder) { usbPresence.noteTraffic() }
     usbPresence.step(server.node.address)

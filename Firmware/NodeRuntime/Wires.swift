@@ -6,10 +6,13 @@ import LightNode
 import MCU
 import Slipmux
 
+/// One of the board's wires: there is one of each, so that all is static.
 protocol Wire {
     /// By which the node tells its wires apart.
     static var number: WireNumber { get }
+    /// The next byte that has come, or nil when there is none yet.
     static func readByte() -> UInt8?
+    /// Sends a byte of a frame. Ask `hasRoom` before the first.
     static func send(_ byte: UInt8)
     /// True when `count` bytes, each perhaps escaped, can be sent now.
     static func hasRoom(for count: Int) -> Bool

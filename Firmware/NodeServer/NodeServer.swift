@@ -11,8 +11,10 @@ import HAL
 import LightNode
 import Vocabulary
 
+/// A node behind CoAP. Its buffers take 2.7 KB besides the node.
 public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platform & ~Copyable>: ~Copyable {
     private let inMemory = InMemory()
+    /// The executor that it serves. Messages that are handled around the server are not remembered as requests.
     public var node: Node<Flash, Table, Board>
 
     /// The longest body of an answer, in bytes. Larger ones would need more RAM for the whole, blocks or not.
@@ -45,6 +47,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// Rises with each notification (RFC 7641, section 3.4).
     var noticeNumber: UInt32 = 0
 
+    /// Takes over a node that has booted. No request is remembered, and nobody observes.
     public init(_ node: consuming Node<Flash, Table, Board>) {
         self.node = node
     }

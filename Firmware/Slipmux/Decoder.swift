@@ -25,6 +25,7 @@ public struct SlipmuxDrops: Equatable, Sendable {
     /// Frames of an unknown type, IP packets among them, and what stood before the first END.
     public internal(set) var unknownType: UInt32 = 0
 
+    /// All four together, wrapping.
     public var total: UInt32 { tooLong &+ badCheck &+ malformed &+ unknownType }
 }
 
@@ -61,6 +62,7 @@ public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
     /// Frames dropped since the start.
     public private(set) var dropped = SlipmuxDrops()
 
+    /// Between frames: what stands before the first END counts as a frame of its own.
     public init() {}
 
     /// The content of the frame just completed: without type byte and FCS. Valid until the next call of `receive`.

@@ -7,6 +7,7 @@
 //     0xA9        CoAP message, then the 16-bit FCS of RFC 1662 over type byte and message, low byte first
 //     0x45–0x4F   IPv4 packet, 0x60–0x6F IPv6 packet: ignored here
 
+/// Makes frames, byte by byte and without a buffer: `emit` is called for each byte in order.
 public enum Slipmux {
     static let end: UInt8 = 0xc0
     static let escape: UInt8 = 0xdb

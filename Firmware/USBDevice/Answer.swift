@@ -6,6 +6,7 @@ import HAL
 public struct USBAnswer: ~Copyable {
     private let inMemory = InMemory()
     private var bytes = InlineArray<384, UInt8>(repeating: 0)
+    /// Bytes so far, 0…`capacity`.
     public private(set) var count = 0
 
     /// The longest answer is the set of Microsoft OS 2.0 descriptors, of 338 bytes.
@@ -30,6 +31,7 @@ public struct USBAnswer: ~Copyable {
         append(UInt8(truncatingIfNeeded: value >> 8))
     }
 
+    /// Four bytes, low byte first.
     @inline(never)
     public mutating func append(_ value: UInt32) {
         append(UInt16(truncatingIfNeeded: value))

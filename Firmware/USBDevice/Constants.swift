@@ -30,8 +30,12 @@ enum RequestType {
 
 /// bDescriptorType (table 9-5; BOS: USB 3.2, 9.6.2).
 public enum DescriptorType {
+    /// Device descriptor, 18 bytes (9.6.1).
     public static var device: UInt8 { 1 }
+    /// Configuration descriptor, with those of interfaces and endpoints behind it (9.6.3).
     public static var configuration: UInt8 { 2 }
+    /// String descriptor, UTF-16; index 0 lists the languages (9.6.7).
     public static var string: UInt8 { 3 }
+    /// Binary device object store, which a host asks for when bcdUSB is 2.10 or more.
     public static var bos: UInt8 { 15 }
 }

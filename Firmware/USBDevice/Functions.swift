@@ -4,6 +4,7 @@ import HAL
 
 /// The functions of a device with one configuration, of value 1, whose interfaces have no alternate settings.
 public protocol USBFunctions: ~Copyable {
+    /// Interfaces of the configuration, numbered from 0.
     static var interfaceCount: UInt8 { get }
     /// Endpoint number `index` of those besides endpoint 0, and the interface that it belongs to; nil past the last.
     static func endpoint(_ index: Int) -> (interface: UInt8, endpoint: USBEndpoint)?

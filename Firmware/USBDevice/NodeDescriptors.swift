@@ -19,7 +19,9 @@ enum InterfaceNumber {
 
 /// bRequest of the vendor requests by which hosts fetch platform descriptors; both are this device's choice.
 public enum VendorRequest {
+    /// Named by the WebUSB platform capability. No request is answered: there is no landing page.
     public static var webUSB: UInt8 { 0x01 }
+    /// Named by the Microsoft OS 2.0 platform capability: fetches the set of descriptors, with 7 in wIndex.
     public static var microsoft: UInt8 { 0x02 }
 }
 

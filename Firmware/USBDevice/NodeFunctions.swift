@@ -2,8 +2,10 @@
 
 import HAL
 
+/// Interface 0 is slipmux, interface 1 the run-time half of DFU. All but `identify` and `pipe` is for the USB interrupt.
 public struct NodeFunctions: USBFunctions, ~Copyable {
     private let inMemory = InMemory()
+    /// What the main loop reads, writes and attaches by.
     public var pipe = USBPipe()
     private var board: StaticString = ""
     /// bcdDevice: the firmware's version.
@@ -26,6 +28,7 @@ public struct NodeFunctions: USBFunctions, ~Copyable {
     private var needsEmptyPacket = false
     private var arrival = InlineArray<64, UInt8>(repeating: 0)
 
+    /// Without a board's name and with version 0, until `identify`; not attached.
     public init() {}
 
     /// The board's name becomes part of the product's, the firmware's version bcdDevice, with a digit each for minor and patch. Call once,
@@ -35,6 +38,7 @@ public struct NodeFunctions: USBFunctions, ~Copyable {
         release = UInt16(version.major) << 8 | UInt16(min(version.minor, 9)) << 4 | UInt16(min(version.patch, 9))
     }
 
+    /// Slipmux and DFU.
     public static var interfaceCount: UInt8 { 2 }
 
     public static func endpoint(_ index: Int) -> (interface: UInt8, endpoint: USBEndpoint)? {

@@ -9,20 +9,28 @@
 
 import HAL
 
+/// A device that is off the bus until its functions want to be attached. Everything but `init` happens in the controller's
+/// interrupt.
 public struct USBDevice<Controller: USBDeviceController & ~Copyable, Functions: USBFunctions & ~Copyable>: ~Copyable {
     private let inMemory = InMemory()
+    /// The chip's part. Start it before the first `service`; from then on this device tells it what to do.
     public var controller: Controller
+    /// What the device does, once configured.
     public var functions: Functions
 
     /// Device states (9.1.1). Being suspended comes on top: see `isSuspended`.
     public enum State: UInt8, Sendable {
         /// Not on the bus, or not reset yet.
         case powered
+        /// Reset by the host; answers at address 0.
         case `default`
+        /// Has an address of its own, and only endpoint 0.
         case address
+        /// The functions' endpoints are open.
         case configured
     }
     public internal(set) var state = State.powered
+    /// The bus has been idle for 3 ms (7.1.7.6). Comes on top of any state, and leaves it as it is.
     public internal(set) var isSuspended = false
     /// The host allowed remote wakeup.
     public internal(set) var mayWakeHost = false
@@ -50,6 +58,7 @@ public struct USBDevice<Controller: USBDeviceController & ~Copyable, Functions: 
     var needsEmptyPacket = false
     var packet = InlineArray<64, UInt8>(repeating: 0)
 
+    /// Takes over the parts and touches nothing: the first `service` connects, if the functions want it.
     public init(_ controller: consuming Controller, _ functions: consuming Functions) {
         self.controller = controller
         self.functions = functions

@@ -4,6 +4,7 @@
 import HAL
 import Synchronization
 
+/// Its two sides are called from one context each; nothing blocks.
 public struct USBPipe: ~Copyable {
     /// From the host; the interrupt fills it. A host that sends more meanwhile is told to wait (NAK).
     public var incoming = ByteRing<1024>()
@@ -17,6 +18,7 @@ public struct USBPipe: ~Copyable {
     private var serial = InlineArray<48, UInt8>(repeating: 0)
     private var serialLength = 0
 
+    /// Not attached, not configured, both rings empty.
     public init() {}
 
     // MARK: The main loop's side
@@ -28,6 +30,7 @@ public struct USBPipe: ~Copyable {
         attachment.store(1, ordering: .releasing)
     }
 
+    /// See `USBPort.detach`. The interrupt takes the device off the bus when it next runs: it must be requested.
     public func detach() { attachment.store(0, ordering: .releasing) }
 
     /// A host has configured the device: it may be written to.
@@ -41,6 +44,7 @@ public struct USBPipe: ~Copyable {
         return (byte, isAwaited)
     }
 
+    /// See `USBPort.isBootloaderWanted`. Stays true until the chip is reset.
     public var isBootloaderWanted: Bool { bootloader.load(ordering: .acquiring) != 0 }
 
     // MARK: The interrupt's side

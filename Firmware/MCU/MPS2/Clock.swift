@@ -21,6 +21,7 @@ private let ticksPerPeriod: UInt32 = 25 << 26
 /// Periods that the interrupt has seen end. Only the interrupt writes it.
 private let periods = Atomic<UInt32>(0)
 
+/// Timer 0 has reloaded: counts the period of 2^26 µs.
 @c(IRQ8_Handler)
 public func timer0Interrupt() {
     Timer.interrupt(Timer.clock).store(1)
@@ -36,6 +37,7 @@ public func timer1Interrupt() {
 
 /// Microseconds since `init`.
 public struct Timer0Clock: MonotonicClock {
+    /// Starts timer 0 from 0, and enables the interrupts of it and of timer 1. Make one only.
     public init() {
         Timer.control(Timer.clock).store(0)
         Timer.reload(Timer.clock).store(ticksPerPeriod - 1)

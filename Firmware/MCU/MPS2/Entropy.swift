@@ -7,6 +7,7 @@ import HAL
 public struct CycleCounterMix: Entropy {
     private var state: UInt32 = 0x6C07_8965
 
+    /// From a constant: every boot begins alike, and only timer 0 tells one from the other.
     public init() {}
 
     public var isTrueRandom: Bool { false }

@@ -5,4 +5,5 @@ public func hardwareSerialNumber() -> UInt64 { 0 }
 
 /// The FPGA image has no protection against its debugger.
 public func isFlashReadbackProtected() -> Bool { false }
+/// Does nothing: a debugger reads the flash as before.
 public func protectFlashReadback() {}

@@ -30,6 +30,7 @@ public func uartInterrupt() {
 
 /// UART0 at 115200 baud, 8N1, no flow control.
 public struct SerialUART: SerialPort {
+    /// Starts the UART and its receive interrupt, which fills a ring of bytes from then on.
     public init() {
         UART0.baudDivisor.store(clockHertz / 115_200)
         UART0.control.store(1 << 0 | 1 << 1 | 1 << 3)

@@ -46,9 +46,11 @@ struct USBLine: VirtualUSBLine, ~Copyable {
 
 nonisolated(unsafe) private var usb = USBDevice(VirtualUSB(USBLine()), NodeFunctions())
 
+/// UART1 has received a byte, or the main loop has requested this interrupt.
 @c(IRQ2_Handler)
 public func uart1ReceiveInterrupt() { serviceUSB() }
 
+/// UART1 has room again, after it had none.
 @c(IRQ3_Handler)
 public func uart1TransmitInterrupt() { serviceUSB() }
 

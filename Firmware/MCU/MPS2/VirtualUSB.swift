@@ -20,7 +20,9 @@ import HAL
 
 /// The byte stream.
 public protocol VirtualUSBLine: ~Copyable {
+    /// The next byte from the host, or nil when there is none yet.
     mutating func readByte() -> UInt8?
+    /// Sends a byte to the host, in order and without waiting; it is lost when there is no `room`.
     mutating func writeByte(_ byte: UInt8)
     /// Bytes that `writeByte` takes now.
     var room: Int { get }
@@ -78,8 +80,10 @@ private struct Channel {
     }
 }
 
+/// A controller with four endpoints in each direction. Call `start` before anything else.
 public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController, ~Copyable {
     private let inMemory = InMemory()
+    /// For the interrupt that drains it; only this controller writes to it.
     public var line: Line
     /// OUT 0…3, then IN 0…3: more than any device here has.
     private var channels = InlineArray<8, Channel>(repeating: Channel())
@@ -92,6 +96,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
     private var isSuspended = false
     /// The IN channel whose data the host may acknowledge next.
     private var awaited: Int?
+    /// What the host has given the device; 0 after a reset of the bus.
     public private(set) var address: UInt8 = 0
     private var nextAddress: UInt8?
 
@@ -99,6 +104,7 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
     /// The longest frame to the host.
     private static var longestAnswer: Int { 4 + 1 + 64 + 1 }
 
+    /// Sends nothing yet: off the bus, all endpoints closed.
     public init(_ line: consuming Line) { self.line = line }
 
     // MARK: Frames

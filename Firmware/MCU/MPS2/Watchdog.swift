@@ -12,7 +12,9 @@ private enum Watch {
     static let unlock: UInt32 = 0x1ACC_E551
 }
 
+/// Its registers are locked (WDOGLOCK) but for the moments in which it is started or fed.
 public struct WatchdogTimer: Watchdog {
+    /// Touches nothing: `start` sets the watchdog up.
     public init() {}
 
     /// `timeoutMilliseconds` up to 171,000 until the interrupt, twice that until the reset.

@@ -21,6 +21,7 @@ public struct EXTI<Registers: SharedRegisterBlock, System: SharedRegisterBlock>:
     let registers: Registers
     let system: System
 
+    /// `registers` are those of EXTI, `syscfg` those of SYSCFG, which choose the port of each line.
     @inline(__always) public init(_ registers: Registers, syscfg: System) {
         self.registers = registers
         system = syscfg

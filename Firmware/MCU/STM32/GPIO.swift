@@ -23,6 +23,7 @@ public enum Pull: UInt32, Sendable {
 /// Sixteen pins. Their clock must be on.
 public struct Port<Registers: SharedRegisterBlock>: Sendable {
     let registers: Registers
+    /// The registers of one port, GPIOA or another.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
     /// A push-pull output that starts at `high`, without a glitch.
@@ -32,6 +33,7 @@ public struct Port<Registers: SharedRegisterBlock>: Sendable {
         set(Offset.mode, pin, 1)
     }
 
+    /// An input, `pin` 0…15: its output driver is off, and the resistor is set before.
     public func configureInput(_ pin: UInt32, pull: Pull = .none) {
         set(Offset.pull, pin, pull.rawValue)
         set(Offset.mode, pin, 0)
@@ -71,6 +73,7 @@ public struct PortOutput<Registers: SharedRegisterBlock>: OutputPin, Sendable {
         self.port = port
         self.pin = pin
     }
+    /// Makes the pin a push-pull output that starts at `high`, without a glitch. Call before anything else, with the safe level.
     public func configure(high: Bool) { port.configureOutput(pin, high: high) }
     public mutating func setHigh() { port.write(pin, true) }
     public mutating func setLow() { port.write(pin, false) }
@@ -81,10 +84,12 @@ public struct PortOutput<Registers: SharedRegisterBlock>: OutputPin, Sendable {
 public struct PortInput<Registers: SharedRegisterBlock>: InputPin, Sendable {
     let port: Port<Registers>
     let pin: UInt32
+    /// Describes the pin without touching it; `configure` makes it an input.
     @inline(__always) public init(_ port: Port<Registers>, _ pin: UInt32) {
         self.port = port
         self.pin = pin
     }
+    /// Makes the pin an input. Without a resistor an open pin floats, and `isHigh` may be either.
     public func configure(pull: Pull = .none) { port.configureInput(pin, pull: pull) }
     public var isHigh: Bool { port.isHigh(pin) }
 }

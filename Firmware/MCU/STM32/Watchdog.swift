@@ -5,6 +5,7 @@ import HAL
 /// The oscillator is between 17 and 47 kHz (DS10314 6.3.9): a timeout may be 30 % short or 90 % long.
 public struct WatchdogTimer<Registers: SharedRegisterBlock>: Watchdog {
     let registers: Registers
+    /// The registers of IWDG. Leaves it as it is: off after a reset, unless an option byte starts it.
     public init(_ registers: Registers) { self.registers = registers }
 
     /// `timeoutMilliseconds` 1…32,768; more is taken for that.

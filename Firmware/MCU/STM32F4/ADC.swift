@@ -18,6 +18,7 @@ public struct ADCInput<Registers: SharedRegisterBlock>: AnalogInput, BitwiseCopy
     let registers: Registers
     private let channel: UInt32
 
+    /// Touches nothing: `configure` turns the converter on. The registers are those of ADC1, its clock on.
     @inline(__always) public init(_ registers: Registers, channel: UInt32) {
         self.registers = registers
         self.channel = channel

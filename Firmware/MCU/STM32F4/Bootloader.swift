@@ -12,6 +12,7 @@ public struct BootloaderRequest<RCC: SharedRegisterBlock, Power: SharedRegisterB
     private static var backup: UInt32 { 0x50 }  // RTC_BKP0R
     private static var word: UInt32 { 0x424F_4F54 }  // "BOOT"
 
+    /// The registers of RCC, PWR and RTC. Touches nothing.
     @inline(__always) public init(rcc: RCC, power: Power, clock: Clock) {
         self.rcc = rcc
         self.power = power
@@ -26,6 +27,7 @@ public struct BootloaderRequest<RCC: SharedRegisterBlock, Power: SharedRegisterB
         power.modify(0x00, clear: 1 << 8)
     }
 
+    /// Leaves the request for the firmware that starts after the next reset, which is the caller's to cause.
     public func make() { write(Self.word) }
 
     /// True once after `make`.
@@ -39,6 +41,7 @@ public struct BootloaderRequest<RCC: SharedRegisterBlock, Power: SharedRegisterB
 #if hasFeature(Embedded)
 import Startup
 
+/// The request in this chip's own backup register.
 public var bootloaderRequest: BootloaderRequest<Peripheral, Peripheral, Peripheral> {
     @inline(__always) get {
         BootloaderRequest(rcc: Peripheral(Base.rcc), power: Peripheral(Base.power), clock: Peripheral(Base.realTimeClock))

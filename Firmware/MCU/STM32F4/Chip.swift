@@ -4,7 +4,9 @@
 import HAL
 import Synchronization
 
+/// An output of this chip; boards name it by this on every chip.
 public typealias Output = PortOutput<Peripheral>
+/// An input of this chip; boards name it by this on every chip.
 public typealias Input = PortInput<Peripheral>
 
 /// GPIO port 0 is A, 1 B, 2 C.
@@ -127,13 +129,15 @@ public func takeResetReason() -> ResetReason {
     return resetReason(bits)
 }
 
-/// The first 64 of the chip's 96 identity bits (RM 24.1).
+/// The chip's 96 identity bits (RM 24.1) in 64: the third word is mixed into the first.
 public func hardwareSerialNumber() -> UInt64 {
     let identity = Peripheral(0x1FFF_7A10)
     return UInt64(identity.load(4)) << 32 | UInt64(identity.load(0) ^ identity.load(8))
 }
 
+/// True at level 1 or 2 (RM 3.6.3), as FLASH_OPTCR says.
 public func isFlashReadbackProtected() -> Bool { ReadProtection(registers: Peripheral(Base.flash)).isSet }
+/// Sets level 1, if no level is set; in force from the next power-on. Going back erases the whole flash (RM 3.6.3).
 public func protectFlashReadback() {
     var protection = ReadProtection(registers: Peripheral(Base.flash))
     protection.set()

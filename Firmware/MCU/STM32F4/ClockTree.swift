@@ -16,6 +16,7 @@ private let pllOn: UInt32 = 1 << 24, pllReady: UInt32 = 1 << 25
 
 /// What the chip runs on.
 public struct ClockTree: Sendable, Equatable {
+    /// Where the CPU's clock comes from: the first of these that started.
     public enum Source: UInt8, Sendable {
         /// The crystal through the PLL: 96 MHz, good enough for USB.
         case crystal
@@ -24,11 +25,13 @@ public struct ClockTree: Sendable, Equatable {
         /// The internal oscillator itself: 16 MHz ± 1 %.
         case `internal`
     }
+    /// USB needs `crystal`: the internal oscillator is not exact enough.
     public let source: Source
     /// CPU, AHB and APB2 clock in hertz.
     public let system: UInt32
     /// APB1 clock in hertz: at most 50 MHz.
     public let apb1: UInt32
+    /// APB2 clock in hertz: not divided.
     public var apb2: UInt32 { system }
     /// Timers run at twice their bus's clock when that is divided (RM 6.2).
     public var timers1: UInt32 { system }

@@ -8,6 +8,7 @@ public struct ConverterNoise<Input: AnalogInput & BitwiseCopyable>: Entropy {
     private var input: Input
     private var state: UInt32 = 0x6C07_8965
 
+    /// Takes an input that has been configured; nothing is read before `fill`.
     public init(_ input: Input) { self.input = input }
 
     public var isTrueRandom: Bool { false }

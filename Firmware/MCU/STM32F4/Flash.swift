@@ -4,6 +4,7 @@ import HAL
 
 /// Registers of the flash interface, by offset (RM0383, 3.8).
 public enum FlashInterface {
+    /// Address of FLASH_ACR, the first register (RM0383 2.3, table 1).
     public static let base: UInt32 = 0x4002_3C00
     static let accessControl: UInt32 = 0x00  // ACR
     static let key: UInt32 = 0x04  // KEYR
@@ -40,7 +41,9 @@ public enum FlashInterface {
 public struct SectorFlash<Registers: RegisterBlock, Memory: RegisterBlock>: NORFlash, ~Copyable {
     public static var writeUnit: Int { 4 }
 
+    /// The flash interface. Locked (FLASH_CR LOCK) but while a sector is erased or programmed.
     public var registers: Registers
+    /// The main memory from 0x0800_0000, to read and to program.
     public var memory: Memory
     private let firstSector: Int
     public let pageCount: Int

@@ -46,6 +46,7 @@ public struct I2C<Registers: SharedRegisterBlock>: I2CBus, BitwiseCopyable, Send
         self.busHertz = busHertz
     }
 
+    /// Resets the controller and sets it to 100 kHz. Its clock must be on, and its pins handed over as open drain.
     public func configure() {
         let megahertz = busHertz / 1_000_000
         registers.store(Offset.control1, Control.reset)

@@ -5,6 +5,7 @@
 
 import HAL
 
+/// OTG_FS with four endpoints in each direction. `start` comes first.
 public struct OTGDevice<Registers: SharedRegisterBlock>: USBDeviceController, ~Copyable {
     private let inMemory = InMemory()
     let registers: Registers
@@ -26,6 +27,7 @@ public struct OTGDevice<Registers: SharedRegisterBlock>: USBDeviceController, ~C
 
     public static var controlPacketSize: UInt8 { 64 }
 
+    /// Touches nothing: `start` brings it up. The registers are those of OTG_FS.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
     // MARK: Start

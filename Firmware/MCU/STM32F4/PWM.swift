@@ -14,7 +14,9 @@ private enum Offset {
 
 /// What reaches a pin: Firmware/MCU/STM32F4.json lists which of them have a timer (STM32F411xC/E data sheet DS10314, table 9).
 public struct TimerPin: Sendable {
+    /// Base address of the timer, TIM2…TIM5.
     public let timer: UInt
+    /// Channel of the timer, 1…4.
     public let channel: UInt32
     /// Alternate function of the pin.
     public let function: UInt32
@@ -48,6 +50,7 @@ public struct PWM<Registers: SharedRegisterBlock>: PWMChannel, BitwiseCopyable, 
         self.clock = clock
     }
 
+    /// Connects the channel at a duty of 0 and starts the timer, whose other channels take over the frequency.
     public mutating func configure(hertz: UInt32) {
         let shift = (channel & 1) * 8
         // OCxM = 110, OCxPE: compare values take effect at the end of a period.

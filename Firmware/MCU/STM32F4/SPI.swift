@@ -13,6 +13,7 @@ private enum Offset {
 public struct SPI<Registers: SharedRegisterBlock>: SPIBus, BitwiseCopyable, Sendable {
     let registers: Registers
 
+    /// Touches nothing: `configure` sets the speed and turns the controller on.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
     /// - Parameters:

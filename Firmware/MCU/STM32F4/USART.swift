@@ -10,8 +10,10 @@ enum USARTRegister {
     static var control1: UInt32 { 0x0C }  // CR1: 2 RE, 3 TE, 5 RXNEIE, 13 UE
 }
 
+/// One port, of which `receive` is for the interrupt and `write` for the main loop. Its clock must be on.
 public struct USART<Registers: SharedRegisterBlock>: Sendable {
     let registers: Registers
+    /// Touches nothing: `configure` sets the speed and turns the port on.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
     /// 8N1; receive interrupts on. `clock` is that of the port's bus.

@@ -4,7 +4,9 @@
 import HAL
 import Synchronization
 
+/// An output of this chip; boards name it by this on every chip.
 public typealias Output = PortOutput<Peripheral>
+/// An input of this chip; boards name it by this on every chip.
 public typealias Input = PortInput<Peripheral>
 
 /// GPIO port 0 is A, 1 B, 2 C, 3 D.
@@ -73,6 +75,7 @@ public struct SerialUART: SerialPort {
 private let presses = Atomic<UInt32>(0)
 private let countedLine = Atomic<UInt32>(16)
 
+/// An edge on one of EXTI lines 10 to 15: counts that of the configured line.
 @c(IRQ40_Handler)
 public func exti15to10Interrupt() {
     let line = countedLine.load(ordering: .relaxed)
@@ -83,6 +86,7 @@ public func exti15to10Interrupt() {
 
 /// Counts edges of pin 10…15 of a port without the main loop's help: one pin of a chip.
 public struct PinCounter: EdgeCounter, BitwiseCopyable, Sendable {
+    /// Touches nothing: `configure` starts counting. All of these share one count.
     @inline(__always) public init() {}
 
     /// Starts counting. The pin must be an input.
@@ -106,13 +110,15 @@ public func takeResetReason() -> ResetReason {
     return resetReason(bits)
 }
 
-/// The chip's 96 identity bits in 64 (RM 49.1).
+/// The chip's 96 identity bits (RM 49.1) in 64: the third word is mixed into the first.
 public func hardwareSerialNumber() -> UInt64 {
     let identity = Peripheral(0x1FFF_7590)
     return UInt64(identity.load(4)) << 32 | UInt64(identity.load(0) ^ identity.load(8))
 }
 
+/// True at level 1 or 2 (RM 3.5.1), as OPTR says.
 public func isFlashReadbackProtected() -> Bool { ReadProtection(registers: Peripheral(Base.flash)).isSet }
+/// Sets level 1, if no level is set; in force from the next power-on. Going back erases the whole flash (RM 3.5.1).
 public func protectFlashReadback() {
     var protection = ReadProtection(registers: Peripheral(Base.flash))
     protection.set()

@@ -21,14 +21,16 @@ public enum RCC {
 
 /// What the chip runs on. All buses run at the CPU's clock.
 public struct ClockTree: Sendable, Equatable {
+    /// Where the CPU's clock comes from. No crystal is used.
     public enum Source: UInt8, Sendable {
         /// The reset state, 4 MHz; nothing else started.
         case multispeed
         /// The internal oscillator, 16 MHz ± 1 %.
         case `internal`
-        /// The same through the PLL: 80 MHz ± 1 %.
+        /// The internal oscillator through the PLL: 80 MHz ± 1 %.
         case internalPLL
     }
+    /// What came of the start: the last step that worked.
     public let source: Source
     /// CPU, AHB, APB1 and APB2 clock in hertz.
     public let system: UInt32

@@ -49,7 +49,9 @@ public struct PageFlash<Registers: RegisterBlock, Memory: RegisterBlock>: NORFla
     public static var writeUnit: Int { 8 }
     static var pageBytes: Int { 2048 }
 
+    /// The flash interface. Locked (FLASH_CR LOCK) but while a page is erased or programmed.
     public var registers: Registers
+    /// The main memory from 0x0800_0000, to read and to program.
     public var memory: Memory
     private let firstPage: Int
     private let pagesPerBank: UInt32

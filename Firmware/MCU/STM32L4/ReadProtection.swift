@@ -17,6 +17,7 @@ public struct ReadProtection<Registers: RegisterBlock>: ~Copyable {
     /// `registers` is the flash interface.
     public init(registers: Registers) { self.registers = registers }
 
+    /// True at level 1 or 2, as the option byte says; a level set since power-on counts as well.
     public var isSet: Bool { registers.load(FlashInterface.options) & Self.level != Self.none }
 
     /// Sets level 1, if no level is set; in force from the next power-on.

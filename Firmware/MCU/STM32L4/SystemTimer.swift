@@ -29,6 +29,7 @@ private let low = Atomic<UInt32>(0), high = Atomic<UInt32>(0)
 /// The millisecond, in the low word's terms, at which `alarmInterrupt` is requested.
 private let alarm = Atomic<UInt32>(0), alarmInterrupt = Atomic<UInt32>(0)
 
+/// A millisecond has passed: counts it, and requests the alarm's interrupt when it is due.
 @c(SysTick_Handler)
 public func sysTickInterrupt() {
     let now = low.load(ordering: .relaxed) &+ 1
@@ -38,7 +39,7 @@ public func sysTickInterrupt() {
     if interrupt != 0, alarm.load(ordering: .relaxed) == now { NVIC.pend(interrupt) }
 }
 
-/// The one timer of the system. It runs from the first `start`, and a later one does not disturb it.
+/// The one timer of the system. It runs from the first `init`, and a later one does not disturb it.
 public struct SystemTimer: MonotonicClock {
     /// `clock`: the CPU's in hertz, a multiple of 1000, at most 16 GHz (24 bits).
     public init(clock: UInt32) {

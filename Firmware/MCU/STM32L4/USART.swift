@@ -12,8 +12,10 @@ enum USARTRegister {
     static var transmit: UInt32 { 0x28 }  // TDR
 }
 
+/// One port, of which `receive` is for the interrupt and `write` for the main loop. Its clock must be on.
 public struct USART<Registers: SharedRegisterBlock>: Sendable {
     let registers: Registers
+    /// Touches nothing: `configure` sets the speed and turns the port on.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
     /// 8N1; receive interrupts on. `clock` is that of the port's bus.

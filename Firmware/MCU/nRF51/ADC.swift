@@ -22,6 +22,7 @@ public struct ADCInput<Registers: SharedRegisterBlock>: AnalogInput, BitwiseCopy
     let registers: Registers
     private let pin: AnalogPin
 
+    /// Touches nothing: each `read` sets the converter up for its own pin.
     @inline(__always) public init(_ registers: Registers, _ pin: AnalogPin) {
         self.registers = registers
         self.pin = pin

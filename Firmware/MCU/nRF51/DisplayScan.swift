@@ -29,6 +29,7 @@ private let shownRow = Atomic<UInt32>(0)
 nonisolated(unsafe) private var firstRowPin: UInt32 = 0
 nonisolated(unsafe) private var firstColumnPin: UInt32 = 0
 
+/// COMPARE[1] darkens the row for the rest of its millisecond, COMPARE[0] goes on to the next.
 @c(IRQ9_Handler)
 public func timer1Interrupt() {
     if Timer1.dimmed.isSet {
@@ -56,6 +57,7 @@ private func showNextRow() {
 
 /// A matrix of 3 rows of 9 LEDs.
 public struct LEDMatrix {
+    /// Holds nothing: the chip has one matrix, which `configure` sets up.
     @inline(__always) public init() {}
 
     /// `firstRow` and the two pins after it feed the rows, `firstColumn` and the eight after it sink the columns. All dark.

@@ -46,6 +46,7 @@ public struct Input: InputPin, Sendable {
     /// Describes P0.`pin` without touching it; `configure` makes it an input.
     @inline(__always) public init(_ pin: UInt32) { mask = 1 << pin }
 
+    /// Makes the pin an input. Without a resistor an open pin floats, and `isHigh` may be either.
     @inline(never)
     public func configure(pull: Pull = .none) {
         GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(pull.rawValue << 2)

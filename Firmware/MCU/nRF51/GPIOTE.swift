@@ -19,6 +19,7 @@ public enum Edge: UInt32, Sendable {
 /// The four channels. A channel is an edge counter or a PWM output, not both.
 public struct GPIOTE<Registers: SharedRegisterBlock>: Sendable {
     let registers: Registers
+    /// Touches nothing. The registers are those of GPIOTE.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
     /// Events of `pin` on `channel` 0…3 raise the interrupt.

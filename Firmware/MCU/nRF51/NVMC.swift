@@ -86,6 +86,7 @@ public struct CodeFlash: NORFlash, ~Copyable {
 /// and can do nothing but erase everything.
 private var readbackProtection: Register { Register(0x1000_1004) }
 
+/// True once PALL is written, also before the reset that puts it in force.
 public func isFlashReadbackProtected() -> Bool { readbackProtection.load() & 0xFF00 == 0 }
 
 /// In force from the next reset. The CPU stands still while the word is written, as it is when flash is (RM 6.1.2).

@@ -36,6 +36,8 @@ public struct PWM<Registers: SharedRegisterBlock>: PWMChannel, BitwiseCopyable, 
     private var period: UInt32 = 1000
     private var prescaler: UInt32 = 4
 
+    /// Touches nothing: the first `setDuty` starts it, at 1 kHz. The bases are the addresses of `timer` and `gpiote`, which PPI is
+    /// told.
     @inline(__always)
     public init(timer: Registers, gpiote: Registers, ppi: Registers, timerBase: UInt32, gpioteBase: UInt32, pin: UInt32) {
         self.timer = timer

@@ -18,8 +18,10 @@ private enum Offset {
 public struct SPI<Registers: SharedRegisterBlock>: SPIBus, BitwiseCopyable, Sendable {
     let registers: Registers
 
+    /// Touches nothing: `configure` turns the controller on.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
+    /// Turns the controller on, at 1 MHz in mode 0, with SCK, MOSI and MISO at these pins: P0.n is n.
     public func configure(clock: UInt32, output: UInt32, input: UInt32) {
         registers.store(Offset.enable, 0)
         registers.store(Offset.clockPin, clock)

@@ -29,8 +29,10 @@ public struct TWI<Registers: SharedRegisterBlock>: I2CBus, BitwiseCopyable, Send
     /// Some 25 ms: what SMBus allows a part to stretch the clock.
     static var patience: UInt32 { 50_000 }
 
+    /// Touches nothing: `configure` turns the controller on.
     @inline(__always) public init(_ registers: Registers) { self.registers = registers }
 
+    /// Turns the controller on, at 100 kHz, with SCL and SDA at these pins: P0.n is n.
     public func configure(clock: UInt32, data: UInt32) {
         registers.store(Offset.enable, 0)
         registers.store(Offset.clockPin, clock)

@@ -13,6 +13,7 @@ private enum TEMP {
 
 /// ±4 °C, 35 µs a reading (Product Specification 8.16).
 public struct DieTemperature: TemperatureSensor {
+    /// Touches nothing: each reading starts the sensor and stops it.
     @inline(__always) public init() {}
 
     public mutating func readMillidegrees() -> Int32? {

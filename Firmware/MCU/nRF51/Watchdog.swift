@@ -14,6 +14,7 @@ private enum WDT {
 
 /// Runs through sleep, pauses while a debugger holds the CPU.
 public struct WatchdogTimer: Watchdog {
+    /// Touches nothing: `start` sets the watchdog up.
     public init() {}
 
     /// `timeoutMilliseconds` up to 131,071,999.
