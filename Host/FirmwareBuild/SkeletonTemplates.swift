@@ -19,6 +19,7 @@ extension Skeleton {
                 }
                 private var pin: Pin
 
+                /// - Parameter pin: an output already; it keeps its level until the first call.
                 @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
                 public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
