@@ -4,15 +4,18 @@ import Reporting
 
 /// One unit that is erased at once.
 public struct FlashSector: Equatable, Sendable {
+    /// Its first byte; a multiple of the part's `blockSize` from the first sector.
     public var address: UInt64
     /// Bytes.
     public var size: Int
 
+    /// - Parameter size: bytes, more than 0.
     public init(address: UInt64, size: Int) {
         self.address = address
         self.size = size
     }
 
+    /// Its addresses, the end excluded.
     public var range: Range<UInt64> { address..<address + UInt64(size) }
 }
 
@@ -41,16 +44,23 @@ public protocol FlashPart: AnyObject {
 public struct PartFault: Error, Equatable, Sendable {
     /// What it is when nothing was written yet.
     public var kind: Failure.Kind
+    /// What could not be done, and to what: one sentence without a full stop.
     public var what: String
+    /// What helps when nothing was written yet; otherwise the part's `recovery` is shown in its place.
     public var remedy: Remedy
     /// The device has left the bus: it may come back by itself.
     public var isDeparture = false
 
+    /// - Parameter what: one sentence without a full stop.
     public init(_ kind: Failure.Kind, _ what: String, remedy: Remedy) {
         self.kind = kind
         self.what = what
         self.remedy = remedy
     }
 
+    /// A fault after which no command of this project helps.
+    /// - Parameters:
+    ///   - what: one sentence without a full stop.
+    ///   - advice: the next thing to do: one sentence without a full stop.
     public init(_ kind: Failure.Kind, _ what: String, advice: String) { self.init(kind, what, remedy: .advice(advice)) }
 }
