@@ -219,12 +219,18 @@ extension VirtualHostController {
 }
 
 extension SetupPacket {
+    /// GET_DESCRIPTOR to the device (USB 2.0, section 9.4.3).
+    /// - Parameters:
+    ///   - index: which string or configuration; 0 for other types.
+    ///   - language: LANGID of a string, else 0.
+    ///   - length: bytes that the host takes at most.
     public static func descriptor(_ type: UInt8, index: UInt8 = 0, language: UInt16 = 0, length: UInt16) -> SetupPacket {
         SetupPacket(
             requestType: 0x80, request: StandardRequest.getDescriptor, value: UInt16(type) << 8 | UInt16(index), index: language,
             length: length)
     }
 
+    /// SET_CONFIGURATION (USB 2.0, section 9.4.7); 0 brings the device back to the state Address.
     public static func setConfiguration(_ value: UInt8) -> SetupPacket {
         SetupPacket(requestType: 0, request: StandardRequest.setConfiguration, value: UInt16(value))
     }
