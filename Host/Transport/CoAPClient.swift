@@ -8,10 +8,12 @@ public actor CoAPClient {
     public struct Timing: Sendable {
         /// Before the first retransmission; stretched by a random factor between 1 and 1.5, doubled each time.
         public var acknowledgement = Duration.seconds(2)
+        /// How often a message is sent again after the first time (MAX_RETRANSMIT).
         public var retransmissions = 4
         /// For the response proper, once the node has acknowledged the request.
         public var separateResponse = Duration.seconds(30)
 
+        /// The defaults: a request that is not acknowledged fails after 62 to 93 seconds.
         public init() {}
 
         /// For a direct line: three tries, given up after about `total`. On a line of one's own there is nobody else to make room for,
@@ -329,6 +331,7 @@ public struct RequestTooLong: Error, Reportable {
     /// So many bytes of payload would have gone with the options of this request.
     public var room: Int { max(0, capacity - (size - payload)) }
 
+    /// Of kind `usage`, with how many bytes would have gone where that can help.
     public var failure: Failure {
         Failure(
             .usage, "\(request) takes \(size) bytes, and \(name) takes \(capacity) at most: nothing was sent",

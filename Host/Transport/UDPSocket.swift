@@ -47,7 +47,9 @@ public struct SocketAddress: Hashable, Sendable {
         return (text(host), UInt16(text(port)) ?? 0)
     }
 
+    /// The address alone, numeric, an IPv6 one without brackets; "?" when it cannot be told.
     public var host: String { parts.host }
+    /// From 1 on; 0 when it cannot be told, or before a socket is bound.
     public var port: UInt16 { parts.port }
 }
 
@@ -60,8 +62,11 @@ extension SocketAddress: CustomStringConvertible {
 
 /// A UDP socket, bound to an address of this computer or connected to one peer.
 public final class UDPSocket: Sendable {
+    /// What came in one piece.
     public struct Datagram: Sendable {
+        /// At most 4096 bytes; longer datagrams are dropped. May be empty.
         public let bytes: [UInt8]
+        /// Where an answer goes.
         public let sender: SocketAddress
     }
 

@@ -5,6 +5,7 @@ import Synchronization
 
 /// A `BytePipe` over the node's bulk endpoints. Every wait has a limit.
 public final class USBPipe: BytePipe {
+    /// Goes on when the node comes back to the bus, without a mark; what was on its way then is lost.
     public let incoming: AsyncThrowingStream<[UInt8], any Error>
     private let continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
     private let context: USBContext
@@ -123,6 +124,9 @@ public final class USBPipe: BytePipe {
         continuation.finish(throwing: failure)
     }
 
+    /// Waits for the node to come back when it is away, for the return limit and the send limit together.
+    /// - Throws: `Failure` of kind `unreachable` when it did not come back, takes no bytes, or the line was closed; some bytes
+    ///   may have gone.
     public func send(_ bytes: [UInt8]) async throws {
         let end = ContinuousClock.now + returnLimit + sendLimit
         while true {
@@ -144,6 +148,7 @@ public final class USBPipe: BytePipe {
         }
     }
 
+    /// From any thread; does not wait for transfers under way.
     public func close() {
         let former = connection.withLock { connection -> Connection in
             defer { connection = .over(nil) }

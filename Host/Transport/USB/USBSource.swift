@@ -4,8 +4,10 @@ import Reporting
 
 /// The nodes on USB.
 public struct USBSource: NodeSource {
+    /// USB is looked at by each call, not here.
     public init() {}
 
+    /// By serial number where that names one node alone, else by port; one that may not be opened comes with its obstacle.
     public func candidates() throws -> [NodeCandidate] {
         let nodes = try nodes()
         return nodes.map { NodeCandidate($0.locator(among: nodes), note: $0.board ?? "", obstacle: $0.obstacle) }
@@ -23,6 +25,9 @@ public struct USBSource: NodeSource {
         return try context.nodes().sorted { $0.port < $1.port }
     }
 
+    /// Waits up to 3 s for the node: it may be about to come back under a new name.
+    /// - Throws: `Failure`: `usage` when several are called so, `unreachable` when none is or it is in use, `environment` when it
+    ///   may not be opened.
     public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
         guard case .usb(let name) = locator else { return nil }
         return try await USBPipe.open(name)
@@ -33,6 +38,7 @@ public struct USBSource: NodeSource {
 public enum UdevRule {
     /// Before 73-seat-late.rules, which gives the nodes tagged `uaccess` to whoever sits at the computer.
     public static let fileName = "60-lightnode.rules"
+    /// Where rules of the administrator are (udev(7), "Rules files").
     public static let folder = "/etc/udev/rules.d"
 
     /// Debug probes have many products; their makers name them alike.
