@@ -5,6 +5,7 @@ import Reporting
 
 /// A board whose processor, flash and pins are QEMU's. All calls block, each with a time limit; a board is used by one thread at a time.
 public final class EmulatedBoard: @unchecked Sendable {
+    /// What the board's time follows.
     public enum Clock: Equatable, Sendable {
         /// The host's time.
         case host
@@ -16,21 +17,28 @@ public final class EmulatedBoard: @unchecked Sendable {
         case chipSpeed(shift: Int)
     }
 
+    /// Where the bytes of the board's serial line go.
     public enum UART: Equatable, Sendable {
         /// A Unix socket that one program at a time connects to (`uartSocket`).
         case socket
         /// All that the firmware sends goes to a file.
         case file(URL)
+        /// Nowhere; nothing can be sent to the firmware either.
         case none
     }
 
+    /// How a board is to run. Changes count from the next `EmulatedBoard` on: a board keeps the configuration that it was made
+    /// with.
     public struct Configuration: Sendable {
+        /// What is emulated; must have an `emulator`.
         public var board: Board
         /// ELF image. Nil runs what the flash file holds (boards whose whole flash is modelled).
         public var image: URL?
         /// Where the flash is kept; nil: in the run folder, gone with the board.
         public var flashFile: URL?
+        /// What time follows; `run(untilInstruction:)` repeats itself only with `.instructions`.
         public var clock = Clock.host
+        /// Where the serial line goes.
         public var uart = UART.socket
         /// Semihosting on, with this command line (SYS_GET_CMDLINE). Nil: off, as on the real board.
         public var semihosting: [String]?
@@ -49,6 +57,10 @@ public final class EmulatedBoard: @unchecked Sendable {
         /// Appended to QEMU's command line.
         public var extraArguments: [String] = []
 
+        /// The host's clock, a socket for the UART, everything else off.
+        /// - Parameters:
+        ///   - image: an ELF image; nil: what the flash file holds.
+        ///   - flashFile: where the flash is kept; nil: in the run folder, gone with the board.
         public init(board: Board, image: URL? = nil, flashFile: URL? = nil) {
             self.board = board
             self.image = image
@@ -56,6 +68,7 @@ public final class EmulatedBoard: @unchecked Sendable {
         }
     }
 
+    /// How QEMU ended.
     public enum Exit: Equatable, Sendable {
         /// QEMU ended: the firmware's semihosting exit code, or QEMU's own.
         case status(Int32)
@@ -63,10 +76,13 @@ public final class EmulatedBoard: @unchecked Sendable {
         case killed(signal: Int32)
     }
 
+    /// As it was given to `init`.
     public let configuration: Configuration
+    /// The board that is emulated.
     public var board: Board { configuration.board }
     /// Private folder with the sockets; short, because a socket's path is limited to 107 bytes.
     public let folder: URL
+    /// Where the flash is kept, locked for this board as long as it lives; current as of the last save.
     public let flash: FlashFile
     /// The board's USB, nil for a board without a virtual one, or unless `Configuration.usb` asks for it. Plug it into a `VirtualHostController`.
     public let usb: BoardCable?
@@ -110,7 +126,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
+    /// Path of the UART's socket, with `Configuration.uart` at `.socket`; there only while the board is on.
     public var uartSocket: URL { folder.appendingPathComponent("uart") }
+    /// On, and QEMU has not ended: a paused board runs, too.
     public var isRunning: Bool { process != nil && process?.exit == nil }
     /// Process id of QEMU, nil when off.
     public var processIdentifier: Int32? { isRunning ? process?.pid : nil }
@@ -300,8 +318,13 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     /// Reads a 32-bit register or memory word as the processor would, through qtest.
     public func readRegister(_ address: UInt64) throws -> UInt32 { try testInterface().readWord(address) }
+    /// Writes a 32-bit register or memory word past the processor, through qtest. Flash is written through its controller alone.
     public func writeRegister(_ address: UInt64, _ value: UInt32) throws { try testInterface().writeWord(address, value) }
+    /// Reads memory past the processor, through qtest.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func readMemory(_ address: UInt64, count: Int) throws -> Data { try testInterface().read(address, count: count) }
+    /// Writes RAM or registers past the processor, byte by byte as QEMU sees fit; nothing is sent for no bytes.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func writeMemory(_ address: UInt64, _ data: Data) throws { try testInterface().write(address, data) }
 
     /// Text answer of QEMU's human monitor, such as `info registers` or `xp /1wx 0x50000504`.

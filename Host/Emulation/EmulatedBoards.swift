@@ -9,7 +9,9 @@ import Reporting
 
 /// What is known of a named board; `record.json`.
 public struct EmulatedBoardRecord: Codable, Sendable {
+    /// 1 to 40 letters, digits, hyphens and underscores; also the name of its folder.
     public var name: String
+    /// The board as it was described when it was first started: a later change of board.json does not reach it.
     public var board: Board
     /// Where the image was built.
     public var imageSource: String
@@ -21,11 +23,13 @@ public struct EmulatedBoardRecord: Codable, Sendable {
     public var usb: String?
     /// Socket that takes `EmulatedBoardRequest` lines.
     public var control: String
+    /// When its supervisor powered it on last.
     public var started: Date
 }
 
 /// The registry of named boards.
 public struct EmulatedBoards: Sendable {
+    /// Where each board has a folder of its name; need not exist.
     public let folder: URL
 
     /// - Parameter home: overrides LIGHTNODE_HOME and the user's state folder.
@@ -49,6 +53,7 @@ public struct EmulatedBoards: Sendable {
     /// The boards that run.
     public var running: [EmulatedBoardRecord] { names.filter(isRunning).compactMap { try? record($0) } }
 
+    /// True while its supervisor lives; false also for a name that no board has.
     public func isRunning(_ name: String) -> Bool { FileLock.isHeld(stateFolder(name).path + "/lock") }
 
     /// What is known of a board that need not run.

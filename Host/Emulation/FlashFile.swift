@@ -6,6 +6,7 @@ import Reporting
 /// The contents of a board's flash: all of the chip's flash where QEMU models it (microbit: 256 KB), else its store alone
 /// (mps2-an386: 64 KB). Replaced as a whole by renaming, so a full disk or a crash leaves the former contents.
 public final class FlashFile: @unchecked Sendable {
+    /// Where it is; the lock is beside it, with ".lock" appended.
     public let url: URL
     /// Bytes that belong in it.
     public let size: Int
@@ -46,6 +47,8 @@ public final class FlashFile: @unchecked Sendable {
     /// Bytes of the emulated memory whose start is the store of a `psram` board (QEMU's mps2-an386: 16 MiB).
     static let backingSize = 16 << 20
 
+    /// All `size` bytes, as saved last: QEMU may hold newer ones.
+    /// - Throws: `Failure` when the file cannot be read or is too short.
     public func contents() throws -> Data {
         guard let data = try? Data(contentsOf: url), data.count >= size else {
             throw Failure(

@@ -75,6 +75,8 @@ public final class LineSocket: @unchecked Sendable {
         return true
     }
 
+    /// Sends the text in UTF-8 and a line feed; the text must have none.
+    /// - Throws: `Failure` when the other side has closed.
     public func send(line: String) throws { try send(Data((line + "\n").utf8)) }
 
     /// What has arrived, waiting `timeout` seconds for a first byte. Empty when nothing came.

@@ -5,7 +5,9 @@ import Reporting
 
 /// The image and the flash of a named board. Whoever opens it for writing keeps others from starting the board meanwhile.
 public final class StoredBoard: @unchecked Sendable {
+    /// As it was when this was opened; `replace` writes a changed one to the disk.
     public let record: EmulatedBoardRecord
+    /// The board as its record describes it.
     public var board: Board { record.board }
     private let state: URL
     private let lock: FileLock?
