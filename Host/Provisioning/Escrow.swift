@@ -8,9 +8,14 @@ import Reporting
 
 /// A file of sealed claim secrets, one JSON line a node. The station that writes it cannot read it.
 public struct Escrow: Sendable {
+    /// The half that can only seal.
     public let key: EscrowPublicKey
+    /// Where lines are appended.
     public let file: PrivateFile
 
+    /// - Parameters:
+    ///   - key: seals; its other half is to be kept elsewhere.
+    ///   - file: made at the first line, readable to its owner only.
     public init(key: EscrowPublicKey, file: PrivateFile) {
         self.key = key
         self.file = file
@@ -18,8 +23,11 @@ public struct Escrow: Sendable {
 
     /// A line of the file.
     public struct Entry: Codable, Sendable {
+        /// The batch that the node belongs to.
         public let batch: String
+        /// Its number in the batch, from 1.
         public let serial: Int64
+        /// What the label names.
         public let address: NodeAddress
         /// The claim key's public half.
         public let claim: PublicKey
@@ -27,6 +35,7 @@ public struct Escrow: Sendable {
         public let key: String
         /// Its secret half in a sealed box of libsodium, hexadecimal.
         public let sealed: String
+        /// True for a node of a rehearsal, with test keys.
         public let isTest: Bool
     }
 

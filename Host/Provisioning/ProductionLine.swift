@@ -8,17 +8,22 @@ import Transport
 
 /// Provisions whatever is connected, until as many are done as are wanted or somebody says stop.
 public actor ProductionLine {
+    /// What a run is to do.
     public struct Plan: Sendable {
+        /// What every node of the run gets.
         public var options = Station.Options()
         /// Only these, if any are named.
         public var nodes: [NodeLocator] = []
         /// Wait for nodes; otherwise only those are taken that are there.
         public var watches = false
+        /// How many nodes are to be done; nil: any number.
         public var count: Int?
         /// Seconds after which a node that does not answer is given up.
         public var timeout = 15.0
+        /// Takes the claim secrets, sealed; nil: they are forgotten once the label is out.
         public var escrow: Escrow?
 
+        /// Any node that is there, one of them, with the station's default options.
         public init() {}
     }
 
@@ -42,6 +47,8 @@ public actor ProductionLine {
     private var fault: (any Error)?
     private var firstFailure: Failure?
 
+    /// Takes nothing before `run`.
+    /// - Parameter onEvent: called in the order of events, some from other tasks than the actor's.
     public init(
         station: Station, finder: NodeFinder, labels: any LabelOutput, plan: Plan,
         onEvent: @escaping @Sendable (LineEvent) -> Void

@@ -10,14 +10,17 @@ import Transport
 
 /// A node fresh from the station, with its label: the only place where the claim secret still is, besides the station's vault.
 public struct Provisioned: Sendable {
+    /// The record as it is in the database: *verified*.
     public let node: NodeRecord
     /// The record as it will be once the label is out.
     public let record: ProvisioningRecord
+    /// The label to be written. It holds the claim secret.
     public let label: ClaimLabel
     /// True if an earlier, interrupted attempt had begun with these keys, and this one completed it.
     public let isResumed: Bool
     /// How long it took, and how much of that the node needed to answer.
     public var elapsed = Duration.zero
+    /// Time in which the node was waited for, within `elapsed`.
     public var nodeTime = Duration.zero
     /// Its label, if it was prepared while the node proved its keys.
     public fileprivate(set) var preparedLabel: PreparedLabels?
@@ -42,6 +45,7 @@ public struct Provisioned: Sendable {
 /// the node gets its keys; it proves them; the label goes out; the database says *done*; the secret is forgotten. Each step is recorded
 /// before the next, and can be repeated.
 public final class Station: Sendable {
+    /// Where the station's key, vault and, unless told otherwise, database are.
     public let home: Home
     /// The network that the nodes' signatures are bound to.
     public let network: UInt32
@@ -58,6 +62,7 @@ public final class Station: Sendable {
 
     /// Where a station can be interrupted: after each of these.
     public enum Boundary: CaseIterable, Sendable {
+        /// Each is named for what has just been recorded or done.
         case reserved, kept, taken, written, proved, verified, labelled, escrowed, done, forgotten
     }
 
@@ -91,20 +96,26 @@ public final class Station: Sendable {
         case station
     }
 
+    /// What nodes get, and what they must be.
     public struct Options: Sendable {
         /// Batch of the nodes; "default" if nil.
         public var batch: String?
         /// A rehearsal: test keys, and no lock.
         public var isTest = false
+        /// Where the identity key comes from.
         public var identity = IdentitySource.node
+        /// What becomes of the chips' readback protection; a rehearsal sets none.
         public var protection = Protection.wherePossible
         /// What is known of the readback of boards' chips.
         public var readback: [String: Readback] = [:]
         /// What every node must be; empty for what the batch's first one is.
         public var board = ""
+        /// Version, "0.1.0+1a2b3c4d".
         public var firmware = ""
+        /// Hash of the image in hexadecimal, as `NodeStatus.firmwareHash`.
         public var firmwareHash = ""
 
+        /// Nodes of any kind into the default batch, with true keys made in the node.
         public init() {}
 
         /// True if a node of `board` gets its chip's readback protection.
@@ -425,7 +436,9 @@ public final class Station: Sendable {
 
     /// What an earlier run left: nodes that lack nothing but their label, and those that must be connected again.
     public struct Leftover: Sendable {
+        /// Verified by an earlier run; their claim secrets are in the vault.
         public let unlabelled: [Provisioned]
+        /// Records of nodes that have a serial number and no proof, or whose claim secret is not here.
         public let toBeRedone: [NodeRecord]
     }
 

@@ -90,6 +90,9 @@ extension Station {
         /// Who can read it as long as nothing is set: "whoever has its USB cable"; nil where it is not known.
         public var way: String?
 
+        /// - Parameters:
+        ///   - protection: what can be set in the chip; nil where nothing can be.
+        ///   - way: who can read it as long as nothing is set; nil where it is not known.
         public init(protection: String?, way: String?) {
             self.protection = protection
             self.way = way
