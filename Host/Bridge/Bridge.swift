@@ -5,6 +5,7 @@ import Transport
 
 /// Relays CoAP messages between UDP clients and a node, unchanged but for its faults. It holds no key and no opinion.
 public final class Bridge: Sendable {
+    /// Where it listens, with the port that it got.
     public let address: SocketAddress
     private let socket: UDPSocket
     private let link: any CoAPLink
@@ -65,6 +66,7 @@ public final class Bridge: Sendable {
         if let bytes = try? answer.encoded() { socket.send(bytes, to: datagram.sender) }
     }
 
+    /// Closes the socket and the link; `run` ends. Closing twice is harmless.
     public func close() {
         socket.close()
         link.close()
