@@ -8,11 +8,16 @@ import Transport
 
 /// The unowned side of a node. It needs no key.
 public struct NodeProbe: Sendable {
+    /// The connection to the node; others may use it at the same time.
     public let client: CoAPClient
+    /// What the node is called in messages.
     public var name: String { client.name }
 
+    /// Sends nothing.
     public init(_ client: CoAPClient) { self.client = client }
 
+    /// What the node tells of itself. Unsigned: good for showing, no ground for trust.
+    /// - Throws: `Failure`, of kind `unreachable` when it does not answer; `Refusal` when it refuses.
     public func status() async throws -> NodeStatus { try NodeStatus(try await get(ResourcePath.status), from: name) }
 
     /// The devices of the node and their methods.

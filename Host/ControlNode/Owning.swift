@@ -56,7 +56,7 @@ extension RemoteNode {
             recovery: recovery)
     }
 
-    /// Hands the node to whoever made `acceptance`.
+    /// Hands the node to the key that made `acceptance`.
     /// - Parameter recovery: the node's recovery key, which must consent where there is one.
     @discardableResult
     public func transfer(to acceptance: Acceptance, recovery: SigningKey? = nil) async throws -> Receipt {
@@ -135,7 +135,7 @@ extension RemoteNode {
 
     // MARK: Becoming the owner
 
-    /// The node at the other end, whoever owns it, proven to be the one of its address, and what it signs of itself.
+    /// The node at the other end, owned or not, proven to be the one of its address, and what it signs of itself.
     public func strange() async throws -> (node: KnownNode, attestation: Attestation) {
         let status = try await status()
         guard let address = status.address else { throw nameless(status) }
@@ -173,7 +173,7 @@ extension RemoteNode {
         return try await acquire(node) { .takeover($0, token: token, backup: controller.key.signing) }
     }
 
-    /// After the former owner's transfer: makes sure that it was one, that the node obeys this control node and nobody else, and remembers
+    /// After the former owner's transfer: makes sure that it was one, that the node obeys this control node alone, and remembers
     /// the node.
     /// - Parameter recovery: the recovery key that was brought along, if any.
     @discardableResult

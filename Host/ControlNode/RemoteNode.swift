@@ -13,11 +13,15 @@ import Transport
 ///     try await node.bind(label: ClaimLabel(parsing: scanned))
 ///     try await node.`$`("led").on()
 public struct RemoteNode: Sendable {
+    /// The connection to the node; others may use it at the same time.
     public let client: CoAPClient
+    /// In whose name the node is owned and commanded.
     public let controller: Controller
-    /// True if nodes with test keys may be owned. A control node in earnest refuses them: whoever rehearsed knows their secrets.
+    /// True if nodes with test keys may be owned. A control node in earnest refuses them: their secrets are known elsewhere.
     public let allowsTest: Bool
 
+    /// Sends nothing; the node need not be owned yet.
+    /// - Parameter allowsTest: true only for rehearsals and tests.
     public init(_ client: CoAPClient, controller: Controller, allowsTest: Bool = false) {
         self.client = client
         self.controller = controller
@@ -28,6 +32,8 @@ public struct RemoteNode: Sendable {
 
     var probe: NodeProbe { NodeProbe(client) }
 
+    /// What the node tells of itself. Unsigned: good for showing, no ground for trust.
+    /// - Throws: `Failure`, of kind `unreachable` when it does not answer; `Refusal` when it refuses.
     public func status() async throws -> NodeStatus { try await probe.status() }
 
     /// The devices of the node and their methods.
@@ -205,8 +211,8 @@ public struct RemoteNode: Sendable {
             network: node.network, token: token, expires: expires?.seconds1970, key: controller.key.signing)
     }
 
-    /// Sends bytes that were signed before, perhaps by somebody else, perhaps sent already, and verifies the receipt. A refusal is
-    /// thrown as it comes, even if the node has carried the message out before.
+    /// Sends bytes that were signed before, perhaps with another key, perhaps sent already, and verifies the receipt. A refusal
+    /// is thrown as it comes, even if the node has carried the message out before.
     public func transmit(_ message: SignedMessage) async throws -> Receipt {
         try await inTurn(try await known()) { node in
             let receipt = try await exchange(message, Addressee(node))

@@ -8,8 +8,8 @@ import Transport
 extension RemoteNode {
     /// What happens in the node's devices, verified, each sample once and in order.
     ///
-    /// The node need not be this control node's own. Then the key is the one that it shows, which must be that of its address: whoever
-    /// sits in between could show an address of its own.
+    /// The node need not be this control node's own. Then the key is the one that it shows, which must be that of its address: a
+    /// program in between could show an address of its own.
     /// - Parameter onlyKnown: refuses a node that is not in the node book.
     public func happenings(onlyKnown: Bool = false) async throws -> AsyncThrowingStream<Happening, any Error> {
         let signer = try signer(shownBy: try await status(), onlyKnown: onlyKnown)
