@@ -8,8 +8,11 @@ public struct SealedSecret: Hashable, Codable, Sendable {
     public let operations: UInt64
     /// Bytes of memory that one guess costs.
     public let memory: UInt64
+    /// Salt of the passphrase: 16 bytes, random for each secret.
     public let salt: [UInt8]
+    /// Nonce of the secretbox: 24 bytes, random for each secret.
     public let nonce: [UInt8]
+    /// The sealed secret, 16 bytes longer than it: the authenticator comes first.
     public let sealed: [UInt8]
 
     /// What a guess may cost at most when opening: a file that asks for more is refused before it eats the machine.
