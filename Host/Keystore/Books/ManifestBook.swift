@@ -8,6 +8,7 @@ import Reporting
 public struct ManifestBook: Sendable {
     private let folder: String
 
+    /// The folder `manifests` of `home`; it is made by the first `add`.
     public init(_ home: Home) { folder = home.path + "/manifests" }
 
     /// All that were imported.
@@ -53,10 +54,14 @@ public struct ManifestBook: Sendable {
 
 /// A station's word for a node.
 public struct Voucher: Hashable, Codable, Sendable {
+    /// The manifest's entry for the node.
     public let record: ProvisioningRecord
+    /// The station's name, as it calls itself in the manifest.
     public let station: String
+    /// The key that signed the manifest: what the name is worth.
     public let stationKey: PublicKey
 
+    /// Verifies nothing: `ManifestBook.voucher` does.
     public init(record: ProvisioningRecord, station: String, stationKey: PublicKey) {
         self.record = record
         self.station = station

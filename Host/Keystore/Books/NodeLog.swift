@@ -13,6 +13,7 @@ import Reporting
 public struct NodeLog: Sendable {
     /// A part of a node's log, in its order.
     public enum Entry: Hashable, Sendable {
+        /// An entry that the node has signed for.
         case receipt(Receipt)
         /// The node has lost these entries before they were fetched, as the receipt behind them says.
         case gap(Range<UInt32>)
@@ -20,6 +21,7 @@ public struct NodeLog: Sendable {
         case missing(Range<UInt32>)
     }
 
+    /// Where the database is; SQLite keeps files of its own beside it.
     public let path: String
     private let database: DatabaseQueue
 

@@ -4,6 +4,7 @@ import Reporting
 
 /// The folder of keys, known nodes and records.
 public struct Home: Sendable {
+    /// The folder, as it was given to `init`.
     public let path: String
 
     /// Creates the folder (mode 0700) if need be. One that others may enter is closed to them as long as it holds no key, and refused
@@ -42,9 +43,11 @@ public struct Home: Sendable {
         return try Home(home + "/.config/lightnode")
     }
 
+    /// A file of that name in the folder; it need not be there.
     public func file(_ name: String) -> PrivateFile { PrivateFile(path + "/" + name) }
 
     /// The controller's key unless another file is named.
     public var controllerKey: PrivateFile { file("controller.key") }
+    /// What `NodeBook` keeps: the nodes that are owned.
     public var nodeBook: PrivateFile { file("devices.json") }
 }

@@ -5,12 +5,15 @@ import Reporting
 
 /// A file which only its owner may read, replaced as a whole or not at all.
 public struct PrivateFile: Sendable {
+    /// As it was given; a relative one is of the current folder.
     public let path: String
     /// Bytes of the largest that is read: manifests of a million devices.
     static let largest = 1 << 30
 
+    /// Opens nothing.
     public init(_ path: String) { self.path = path }
 
+    /// True if anything is there, readable or not; false for a link to nothing.
     public var exists: Bool { access(path, F_OK) == 0 }
 
     /// Reads it. Refuses a file that others can read or write, that another user owns, or that is no plain file.
@@ -59,8 +62,9 @@ public struct PrivateFile: Sendable {
     ///   - replacing: when false, an existing file is left as it is and an error thrown.
     public func write(_ bytes: [UInt8], replacing: Bool = true) throws { try draft(bytes).commit(replacing: replacing) }
 
-    /// Brings new contents to the disk under a temporary name: the slow half of `write`, for whoever has time for it before it is known
-    /// whether they are wanted.
+    /// Brings new contents to the disk under a temporary name: the slow half of `write`, to be done before it is known whether they
+    /// are wanted.
+    /// - Throws: `Failure` when they cannot be written there; nothing stays of them then.
     public func draft(_ bytes: [UInt8]) throws -> Draft {
         var status = stat()
         if lstat(path, &status) == 0,

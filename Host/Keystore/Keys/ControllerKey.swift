@@ -8,11 +8,15 @@ import Reporting
 /// File format (JSON, mode 0600): `format` is "lightnode-controller-key", `version` 1, `publicKey` 64 hexadecimal
 /// digits, and either `seed` (64 digits) or `sealed` (the seed under Argon2id and secretbox, see `SealedSecret`).
 public struct ControllerKey: Sendable {
+    /// The key itself; its secret half stays in locked memory.
     public let signing: SigningKey
+    /// What nodes know it by.
     public var publicKey: PublicKey { signing.publicKey }
 
+    /// Wraps a key that is there already; it need not be in a file.
     public init(_ signing: SigningKey) { self.signing = signing }
 
+    /// A new key from the system's random number generator, in no file before `save`.
     public static func generate() -> ControllerKey { ControllerKey(.generate()) }
 
     private struct Contents: Codable {

@@ -29,6 +29,8 @@ extension EscrowKey {
         try PrivateFile(file.path + ".pub").write(Array((publicKey.description + "\n").utf8))
     }
 
+    /// Reads the secret half that `save` wrote.
+    /// - Throws: `Failure` when the file cannot be read, others can read it, or it is no key.
     public static func load(from file: PrivateFile) throws -> EscrowKey {
         var bytes = try file.read()
         defer { wipe(&bytes) }
