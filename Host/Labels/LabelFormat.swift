@@ -4,9 +4,14 @@ import Reporting
 
 /// The size of a label, in millimetres.
 public struct LabelSize: Hashable, Sendable {
+    /// From left to right, in millimetres.
     public let width: Double
+    /// From top to bottom, in millimetres.
     public let height: Double
 
+    /// - Parameters:
+    ///   - width: millimetres, above 0.
+    ///   - height: millimetres, above 0.
     public init(width: Double, height: Double) {
         self.width = width
         self.height = height
@@ -20,6 +25,7 @@ public struct LabelSize: Hashable, Sendable {
 
 /// How one label is written.
 public enum LabelFormat: String, CaseIterable, Sendable {
+    /// Vectors, a raster of 300 dots an inch, and vectors on a page of the label's size.
     case svg, png, pdf
     /// ZPL II, for label printers of 203 dots an inch.
     case zpl
