@@ -10,7 +10,9 @@ import Transport
 
 /// One light node in QEMU and the connection to its UART. Its flash outlives its power. Used by one task at a time.
 public final class EmulatedNode: @unchecked Sendable {
+    /// The board, for what is done past the line: registers, pins, faults.
     public let emulated: EmulatedBoard
+    /// The kind of board that is emulated.
     public var board: Board { emulated.board }
     /// What messages call it.
     public let name: String
