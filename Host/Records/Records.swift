@@ -66,6 +66,8 @@ public final class Records: Sendable {
         }
     }
 
+    /// All stations that ever opened these records, by name.
+    /// - Throws: `Failure` when the database cannot be read.
     public func stations() throws -> [StationRecord] {
         try database.reading { session in
             try session.execute("SELECT name, public_key FROM station ORDER BY name", []).compactMap { row in
@@ -125,12 +127,16 @@ public final class Records: Sendable {
         }
     }
 
+    /// All batches, the oldest first.
+    /// - Throws: `Failure` when the database cannot be read.
     public func batches() throws -> [Batch] {
         try database.reading { session in
             try session.execute("SELECT * FROM batch ORDER BY created_at, name", []).compactMap(Batch.init)
         }
     }
 
+    /// The batch of that name.
+    /// - Throws: `Failure` of kind `usage` when there is none.
     public func batch(_ name: String) throws -> Batch {
         let found = try database.reading { session in try Self.batch(name, session) }
         if let found { return found }
@@ -145,14 +151,22 @@ public final class Records: Sendable {
 
     /// What a station knows of a node before it has keys.
     public struct Found: Sendable {
+        /// Name of its board, as the node says.
         public var board: String
+        /// Firmware version, as the node says.
         public var firmware: String
+        /// Of the image, hexadecimal; empty when the firmware does not tell.
         public var firmwareHash: String
+        /// The chip's own number, hexadecimal; empty if it has none.
         public var hardwareSerial: String
+        /// Where it is connected.
         public var connection: String
+        /// Name of the station, registered before.
         public var station: String
+        /// Who works at the station.
         public var `operator`: String
 
+        /// The status of a node, and where it is; nothing is checked here.
         public init(
             board: String, firmware: String, firmwareHash: String, hardwareSerial: String, connection: String, station: String,
             operator: String
@@ -308,6 +322,8 @@ public final class Records: Sendable {
 
     // MARK: Finding
 
+    /// The nodes of a batch by serial number, discarded ones too; none for an unknown batch.
+    /// - Throws: `Failure` when the database cannot be read, or one of the records in it.
     public func nodes(batch: String) throws -> [NodeRecord] {
         try find("batch = $1 ORDER BY serial", [.text(batch)])
     }
@@ -319,10 +335,12 @@ public final class Records: Sendable {
         ).first
     }
 
+    /// The node that has this identity key; nil if no record says so.
     public func node(identity: PublicKey) throws -> NodeRecord? {
         try find("identity = $1", [.text(identity.description)]).first
     }
 
+    /// The node of that address; nil if no record says so.
     public func node(_ address: NodeAddress) throws -> NodeRecord? {
         try find("address = $1", [.text(address.description)]).first
     }
@@ -337,11 +355,15 @@ public final class Records: Sendable {
         try find("station = $1 AND step IN ('reserved', 'written', 'verified') ORDER BY batch, serial", [.text(station)])
     }
 
+    /// The node with that number of its batch, whatever its step.
+    /// - Throws: `Failure` of kind `usage` when there is none.
     public func node(batch: String, serial: Int64) throws -> NodeRecord {
         if let record = try find("batch = $1 AND serial = $2", [.text(batch), .integer(serial)]).first { return record }
         throw Failure(.usage, "there is no node \(batch)#\(serial)", remedy: .showBatch(batch, serial: nil))
     }
 
+    /// What happened to a node, in that order; its attempts of all stations.
+    /// - Throws: `Failure` when the database cannot be read.
     public func events(_ record: NodeRecord) throws -> [NodeEvent] {
         try database.reading { session in
             try session.execute(
