@@ -6,10 +6,15 @@ import Reporting
 
 /// A row of bench.json.
 public struct BenchmarkRow: Codable, Sendable, CustomStringConvertible {
+    /// What was measured, "runner.overhead".
     public var name: String
+    /// Name of the board.
     public var board: String
+    /// What distinguishes rows of one name and board.
     public var variant: String
+    /// The figure, in `unit`.
     public var value: Double
+    /// Unit of the figure; "ratio" for one without.
     public var unit: String
 
     public var description: String { String(format: "%@ [%@] %.3f %@", name, board, value, unit) }
