@@ -11,7 +11,7 @@ import Reporting
 public struct EmulatedBoardRecord: Codable, Sendable {
     /// 1 to 40 letters, digits, hyphens and underscores; also the name of its folder.
     public var name: String
-    /// The board as it was described when it was first started: a later change of board.json does not reach it.
+    /// The board as board.json described it when it was started last.
     public var board: Board
     /// Where the image was built.
     public var imageSource: String
@@ -53,7 +53,7 @@ public struct EmulatedBoards: Sendable {
     /// The boards that run.
     public var running: [EmulatedBoardRecord] { names.filter(isRunning).compactMap { try? record($0) } }
 
-    /// True while its supervisor lives; false also for a name that no board has.
+    /// True while its lock is held: by its supervisor, or by a program that writes its flash. False for a name that no board has.
     public func isRunning(_ name: String) -> Bool { FileLock.isHeld(stateFolder(name).path + "/lock") }
 
     /// What is known of a board that need not run.

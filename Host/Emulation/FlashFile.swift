@@ -116,7 +116,7 @@ final class FileLock: @unchecked Sendable {
                 .environment, "\(path) cannot be created: \(systemError())", about: "\(path)",
                 advice: "Check the permissions of its folder and the space on its disk")
         }
-        // Whoever only looks (isHeld) has it for a moment.
+        // A call of isHeld has it for a moment.
         for _ in 0..<20 {
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
             usleep(2000)

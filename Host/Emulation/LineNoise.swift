@@ -1,4 +1,4 @@
-// A bad serial line: bytes that arrive changed, not at all, or that nobody sent.
+// A bad serial line: bytes that arrive changed, not at all, or that were never sent.
 import FirmwareBuild
 import Foundation
 
@@ -7,7 +7,7 @@ public struct LineNoise: Sendable {
     /// Chance of each byte to suffer, 0…1: one bit turned over, the byte lost, or a byte of chance behind it, equally likely.
     public let rate: Double
     private var random: SplitMix
-    /// Bytes that went in, and those of them that suffered.
+    /// Bytes that went in.
     public private(set) var bytes = 0
     /// Bytes of `bytes` that were changed, lost or followed by another.
     public private(set) var hits = 0

@@ -8,7 +8,7 @@ public final class LineSocket: @unchecked Sendable {
     private var buffer = Data()
 
     /// Connects, retrying until `timeout` seconds have passed while `alive` holds.
-    /// - Throws: `Failure` when nobody listens.
+    /// - Throws: `Failure` when no program listens there.
     public init(path: String, timeout: Double = 5, alive: () -> Bool = { true }) throws {
         let limit = Date().addingTimeInterval(timeout)
         while true {
@@ -25,7 +25,7 @@ public final class LineSocket: @unchecked Sendable {
         }
     }
 
-    /// A connected socket; −1 and `errno` when nobody listens.
+    /// A connected socket; −1 and `errno` when no program listens.
     static func open(_ path: String) throws -> Int32 {
         let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard handle >= 0 else {

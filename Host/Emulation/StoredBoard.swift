@@ -3,7 +3,7 @@ import FirmwareBuild
 import Foundation
 import Reporting
 
-/// The image and the flash of a named board. Whoever opens it for writing keeps others from starting the board meanwhile.
+/// The image and the flash of a named board. While it is open for writing the board cannot be started.
 public final class StoredBoard: @unchecked Sendable {
     /// As it was when this was opened; `replace` writes a changed one to the disk.
     public let record: EmulatedBoardRecord

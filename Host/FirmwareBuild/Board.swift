@@ -80,6 +80,7 @@ public struct Board: Codable, Sendable {
         public var machine: String
         /// The first QEMU release whose model is good enough, "7.2".
         public var minimumVersion: String
+        /// How this machine keeps the image and the store.
         public var flash: Flash
         /// QOM path whose outputs qtest reports as pin changes, when the machine models its pins.
         public var interruptOutputs: String?
@@ -89,7 +90,7 @@ public struct Board: Codable, Sendable {
         public var inputs: String?
         /// QOM paths of the ports whose input pins have that name, when there are several, of 16 pins each.
         public var inputPorts: [String]?
-        /// How this machine keeps the image and the store.
+        /// How to see that the UART holds a byte that the firmware has not taken: see Host/Emulation/LineNoise.swift.
         public var receiver: Receiver?
         /// State register of the second UART, when it is the wire of a virtual USB (Host/Emulation/USBCable.swift).
         public var usbState: Word?
@@ -207,7 +208,7 @@ public struct Board: Codable, Sendable {
     public var budgets: [String: Budget]?
     /// What `lightnode provision` sets in the chip so that its flash cannot be read; absent where there is nothing to set.
     public var readbackProtection: String?
-    /// Who can read the flash, identity key and all, as long as that is not set: "whoever has its USB cable (…)".
+    /// Who can read the flash, identity key and all, as long as that is not set: subject of a sentence that goes on with "can".
     public var readbackWay: String?
     /// Ways to flash it, as `lightnode flash` knows them.
     public var flashing: [String]

@@ -46,9 +46,9 @@ public struct LineEvent: Codable, Sendable {
     public var advice: String?
     /// The kind of the failure (`Failure.Kind`) after `failed`, for programs.
     public var reason: String?
-    /// Seconds from the first question to the proof, and those of them in which the node worked.
+    /// Seconds from the first question to the proof; with `done` alone.
     public var seconds: Double?
-    /// The part of `seconds` in which the station waited for the node.
+    /// Those of `seconds` in which the station waited for the node; with `done` alone.
     public var nodeSeconds: Double?
     /// True if an earlier, interrupted attempt was completed; with `done` alone.
     public var isResumed: Bool?
@@ -74,7 +74,7 @@ public struct LineEvent: Codable, Sendable {
         public var underWay = 0
         /// Nodes of earlier runs that must be connected again.
         public var toBeRedone = 0
-        /// How many are wanted, if anybody said so.
+        /// How many are wanted; nil: any number.
         public var wanted: Int?
         /// Since the start.
         public var seconds = 0.0

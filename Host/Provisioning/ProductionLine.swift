@@ -6,7 +6,7 @@ import Records
 import Reporting
 import Transport
 
-/// Provisions whatever is connected, until as many are done as are wanted or somebody says stop.
+/// Provisions whatever is connected, until as many are done as are wanted or `stop` is called.
 public actor ProductionLine {
     /// What a run is to do.
     public struct Plan: Sendable {
@@ -23,7 +23,7 @@ public actor ProductionLine {
         /// Takes the claim secrets, sealed; nil: they are forgotten once the label is out.
         public var escrow: Escrow?
 
-        /// Any node that is there, one of them, with the station's default options.
+        /// All nodes that are there when the line starts, one at least, with the station's default options.
         public init() {}
     }
 
@@ -48,7 +48,7 @@ public actor ProductionLine {
     private var firstFailure: Failure?
 
     /// Takes nothing before `run`.
-    /// - Parameter onEvent: called in the order of events, some from other tasks than the actor's.
+    /// - Parameter onEvent: called for each event; the nodes' `progress` may come from several tasks at once.
     public init(
         station: Station, finder: NodeFinder, labels: any LabelOutput, plan: Plan,
         onEvent: @escaping @Sendable (LineEvent) -> Void
@@ -135,7 +135,7 @@ public actor ProductionLine {
             switch locator {
             case .serial(let path): FileManager.default.fileExists(atPath: path)
             case .coap: true
-            // One that is named and not there is an error where nobody waits for it.
+            // One that is named and not there is an error unless nodes are waited for.
             case .emulated, .usb: !plan.watches || candidates.contains(locator)
             }
         }

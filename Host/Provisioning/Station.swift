@@ -18,9 +18,9 @@ public struct Provisioned: Sendable {
     public let label: ClaimLabel
     /// True if an earlier, interrupted attempt had begun with these keys, and this one completed it.
     public let isResumed: Bool
-    /// How long it took, and how much of that the node needed to answer.
+    /// From the first question to the proof.
     public var elapsed = Duration.zero
-    /// Time in which the node was waited for, within `elapsed`.
+    /// The part of `elapsed` in which the station waited for the node.
     public var nodeTime = Duration.zero
     /// Its label, if it was prepared while the node proved its keys.
     public fileprivate(set) var preparedLabel: PreparedLabels?
@@ -110,7 +110,7 @@ public final class Station: Sendable {
         public var readback: [String: Readback] = [:]
         /// What every node must be; empty for what the batch's first one is.
         public var board = ""
-        /// Version, "0.1.0+1a2b3c4d".
+        /// Firmware version, as `NodeStatus.version`.
         public var firmware = ""
         /// Hash of the image in hexadecimal, as `NodeStatus.firmwareHash`.
         public var firmwareHash = ""

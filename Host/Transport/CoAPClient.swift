@@ -16,8 +16,8 @@ public actor CoAPClient {
         /// The defaults: a request that is not acknowledged fails after 62 to 93 seconds.
         public init() {}
 
-        /// For a direct line: three tries, given up after about `total`. On a line of one's own there is nobody else to make room for,
-        /// and a person waits.
+        /// For a direct line: three tries, given up after about `total`. On a line of one's own there is no other traffic to make room
+        /// for, and a person waits.
         public init(total: Duration) {
             retransmissions = 2
             // Waits of 1, 2 and 4 parts, each stretched by 1.25 on average.
@@ -82,7 +82,7 @@ public actor CoAPClient {
     }
 
     /// Sends a request with exactly these options, those of the link before them, and returns the answer as it came: one block of a long
-    /// one. For whoever passes other people's requests on.
+    /// one. For a gateway, which passes requests of others on.
     public func pass(_ code: CoAPCode, options: [Message.Option], payload: [UInt8]) async throws -> Message {
         await takeTurn()
         defer { endTurn() }
@@ -291,7 +291,7 @@ public actor CoAPClient {
             switch message.type {
             case .acknowledgement: exchange?.deliver(.acknowledged)
             case .reset: exchange?.deliver(.reset)
-            default: await answer(.reset, message.id)  // a ping, or a request: nobody serves here
+            default: await answer(.reset, message.id)  // a ping, or a request: this is no server
             }
             return
         }
@@ -300,7 +300,7 @@ public actor CoAPClient {
         let exchange = token.flatMap { exchanges[$0] }
         let isNotification = token.map { observers[$0] != nil } ?? false
         if message.type == .confirmable {
-            // A response that nobody waits for any more is refused, which also ends an observation (RFC 7641, section 3.6).
+            // A response that is not waited for any more is refused, which also ends an observation (RFC 7641, section 3.6).
             await answer(exchange != nil || isNotification ? .acknowledgement : .reset, message.id)
         }
         if let exchange, message.type != .acknowledgement || exchange.id == message.id {
@@ -309,7 +309,7 @@ public actor CoAPClient {
         } else if isNotification, let token, message.type != .acknowledgement {
             notify(token, message)
         } else if message.type == .nonConfirmable, exchange == nil, message.observe != nil {
-            // A reset is how a node learns that nobody wants its notifications any more (RFC 7641, section 3.6).
+            // A reset is how a node learns that its notifications are not wanted any more (RFC 7641, section 3.6).
             await answer(.reset, message.id)
         }
     }

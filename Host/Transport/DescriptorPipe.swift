@@ -117,7 +117,7 @@ public final class DescriptorPipe: BytePipe {
             guard !closed else { return }
             closed = true
             descriptor.refuseWrites()
-            // The reading thread closes the descriptor: nobody else may have got its number meanwhile.
+            // The reading thread closes the descriptor: its number cannot be another file's meanwhile.
             Foundation.close(wake.write)
         }
     }

@@ -188,7 +188,7 @@ public final class UDPSocket: Sendable {
             guard !closed else { return }
             closed = true
             descriptor.refuseWrites()
-            // The reading thread closes the descriptor: nobody else may have got its number meanwhile.
+            // The reading thread closes the descriptor: its number cannot be another file's meanwhile.
             Foundation.close(wake.write)
         }
     }

@@ -142,7 +142,7 @@ extension VirtualHostController {
         }
     }
 
-    /// The device is there and nobody is about to take it away.
+    /// The device is there and is not about to be taken away.
     private var isThere: Bool { condition.withLock { isPlugged && isPullUpOn && !isLeaving && !isClosed } }
 
     /// Does a control transfer without letting anything else on the bus. Runs on the bus's thread.
@@ -182,7 +182,7 @@ extension VirtualHostController {
 
     // MARK: What requests change at the host's end
 
-    /// Notices the requests that change toggles and alternate settings, whoever made them.
+    /// Notices the requests that change toggles and alternate settings, the controller's own and its clients'.
     func notice(_ setup: SetupPacket) {
         guard let description else { return }
         switch (setup.requestType, setup.request) {

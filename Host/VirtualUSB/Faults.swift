@@ -2,7 +2,7 @@
 
 /// A fault that happens once, some packets or transfers after it was armed.
 public struct BusFault: Hashable, Sendable {
-    /// What goes wrong.
+    /// What goes wrong, and at which end it shows.
     public enum Kind: Hashable, Sendable {
         /// The cable is pulled: before the device sees the packet, or after it has seen it but before the host sees the answer.
         case unplug(deviceSawPacket: Bool)

@@ -88,7 +88,7 @@ final class Transfer {
         self.completion = completion
     }
 
-    /// Tells whoever submitted it, once: a cable that is pulled ends the transfer under way before its own transaction is over.
+    /// Calls the completion, once: a cable that is pulled ends the transfer under way before its own transaction is over.
     func end(_ status: TransferStatus) {
         guard !hasEnded else { return }
         hasEnded = true

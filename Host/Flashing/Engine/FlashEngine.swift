@@ -15,7 +15,7 @@ public struct FlashJob: Sendable {
         case dryRun
     }
 
-    /// The board that is flashed: its store stays untouched, its name stands in messages.
+    /// The board that is flashed: its store stays untouched unless all is erased, its name stands in messages.
     public var board: Board
     /// What its flash shall hold, checked for `board` already.
     public var image: FlashImage

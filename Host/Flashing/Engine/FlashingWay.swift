@@ -159,7 +159,7 @@ public struct FlashSelection: Sendable {
 public struct FlashResult: Sendable {
     /// What was to be flashed.
     public let device: FlashCandidate
-    /// The report, or the error that ended this device's flash; errors of ways are `Failure`.
+    /// The report, or the error that ended this device's flash.
     public let result: Result<FlashReport, any Error>
 }
 

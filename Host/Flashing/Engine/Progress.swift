@@ -27,7 +27,7 @@ public protocol FlashProgress: Sendable {
 
 /// Shows nothing.
 public struct SilentProgress: FlashProgress {
-    /// Nothing is set up.
+    /// A value without state: one serves any number of flashes.
     public init() {}
     public func begin(_ stage: FlashStage, total: Int) {}
     public func advance(_ stage: FlashStage, done: Int) {}

@@ -17,6 +17,7 @@ public final class LibUSBBus: DFUBus, @unchecked Sendable {
 
     deinit { libusb_exit(context) }
 
+    /// Sleeps in the calling thread.
     public func wait(_ milliseconds: Int) { usleep(UInt32(clamping: milliseconds * 1000)) }
 
     /// All DFU interfaces, the texts of those that this user may open.
@@ -186,7 +187,7 @@ public final class LazyBus: DFUBus, @unchecked Sendable {
     private let lock = NSLock()
     private var started: LibUSBBus?
 
-    /// Sleeps in the calling thread.
+    /// Starts nothing: libusb is started by the first call that needs it.
     public init() {}
 
     private func bus() throws -> LibUSBBus {

@@ -132,7 +132,7 @@ public final class USBPipe: BytePipe {
         while true {
             switch connection.withLock({ $0 }) {
             case .open(let transfers):
-                // Bytes on their way when the node left are lost, as on any line: whoever needs them sends them again.
+                // Bytes on their way when the node left are lost, as on any line: the protocol above sends them again.
                 if try await transfers.write(bytes, limit: sendLimit) != nil { return }
                 try await Task.sleep(for: .milliseconds(10))
             case .away(let node):

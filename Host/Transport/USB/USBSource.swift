@@ -36,7 +36,7 @@ public struct USBSource: NodeSource {
 
 /// The rule that lets people at this computer open a light node (udev(7)).
 public enum UdevRule {
-    /// Before 73-seat-late.rules, which gives the nodes tagged `uaccess` to whoever sits at the computer.
+    /// Before 73-seat-late.rules, which gives the nodes tagged `uaccess` to the user who sits at the computer.
     public static let fileName = "60-lightnode.rules"
     /// Where rules of the administrator are (udev(7), "Rules files").
     public static let folder = "/etc/udev/rules.d"
