@@ -14,6 +14,7 @@ public final class Bridge: Sendable {
     private let peers: Peers
 
     /// Listens at `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken or may not be used.
     public init(at address: SocketAddress, to link: any CoAPLink, faults: Faults) throws {
         let socket = try UDPSocket(boundTo: address)
         let peers = Peers()
@@ -32,6 +33,7 @@ public final class Bridge: Sendable {
     public var counts: (requests: FaultCounts, answers: FaultCounts) { (up.counts, down.counts) }
 
     /// Relays until `close`, or until the node hangs up.
+    /// - Throws: `Failure` when the line to the node breaks. Socket and link are closed whenever it ends.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [self] in

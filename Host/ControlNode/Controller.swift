@@ -22,6 +22,8 @@ public struct Controller: Sendable {
     }
 
     /// The controller that lives in `home`, with its key there or in `keyFile`.
+    /// - Throws: `Failure` when the key cannot be read or opened, or the log of receipts cannot be used; what `passphrase`
+    ///   throws.
     public init(_ home: Home, keyFile: PrivateFile? = nil, passphrase: () throws -> String?) throws {
         self.init(
             key: try ControllerKey.load(from: keyFile ?? home.controllerKey, passphrase: passphrase),

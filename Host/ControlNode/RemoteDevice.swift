@@ -25,6 +25,8 @@ extension RemoteDevice {
     ///     for try await temperature in try await node.`$`("thermometer").states() { … }
     ///
     /// States are not signed: good for showing and for deciding what to command, no evidence of anything.
+    /// - Throws: `Failure`, of kind `malformedAnswer` when the node does not let the device be observed. Iteration throws a
+    ///   `Failure` when the connection breaks.
     public func states() async throws -> AsyncThrowingStream<Value?, any Error> {
         let (stream, continuation) = AsyncThrowingStream<Value?, any Error>.makeStream(bufferingPolicy: .bufferingNewest(64))
         let observation = try await node.client.observe("devices/\(name)")

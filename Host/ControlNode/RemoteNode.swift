@@ -37,6 +37,7 @@ public struct RemoteNode: Sendable {
     public func status() async throws -> NodeStatus { try await probe.status() }
 
     /// The devices of the node and their methods.
+    /// - Throws: `Failure`, of kind `unreachable` when the node does not answer; `Refusal` when it refuses.
     public func devices() async throws -> [DeviceDescription] { try await probe.devices() }
 
     // MARK: Owning
@@ -48,6 +49,9 @@ public struct RemoteNode: Sendable {
     ///   - label: the node's, with the secret that signs the bind.
     ///   - name: what the node is remembered by.
     ///   - recovery: the key that may later name a new owner.
+    /// - Throws: `Refusal` or `NotDone` when the node did not take it: the book then forgets the attempt. `Failure`, of kind
+    ///   `usage` when the label is another node's, of kind `uncertain` or `unreachable` when its end is not known: the book keeps
+    ///   the attempt, and binding again finds out.
     /// - Returns: the receipt of the bind.
     @discardableResult
     public func bind(label: ClaimLabel, name: String? = nil, recovery: PublicKey? = nil) async throws -> Receipt {
@@ -132,6 +136,8 @@ public struct RemoteNode: Sendable {
     }
 
     /// The entry of the node book for the node at the other end.
+    /// - Throws: `Failure`, of kind `usage` when the node is blank or not owned by this control node, of kind `unreachable` when
+    ///   it does not answer.
     public func known() async throws -> KnownNode {
         let status = try await status()
         guard let address = status.address else { throw nameless(status) }
@@ -152,6 +158,9 @@ public struct RemoteNode: Sendable {
     ///   - fresh: prove to the node that the message is signed just now, with a token and a short time in which it is good. A device that
     ///     demands it gets it anyway.
     ///   - expires: the node refuses the message from then on.
+    /// - Throws: `Refusal` when the node has not taken the message; `Failure`, of kind `usage` when the node is not owned here,
+    ///   of kind `uncertain` or `unreachable` when it is not known whether the call was carried out, of kind `notAuthentic` when
+    ///   what the node signed contradicts what it signed before.
     @discardableResult
     public func send(_ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil) async throws
         -> Receipt
@@ -203,6 +212,7 @@ public struct RemoteNode: Sendable {
     }
 
     /// Signs a call for `node` without sending it: the bytes may travel over anything, once.
+    /// - Throws: `Failure` when no sequence number can be recorded; nothing is signed then.
     public func sign(
         _ call: Call, as type: MessageType = .command, for node: KnownNode, token: [UInt8]? = nil, expires: Date? = nil
     ) throws -> SignedMessage {
@@ -213,6 +223,8 @@ public struct RemoteNode: Sendable {
 
     /// Sends bytes that were signed before, perhaps with another key, perhaps sent already, and verifies the receipt. A refusal
     /// is thrown as it comes, even if the node has carried the message out before.
+    /// - Throws: `Refusal`; `Failure` when the node does not answer, is not owned here, or answers with a receipt of another
+    ///   message.
     public func transmit(_ message: SignedMessage) async throws -> Receipt {
         try await inTurn(try await known()) { node in
             let receipt = try await exchange(message, Addressee(node))
@@ -222,6 +234,7 @@ public struct RemoteNode: Sendable {
     }
 
     /// A token of the node for this control node's key: 12 bytes, good for half a minute of the node's own time, and for no other key.
+    /// - Throws: `Failure` when the node does not answer or not with 12 bytes; `Refusal` when it refuses.
     public func token() async throws -> [UInt8] {
         let signer = Array(controller.key.publicKey.bytes.prefix(8)).hex
         let token = try await probe.get(ResourcePath.token, query: ["for=\(signer)"])

@@ -11,7 +11,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         case host
         /// Virtual time follows executed instructions, 2^shift nanoseconds each; waiting takes no host time. Same input, same run.
         case instructions(shift: Int)
-        /// The same, but the processor sleeps in real time while idle: for boards that a person or another program talks to.
+        /// Virtual time follows executed instructions, 2^shift nanoseconds each, but the processor sleeps in real time while idle: for
+        /// boards that a person or another program talks to.
         case pacedInstructions(shift: Int)
         /// One instruction each 2^shift nanoseconds of the host's time: the device is as slow as its chip.
         case chipSpeed(shift: Int)
@@ -93,6 +94,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     private var probe: Probe?
 
     /// Checks that QEMU can run the board and that image and flash file belong to it. Starts nothing.
+    /// - Throws: `Failure` that says which of these is not so; nothing stays of the board then.
     public init(_ configuration: Configuration) throws {
         self.configuration = configuration
         let board = configuration.board
@@ -137,6 +139,7 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     /// Powers the board on.
     /// - Parameter paused: the processor waits for `resume`.
+    /// - Throws: `Failure` with what QEMU said, or when the board is on already. A board that did not start is off.
     public func start(paused: Bool = false) throws {
         guard !isRunning else {
             throw Failure(.environment, "the emulated \(board.name) is on already", advice: "Turn it off first")
@@ -180,11 +183,13 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Lets the processor run after `start(paused: true)` or `pause`.
+    /// - Throws: `Failure` when the board is off.
     public func resume() throws { try proceed(try monitorProtocol()) }
 
     /// Lets the processor run until it has executed `count` instructions since power on, and holds it there: for looking at
     /// registers and flash, for going on, or for `cutPower`. `Configuration.countsInstructions` must be set; the processor then
     /// stands at instruction 0 after `start`. With the clock `.instructions` the same input gives the same state at the same count.
+    /// - Throws: `Failure` when the board is off, does not count instructions, or stands behind `count` already.
     /// - Returns: false when it has not executed so many after `timeout` seconds; it goes on meanwhile.
     @discardableResult
     public func run(untilInstruction count: UInt64, timeout: Double = 60) throws -> Bool {
@@ -199,7 +204,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var isAfterStore: Bool
     }
 
-    /// The same, but stops earlier after a store to one of `Configuration.watchedStores`. Nil when it runs on after `timeout` seconds.
+    /// As `run(untilInstruction:)`, but stops earlier after a store to one of `Configuration.watchedStores`.
+    /// - Throws: `Failure` when the board is off, does not count instructions, or stands behind `count` already.
+    /// - Returns: nil when it runs on after `timeout` seconds.
     public func run(toStoreOrInstruction count: UInt64, timeout: Double = 60) throws -> Stop? {
         guard isRunning else { throw off }
         guard let probe else {
@@ -211,17 +218,21 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Lets the processor run freely after `run(untilInstruction:)`.
+    /// - Throws: `Failure` when the board is off or does not count instructions.
     public func runFreely() throws { _ = try run(untilInstruction: .max, timeout: 0) }
 
     /// Cuts the power where the processor stands: the flash file keeps what was in the flash at that moment, RAM is lost.
+    /// - Throws: `Failure` when the board is off, or its flash cannot be saved: it stays on then.
     public func cutPower() throws {
         guard isRunning else { throw off }
         try saveFlash()
         powerOff()
     }
     /// Halts the processor between two instructions.
+    /// - Throws: `Failure` when the board is off.
     public func pause() throws { try monitorProtocol().execute("stop") }
     /// Resets the chip; RAM and flash keep their contents.
+    /// - Throws: `Failure` when the board is off, or QEMU has not reset it within 5 s.
     public func reset() throws { try reset(try monitorProtocol()) }
 
     /// Saves the flash and powers off. When saving fails the board stays on and nothing is lost.
@@ -236,6 +247,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Power off at once, wherever the processor is, and on again with the flash as it is now.
+    /// - Throws: `Failure` when the flash cannot be saved (the board stays on) or the board does not start again (it is off).
     public func powerCycle() throws {
         try stop()
         try start()
@@ -264,6 +276,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     // MARK: Flash
 
     /// Writes the flash as it is now to the flash file, while the board runs. On `psram` boards the file is always current.
+    /// - Throws: `Failure` when the board is off or the file cannot be written; it is left as it was.
     public func saveFlash() throws {
         guard board.emulator?.flash != .psram else { return }
         let temporary = flash.url.path + ".new"
@@ -279,6 +292,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// The flash as it is now.
+    /// - Throws: `Failure` when the flash cannot be saved or its file cannot be read.
     public func flashContents() throws -> Data {
         if isRunning { try saveFlash() }
         return try flash.contents()
@@ -317,8 +331,10 @@ public final class EmulatedBoard: @unchecked Sendable {
     // MARK: From outside
 
     /// Reads a 32-bit register or memory word as the processor would, through qtest.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func readRegister(_ address: UInt64) throws -> UInt32 { try testInterface().readWord(address) }
     /// Writes a 32-bit register or memory word past the processor, through qtest. Flash is written through its controller alone.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func writeRegister(_ address: UInt64, _ value: UInt32) throws { try testInterface().writeWord(address, value) }
     /// Reads memory past the processor, through qtest.
     /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
@@ -328,14 +344,17 @@ public final class EmulatedBoard: @unchecked Sendable {
     public func writeMemory(_ address: UInt64, _ data: Data) throws { try testInterface().write(address, data) }
 
     /// Text answer of QEMU's human monitor, such as `info registers` or `xp /1wx 0x50000504`.
+    /// - Throws: `Failure` when the board is off.
     public func monitor(_ command: String) throws -> String { try monitorProtocol().monitor(command) }
 
     /// Runs a QMP command: `qom-set` to change a sensor, for instance.
+    /// - Throws: `Failure` with QEMU's words when it refuses, or when the board is off.
     public func execute(_ command: String, _ arguments: [String: any Sendable] = [:]) throws {
         try monitorProtocol().execute(command, arguments)
     }
 
     /// From now on output pin changes are recorded for `pinChanges`.
+    /// - Throws: `Failure` when QEMU does not model the board's pins, or the board is off.
     public func tracePins() throws {
         guard let path = board.emulator?.interruptOutputs else {
             throw Failure(
@@ -346,12 +365,14 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Pin changes since the last call, waiting up to `timeout` seconds for a first one.
+    /// - Throws: `Failure` when the board is off.
     public func pinChanges(timeout: Double = 0) throws -> [PinChange] {
         let first = board.emulator?.firstOutput ?? 0
         return try testInterface().takeChanges(timeout: timeout).map { PinChange(pin: first + $0.pin, level: $0.level) }
     }
 
     /// Drives an input pin: presses a button, closes a contact.
+    /// - Throws: `Failure` when QEMU models no such pin of the board, or the board is off.
     public func setInput(pin: Int, high: Bool) throws {
         guard let emulator = board.emulator, let name = emulator.inputs, pin >= 0 else {
             throw Failure(
@@ -368,6 +389,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Connects to the UART. QEMU serves one connection at a time; close it (drop it) before another opens.
+    /// - Throws: `Failure` when no connection comes about within 5 s.
     public func connectUART() throws -> LineSocket {
         try LineSocket(path: uartSocket.path, timeout: 5) { self.isRunning }
     }

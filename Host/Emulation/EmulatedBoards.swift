@@ -57,6 +57,7 @@ public struct EmulatedBoards: Sendable {
     public func isRunning(_ name: String) -> Bool { FileLock.isHeld(stateFolder(name).path + "/lock") }
 
     /// What is known of a board that need not run.
+    /// - Throws: `Failure` when there is no such board, or its record is damaged.
     public func record(_ name: String) throws -> EmulatedBoardRecord {
         let file = stateFolder(name).appendingPathComponent("record.json")
         guard let data = try? Data(contentsOf: file) else {
@@ -89,6 +90,7 @@ public struct EmulatedBoards: Sendable {
     }
 
     /// Removes a stopped board's state, its flash too.
+    /// - Throws: `Failure` when there is no such board or it runs.
     public func remove(_ name: String) throws {
         // One whose record is damaged can be forgotten too.
         if !names.contains(name) { _ = try record(name) }
@@ -99,6 +101,8 @@ public struct EmulatedBoards: Sendable {
     }
 
     /// Sends a request to a running board's supervisor and returns its answer.
+    /// - Throws: `Failure` when the board is off, its supervisor does not answer within `timeout` seconds, or the request failed
+    ///   there.
     public func request(_ name: String, _ request: EmulatedBoardRequest, timeout: Double = 15) throws -> String {
         let socket = try LineSocket(path: try find(name).control, timeout: 2)
         try socket.send(line: String(decoding: try JSONEncoder().encode(request), as: UTF8.self))
@@ -113,6 +117,8 @@ public struct EmulatedBoards: Sendable {
     }
 
     /// Stops a running board, its flash saved. Returns when it is off.
+    /// - Throws: `Failure` when the board is off, its flash cannot be saved (it stays on), or its supervisor does not end within
+    ///   10 s.
     public func stop(_ name: String) throws {
         _ = try request(name, .stop)
         for _ in 0..<1000 where isRunning(name) { usleep(10_000) }

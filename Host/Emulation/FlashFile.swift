@@ -68,6 +68,7 @@ public final class FlashFile: @unchecked Sendable {
     }
 
     /// Replaces the contents, whole or not at all.
+    /// - Throws: `Failure` when there are not `size` bytes, or the file cannot be written; it is left as it was.
     public func replace(with data: Data) throws {
         guard data.count == size else {
             throw Failure(

@@ -66,6 +66,7 @@ public final class NoisyLoopback {
     public private(set) var sent = Data()
 
     /// Connects to the UART of a board that is on.
+    /// - Throws: `Failure` when the board is off.
     public init(_ board: EmulatedBoard, noise: LineNoise) throws {
         self.board = board
         self.noise = noise
@@ -78,6 +79,7 @@ public final class NoisyLoopback {
     public var description: String { "\(noise.hits) of \(noise.bytes) bytes on the line changed, lost or followed by another" }
 
     /// Moves what the firmware has sent onto the line, and one byte from the line into a receiver that is free. Call once per time of a byte.
+    /// - Throws: `Failure` when the board is off, or closes the line.
     public func move() throws {
         try drain()
         guard let receiver = board.board.emulator?.receiver, !underWay.isEmpty,

@@ -56,6 +56,7 @@ public final class LineSocket: @unchecked Sendable {
     deinit { close(descriptor) }
 
     /// Sends all of it.
+    /// - Throws: `Failure` when the other side has closed; some of it may have gone.
     public func send(_ data: some DataProtocol) throws {
         guard Self.send([UInt8](data), to: descriptor) else {
             throw Failure(.environment, "the emulator closed its connection: \(systemError())", advice: "Start the board again")
@@ -88,6 +89,7 @@ public final class LineSocket: @unchecked Sendable {
     }
 
     /// One line without its end, nil when none is complete after `timeout` seconds.
+    /// - Throws: `Failure` when the other side has closed.
     public func receiveLine(timeout: Double) throws -> String? {
         let limit = Date().addingTimeInterval(timeout)
         while true {

@@ -66,6 +66,7 @@ extension EmulatedBoard {
     /// Runs from instruction `start` to `end` in steps and records the changes of output pins with their time.
     /// `Configuration.countsInstructions` must be set and the clock be `.instructions`.
     /// - Parameter step: resolution in instructions; each step costs one exchange with QEMU (some 50 µs).
+    /// - Throws: `Failure` when the clock is another, or QEMU does not model the board's pins.
     /// - Returns: the trace up to `end`, or to where the firmware ended the emulator.
     public func tracePins(from start: UInt64 = 0, until end: UInt64, step: UInt64 = 100) throws -> PinTrace {
         guard case .instructions(let shift) = configuration.clock else {

@@ -275,6 +275,7 @@ public struct BoardCatalogue: Sendable {
     }
 
     /// All boards, sorted by name.
+    /// - Throws: `Failure` that says what is wrong in a board.json.
     public func boards() throws -> [Board] { try names.map(board) }
 }
 

@@ -32,6 +32,7 @@ public struct FirmwareBuilder: Sendable {
     }
 
     /// Builds several products for one board.
+    /// - Throws: `Failure` as for one product; those before it are built and stamped.
     public func build(board: Board, products wanted: [String]) throws -> [ELFImage] {
         for product in wanted where !products.contains(product) {
             throw Failure(

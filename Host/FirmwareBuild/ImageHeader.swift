@@ -128,6 +128,7 @@ public struct ImageHeader: Equatable, Sendable {
 
 extension ELFImage {
     /// The image as a programmer writes it to `board`'s flash, checked by its header.
+    /// - Throws: `Failure` that says why it may not be written there.
     public func checkedFlash(for board: Board) throws -> Data {
         let flat = try flat(in: board.flash.range)
         try ImageHeader.check(flash: flat, for: board)
@@ -149,6 +150,7 @@ extension ELFImage {
     }
 
     /// All that a programmer writes to `board`, checked: the boot code, on a board that has one, and the image. The store lies outside.
+    /// - Throws: `Failure` that says why it may not be written there.
     public func pieces(for board: Board) throws -> [Piece] {
         let image = Piece(address: board.flash.address.value, bytes: try checkedFlash(for: board))
         guard let boot = board.boot else { return [image] }

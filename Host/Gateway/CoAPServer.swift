@@ -114,6 +114,7 @@ public actor CoAPServer {
     private var reader: Task<Void, Never>?
 
     /// Serves `service` at `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken or may not be used.
     public init(at address: SocketAddress, service: any CoAPService, limits: Limits = Limits()) throws {
         socket = try UDPSocket(boundTo: address)
         self.address = socket.localAddress

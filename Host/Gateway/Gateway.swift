@@ -107,6 +107,7 @@ public actor Gateway: CoAPService {
     }
 
     /// Begins to serve at `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken or may not be used.
     /// - Returns: the server, to be run.
     public func open(at address: SocketAddress, limits: CoAPServer.Limits = .init()) throws -> CoAPServer {
         let server = try CoAPServer(at: address, service: self, limits: limits)

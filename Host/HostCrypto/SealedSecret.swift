@@ -28,6 +28,7 @@ public struct SealedSecret: Hashable, Codable, Sendable {
     }
 
     /// Seals `secret`; takes about a second on purpose.
+    /// - Throws: `Failure` of kind `environment` when there is not enough memory for the derivation.
     public init(_ secret: SecretBytes, passphrase: String, effort: Effort = .moderate) throws {
         _ = Sodium.started
         switch effort {
@@ -54,6 +55,8 @@ public struct SealedSecret: Hashable, Codable, Sendable {
     }
 
     /// The secret, or nil when the passphrase is wrong or the file was altered: the two cannot be told apart.
+    /// - Throws: `Failure` of kind `environment` when its sizes or costs are none that this program writes, or there is not
+    ///   enough memory.
     public func open(passphrase: String) throws -> SecretBytes? {
         _ = Sodium.started
         let overhead = Int(crypto_secretbox_MACBYTES)

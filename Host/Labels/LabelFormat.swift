@@ -31,6 +31,7 @@ public enum LabelFormat: String, CaseIterable, Sendable {
     case zpl
 
     /// The bytes of `drawing` at `size`.
+    /// - Throws: `Failure` when the text does not fit a QR code, or cairo has no memory for the drawing.
     public func encode(_ drawing: LabelDrawing, size: LabelSize = .standard) throws -> [UInt8] {
         let width = size.width * LabelSize.pointsPerMillimetre
         let height = size.height * LabelSize.pointsPerMillimetre

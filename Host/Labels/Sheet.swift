@@ -44,6 +44,7 @@ public struct Sheet: Hashable, Sendable {
     public var capacity: Int { columns * rows }
 
     /// A preset by its name, or `COLUMNSxROWS`: an even grid on A4.
+    /// - Throws: `Failure` of kind `usage` when it is neither.
     public init(parsing text: String) throws {
         if let preset = Self.presets.first(where: { $0.name == text.lowercased() }) {
             self = preset
@@ -72,6 +73,7 @@ public struct Sheet: Hashable, Sendable {
     }
 
     /// As many pages as the labels need, filled row by row.
+    /// - Throws: `Failure` when a label's text does not fit a QR code, or cairo has no memory for the drawing.
     public func pdf(_ drawings: [LabelDrawing]) throws -> [UInt8] {
         let unit = LabelSize.pointsPerMillimetre
         return try Surface.document(

@@ -50,6 +50,7 @@ public struct Escrow: Sendable {
     }
 
     /// The entries of an escrow file. A line that a crash cut short is left out: its node was done again.
+    /// - Throws: `Failure` when the file cannot be read.
     public static func entries(_ file: PrivateFile) throws -> [Entry] {
         try file.read().split(separator: UInt8(ascii: "\n")).compactMap {
             try? JSONDecoder().decode(Entry.self, from: Data($0))
@@ -59,6 +60,7 @@ public struct Escrow: Sendable {
 
 extension Escrow.Entry {
     /// The label again.
+    /// - Throws: `Failure` of kind `notAuthentic` when `key` is not the other half, or the line was changed.
     public func open(_ key: EscrowKey) throws -> ClaimLabel {
         guard let box = [UInt8](hex: sealed), let seed = key.open(box), let claimKey = SigningKey(seed: seed),
             claimKey.publicKey == claim

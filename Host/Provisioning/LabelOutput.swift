@@ -13,6 +13,7 @@ public protocol LabelOutput: Sendable {
     /// - Throws: `Failure`; it is not known then which of them are out, so all are to be written again.
     func write(_ labels: [ProvisionedLabel]) throws
     /// Does what can be done before they may go out. Nothing of them stays unless they do.
+    /// - Throws: `Failure`; none of them is out then.
     func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels
 }
 
@@ -26,6 +27,7 @@ public struct PreparedLabels: Sendable {
     let goOut: @Sendable () throws -> Void
 
     /// They go out; once.
+    /// - Throws: `Failure`; it is not known then which of them are out.
     public func write() throws { try goOut() }
 }
 

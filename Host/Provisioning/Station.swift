@@ -125,6 +125,8 @@ public final class Station: Sendable {
     }
 
     /// The records, opened at first use.
+    /// - Throws: `Failure` when the database or the station's key cannot be opened, or the station's name belongs to another key;
+    ///   the next call tries again.
     public func records() throws -> Records {
         try opened.get {
             vault.sweep()
@@ -185,6 +187,8 @@ public final class Station: Sendable {
     // MARK: One node
 
     /// The batch that `options` speak of.
+    /// - Throws: `Failure`, of kind `usage` when a batch of that name is of another kind, of kind `environment` when this
+    ///   computer's clock is behind the records.
     public func batch(_ options: Options) throws -> Batch {
         let suffix = (options.isTest ? "-test" : "") + (network == 1 ? "" : "-network\(network)")
         let records = try records()
@@ -196,6 +200,8 @@ public final class Station: Sendable {
 
     /// Puts keys into the node, has it prove that it holds them, and returns its record and label.
     /// - Parameter labels: where a single label will go; it is prepared while the node proves its keys.
+    /// - Throws: `Failure` or `Refusal`; `AlreadyProvisioned` for a node whose label is out. What was begun stays in the records,
+    ///   and connecting the node again completes it.
     public func provision(
         _ client: CoAPClient, options: Options = Options(), labels: (any LabelOutput)? = nil,
         progress: @Sendable (String) -> Void = { _ in }
@@ -409,6 +415,7 @@ public final class Station: Sendable {
     // MARK: After the label
 
     /// The label is out: seals the claim secret if there is an escrow, commits the record, and forgets the secret.
+    /// - Throws: `Failure`; the secret stays in the vault then, and calling it again completes it.
     @discardableResult
     public func finish(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> NodeRecord {
         let done = try await commit(provisioned, escrow: escrow)
@@ -417,6 +424,7 @@ public final class Station: Sendable {
     }
 
     /// The first half of `finish`: after it the node can be unplugged.
+    /// - Throws: `Failure`; the record is not *done* then, though the sealed secret may be in the escrow file.
     public func commit(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> NodeRecord {
         await boundary(.labelled)
         if let escrow {
@@ -429,6 +437,7 @@ public final class Station: Sendable {
     }
 
     /// The second half.
+    /// - Throws: `Failure` when the secret cannot be removed; `recover` does it later.
     public func forget(_ done: NodeRecord) async throws {
         try vault.forget(done.claim)
         await boundary(.forgotten)
@@ -443,6 +452,7 @@ public final class Station: Sendable {
     }
 
     /// Looks through what was interrupted, and forgets secrets that nothing needs any more.
+    /// - Throws: `Failure` when the records or the vault cannot be used.
     public func recover() throws -> Leftover {
         let records = try records()
         for claim in vault.claims() {

@@ -56,6 +56,7 @@ public struct Runner: Sendable {
     }
 
     /// Builds and lists what the options select.
+    /// - Throws: `Failure` when QEMU is missing, a board is unknown, a suite does not build, or nothing fits the filters.
     public func plan() throws -> TestPlan {
         let suites = try TestSuite.all(builder)
         let catalogue = builder.catalogue
@@ -101,6 +102,7 @@ public struct Runner: Sendable {
     }
 
     /// Runs a plan.
+    /// - Throws: `Failure` when there is no place for scratch files. A test that fails throws nothing: the report says it.
     public func run(_ plan: TestPlan) throws -> TestReport {
         let began = Date()
         let work = Work(Array(repeating: plan.items, count: max(1, options.repetitions)).flatMap { $0 })
@@ -135,6 +137,7 @@ public struct Runner: Sendable {
     }
 
     /// Source lines that the tests of a plan executed; `Options.coverage` must have been set.
+    /// - Throws: `Failure` when the line table of an image cannot be read.
     public func coverage(_ plan: TestPlan) throws -> Coverage {
         var coverage = Coverage()
         var seen: Set<ObjectIdentifier> = []

@@ -24,6 +24,7 @@ extension Runner {
     /// `runner.overhead` (time of 50 trivial tests, one job, over bare QEMU in a shell loop) and `runner.scaling` (time with one
     /// job over time with two). Each is the median of `rounds` ratios, and the runs of a ratio follow each other: the machine's other
     /// work then disturbs both alike, and a ratio that it did disturb does not count.
+    /// - Throws: `Failure` when a trivial test or bare QEMU fails.
     public static func measure(builder: FirmwareBuilder, board: String, rounds: Int = 9) throws -> [BenchmarkRow] {
         var options = Options()
         options.filters = ["Trivial"]

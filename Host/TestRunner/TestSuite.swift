@@ -38,6 +38,7 @@ public struct TestSuite: Sendable {
     public let isHidden: Bool
 
     /// All suites of a source tree, sorted.
+    /// - Throws: `Failure` when a suite.json cannot be read.
     public static func all(_ builder: FirmwareBuilder) throws -> [TestSuite] {
         try builder.suites.map { name in
             let folder = builder.catalogue.root.appendingPathComponent("Tests/OnTarget/\(name)")

@@ -74,6 +74,9 @@ public actor CoAPClient {
     // MARK: Requests
 
     /// Sends a request and waits for the whole answer. One request at a time is under way (RFC 7252's NSTART); others queue.
+    /// - Throws: `Failure`, of kind `unreachable` when the node does not answer in time or the connection is broken, of kind
+    ///   `malformedAnswer` when the answer breaks the rules of CoAP; `RequestTooLong` before anything is sent;
+    ///   `CancellationError`. An answer with an error code is returned.
     public func send(_ request: Request) async throws -> Response {
         await takeTurn()
         defer { endTurn() }
@@ -83,6 +86,7 @@ public actor CoAPClient {
 
     /// Sends a request with exactly these options, those of the link before them, and returns the answer as it came: one block of a long
     /// one. For a gateway, which passes requests of others on.
+    /// - Throws: as `send(_:)`.
     public func pass(_ code: CoAPCode, options: [Message.Option], payload: [UInt8]) async throws -> Message {
         await takeTurn()
         defer { endTurn() }
@@ -252,7 +256,7 @@ public actor CoAPClient {
 
     // MARK: What arrives
 
-    /// Begins to take in what the node sends; its log lines arrive from now on. The first request does the same.
+    /// Begins to take in what the node sends; its log lines arrive from now on. The first request begins too.
     public func listen() {
         guard reader == nil else { return }
         reader = Task { [link, weak self, name] in

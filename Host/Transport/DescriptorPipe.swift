@@ -16,6 +16,7 @@ public final class DescriptorPipe: BytePipe {
 
     /// Takes over `descriptor`, which becomes non-blocking and is closed with the pipe.
     /// - Parameter sendLimit: how long the other side may take no bytes before a send is given up.
+    /// - Throws: `Failure` of kind `environment`; `descriptor` is closed then.
     public init(descriptor: Int32, name: String, sendLimit: Duration = .seconds(5)) throws {
         var ends: [Int32] = [0, 0]
         guard fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0, pipe(&ends) == 0 else {

@@ -75,6 +75,7 @@ public struct Message: Sendable, Equatable {
     }
 
     /// The datagram.
+    /// - Throws: `CoAPError` for a token, an option or a payload that the format has no room for.
     public func encoded() throws(CoAPError) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 16 + options.reduce(0) { $0 + $1.value.count + 5 } + payload.count)
         var writer = CoAPWriter(buffer.mutableSpan, type: type, code: code, id: id, token: CoAPToken(token.span.bytes))

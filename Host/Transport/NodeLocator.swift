@@ -78,12 +78,16 @@ public struct NodeCandidate: Hashable, Codable, Sendable {
 /// One way to find and reach nodes: serial lines here, emulated boards and USB in their own modules.
 public protocol NodeSource: Sendable {
     /// Nodes present now; fast, and talks to none of them.
+    /// - Throws: `Failure` when it cannot be told.
     func candidates() throws -> [NodeCandidate]
     /// Why this way to reach nodes cannot be used here at all, nil when it can. The other ways still can.
     func obstacle() -> Failure?
     /// Opens a pipe to `locator`; nil if it belongs to another source, or leads over no pipe.
+    /// - Throws: `Failure`, of kind `unreachable` when it is not there or in use, of kind `environment` when it may not be
+    ///   opened.
     func open(_ locator: NodeLocator) async throws -> (any BytePipe)?
     /// Opens a link for CoAP messages to `locator`; nil if it belongs to another source. Over a pipe, in slipmux frames.
+    /// - Throws: as `open`.
     func connect(_ locator: NodeLocator) async throws -> (any CoAPLink)?
 }
 
@@ -162,6 +166,7 @@ public struct NodeFinder: Sendable {
     }
 
     /// Opens a link to the node at `locator`.
+    /// - Throws: `Failure`, of kind `usage` when no source knows such an address; what the source throws.
     public func connect(_ locator: NodeLocator) async throws -> any CoAPLink {
         for source in sources {
             if let link = try await source.connect(locator) { return link }

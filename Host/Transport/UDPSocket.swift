@@ -11,6 +11,8 @@ public struct SocketAddress: Hashable, Sendable {
     init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// Looks `host` up: an address such as `127.0.0.1` or `::1`, or a name.
+    /// May block as long as the name service takes.
+    /// - Throws: `Failure` of kind `unreachable` when the name is not known.
     public init(host: String, port: UInt16) throws {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
@@ -82,12 +84,15 @@ public final class UDPSocket: Sendable {
     private static let backlog = 256
 
     /// A socket that receives what is sent to `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken, not this computer's, or may not be used.
     public convenience init(boundTo address: SocketAddress) throws {
         try self.init(family: address.family, name: "\(address)") { descriptor in address.withPointer { bind(descriptor, $0, $1) }
         }
     }
 
     /// A socket for one peer.
+    /// Nothing is sent: that the peer is there is not known.
+    /// - Throws: `Failure` when the system has no way to that address.
     public convenience init(connectedTo address: SocketAddress) throws {
         try self.init(family: address.family, name: "\(address)") { descriptor in
             address.withPointer { connect(descriptor, $0, $1) }

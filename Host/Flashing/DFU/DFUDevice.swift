@@ -20,10 +20,13 @@ public enum USBFault: Error, Equatable, Sendable {
 /// Control transfers to one DFU interface, its alternate setting selected. Used by one thread.
 public protocol DFUTransport: AnyObject {
     /// A class request with data from the device; up to `length` bytes.
+    /// - Throws: `USBFault`.
     func receive(_ request: UInt8, value: UInt16, length: Int, timeout: Int) throws -> [UInt8]
     /// A class request with data to the device; `timeout` in milliseconds.
+    /// - Throws: `USBFault`; the device may have taken the request then.
     func send(_ request: UInt8, value: UInt16, _ data: [UInt8], timeout: Int) throws
     /// A USB reset of the device.
+    /// - Throws: `USBFault`, but not when the device is another one afterwards.
     func reset() throws
     /// Lets time pass, in milliseconds.
     func wait(_ milliseconds: Int)

@@ -31,12 +31,16 @@ public protocol FlashPart: AnyObject {
     var recovery: String { get }
 
     /// The block at `address`, a multiple of `blockSize` from the first sector.
+    /// - Throws: `PartFault`.
     func readBlock(at address: UInt64) throws -> Data
     /// Sets all bytes of the sector to 0xFF.
+    /// - Throws: `PartFault`; the sector may be partly erased then.
     func erase(_ sector: FlashSector) throws
     /// Writes `blockSize` bytes to an erased place.
+    /// - Throws: `PartFault`; the block may be partly written then.
     func writeBlock(_ block: Data, at address: UInt64) throws
     /// Everything is written: start the image.
+    /// - Throws: `PartFault`; the flash holds the image all the same.
     func finish() throws
 }
 

@@ -62,6 +62,7 @@ public protocol FlashingWay: Sendable {
     /// - Throws: when it cannot be told.
     func candidates(for board: Board) throws -> [FlashCandidate]
     /// Carries out the job on one of them. May be called for several at once, from a thread each.
+    /// - Throws: `Failure`, of kind `notFlashed` when the flash may be partly written.
     func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation) throws
         -> FlashReport
 }
@@ -131,6 +132,7 @@ public struct FlashSelection: Sendable {
 
     /// As `choose`, but waits for a device to come.
     /// - Parameter sleep: called between two looks; throw from it to give up.
+    /// - Throws: `Failure` when several devices could be meant; what `sleep` throws.
     public func wait(for board: Board, progress: any FlashProgress, sleep: () throws -> Void) throws
         -> (way: any FlashingWay, devices: [FlashCandidate])
     {

@@ -96,6 +96,7 @@ public struct GrantBook: Sendable {
     public func record(_ grant: GivenGrant) throws { try change { $0.append(grant) } }
 
     /// Changes what is known of one grant; nothing if it is unknown.
+    /// - Throws: `Failure`; the file is then as it was.
     public func update(_ id: [UInt8], _ body: (inout GivenGrant) -> Void) throws {
         try change { grants in
             if let index = grants.firstIndex(where: { $0.id == id.hex }) { body(&grants[index]) }

@@ -12,12 +12,15 @@ public struct ManifestBook: Sendable {
     public init(_ home: Home) { folder = home.path + "/manifests" }
 
     /// All that were imported.
+    /// - Throws: `Failure` when one of them cannot be read or does not verify any more.
     public func manifests() throws -> [Manifest] {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".manifest") }
         return try names.sorted().map { try Manifest(verifying: try PrivateFile("\(folder)/\($0)").read(), from: $0) }
     }
 
     /// Takes over the manifest in `bytes`, if its station is trusted: by `stationKey`, or by an earlier import.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the signature is wrong or the station is not trusted; nothing is taken
+    ///   over then.
     public func add(_ bytes: [UInt8], from name: String, stationKey: PublicKey?) throws -> Manifest {
         let manifest = try Manifest(verifying: bytes, from: name)
         if let stationKey {
@@ -41,6 +44,7 @@ public struct ManifestBook: Sendable {
     }
 
     /// Who vouches for a node that has proved `identity`; nil if no manifest has it.
+    /// - Throws: `Failure` when a manifest cannot be read or does not verify any more.
     public func voucher(for identity: PublicKey) throws -> Voucher? {
         let address = NodeAddress(of: identity)
         for manifest in try manifests() {

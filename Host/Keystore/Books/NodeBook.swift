@@ -95,6 +95,7 @@ public struct NodeBook: Sendable {
     public func node(_ address: NodeAddress) throws -> KnownNode? { try nodes().first { $0.address == address } }
 
     /// Adds `node`, or replaces what was known of it.
+    /// - Throws: `Failure`; the file is then as it was.
     public func record(_ node: KnownNode) throws {
         try change { nodes in
             nodes.removeAll { $0.address == node.address }
@@ -103,6 +104,7 @@ public struct NodeBook: Sendable {
     }
 
     /// Changes what is known of one node; nothing if it is unknown.
+    /// - Throws: `Failure`, or what `body` throws; the file is then as it was.
     public func update(_ address: NodeAddress, _ body: (inout KnownNode) throws -> Void) throws {
         try change { nodes in
             if let index = nodes.firstIndex(where: { $0.address == address }) { try body(&nodes[index]) }

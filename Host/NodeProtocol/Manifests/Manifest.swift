@@ -59,6 +59,7 @@ public struct Manifest: Hashable, Codable, Sendable {
     // MARK: JSON
 
     /// The signed manifest as JSON.
+    /// - Throws: only what Foundation's encoder throws; a key that is not `publicKey`'s is a fault of the caller.
     public func json(signedWith key: SigningKey) throws -> [UInt8] {
         precondition(key.publicKey == publicKey, "a manifest is signed with the key that it names")
         let encoder = JSONEncoder()
@@ -76,6 +77,9 @@ public struct Manifest: Hashable, Codable, Sendable {
     }
 
     /// Reads a manifest, JSON or CSV, and verifies its signature. Whether its station is to be trusted is another question.
+    /// - Parameter name: what messages call the file.
+    /// - Throws: `Failure`, of kind `usage` when it is no manifest or of another version, of kind `notAuthentic` when the
+    ///   signature or an address in it is wrong.
     public init(verifying bytes: [UInt8], from name: String) throws {
         let isJSON = bytes.first { !$0.isWhitespace } == UInt8(ascii: "{")
         self = isJSON ? try Self.read(json: bytes, name) : try Self.read(csv: bytes, name)

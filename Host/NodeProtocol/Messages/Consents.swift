@@ -61,6 +61,7 @@ extension Acceptance {
     }
 
     /// Reads the line that `text` writes. Its signature is the node's business: it alone carries out the transfer.
+    /// - Throws: `Failure` of kind `usage` when the line is no acceptance, or a part of it is missing or changed.
     public init(parsing text: String) throws {
         self = try Self.carrier.read(text) { bytes, network in
             let parts = try CBORItem.sequence(bytes)

@@ -131,6 +131,7 @@ extension Grant {
     public var text: String { Self.carrier.text(bytes, network: network) }
 
     /// Reads the line that `text` writes. Signatures are the node's business: it alone knows its owner.
+    /// - Throws: `Failure` of kind `usage` when the line is no grant, or a part of it is missing or changed.
     public init(parsing text: String) throws { self = try Self.carrier.read(text) { try Grant(bytes: $0, network: $1) } }
 
     /// Reads the claims of a grant, unverified.

@@ -77,6 +77,8 @@ public struct Receipt: Hashable, Sendable {
     public var chain: [UInt8] { Array(sha512(previous + entry).prefix(32)) }
 
     /// Verifies `bytes` as a receipt by the node with the key `identity`.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the signature is not that key's, of kind `malformedAnswer` when a claim
+    ///   is missing or contradicts the log entry.
     public init(verifying bytes: [UInt8], identity: PublicKey, network: UInt64) throws {
         let node = NodeAddress(of: identity)
         let claims = try SignedObject.open(bytes, type: .receipt, network: network, signer: identity, from: node.description)

@@ -37,6 +37,8 @@ public struct Telemetry: Hashable, Sendable {
     public let bytes: [UInt8]
 
     /// Verifies `bytes` as telemetry of the node with the key `identity`.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the signature is not that key's, of kind `malformedAnswer` when a claim
+    ///   is missing or there are more than eight samples.
     public init(verifying bytes: [UInt8], identity: PublicKey, network: UInt64) throws {
         let node = NodeAddress(of: identity)
         let claims = try SignedObject.open(bytes, type: .telemetry, network: network, signer: identity, from: node.description)

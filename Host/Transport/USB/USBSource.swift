@@ -8,6 +8,7 @@ public struct USBSource: NodeSource {
     public init() {}
 
     /// By serial number where that names one node alone, else by port; one that may not be opened comes with its obstacle.
+    /// - Throws: `Failure` when the bus cannot be listed.
     public func candidates() throws -> [NodeCandidate] {
         let nodes = try nodes()
         return nodes.map { NodeCandidate($0.locator(among: nodes), note: $0.board ?? "", obstacle: $0.obstacle) }
@@ -20,6 +21,7 @@ public struct USBSource: NodeSource {
     }
 
     /// The nodes that are plugged in, those that may not be opened too; none when there is an `obstacle`.
+    /// - Throws: `Failure` when the bus cannot be listed.
     public func nodes() throws -> [USBNode] {
         guard let context = try? USBContext.shared() else { return [] }
         return try context.nodes().sorted { $0.port < $1.port }
