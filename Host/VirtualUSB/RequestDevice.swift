@@ -184,8 +184,8 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
 
     // MARK: Packets
 
-    /// Begins a control transfer anew, whatever was under way. A request without data is handled now, others after their data
-    /// stage.
+    /// Begins a control transfer anew, whatever was under way. A request without data from the host is handled now,
+    /// others after their data stage.
     open func handleSetup(_ packet: [UInt8]) -> DeviceAnswer {
         lock.withLock {
             guard let setup = SetupPacket(packet) else { return .silence }
