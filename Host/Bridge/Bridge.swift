@@ -5,6 +5,7 @@ import Transport
 
 /// Relays CoAP messages between UDP clients and a node, unchanged but for its faults. It holds no key and no opinion.
 public final class Bridge: Sendable {
+    /// Where it listens, with the port that it got.
     public let address: SocketAddress
     private let socket: UDPSocket
     private let link: any CoAPLink
@@ -13,6 +14,7 @@ public final class Bridge: Sendable {
     private let peers: Peers
 
     /// Listens at `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken or may not be used.
     public init(at address: SocketAddress, to link: any CoAPLink, faults: Faults) throws {
         let socket = try UDPSocket(boundTo: address)
         let peers = Peers()
@@ -31,6 +33,7 @@ public final class Bridge: Sendable {
     public var counts: (requests: FaultCounts, answers: FaultCounts) { (up.counts, down.counts) }
 
     /// Relays until `close`, or until the node hangs up.
+    /// - Throws: `Failure` when the line to the node breaks. Socket and link are closed whenever it ends.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [self] in
@@ -65,6 +68,7 @@ public final class Bridge: Sendable {
         if let bytes = try? answer.encoded() { socket.send(bytes, to: datagram.sender) }
     }
 
+    /// Closes the socket and the link; `run` ends. Closing twice is harmless.
     public func close() {
         socket.close()
         link.close()

@@ -17,16 +17,23 @@ public struct Faults: Sendable, Hashable {
     /// The same seed and the same messages meet the same faults.
     public var seed: UInt64 = 1
 
+    /// No fault.
     public init() {}
 }
 
 /// How often each fault happened.
 public struct FaultCounts: Sendable, Hashable, Codable {
+    /// Messages that were sent on, each repetition counted.
     public var passed = 0
+    /// Messages that were lost.
     public var dropped = 0
+    /// Messages that were sent twice.
     public var duplicated = 0
+    /// Messages that were held back.
     public var reordered = 0
+    /// Earlier requests that were sent once more.
     public var replayed = 0
+    /// Messages that were sent on late, of those that passed.
     public var delayed = 0
 }
 

@@ -3,8 +3,11 @@ import Transport
 
 /// Passes messages to and from another link, with `Faults`.
 public final class FaultyLink: CoAPLink {
+    /// Answers as the faults leave them; log lines pass unharmed.
     public let incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error>
+    /// What requests over the link beneath begin with.
     public var base: [Message.Option] { link.base }
+    /// What the link beneath takes.
     public var capacity: Int { link.capacity }
     private let link: any CoAPLink
     private let up: FaultyPath
@@ -34,8 +37,10 @@ public final class FaultyLink: CoAPLink {
     /// What happened so far, to requests and to answers.
     public var counts: (requests: FaultCounts, answers: FaultCounts) { (up.counts, down.counts) }
 
+    /// Never throws, and returns before the message is sent on: one may be lost here without a word.
     public func send(_ message: [UInt8]) async throws { up.push(message) }
 
+    /// Closes the link as well.
     public func close() {
         reader.cancel()
         link.close()

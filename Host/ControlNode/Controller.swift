@@ -4,12 +4,16 @@ import Keystore
 
 /// What a control node keeps between programs.
 public struct Controller: Sendable {
+    /// Signs what it sends; the nodes that it owns obey this key alone.
     public let key: ControllerKey
+    /// Where the sequence numbers of its messages come from; shared by all programs that use the key.
     public let sequence: SequenceClock
+    /// The nodes that it owns.
     public let book: NodeBook
     /// Every receipt that was ever verified.
     public let log: NodeLog
 
+    /// Opens nothing: the four parts are to belong to one home, or a node would see numbers again, or receipts be missed.
     public init(key: ControllerKey, sequence: SequenceClock, book: NodeBook, log: NodeLog) {
         self.key = key
         self.sequence = sequence
@@ -18,6 +22,8 @@ public struct Controller: Sendable {
     }
 
     /// The controller that lives in `home`, with its key there or in `keyFile`.
+    /// - Throws: `Failure` when the key cannot be read or opened, or the log of receipts cannot be used; what `passphrase`
+    ///   throws.
     public init(_ home: Home, keyFile: PrivateFile? = nil, passphrase: () throws -> String?) throws {
         self.init(
             key: try ControllerKey.load(from: keyFile ?? home.controllerKey, passphrase: passphrase),

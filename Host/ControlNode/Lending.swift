@@ -7,6 +7,8 @@ import Reporting
 
 extension RemoteNode {
     /// Gives a right and notes it in the book of grants. The node learns of it when it is first used.
+    /// - Throws: `Failure`, of kind `usage` when a node cannot take these terms or the node is not owned here. No grant is noted
+    ///   then.
     public func grant(_ terms: Grant.Terms) async throws -> Grant {
         try terms.check()
         let node = try await known()
@@ -24,6 +26,7 @@ extension RemoteNode {
     }
 
     /// Takes a grant back, at once and for good.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the book then says nothing of a revocation.
     @discardableResult
     public func revoke(_ id: [UInt8]) async throws -> Receipt {
         let receipt = try await lendingMessage { .revoke($0, grant: id, owner: controller.key.signing) }
@@ -32,6 +35,7 @@ extension RemoteNode {
     }
 
     /// Tells the node that `paid` ticks of a metered grant are paid, counted from the first.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the book then does not count the ticks.
     @discardableResult
     public func pay(_ id: [UInt8], ticks paid: UInt16) async throws -> Receipt {
         let receipt = try await lendingMessage { .tick($0, grant: id, paid: paid, owner: controller.key.signing) }
@@ -44,6 +48,8 @@ extension RemoteNode {
     }
 
     /// Sends a call as the holder of `grant`; a token is fetched when the node demands one.
+    /// - Throws: `NotDone` when the node took the call and it did not end well; `Failure` of kind `usage`, before anything is
+    ///   sent, when the grant is for another key or node; otherwise what `send` throws.
     @discardableResult
     public func perform(
         _ call: Call, as type: MessageType = .command, under grant: Grant, fresh: Bool = false, expires: Date? = nil

@@ -8,19 +8,28 @@ import Transport
 
 /// The unowned side of a node. It needs no key.
 public struct NodeProbe: Sendable {
+    /// The connection to the node; others may use it at the same time.
     public let client: CoAPClient
+    /// What the node is called in messages.
     public var name: String { client.name }
 
+    /// Sends nothing.
     public init(_ client: CoAPClient) { self.client = client }
 
+    /// What the node tells of itself. Unsigned: good for showing, no ground for trust.
+    /// - Throws: `Failure`, of kind `unreachable` when it does not answer; `Refusal` when it refuses.
     public func status() async throws -> NodeStatus { try NodeStatus(try await get(ResourcePath.status), from: name) }
 
     /// The devices of the node and their methods.
+    /// - Throws: `Failure`, of kind `unreachable` when the node does not answer; `Refusal` when it refuses.
     public func devices() async throws -> [DeviceDescription] {
         try DeviceDescription.list(try await get(ResourcePath.devices), from: name)
     }
 
     /// Challenges the node to prove that it holds `identity`.
+    /// Waits for up to a minute while the node has no signatures left: it rations them.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the answer is signed by another key or answers another challenge;
+    ///   `Refusal` when the node refuses.
     public func attest(_ identity: PublicKey, network: UInt64) async throws -> Attestation {
         let nonce = randomBytes(Attestation.nonceSize)
         let request = CBOR.encode { writer in
@@ -35,6 +44,8 @@ public struct NodeProbe: Sendable {
     /// Gives a blank node its claim key, and its identity too if `identity` is given. Works once in a node's life.
     ///
     /// - Parameter protects: sets the chip's readback protection before the keys are written.
+    /// - Throws: `Refusal` when the node refuses, and then has no keys; `Failure` when it does not answer, or with an identity
+    ///   that is not the one that was sent: it may have taken the keys then.
     /// - Returns: the identity's public half, checked against the address that the node gave itself.
     public func provision(claim: PublicKey, identity: SigningKey?, network: UInt32, isTest: Bool, protects: Bool = false)
         async throws

@@ -24,6 +24,7 @@ extension RemoteNode {
 
     /// Gives the node up: its label binds it again.
     /// - Parameter recovery: the node's recovery key, which must consent where there is one.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the node stays in the book then.
     @discardableResult
     public func release(recovery: SigningKey? = nil) async throws -> Receipt {
         let node = try await known()
@@ -37,6 +38,8 @@ extension RemoteNode {
 
     /// The consent of this control node to become the owner of the node at the other end, by a transfer of its present owner.
     /// - Parameter recovery: a recovery key that the node is to have from then on.
+    /// - Throws: `Failure`, of kind `usage` when the node has no owner, of kind `notAuthentic` when it is not the one of its
+    ///   address or has test keys.
     public func accept(recovery: PublicKey? = nil) async throws -> Acceptance {
         let (node, attestation) = try await strange()
         guard let owner = attestation.authorities.owner else {
@@ -56,8 +59,10 @@ extension RemoteNode {
             recovery: recovery)
     }
 
-    /// Hands the node to whoever made `acceptance`.
+    /// Hands the node to the key that made `acceptance`.
     /// - Parameter recovery: the node's recovery key, which must consent where there is one.
+    /// - Throws: `Failure` of kind `usage`, before anything is sent, when the acceptance is not for this node, ownership and
+    ///   owner; otherwise `NotDone`, `Refusal` or `Failure`, as `send` does. The node stays in the book then.
     @discardableResult
     public func transfer(to acceptance: Acceptance, recovery: SigningKey? = nil) async throws -> Receipt {
         let node = try await known()
@@ -89,6 +94,8 @@ extension RemoteNode {
     }
 
     /// Replaces the key that owns the node. The book then names the new key; use it from now on.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does. Should the answer that follows the rotation be lost, the node
+    ///   obeys the new key while the book still names the old one.
     @discardableResult
     public func rotate(to key: SigningKey) async throws -> Receipt {
         let node = try await known()
@@ -108,6 +115,8 @@ extension RemoteNode {
     }
 
     /// Replaces the list of controllers that may take over, by rank.
+    /// - Throws: `Failure` of kind `usage`, before anything is sent, for more than 3 backups or a silence of 0; otherwise
+    ///   `NotDone`, `Refusal` or `Failure`, as `send` does.
     @discardableResult
     public func setBackups(_ backups: [Backup]) async throws -> Receipt {
         guard backups.count <= 3, backups.allSatisfy({ $0.silence > 0 }) else {
@@ -118,6 +127,7 @@ extension RemoteNode {
     }
 
     /// Forbids or allows the reset by the node's button. To forbid it the button must have been pressed within the minute before.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does.
     @discardableResult
     public func setReset(forbidden: Bool) async throws -> Receipt {
         try await administer(try await known()) {
@@ -126,6 +136,7 @@ extension RemoteNode {
     }
 
     /// Tells the node the time, in answer to its token, so that it knows and need not guess.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does.
     @discardableResult
     public func setTime(_ time: Date = Date()) async throws -> Receipt {
         let node = try await known()
@@ -135,7 +146,9 @@ extension RemoteNode {
 
     // MARK: Becoming the owner
 
-    /// The node at the other end, whoever owns it, proven to be the one of its address, and what it signs of itself.
+    /// The node at the other end, owned or not, proven to be the one of its address, and what it signs of itself.
+    /// - Throws: `Failure`, of kind `usage` when it is blank, of kind `notAuthentic` when its key is not the one of its address
+    ///   or of the node book, or when it has test keys and they are not allowed.
     public func strange() async throws -> (node: KnownNode, attestation: Attestation) {
         let status = try await status()
         guard let address = status.address else { throw nameless(status) }
@@ -160,12 +173,14 @@ extension RemoteNode {
     }
 
     /// Makes this control node the owner, with the recovery key that was fixed at bind.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the book is as it was then.
     @discardableResult
     public func recover(with recovery: SigningKey) async throws -> Receipt {
         try await acquire(try await strange().node) { .recover($0, to: controller.key.publicKey, recovery: recovery) }
     }
 
     /// Makes this control node the owner, as a backup whose owner has been silent.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the book is as it was then.
     @discardableResult
     public func takeOver() async throws -> Receipt {
         let node = try await strange().node
@@ -173,9 +188,11 @@ extension RemoteNode {
         return try await acquire(node) { .takeover($0, token: token, backup: controller.key.signing) }
     }
 
-    /// After the former owner's transfer: makes sure that it was one, that the node obeys this control node and nobody else, and remembers
+    /// After the former owner's transfer: makes sure that it was one, that the node obeys this control node alone, and remembers
     /// the node.
     /// - Parameter recovery: the recovery key that was brought along, if any.
+    /// - Throws: `Failure` of kind `notAuthentic` when the node obeys another key, has other authorities than `recovery`, or does
+    ///   not sign that it was transferred; otherwise as `send` does. The book is as it was then.
     @discardableResult
     public func finishTransfer(recovery: PublicKey? = nil) async throws -> Receipt {
         let (node, attestation) = try await strange()

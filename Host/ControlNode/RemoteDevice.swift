@@ -10,9 +10,12 @@ extension RemoteNode {
 /// A named device of a light node; its methods are whatever the node's application defines.
 @dynamicMemberLookup
 public struct RemoteDevice: Sendable {
+    /// The node that calls go to.
     public let node: RemoteNode
+    /// As a call names it; whether the node has it, the node says.
     public let name: String
 
+    /// The method of that name, which nothing checks here: an unknown one is answered by the node.
     public subscript(dynamicMember method: String) -> RemoteMethod { RemoteMethod(device: self, name: method) }
 }
 
@@ -22,6 +25,8 @@ extension RemoteDevice {
     ///     for try await temperature in try await node.`$`("thermometer").states() { … }
     ///
     /// States are not signed: good for showing and for deciding what to command, no evidence of anything.
+    /// - Throws: `Failure`, of kind `malformedAnswer` when the node does not let the device be observed. Iteration throws a
+    ///   `Failure` when the connection breaks.
     public func states() async throws -> AsyncThrowingStream<Value?, any Error> {
         let (stream, continuation) = AsyncThrowingStream<Value?, any Error>.makeStream(bufferingPolicy: .bufferingNewest(64))
         let observation = try await node.client.observe("devices/\(name)")
@@ -45,7 +50,9 @@ extension RemoteDevice {
 
 /// A method of a named device, to be called.
 public struct RemoteMethod: Sendable {
+    /// The device that the method belongs to.
     public let device: RemoteDevice
+    /// As a call names it.
     public let name: String
 
     /// Sends the command; returns the verified receipt of an executed one, and throws `NotDone` with the receipt of any other.
@@ -57,10 +64,12 @@ public struct RemoteMethod: Sendable {
 
 /// The node took the command, but it did not end well; the receipt is the node's word for it.
 public struct NotDone: Error, Sendable {
+    /// What the node signed: its outcome is any other than `done`.
     public let receipt: Receipt
     /// What there is instead of a device or method that does not exist.
     public let available: [String]
 
+    /// - Parameter available: names as a call has them, for people; empty when they are not what was wrong.
     public init(receipt: Receipt, available: [String] = []) {
         self.receipt = receipt
         self.available = available

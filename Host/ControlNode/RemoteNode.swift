@@ -13,11 +13,15 @@ import Transport
 ///     try await node.bind(label: ClaimLabel(parsing: scanned))
 ///     try await node.`$`("led").on()
 public struct RemoteNode: Sendable {
+    /// The connection to the node; others may use it at the same time.
     public let client: CoAPClient
+    /// In whose name the node is owned and commanded.
     public let controller: Controller
-    /// True if nodes with test keys may be owned. A control node in earnest refuses them: whoever rehearsed knows their secrets.
+    /// True if nodes with test keys may be owned. A control node in earnest refuses them: their secrets are known elsewhere.
     public let allowsTest: Bool
 
+    /// Sends nothing; the node need not be owned yet.
+    /// - Parameter allowsTest: true only for rehearsals and tests.
     public init(_ client: CoAPClient, controller: Controller, allowsTest: Bool = false) {
         self.client = client
         self.controller = controller
@@ -28,9 +32,12 @@ public struct RemoteNode: Sendable {
 
     var probe: NodeProbe { NodeProbe(client) }
 
+    /// What the node tells of itself. Unsigned: good for showing, no ground for trust.
+    /// - Throws: `Failure`, of kind `unreachable` when it does not answer; `Refusal` when it refuses.
     public func status() async throws -> NodeStatus { try await probe.status() }
 
     /// The devices of the node and their methods.
+    /// - Throws: `Failure`, of kind `unreachable` when the node does not answer; `Refusal` when it refuses.
     public func devices() async throws -> [DeviceDescription] { try await probe.devices() }
 
     // MARK: Owning
@@ -42,6 +49,9 @@ public struct RemoteNode: Sendable {
     ///   - label: the node's, with the secret that signs the bind.
     ///   - name: what the node is remembered by.
     ///   - recovery: the key that may later name a new owner.
+    /// - Throws: `Refusal` or `NotDone` when the node did not take it: the book then forgets the attempt. `Failure`, of kind
+    ///   `usage` when the label is another node's, of kind `uncertain` or `unreachable` when its end is not known: the book keeps
+    ///   the attempt, and binding again finds out.
     /// - Returns: the receipt of the bind.
     @discardableResult
     public func bind(label: ClaimLabel, name: String? = nil, recovery: PublicKey? = nil) async throws -> Receipt {
@@ -126,6 +136,8 @@ public struct RemoteNode: Sendable {
     }
 
     /// The entry of the node book for the node at the other end.
+    /// - Throws: `Failure`, of kind `usage` when the node is blank or not owned by this control node, of kind `unreachable` when
+    ///   it does not answer.
     public func known() async throws -> KnownNode {
         let status = try await status()
         guard let address = status.address else { throw nameless(status) }
@@ -146,6 +158,9 @@ public struct RemoteNode: Sendable {
     ///   - fresh: prove to the node that the message is signed just now, with a token and a short time in which it is good. A device that
     ///     demands it gets it anyway.
     ///   - expires: the node refuses the message from then on.
+    /// - Throws: `Refusal` when the node has not taken the message; `Failure`, of kind `usage` when the node is not owned here,
+    ///   of kind `uncertain` or `unreachable` when it is not known whether the call was carried out, of kind `notAuthentic` when
+    ///   what the node signed contradicts what it signed before.
     @discardableResult
     public func send(_ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil) async throws
         -> Receipt
@@ -197,6 +212,7 @@ public struct RemoteNode: Sendable {
     }
 
     /// Signs a call for `node` without sending it: the bytes may travel over anything, once.
+    /// - Throws: `Failure` when no sequence number can be recorded; nothing is signed then.
     public func sign(
         _ call: Call, as type: MessageType = .command, for node: KnownNode, token: [UInt8]? = nil, expires: Date? = nil
     ) throws -> SignedMessage {
@@ -205,8 +221,10 @@ public struct RemoteNode: Sendable {
             network: node.network, token: token, expires: expires?.seconds1970, key: controller.key.signing)
     }
 
-    /// Sends bytes that were signed before, perhaps by somebody else, perhaps sent already, and verifies the receipt. A refusal is
-    /// thrown as it comes, even if the node has carried the message out before.
+    /// Sends bytes that were signed before, perhaps with another key, perhaps sent already, and verifies the receipt. A refusal
+    /// is thrown as it comes, even if the node has carried the message out before.
+    /// - Throws: `Refusal`; `Failure` when the node does not answer, is not owned here, or answers with a receipt of another
+    ///   message.
     public func transmit(_ message: SignedMessage) async throws -> Receipt {
         try await inTurn(try await known()) { node in
             let receipt = try await exchange(message, Addressee(node))
@@ -216,6 +234,7 @@ public struct RemoteNode: Sendable {
     }
 
     /// A token of the node for this control node's key: 12 bytes, good for half a minute of the node's own time, and for no other key.
+    /// - Throws: `Failure` when the node does not answer or not with 12 bytes; `Refusal` when it refuses.
     public func token() async throws -> [UInt8] {
         let signer = Array(controller.key.publicKey.bytes.prefix(8)).hex
         let token = try await probe.get(ResourcePath.token, query: ["for=\(signer)"])

@@ -7,7 +7,7 @@ extension Controller {
     /// How long a turn is waited for. A conversation with a silent node ends by itself in less.
     static let patience = Duration.seconds(120)
 
-    /// Runs `body` while nobody else of this home signs for `node` or waits for its receipt.
+    /// Runs `body` while no other program or task of this home signs for `node` or waits for its receipt.
     ///
     /// A node takes only numbers above all that it has seen, and its receipts are expected in the order of its log: a message that is
     /// overtaken between the two would be refused, or its receipt be taken for a log that was rolled back.

@@ -8,9 +8,12 @@ import Transport
 extension RemoteNode {
     /// What happens in the node's devices, verified, each sample once and in order.
     ///
-    /// The node need not be this control node's own. Then the key is the one that it shows, which must be that of its address: whoever
-    /// sits in between could show an address of its own.
+    /// The node need not be this control node's own. Then the key is the one that it shows, which must be that of its address: a
+    /// program in between could show an address of its own.
     /// - Parameter onlyKnown: refuses a node that is not in the node book.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the key that the node shows is not the one of its address or of the node
+    ///   book, or with `onlyKnown` of an unknown node. Iteration throws a `Failure` when telemetry does not verify or the
+    ///   connection breaks.
     public func happenings(onlyKnown: Bool = false) async throws -> AsyncThrowingStream<Happening, any Error> {
         let signer = try signer(shownBy: try await status(), onlyKnown: onlyKnown)
         let (stream, continuation) = AsyncThrowingStream<Happening, any Error>.makeStream(bufferingPolicy: .bufferingNewest(256))

@@ -24,6 +24,9 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
     /// Seconds for a packet's answer. Emulated processors may stand still for a while; real ones may not.
     private let patience: Double
 
+    /// A cable that no board is at yet.
+    /// - Parameter patience: seconds for the answer to a packet; after it the board's socket is hung up, as a late answer would
+    ///   be taken for another packet's.
     public init(patience: Double = 30) { self.patience = patience }
 
     /// What the board said that is no frame, or no answer that was due.
@@ -184,6 +187,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
 
     // MARK: VirtualUSBDevice
 
+    /// Asks a board that is on for its pull-up; one that is off counts as not connected.
     public func attach(_ report: @escaping @Sendable (DeviceEvent) -> Void) {
         let isOn = condition.withLock { () -> Bool in
             self.report = report
@@ -192,6 +196,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
         if isOn { send(.hello) } else { report(.connected(false)) }
     }
 
+    /// Tells the board, if it is on, that the power of the cable is gone.
     public func detach() {
         condition.withLock { report = nil }
         send(.detached)

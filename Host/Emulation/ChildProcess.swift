@@ -10,7 +10,9 @@ import Reporting
 public final class ChildProcess: @unchecked Sendable {
     /// How a program ended.
     public enum Exit: Equatable, Sendable {
+        /// It ended by itself, with an exit status of 0 to 255.
         case status(Int32)
+        /// A signal of that number ended it.
         case signal(Int32)
     }
 

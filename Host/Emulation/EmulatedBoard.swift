@@ -5,32 +5,41 @@ import Reporting
 
 /// A board whose processor, flash and pins are QEMU's. All calls block, each with a time limit; a board is used by one thread at a time.
 public final class EmulatedBoard: @unchecked Sendable {
+    /// What the board's time follows.
     public enum Clock: Equatable, Sendable {
         /// The host's time.
         case host
         /// Virtual time follows executed instructions, 2^shift nanoseconds each; waiting takes no host time. Same input, same run.
         case instructions(shift: Int)
-        /// The same, but the processor sleeps in real time while idle: for boards that a person or another program talks to.
+        /// Virtual time follows executed instructions, 2^shift nanoseconds each, but the processor sleeps in real time while idle: for
+        /// boards that a person or another program talks to.
         case pacedInstructions(shift: Int)
         /// One instruction each 2^shift nanoseconds of the host's time: the device is as slow as its chip.
         case chipSpeed(shift: Int)
     }
 
+    /// Where the bytes of the board's serial line go.
     public enum UART: Equatable, Sendable {
         /// A Unix socket that one program at a time connects to (`uartSocket`).
         case socket
         /// All that the firmware sends goes to a file.
         case file(URL)
+        /// Nowhere; nothing can be sent to the firmware either.
         case none
     }
 
+    /// How a board is to run. Changes count from the next `EmulatedBoard` on: a board keeps the configuration that it was made
+    /// with.
     public struct Configuration: Sendable {
+        /// What is emulated; must have an `emulator`.
         public var board: Board
         /// ELF image. Nil runs what the flash file holds (boards whose whole flash is modelled).
         public var image: URL?
         /// Where the flash is kept; nil: in the run folder, gone with the board.
         public var flashFile: URL?
+        /// What time follows; `run(untilInstruction:)` repeats itself only with `.instructions`.
         public var clock = Clock.host
+        /// Where the serial line goes.
         public var uart = UART.socket
         /// Semihosting on, with this command line (SYS_GET_CMDLINE). Nil: off, as on the real board.
         public var semihosting: [String]?
@@ -49,6 +58,10 @@ public final class EmulatedBoard: @unchecked Sendable {
         /// Appended to QEMU's command line.
         public var extraArguments: [String] = []
 
+        /// The host's clock, a socket for the UART, everything else off.
+        /// - Parameters:
+        ///   - image: an ELF image; nil: what the flash file holds.
+        ///   - flashFile: where the flash is kept; nil: in the run folder, gone with the board.
         public init(board: Board, image: URL? = nil, flashFile: URL? = nil) {
             self.board = board
             self.image = image
@@ -56,6 +69,7 @@ public final class EmulatedBoard: @unchecked Sendable {
         }
     }
 
+    /// How QEMU ended.
     public enum Exit: Equatable, Sendable {
         /// QEMU ended: the firmware's semihosting exit code, or QEMU's own.
         case status(Int32)
@@ -63,10 +77,13 @@ public final class EmulatedBoard: @unchecked Sendable {
         case killed(signal: Int32)
     }
 
+    /// As it was given to `init`.
     public let configuration: Configuration
+    /// The board that is emulated.
     public var board: Board { configuration.board }
     /// Private folder with the sockets; short, because a socket's path is limited to 107 bytes.
     public let folder: URL
+    /// Where the flash is kept, locked for this board as long as it lives; current as of the last save.
     public let flash: FlashFile
     /// The board's USB, nil for a board without a virtual one, or unless `Configuration.usb` asks for it. Plug it into a `VirtualHostController`.
     public let usb: BoardCable?
@@ -77,6 +94,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     private var probe: Probe?
 
     /// Checks that QEMU can run the board and that image and flash file belong to it. Starts nothing.
+    /// - Throws: `Failure` that says which of these is not so; nothing stays of the board then.
     public init(_ configuration: Configuration) throws {
         self.configuration = configuration
         let board = configuration.board
@@ -110,7 +128,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
+    /// Path of the UART's socket, with `Configuration.uart` at `.socket`; there only while the board is on.
     public var uartSocket: URL { folder.appendingPathComponent("uart") }
+    /// On, and QEMU has not ended: a paused board runs, too.
     public var isRunning: Bool { process != nil && process?.exit == nil }
     /// Process id of QEMU, nil when off.
     public var processIdentifier: Int32? { isRunning ? process?.pid : nil }
@@ -119,6 +139,7 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     /// Powers the board on.
     /// - Parameter paused: the processor waits for `resume`.
+    /// - Throws: `Failure` with what QEMU said, or when the board is on already. A board that did not start is off.
     public func start(paused: Bool = false) throws {
         guard !isRunning else {
             throw Failure(.environment, "the emulated \(board.name) is on already", advice: "Turn it off first")
@@ -162,11 +183,13 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Lets the processor run after `start(paused: true)` or `pause`.
+    /// - Throws: `Failure` when the board is off.
     public func resume() throws { try proceed(try monitorProtocol()) }
 
     /// Lets the processor run until it has executed `count` instructions since power on, and holds it there: for looking at
     /// registers and flash, for going on, or for `cutPower`. `Configuration.countsInstructions` must be set; the processor then
     /// stands at instruction 0 after `start`. With the clock `.instructions` the same input gives the same state at the same count.
+    /// - Throws: `Failure` when the board is off, does not count instructions, or stands behind `count` already.
     /// - Returns: false when it has not executed so many after `timeout` seconds; it goes on meanwhile.
     @discardableResult
     public func run(untilInstruction count: UInt64, timeout: Double = 60) throws -> Bool {
@@ -181,7 +204,9 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var isAfterStore: Bool
     }
 
-    /// The same, but stops earlier after a store to one of `Configuration.watchedStores`. Nil when it runs on after `timeout` seconds.
+    /// As `run(untilInstruction:)`, but stops earlier after a store to one of `Configuration.watchedStores`.
+    /// - Throws: `Failure` when the board is off, does not count instructions, or stands behind `count` already.
+    /// - Returns: nil when it runs on after `timeout` seconds.
     public func run(toStoreOrInstruction count: UInt64, timeout: Double = 60) throws -> Stop? {
         guard isRunning else { throw off }
         guard let probe else {
@@ -193,17 +218,21 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Lets the processor run freely after `run(untilInstruction:)`.
+    /// - Throws: `Failure` when the board is off or does not count instructions.
     public func runFreely() throws { _ = try run(untilInstruction: .max, timeout: 0) }
 
     /// Cuts the power where the processor stands: the flash file keeps what was in the flash at that moment, RAM is lost.
+    /// - Throws: `Failure` when the board is off, or its flash cannot be saved: it stays on then.
     public func cutPower() throws {
         guard isRunning else { throw off }
         try saveFlash()
         powerOff()
     }
     /// Halts the processor between two instructions.
+    /// - Throws: `Failure` when the board is off.
     public func pause() throws { try monitorProtocol().execute("stop") }
     /// Resets the chip; RAM and flash keep their contents.
+    /// - Throws: `Failure` when the board is off, or QEMU has not reset it within 5 s.
     public func reset() throws { try reset(try monitorProtocol()) }
 
     /// Saves the flash and powers off. When saving fails the board stays on and nothing is lost.
@@ -218,6 +247,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Power off at once, wherever the processor is, and on again with the flash as it is now.
+    /// - Throws: `Failure` when the flash cannot be saved (the board stays on) or the board does not start again (it is off).
     public func powerCycle() throws {
         try stop()
         try start()
@@ -246,6 +276,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     // MARK: Flash
 
     /// Writes the flash as it is now to the flash file, while the board runs. On `psram` boards the file is always current.
+    /// - Throws: `Failure` when the board is off or the file cannot be written; it is left as it was.
     public func saveFlash() throws {
         guard board.emulator?.flash != .psram else { return }
         let temporary = flash.url.path + ".new"
@@ -261,6 +292,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// The flash as it is now.
+    /// - Throws: `Failure` when the flash cannot be saved or its file cannot be read.
     public func flashContents() throws -> Data {
         if isRunning { try saveFlash() }
         return try flash.contents()
@@ -299,20 +331,30 @@ public final class EmulatedBoard: @unchecked Sendable {
     // MARK: From outside
 
     /// Reads a 32-bit register or memory word as the processor would, through qtest.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func readRegister(_ address: UInt64) throws -> UInt32 { try testInterface().readWord(address) }
+    /// Writes a 32-bit register or memory word past the processor, through qtest. Flash is written through its controller alone.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func writeRegister(_ address: UInt64, _ value: UInt32) throws { try testInterface().writeWord(address, value) }
+    /// Reads memory past the processor, through qtest.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func readMemory(_ address: UInt64, count: Int) throws -> Data { try testInterface().read(address, count: count) }
+    /// Writes RAM or registers past the processor, byte by byte as QEMU sees fit; nothing is sent for no bytes.
+    /// - Throws: `Failure` when the board is off or QEMU does not answer within 10 s.
     public func writeMemory(_ address: UInt64, _ data: Data) throws { try testInterface().write(address, data) }
 
     /// Text answer of QEMU's human monitor, such as `info registers` or `xp /1wx 0x50000504`.
+    /// - Throws: `Failure` when the board is off.
     public func monitor(_ command: String) throws -> String { try monitorProtocol().monitor(command) }
 
     /// Runs a QMP command: `qom-set` to change a sensor, for instance.
+    /// - Throws: `Failure` with QEMU's words when it refuses, or when the board is off.
     public func execute(_ command: String, _ arguments: [String: any Sendable] = [:]) throws {
         try monitorProtocol().execute(command, arguments)
     }
 
     /// From now on output pin changes are recorded for `pinChanges`.
+    /// - Throws: `Failure` when QEMU does not model the board's pins, or the board is off.
     public func tracePins() throws {
         guard let path = board.emulator?.interruptOutputs else {
             throw Failure(
@@ -323,12 +365,14 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Pin changes since the last call, waiting up to `timeout` seconds for a first one.
+    /// - Throws: `Failure` when the board is off.
     public func pinChanges(timeout: Double = 0) throws -> [PinChange] {
         let first = board.emulator?.firstOutput ?? 0
         return try testInterface().takeChanges(timeout: timeout).map { PinChange(pin: first + $0.pin, level: $0.level) }
     }
 
     /// Drives an input pin: presses a button, closes a contact.
+    /// - Throws: `Failure` when QEMU models no such pin of the board, or the board is off.
     public func setInput(pin: Int, high: Bool) throws {
         guard let emulator = board.emulator, let name = emulator.inputs, pin >= 0 else {
             throw Failure(
@@ -345,6 +389,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     }
 
     /// Connects to the UART. QEMU serves one connection at a time; close it (drop it) before another opens.
+    /// - Throws: `Failure` when no connection comes about within 5 s.
     public func connectUART() throws -> LineSocket {
         try LineSocket(path: uartSocket.path, timeout: 5) { self.isRunning }
     }
@@ -446,26 +491,5 @@ enum RunFolder {
         throw Failure(
             .environment, "no folder for sockets can be made in \(candidates.joined(separator: ", ")): \(systemError())",
             advice: "Check the permissions of these folders, and the number of files that are open")
-    }
-}
-
-/// Programs the flash of QEMU's nRF51 from outside, through its controller (nRF51 Series Reference Manual v3.0, section 6 "NVMC").
-enum NRF51Flash {
-    static let config: UInt64 = 0x4001_E504
-    static let erasePage: UInt64 = 0x4001_E508
-    static let eraseAll: UInt64 = 0x4001_E50C
-    static let writeEnable: UInt32 = 1
-    static let eraseEnable: UInt32 = 2
-
-    static func load(_ contents: Data, through qtest: QTest) throws {
-        try qtest.writeWord(config, eraseEnable)
-        try qtest.writeWord(eraseAll, 1)
-        try qtest.writeWord(config, writeEnable)
-        let page = 1024
-        for start in stride(from: 0, to: contents.count, by: page) {
-            let bytes = contents[(contents.startIndex + start)..<(contents.startIndex + min(start + page, contents.count))]
-            if bytes.contains(where: { $0 != 0xFF }) { try qtest.write(UInt64(start), Data(bytes)) }
-        }
-        try qtest.writeWord(config, 0)
     }
 }

@@ -9,7 +9,9 @@ import Reporting
 
 /// What is known of a named board; `record.json`.
 public struct EmulatedBoardRecord: Codable, Sendable {
+    /// 1 to 40 letters, digits, hyphens and underscores; also the name of its folder.
     public var name: String
+    /// The board as board.json described it when it was started last.
     public var board: Board
     /// Where the image was built.
     public var imageSource: String
@@ -21,11 +23,13 @@ public struct EmulatedBoardRecord: Codable, Sendable {
     public var usb: String?
     /// Socket that takes `EmulatedBoardRequest` lines.
     public var control: String
+    /// When its supervisor powered it on last.
     public var started: Date
 }
 
 /// The registry of named boards.
 public struct EmulatedBoards: Sendable {
+    /// Where each board has a folder of its name; need not exist.
     public let folder: URL
 
     /// - Parameter home: overrides LIGHTNODE_HOME and the user's state folder.
@@ -49,9 +53,11 @@ public struct EmulatedBoards: Sendable {
     /// The boards that run.
     public var running: [EmulatedBoardRecord] { names.filter(isRunning).compactMap { try? record($0) } }
 
+    /// True while its lock is held: by its supervisor, or by a program that writes its flash. False for a name that no board has.
     public func isRunning(_ name: String) -> Bool { FileLock.isHeld(stateFolder(name).path + "/lock") }
 
     /// What is known of a board that need not run.
+    /// - Throws: `Failure` when there is no such board, or its record is damaged.
     public func record(_ name: String) throws -> EmulatedBoardRecord {
         let file = stateFolder(name).appendingPathComponent("record.json")
         guard let data = try? Data(contentsOf: file) else {
@@ -84,6 +90,7 @@ public struct EmulatedBoards: Sendable {
     }
 
     /// Removes a stopped board's state, its flash too.
+    /// - Throws: `Failure` when there is no such board or it runs.
     public func remove(_ name: String) throws {
         // One whose record is damaged can be forgotten too.
         if !names.contains(name) { _ = try record(name) }
@@ -94,6 +101,8 @@ public struct EmulatedBoards: Sendable {
     }
 
     /// Sends a request to a running board's supervisor and returns its answer.
+    /// - Throws: `Failure` when the board is off, its supervisor does not answer within `timeout` seconds, or the request failed
+    ///   there.
     public func request(_ name: String, _ request: EmulatedBoardRequest, timeout: Double = 15) throws -> String {
         let socket = try LineSocket(path: try find(name).control, timeout: 2)
         try socket.send(line: String(decoding: try JSONEncoder().encode(request), as: UTF8.self))
@@ -108,6 +117,8 @@ public struct EmulatedBoards: Sendable {
     }
 
     /// Stops a running board, its flash saved. Returns when it is off.
+    /// - Throws: `Failure` when the board is off, its flash cannot be saved (it stays on), or its supervisor does not end within
+    ///   10 s.
     public func stop(_ name: String) throws {
         _ = try request(name, .stop)
         for _ in 0..<1000 where isRunning(name) { usleep(10_000) }

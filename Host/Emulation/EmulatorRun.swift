@@ -4,15 +4,21 @@ import Reporting
 
 /// One run of QEMU that ends by itself, or is killed when its time is over.
 public struct EmulatorRun: Sendable {
+    /// How a run ended.
     public enum End: Equatable, Sendable {
+        /// QEMU ended: the firmware's exit code, or QEMU's own, 0 to 255.
         case status(Int32)
+        /// A signal of that number ended QEMU.
         case signal(Int32)
+        /// It was killed when the time was over.
         case timeout
         /// It wrote more into the files that are watched than `mostOutput`, and was killed.
         case tooMuch
     }
 
+    /// The program to run; that it can run the board is for the caller to check.
     public var qemu: QEMU
+    /// Its command line, without the program's name.
     public var arguments: [String]
     /// File for QEMU's messages.
     public var log: String
@@ -23,6 +29,10 @@ public struct EmulatorRun: Sendable {
     /// Bytes in all of them at the most; what was written until it is noticed comes on top.
     public static let mostOutput = 4 << 20
 
+    /// - Parameters:
+    ///   - log: file for QEMU's messages, created or truncated.
+    ///   - timeout: host seconds.
+    ///   - watched: files whose growth is bounded; looked at ten times a second.
     public init(_ qemu: QEMU, arguments: [String], log: String, timeout: Double, watched: [String] = []) {
         self.qemu = qemu
         self.watched = watched

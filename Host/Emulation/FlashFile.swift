@@ -6,6 +6,7 @@ import Reporting
 /// The contents of a board's flash: all of the chip's flash where QEMU models it (microbit: 256 KB), else its store alone
 /// (mps2-an386: 64 KB). Replaced as a whole by renaming, so a full disk or a crash leaves the former contents.
 public final class FlashFile: @unchecked Sendable {
+    /// Where it is; the lock is beside it, with ".lock" appended.
     public let url: URL
     /// Bytes that belong in it.
     public let size: Int
@@ -46,6 +47,8 @@ public final class FlashFile: @unchecked Sendable {
     /// Bytes of the emulated memory whose start is the store of a `psram` board (QEMU's mps2-an386: 16 MiB).
     static let backingSize = 16 << 20
 
+    /// All `size` bytes, as saved last: QEMU may hold newer ones.
+    /// - Throws: `Failure` when the file cannot be read or is too short.
     public func contents() throws -> Data {
         guard let data = try? Data(contentsOf: url), data.count >= size else {
             throw Failure(
@@ -65,6 +68,7 @@ public final class FlashFile: @unchecked Sendable {
     }
 
     /// Replaces the contents, whole or not at all.
+    /// - Throws: `Failure` when there are not `size` bytes, or the file cannot be written; it is left as it was.
     public func replace(with data: Data) throws {
         guard data.count == size else {
             throw Failure(
@@ -113,7 +117,7 @@ final class FileLock: @unchecked Sendable {
                 .environment, "\(path) cannot be created: \(systemError())", about: "\(path)",
                 advice: "Check the permissions of its folder and the space on its disk")
         }
-        // Whoever only looks (isHeld) has it for a moment.
+        // A call of isHeld has it for a moment.
         for _ in 0..<20 {
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return }
             usleep(2000)

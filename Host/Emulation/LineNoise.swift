@@ -1,4 +1,4 @@
-// A bad serial line: bytes that arrive changed, not at all, or that nobody sent.
+// A bad serial line: bytes that arrive changed, not at all, or that were never sent.
 import FirmwareBuild
 import Foundation
 
@@ -7,10 +7,12 @@ public struct LineNoise: Sendable {
     /// Chance of each byte to suffer, 0…1: one bit turned over, the byte lost, or a byte of chance behind it, equally likely.
     public let rate: Double
     private var random: SplitMix
-    /// Bytes that went in, and those of them that suffered.
+    /// Bytes that went in.
     public private(set) var bytes = 0
+    /// Bytes of `bytes` that were changed, lost or followed by another.
     public private(set) var hits = 0
 
+    /// - Parameter rate: chance of each byte to suffer; taken as 0 below 0 and as 1 above 1.
     public init(rate: Double, seed: UInt64) {
         self.rate = min(max(rate, 0), 1)
         random = SplitMix(state: seed)
@@ -40,8 +42,10 @@ public struct LineNoise: Sendable {
 public struct SplitMix: RandomNumberGenerator, Sendable {
     var state: UInt64
 
+    /// - Parameter state: the seed; any number is as good as another.
     public init(state: UInt64) { self.state = state }
 
+    /// The next of 2^64 numbers, each of which comes once in a period.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
@@ -62,6 +66,7 @@ public final class NoisyLoopback {
     public private(set) var sent = Data()
 
     /// Connects to the UART of a board that is on.
+    /// - Throws: `Failure` when the board is off.
     public init(_ board: EmulatedBoard, noise: LineNoise) throws {
         self.board = board
         self.noise = noise
@@ -70,9 +75,11 @@ public final class NoisyLoopback {
         for _ in 0..<2 { _ = try board.readRegister(board.board.ram.address.value) }
     }
 
+    /// How much went over the line and how much of it suffered, for a test's report.
     public var description: String { "\(noise.hits) of \(noise.bytes) bytes on the line changed, lost or followed by another" }
 
     /// Moves what the firmware has sent onto the line, and one byte from the line into a receiver that is free. Call once per time of a byte.
+    /// - Throws: `Failure` when the board is off, or closes the line.
     public func move() throws {
         try drain()
         guard let receiver = board.board.emulator?.receiver, !underWay.isEmpty,

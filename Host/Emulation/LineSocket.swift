@@ -8,7 +8,7 @@ public final class LineSocket: @unchecked Sendable {
     private var buffer = Data()
 
     /// Connects, retrying until `timeout` seconds have passed while `alive` holds.
-    /// - Throws: `Failure` when nobody listens.
+    /// - Throws: `Failure` when no program listens there.
     public init(path: String, timeout: Double = 5, alive: () -> Bool = { true }) throws {
         let limit = Date().addingTimeInterval(timeout)
         while true {
@@ -25,7 +25,7 @@ public final class LineSocket: @unchecked Sendable {
         }
     }
 
-    /// A connected socket; −1 and `errno` when nobody listens.
+    /// A connected socket; −1 and `errno` when no program listens.
     static func open(_ path: String) throws -> Int32 {
         let handle = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard handle >= 0 else {
@@ -56,6 +56,7 @@ public final class LineSocket: @unchecked Sendable {
     deinit { close(descriptor) }
 
     /// Sends all of it.
+    /// - Throws: `Failure` when the other side has closed; some of it may have gone.
     public func send(_ data: some DataProtocol) throws {
         guard Self.send([UInt8](data), to: descriptor) else {
             throw Failure(.environment, "the emulator closed its connection: \(systemError())", advice: "Start the board again")
@@ -75,6 +76,8 @@ public final class LineSocket: @unchecked Sendable {
         return true
     }
 
+    /// Sends the text in UTF-8 and a line feed; the text must have none.
+    /// - Throws: `Failure` when the other side has closed.
     public func send(line: String) throws { try send(Data((line + "\n").utf8)) }
 
     /// What has arrived, waiting `timeout` seconds for a first byte. Empty when nothing came.
@@ -86,6 +89,7 @@ public final class LineSocket: @unchecked Sendable {
     }
 
     /// One line without its end, nil when none is complete after `timeout` seconds.
+    /// - Throws: `Failure` when the other side has closed.
     public func receiveLine(timeout: Double) throws -> String? {
         let limit = Date().addingTimeInterval(timeout)
         while true {

@@ -5,10 +5,12 @@ import Reporting
 
 /// One bit of a board's memory.
 public struct MemoryBit: Equatable, Hashable, Sendable, Codable, CustomStringConvertible {
+    /// The address of its byte.
     public var address: UInt64
     /// 0…7.
     public var bit: Int
 
+    /// - Parameter bit: 0…7; not checked.
     public init(address: UInt64, bit: Int) {
         self.address = address
         self.bit = bit

@@ -6,8 +6,10 @@ import Reporting
 public struct TimedPinChange: Equatable, Sendable, Codable {
     /// Instructions since counting began; at `-icount shift=S` one takes 2^S ns.
     public var instruction: UInt64
+    /// What changed; several changes may have one instruction, in their order.
     public var change: PinChange
 
+    /// - Parameter instruction: counted from where counting began.
     public init(instruction: UInt64, change: PinChange) {
         self.instruction = instruction
         self.change = change
@@ -20,13 +22,18 @@ public struct PinTrace: Sendable, Codable, CustomStringConvertible {
     public var shift: Int
     /// Instructions between two looks: a change is placed at the end of the step in which it happened.
     public var step: UInt64
+    /// In the order in which they happened.
     public var changes: [TimedPinChange] = []
 
+    /// - Parameters:
+    ///   - shift: nanoseconds of one instruction, as a power of two.
+    ///   - step: instructions between two looks.
     public init(shift: Int, step: UInt64) {
         self.shift = shift
         self.step = step
     }
 
+    /// Virtual time since counting began; it wraps at 64 bits.
     public func nanoseconds(_ change: TimedPinChange) -> UInt64 { change.instruction << UInt64(shift) }
 
     /// One line per change: time, pin, level.
@@ -59,6 +66,7 @@ extension EmulatedBoard {
     /// Runs from instruction `start` to `end` in steps and records the changes of output pins with their time.
     /// `Configuration.countsInstructions` must be set and the clock be `.instructions`.
     /// - Parameter step: resolution in instructions; each step costs one exchange with QEMU (some 50 µs).
+    /// - Throws: `Failure` when the clock is another, or QEMU does not model the board's pins.
     /// - Returns: the trace up to `end`, or to where the firmware ended the emulator.
     public func tracePins(from start: UInt64 = 0, until end: UInt64, step: UInt64 = 100) throws -> PinTrace {
         guard case .instructions(let shift) = configuration.clock else {

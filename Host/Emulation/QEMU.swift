@@ -6,10 +6,12 @@ import Reporting
 /// `qemu-system-arm` as found in PATH, or named by LIGHTNODE_QEMU; for a board that this one is too old for, the newer one that
 /// Tools/install-newer-qemu keeps in build/qemu.
 public struct QEMU: Sendable {
+    /// Where the program is.
     public let path: String
     /// Major and minor version, [7, 2].
     public let version: [Int]
 
+    /// Major and minor version, "7.2".
     public var versionText: String { version.map(String.init).joined(separator: ".") }
 
     /// Finds it and asks its version; the answer is kept for the process's life.

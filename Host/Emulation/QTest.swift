@@ -4,9 +4,12 @@ import Reporting
 
 /// A change of an output pin as QEMU reports it.
 public struct PinChange: Equatable, Sendable, Codable {
+    /// Number of the pin, as the chip's drivers count them.
     public var pin: Int
+    /// True: high.
     public var level: Bool
 
+    /// - Parameter level: true: high.
     public init(pin: Int, level: Bool) {
         self.pin = pin
         self.level = level

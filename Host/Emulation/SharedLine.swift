@@ -100,7 +100,7 @@ final class SharedLine: @unchecked Sendable {
 
     private func receivers(of frame: [UInt8]) -> [Int32] {
         guard CoAPHeader(frame: frame) != nil else { return Array(clients) }
-        // What nobody asked for: whoever gets it resets it (RFC 7252, section 4.2), and the board forgets its observer.
+        // What no client asked for: the client that gets it resets it (RFC 7252, 4.2), and the board forgets its observer.
         return (asked.client(for: frame) ?? clients.first).map { [$0] } ?? []
     }
 

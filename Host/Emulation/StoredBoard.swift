@@ -3,9 +3,11 @@ import FirmwareBuild
 import Foundation
 import Reporting
 
-/// The image and the flash of a named board. Whoever opens it for writing keeps others from starting the board meanwhile.
+/// The image and the flash of a named board. While it is open for writing the board cannot be started.
 public final class StoredBoard: @unchecked Sendable {
+    /// As it was when this was opened; `replace` writes a changed one to the disk.
     public let record: EmulatedBoardRecord
+    /// The board as its record describes it.
     public var board: Board { record.board }
     private let state: URL
     private let lock: FileLock?
@@ -26,6 +28,7 @@ public final class StoredBoard: @unchecked Sendable {
     private var isWholeFlashKept: Bool { board.emulator?.flash != .psram }
 
     /// The whole flash and, where it is a memory of its own, the store: by address.
+    /// - Throws: `Failure` when the flash file cannot be read.
     public func contents() throws -> [(address: UInt64, bytes: Data)] {
         let size = board.flash.size.int
         let kept =
@@ -42,6 +45,8 @@ public final class StoredBoard: @unchecked Sendable {
     /// - Parameters:
     ///   - source: the image's file, when it is an ELF: its symbols are kept for debugging.
     ///   - size: bytes of the image.
+    /// - Throws: `Failure` when it cannot be written: the flash may be replaced then and the image not. Foundation's error when
+    ///   `source` cannot be read.
     public func replace(_ contents: [(address: UInt64, bytes: Data)], image size: Int, source: URL, isELF: Bool) throws {
         let program = contents[0].bytes.prefix(size)
         let file = try isELF ? Data(contentsOf: source) : ELFImage.file(Data(program), at: contents[0].address)

@@ -5,11 +5,15 @@ import VirtualUSB
 
 /// What is to be known of a named board's USB.
 public struct USBState: Codable, Sendable {
+    /// The device behind the cable.
     public struct Device: Codable, Sendable {
         /// "1209:0001".
         public var identity: String
+        /// Foreign text; nil when the device has none.
         public var manufacturer: String?
+        /// Foreign text; nil when the device has none.
         public var product: String?
+        /// Foreign text; nil when the device has none.
         public var serialNumber: String?
     }
 

@@ -7,6 +7,7 @@ import VirtualUSB
 
 /// The process behind `lightnode emulate start --name`.
 public final class Supervisor: @unchecked Sendable {
+    /// As it is on the disk, with the sockets of this run.
     public let record: EmulatedBoardRecord
     private let emulated: EmulatedBoard
     var emulatorProcess: Int32? { emulated.processIdentifier }

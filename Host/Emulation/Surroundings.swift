@@ -8,6 +8,8 @@ extension EmulatedBoard {
     /// - Throws: `Failure` naming the buttons there are.
     public func press(_ button: String) throws { try set(button, pressed: true) }
 
+    /// Lets a button go; nothing happens to one that is not pressed.
+    /// - Throws: `Failure` naming the buttons there are.
     public func release(_ button: String) throws { try set(button, pressed: false) }
 
     private func set(_ name: String, pressed: Bool) throws {

@@ -29,6 +29,7 @@ public final class USBCable {
     public private(set) var received: [UInt8] = []
 
     /// UART1 of the board is the wire; QEMU must have its second serial line at the socket `path`.
+    /// - Throws: `Failure` when the board has no USB in the emulator, or the socket takes no connection.
     public init(_ board: EmulatedBoard, path: String) throws {
         guard let register = board.board.emulator?.usbState else {
             throw Failure(
@@ -62,6 +63,7 @@ public final class USBCable {
     }
 
     /// Moves what has arrived and one byte to the board, if its receiver is free. Call once per time of a byte.
+    /// - Throws: `Failure` when the board is off, or closes the line.
     public func move() throws {
         if let arrived = try? line.receive(timeout: 0) { fromBoard += arrived }
         while let frame = USBFrame.next(in: &fromBoard) {

@@ -5,7 +5,7 @@ enum USBFrame: Equatable {
     case whole(kind: UInt8, endpoint: UInt8, data: [UInt8])
     /// Its last byte is not the one that ends a frame: a reset of the chip has cut it off, and what it was filled up with counts for nothing.
     case cutOff
-    /// Its length is none that a frame has: where the next one begins nobody knows.
+    /// Its length is none that a frame has: where the next one begins is not known.
     case tooLong
 
     /// Bytes of data at most.

@@ -4,8 +4,10 @@ import Reporting
 
 /// An address, a size or a mask of 32 bits: written in JSON as a number or as hexadecimal text ("0x3C000").
 public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
+    /// The number itself, at most `UInt32.max` when it was read from JSON; held wider so that a sum of two cannot overflow.
     public var value: UInt64
 
+    /// A word of any value; only decoding checks that it fits 32 bits.
     public init(_ value: UInt64) { self.value = value }
 
     public init(from decoder: any Decoder) throws {
@@ -33,6 +35,7 @@ public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "0x" + String(value, radix: 16, uppercase: true) }
+    /// `value` as a signed integer, for counts and offsets.
     public var int: Int { Int(value) }
 }
 
@@ -40,26 +43,31 @@ public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
 public struct Board: Codable, Sendable {
     /// A range of the address space.
     public struct Memory: Codable, Sendable {
+        /// Address of its first byte.
         public var address: Word
         /// Bytes.
         public var size: Word
 
+        /// Its addresses, the end excluded.
         public var range: Range<UInt64> { address.value..<address.value + size.value }
     }
 
     /// The NOR flash that keeps records; images must stay out of it.
     public struct Store: Codable, Sendable {
+        /// Address of its first byte; it may lie inside `Board.flash`, on a chip that has one flash for both.
         public var address: Word
         /// Bytes.
         public var size: Word
         /// Bytes of one erase page, of the smallest when they differ.
         public var page: Word
 
+        /// The addresses that no image may touch, the end excluded.
         public var range: Range<UInt64> { address.value..<address.value + size.value }
     }
 
     /// How QEMU runs the board.
     public struct Emulator: Codable, Sendable {
+        /// Where QEMU keeps what the firmware programs.
         public enum Flash: String, Codable, Sendable {
             /// QEMU models the chip's non-volatile memory controller (nRF51): image and store live in it.
             case nrf51
@@ -72,6 +80,7 @@ public struct Board: Codable, Sendable {
         public var machine: String
         /// The first QEMU release whose model is good enough, "7.2".
         public var minimumVersion: String
+        /// How this machine keeps the image and the store.
         public var flash: Flash
         /// QOM path whose outputs qtest reports as pin changes, when the machine models its pins.
         public var interruptOutputs: String?
@@ -81,12 +90,14 @@ public struct Board: Codable, Sendable {
         public var inputs: String?
         /// QOM paths of the ports whose input pins have that name, when there are several, of 16 pins each.
         public var inputPorts: [String]?
+        /// How to see that the UART holds a byte that the firmware has not taken: see Host/Emulation/LineNoise.swift.
         public var receiver: Receiver?
         /// State register of the second UART, when it is the wire of a virtual USB (Host/Emulation/USBCable.swift).
         public var usbState: Word?
 
         /// When the UART's receiver holds a byte that the firmware has not taken.
         public struct Receiver: Codable, Sendable {
+            /// Address of the register to poll.
             public var register: Word
             /// Bits of it that are set then.
             public var full: Word
@@ -95,12 +106,18 @@ public struct Board: Codable, Sendable {
 
     /// How to see the board's lights from outside the firmware.
     public struct Display: Codable, Sendable {
+        /// A matrix of rows and columns, or lights with a pin each.
         public enum Kind: String, Codable, Sendable { case matrix, leds }
+        /// A light with a pin of its own.
         public struct LED: Codable, Sendable {
+            /// As printed on the board, "LD2".
             public var name: String
+            /// Number of its bit in `Display.output`.
             public var bit: Int
+            /// True when the light is on while its bit is 0; absent: on while it is 1.
             public var activeLow: Bool?
         }
+        /// Which of the fields below are used: `rows`, `columns`, `width`, `height` and `cells` of a matrix, `leds` otherwise.
         public var kind: Kind
         /// Register that holds the outputs' levels.
         public var output: Word
@@ -110,7 +127,9 @@ public struct Board: Codable, Sendable {
         public var rows: [Int]?
         /// Bits of `output` that drive its columns, low to light.
         public var columns: [Int]?
+        /// Lights in a line of a matrix, as the viewer sees it.
         public var width: Int?
+        /// Lines of a matrix, as the viewer sees it.
         public var height: Int?
         /// One text per line of the display: for each light "row.column" of the wiring, from 1.
         public var cells: [String]?
@@ -120,6 +139,7 @@ public struct Board: Codable, Sendable {
 
     /// What an image may take at most, in bytes.
     public struct Budget: Codable, Sendable {
+        /// The image from its vector table to its end.
         public var flash: Word?
         /// Static RAM.
         public var ram: Word?
@@ -143,16 +163,23 @@ public struct Board: Codable, Sendable {
         public var commands: [String]?
     }
 
+    /// What the board shows on USB in one of its roles; `lightnode udev` makes a rule of each, and `dfu` finds devices by it.
     public struct USBIdentity: Codable, Sendable {
+        /// idVendor of the device descriptor (USB 2.0, table 9-8), 16 bits.
         public var vendor: Word
+        /// idProduct of the device descriptor (USB 2.0, table 9-8), 16 bits.
         public var product: Word
+        /// What is behind it, for people: "ROM bootloader (DFU)".
         public var role: String
     }
 
+    /// The name of its folder in Boards, as `--board` takes it; an image's header holds it in at most 16 bytes.
     public var name: String
+    /// What people call it, with chip and core.
     public var title: String
     /// Folder of Firmware/MCU.
     public var mcu: String
+    /// The core as compilers name it, "cortex-m0" (`-mcpu`).
     public var core: String
     /// Target triple of the firmware.
     public var triple: String
@@ -160,16 +187,20 @@ public struct Board: Codable, Sendable {
     public var flash: Memory
     /// Where the chip starts, when that is not the image's vector table: holds the boot code that jumps to it.
     public var boot: Memory?
+    /// The RAM of the program; an image whose first stack pointer lies elsewhere is not flashed.
     public var ram: Memory
+    /// Absent when no memory is set aside for records: an image may then fill all of the flash.
     public var store: Store?
     /// Absent when QEMU has no model of the board.
     public var emulator: Emulator?
+    /// Absent when the board has no light that can be seen through registers.
     public var display: Display?
     /// How the board's pins are written, such as "P0.{number}" or "P{port}{pin}", and the number of the first of them: a number for each
     /// pin, as the chip's drivers take it.
     public var pins: [String: UInt32]?
     /// Pins that the board itself uses.
     public var wires: [WireRow]?
+    /// Buses that rows of `devices` may name; absent when there are none.
     public var buses: [BusRow]?
     /// The devices, in the order of their indices.
     public var devices: [DeviceRow]?
@@ -177,7 +208,7 @@ public struct Board: Codable, Sendable {
     public var budgets: [String: Budget]?
     /// What `lightnode provision` sets in the chip so that its flash cannot be read; absent where there is nothing to set.
     public var readbackProtection: String?
-    /// Who can read the flash, identity key and all, as long as that is not set: "whoever has its USB cable (…)".
+    /// Who can read the flash, identity key and all, as long as that is not set: subject of a sentence that goes on with "can".
     public var readbackWay: String?
     /// Ways to flash it, as `lightnode flash` knows them.
     public var flashing: [String]
@@ -185,6 +216,7 @@ public struct Board: Codable, Sendable {
     public var massStorage: MassStorage?
     /// Facts of the way `openocd`.
     public var openocd: OpenOCD?
+    /// Everything that the board shows on USB: debugger, bootloader, node. Empty when it has no USB.
     public var usb: [USBIdentity]
 }
 
@@ -243,6 +275,7 @@ public struct BoardCatalogue: Sendable {
     }
 
     /// All boards, sorted by name.
+    /// - Throws: `Failure` that says what is wrong in a board.json.
     public func boards() throws -> [Board] { try names.map(board) }
 }
 

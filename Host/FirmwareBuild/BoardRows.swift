@@ -8,6 +8,7 @@ public struct WireRow: Codable, Sendable {
     public var pin: String
     /// A case of the generated `Pin`, "serialTransmit".
     public var name: String
+    /// What is at the other end, for people; becomes a comment of the generated source.
     public var note: String?
 }
 
@@ -21,13 +22,16 @@ public struct BusRow: Codable, Sendable {
     public var value: String
     /// Swift expression of it once the clocks run, when it must be started then.
     public var started: String?
+    /// Anything that a person should know of the bus; nothing is made of it.
     public var note: String?
 }
 
 /// A device: one row. Where it is connected is one of `output`, `input`, `pwm`, `analog`, `counter` and `bus`, or none for what is part
 /// of the board or the chip.
 public struct DeviceRow: Codable, Sendable {
+    /// The level at which a load is on, or at which a closed contact holds its pin.
     public enum Active: String, Codable, Sendable { case low, high }
+    /// Which way the chip's own resistor pulls an input.
     public enum Pull: String, Codable, Sendable { case up, down }
 
     /// What owners write: at most 16 of a–z, 0–9 and hyphen, a letter first.
@@ -44,6 +48,7 @@ public struct DeviceRow: Codable, Sendable {
     public var pull: Pull?
     /// Pin or pins whose duty it sets; `labels` are the arguments' labels when there are several.
     public var pwm: [String]?
+    /// The labels of the arguments that the pins of `pwm` become, in their order; without one the argument has none.
     public var labels: [String]?
     /// The pin whose voltage it measures.
     public var analog: String?
@@ -51,6 +56,7 @@ public struct DeviceRow: Codable, Sendable {
     public var counter: String?
     /// The bus that its part is on, and the part's 7-bit address there.
     public var bus: String?
+    /// From 0x08 to 0x77; must be given when `bus` is.
     public var address: Word?
     /// Type between driver and bus, "TMP105"; absent when the driver itself talks to the bus.
     public var part: String?
@@ -58,6 +64,7 @@ public struct DeviceRow: Codable, Sendable {
     public var with: [String]?
     /// Seconds for which a one-time token is good here, in place of the driver's own.
     public var freshness: UInt8?
+    /// Where its wire ends, for people; shown in drawings and as a comment of the generated source.
     public var note: String?
 
     private enum CodingKeys: CodingKey, CaseIterable {

@@ -12,12 +12,15 @@ public struct BoardWiring: Encodable, Sendable {
         public let label: String
         /// "pin", or the name of its bus.
         public let kind: String
+        /// The pin's number as the chip's drivers take it, or the 7-bit address on a bus.
         public let number: UInt32
+        /// The note of its row, for people.
         public let note: String?
         /// Name of the device that uses it; empty for what the board itself uses.
         public let users: [String]
     }
 
+    /// A device of the board, by the two words of its row that people write.
     public struct Device: Encodable, Sendable {
         /// As owners write it, "button-a".
         public let name: String
@@ -25,9 +28,13 @@ public struct BoardWiring: Encodable, Sendable {
         public let driver: String
     }
 
+    /// The name of its folder in Boards.
     public let board: String
+    /// What people call the board, with chip and core.
     public let title: String
+    /// In the order of board.json: the board's own wires, then each device's pins and bus address.
     public private(set) var places: [Place] = []
+    /// In the order of their indices on the node.
     public var devices: [Device] { rows.map { Device(name: $0.name, driver: $0.driver) } }
     let rows: [DeviceRow]
     let buses: [BusRow]

@@ -4,39 +4,58 @@ import Reporting
 
 /// A linked firmware image. Reads no more of ELF (Tool Interface Standard, ELF 1.2, book I) than images need.
 public struct ELFImage: Sendable {
+    /// A loadable part of the program (`PT_LOAD`).
     public struct Segment: Sendable {
         /// Where the bytes are programmed (physical address).
         public var address: UInt64
+        /// Offset in the file of its first byte, inside the file with all `fileSize` bytes: checked on reading.
         public var fileOffset: Int
         /// Bytes in the file; what else is in memory is zeroed at start.
         public var fileSize: Int
+        /// Bytes that it takes in memory, `fileSize` or more.
         public var memorySize: Int
 
         /// The addresses that are programmed.
         var range: Range<UInt64> { address..<address + UInt64(fileSize) }
     }
 
+    /// A named part of the file, as the linker wrote it.
     public struct Section: Sendable {
+        /// Its name, ".text"; not checked against anything.
         public var name: String
+        /// Where it is at run time; 0 for what is not loaded, such as debug information.
         public var address: UInt64
+        /// Offset in the file of its first byte; means nothing when `hasContents` is false.
         public var fileOffset: Int
+        /// Bytes at run time; in the file too when `hasContents`.
         public var size: Int
         /// Whether the file holds its bytes (false: .bss).
         public var hasContents: Bool
     }
 
+    /// A name for an address. The mapping symbols `$a`, `$d` and `$t` (ELF for the Arm Architecture, 5.5.5) are left out.
     public struct Symbol: Sendable {
+        /// As the linker knows it: mangled, for what comes from Swift.
         public var name: String
+        /// The address; bit 0 of a function's is set, which says Thumb code.
         public var value: UInt64
+        /// Bytes that belong to it; 0 when the compiler did not say.
         public var size: Int
+        /// True for code (`STT_FUNC`).
         public var isFunction: Bool
     }
 
+    /// Where the file was read from; it is not read again.
     public let url: URL
+    /// The whole file. Stamping changes it here, not on disk.
     public private(set) var bytes: Data
+    /// Where the program starts (`e_entry`): the reset handler, bit 0 set for Thumb code.
     public let entry: UInt64
+    /// The loadable segments alone, in the order of the program headers.
     public let segments: [Segment]
+    /// All sections, in the order of their headers.
     public let sections: [Section]
+    /// The symbols of all symbol tables that have a name.
     public let symbols: [Symbol]
 
     /// Reads the file.
@@ -102,7 +121,9 @@ public struct ELFImage: Sendable {
         self.symbols = symbols
     }
 
+    /// The first section of that name; nil when there is none.
     public func section(_ name: String) -> Section? { sections.first { $0.name == name } }
+    /// The first symbol of that mangled name; nil when there is none. Looks at all symbols.
     public func symbol(_ name: String) -> Symbol? { symbols.first { $0.name == name } }
 
     /// The bytes that the file holds for `range` of the loaded addresses, nil when it does not cover it.

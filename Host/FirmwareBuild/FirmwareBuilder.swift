@@ -4,16 +4,19 @@ import Reporting
 
 /// Builds images of one source tree.
 public struct FirmwareBuilder: Sendable {
+    /// The source tree whose products are built; `swift build` runs in its root.
     public let catalogue: BoardCatalogue
     /// Compiler processes at once; nil leaves it to `swift build`.
     public var jobs: Int?
     /// Whether the compiler's lines are shown while it works.
     public var live = false
 
+    /// A builder that works in the root of `catalogue`, quietly and with as many jobs as `swift build` takes.
     public init(catalogue: BoardCatalogue) { self.catalogue = catalogue }
 
     /// Names of what can be built: the folders of Firmware/Apps and Tests/OnTarget.
     public var products: [String] { applications + suites }
+    /// Names of the applications alone, sorted; read anew from the folder at each call.
     public var applications: [String] { folders("Firmware/Apps") }
     /// On-target test images.
     public var suites: [String] { folders("Tests/OnTarget") }
@@ -29,6 +32,7 @@ public struct FirmwareBuilder: Sendable {
     }
 
     /// Builds several products for one board.
+    /// - Throws: `Failure` as for one product; those before it are built and stamped.
     public func build(board: Board, products wanted: [String]) throws -> [ELFImage] {
         for product in wanted where !products.contains(product) {
             throw Failure(

@@ -12,12 +12,17 @@ public struct ImageHeader: Equatable, Sendable {
     /// Bytes of it.
     public static let length = ImageField.headerSize
 
+    /// Major, minor, patch: three bytes.
     public var version: [UInt8]
+    /// Bytes from the vector table to the end of the image; 0 when it was not stamped.
     public var size: Int
+    /// First 32 bits of the commit's hash, 0 when unknown.
     public var build: UInt32
+    /// Name of the board that it is made for, at most 16 bytes of ASCII; empty in an image that was not stamped.
     public var board: String
     /// Family of the chip it is made for; empty in an image that was not stamped.
     public var mcu: String
+    /// 24 bytes: SHA-512 over `size` bytes of the image, this field taken as zeros, cut.
     public var hash: Data
 
     /// "0.1.0+1a2b3c4d"
@@ -123,6 +128,7 @@ public struct ImageHeader: Equatable, Sendable {
 
 extension ELFImage {
     /// The image as a programmer writes it to `board`'s flash, checked by its header.
+    /// - Throws: `Failure` that says why it may not be written there.
     public func checkedFlash(for board: Board) throws -> Data {
         let flat = try flat(in: board.flash.range)
         try ImageHeader.check(flash: flat, for: board)
@@ -137,11 +143,14 @@ extension ELFImage {
 
     /// A part of the flash and what belongs there.
     public struct Piece: Equatable, Sendable {
+        /// Where its first byte is programmed.
         public var address: UInt64
+        /// What is programmed there; gaps of the image are filled with 0xFF.
         public var bytes: Data
     }
 
     /// All that a programmer writes to `board`, checked: the boot code, on a board that has one, and the image. The store lies outside.
+    /// - Throws: `Failure` that says why it may not be written there.
     public func pieces(for board: Board) throws -> [Piece] {
         let image = Piece(address: board.flash.address.value, bytes: try checkedFlash(for: board))
         guard let boot = board.boot else { return [image] }

@@ -9,6 +9,7 @@ public struct Footprint: Codable, Equatable, Sendable {
     /// Bytes of RAM that are taken before the program starts.
     public var ram = 0
 
+    /// Both numbers are bytes.
     public init(flash: Int = 0, ram: Int = 0) {
         self.flash = flash
         self.ram = ram
@@ -17,11 +18,13 @@ public struct Footprint: Codable, Equatable, Sendable {
 
 /// The footprint of an image.
 public struct ImageSize: Codable, Sendable {
+    /// Flash from the vector table to the image's end, and static RAM; the modules add up to it.
     public var total: Footprint
     /// By module: the one whose source a symbol comes from, also when it was specialised or inlined elsewhere as a whole. What has no
     /// symbol of a module's own (texts, merged constants, padding) is `ImageSize.unnamed`.
     public var modules: [String: Footprint]
 
+    /// The name in `modules` of the bytes that no module can be given.
     public static let unnamed = "(texts, constants, padding)"
     static let swiftLibrary = "Swift"
     static let compilerRuntime = "libgcc"

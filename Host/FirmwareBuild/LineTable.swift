@@ -8,11 +8,17 @@ import Reporting
 public struct LineRow: Sendable, Equatable {
     /// Path as the compiler was given it, with its folder when that is known.
     public var path: String
+    /// Line of the source file, counted from 1.
     public var line: Int
+    /// The code that came from it, the end excluded; never empty in a table that was read.
     public var addresses: Range<UInt64>
     /// Where the sequence that it belongs to begins: one function or more. The linker leaves those of code that it dropped at 0.
     public var sequence: UInt64
 
+    /// - Parameters:
+    ///   - line: counted from 1.
+    ///   - addresses: the end excluded.
+    ///   - sequence: address of the first row of its sequence.
     public init(path: String, line: Int, addresses: Range<UInt64>, sequence: UInt64) {
         (self.path, self.line, self.addresses, self.sequence) = (path, line, addresses, sequence)
     }

@@ -63,6 +63,7 @@ public struct Skeleton: Sendable {
     }
 
     /// A driver of one pin in Firmware/Drivers, and its host test on a simulated pin.
+    /// - Throws: `Failure` when `text` cannot be the name of a driver.
     public static func driver(_ text: String) throws -> Skeleton {
         let name = try Name(text, of: "a driver", atMost: 16)
         return Skeleton(
@@ -83,6 +84,7 @@ public struct Skeleton: Sendable {
     }
 
     /// An application in Firmware/Apps, and its story under QEMU.
+    /// - Throws: `Failure` when `text` cannot be the name of an application.
     public static func application(_ text: String, boards: [String]) throws -> Skeleton {
         let name = try Name(text, of: "an application")
         return Skeleton(

@@ -19,6 +19,7 @@ extension Skeleton {
                 }
                 private var pin: Pin
 
+                /// - Parameter pin: made an output by the board; its level is not changed here.
                 @inline(__always) public init(_ pin: Pin) { self.pin = pin }
 
                 public mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> Value {
@@ -75,7 +76,7 @@ extension Skeleton {
             import NodeRuntime
 
             struct \(name.type): Application {
-                /// The light follows the relay, whoever switches it.
+                /// The light follows the relay, whatever switches it.
                 mutating func handle(_ event: DeviceEvent) {
                     guard `$`("relay").hasChanged(in: event) else { return }
                     if `$`("relay").isOn { `$`("led").on() } else { `$`("led").off() }

@@ -9,18 +9,26 @@ public struct Tool: Sendable {
     /// Debian's package that has it; nil when it is none of Debian's.
     public var package: String?
 
+    /// Names a program without looking for it: `path()` does that.
     public init(_ name: String, package: String?) {
         self.name = name
         self.package = package
     }
 
+    /// Asked for the run-time library of a core; never compiles.
     public static let armGCC = Tool("arm-none-eabi-gcc", package: "gcc-arm-none-eabi")
+    /// The compiler's driver, for `swift build`.
     public static let swift = Tool("swift", package: nil)
+    /// Asked for the commit that an image is built from.
     public static let git = Tool("git", package: "git")
 
+    /// What a program that ran to its end left.
     public struct Result: Sendable {
+        /// Its exit status, or the number of the signal that ended it; 0 is success by custom.
         public var status: Int32
+        /// All of its standard output, wrong UTF-8 shown as U+FFFD.
         public var output: String
+        /// All of its error output, wrong UTF-8 shown as U+FFFD.
         public var errors: String
     }
 

@@ -6,6 +6,7 @@ import Reporting
 public struct WiringDrawing: Sendable {
     private let wiring: BoardWiring
 
+    /// Nothing is drawn yet. A wiring with clashes can be drawn: `text` shows them all, `svg` the first.
     public init(_ wiring: BoardWiring) { self.wiring = wiring }
 
     /// What stands at the far end of a wire.

@@ -6,10 +6,14 @@ import Transport
 
 /// The answer to a request, without what belongs to the transfer: type, id and token.
 public struct Reply: Sendable {
+    /// Code of the response (RFC 7252, section 12.1.2).
     public var code: CoAPCode
+    /// In any order; those of blocks are added by the gateway.
     public var options: [Message.Option]
+    /// The whole body; empty for none.
     public var payload: [UInt8]
 
+    /// An answer as it shall arrive, in one piece or in blocks.
     public init(_ code: CoAPCode, options: [Message.Option] = [], payload: [UInt8] = []) {
         self.code = code
         self.options = options
@@ -22,9 +26,12 @@ public struct Reply: Sendable {
 
 /// One client's interest in one resource: the peer and the token that its notifications carry.
 public struct ObserverID: Hashable, Sendable {
+    /// Where notifications go.
     public let peer: SocketAddress
+    /// 0 to 8 bytes, of the client's choice.
     public let token: [UInt8]
 
+    /// - Parameter token: that of the request which registered it.
     public init(peer: SocketAddress, token: [UInt8]) {
         self.peer = peer
         self.token = token
@@ -33,14 +40,19 @@ public struct ObserverID: Hashable, Sendable {
 
 /// What answers requests.
 public protocol CoAPService: Sendable {
+    /// Answers one request. Called for several requests at once; the server acknowledges by itself what takes long.
+    /// - Parameters:
+    ///   - request: with its options as they came; blocks are the service's business.
+    ///   - peer: the sender, which may be forged.
     func answer(_ request: Message, from peer: SocketAddress) async -> Reply
-    /// Nobody wants the notifications of `observer` any more: they were refused, or never acknowledged.
+    /// The notifications of `observer` are not wanted any more: they were refused, or never acknowledged.
     func cancel(_ observer: ObserverID) async
     /// A host never acknowledged its first notification: whatever it observes is over.
     func cancelAll(of host: String) async
 }
 
 extension CoAPService {
+    /// Nothing: for a service that lets nothing be observed.
     public func cancelAll(of host: String) async {}
 }
 
@@ -49,7 +61,9 @@ extension CoAPService {
 public actor CoAPServer {
     /// Times and limits; the times are those of RFC 7252, section 4.8.
     public struct Limits: Sendable {
+        /// Before the first repetition; stretched by a random factor between 1 and 1.5, doubled each time (ACK_TIMEOUT).
         public var acknowledgementTimeout = Duration.seconds(2)
+        /// How often a message is sent again after the first time (MAX_RETRANSMIT).
         public var retransmissions = 4
         /// After so long without an answer a request is acknowledged, and answered separately.
         public var processing = Duration.seconds(1)
@@ -64,6 +78,7 @@ public actor CoAPServer {
         /// Notifications that wait for one observer; the oldest are left out.
         public var notifications = 32
 
+        /// The defaults: times of RFC 7252, and room for a few thousand exchanges.
         public init() {}
     }
 
@@ -81,6 +96,7 @@ public actor CoAPServer {
 
     private enum Delivery { case acknowledged, refused, lost }
 
+    /// Where it serves, with the port that it got.
     public nonisolated let address: SocketAddress
     private let socket: UDPSocket
     private let service: any CoAPService
@@ -98,6 +114,7 @@ public actor CoAPServer {
     private var reader: Task<Void, Never>?
 
     /// Serves `service` at `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken or may not be used.
     public init(at address: SocketAddress, service: any CoAPService, limits: Limits = Limits()) throws {
         socket = try UDPSocket(boundTo: address)
         self.address = socket.localAddress
@@ -108,10 +125,11 @@ public actor CoAPServer {
     /// Serves until `close`.
     public func run() async {
         do { for try await datagram in socket.incoming { receive(datagram.bytes, from: datagram.sender) } } catch {
-            // A socket that is connected to nobody is refused by nobody.
+            // Refusals are reported to connected sockets alone; this one is not connected.
         }
     }
 
+    /// Closes the socket; `run` ends. Requests under way are still worked on, their answers lost.
     public nonisolated func close() { socket.close() }
 
     // MARK: What arrives
@@ -126,7 +144,7 @@ public actor CoAPServer {
         switch message.type {
         case .acknowledgement: outgoing.removeValue(forKey: Key(peer: peer, id: message.id))?.resume(returning: .acknowledged)
         case .reset: outgoing.removeValue(forKey: Key(peer: peer, id: message.id))?.resume(returning: .refused)
-        // A ping, or a response that nobody asked for.
+        // A ping, or a response to no request of ours.
         case .confirmable: send(.empty(.reset, id: message.id), to: peer)
         case .nonConfirmable: break
         }
@@ -287,7 +305,7 @@ public actor CoAPServer {
 
     private func giveUp(_ key: Key) { outgoing.removeValue(forKey: key)?.resume(returning: .lost) }
 
-    /// At random: whoever guesses it acknowledges for another.
+    /// At random: a host that guesses it could acknowledge for another.
     private func newID() -> UInt16 {
         var id = UInt16.random(in: 0 ... .max)
         while outgoing.keys.contains(where: { $0.id == id }) { id &+= 1 }

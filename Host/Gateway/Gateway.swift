@@ -16,9 +16,14 @@ import Transport
 public actor Gateway: CoAPService {
     /// So much at once, and so much more each second.
     public struct Share: Sendable {
+        /// Units of work that a full share allows at once.
         public var size: Double
+        /// Units of work that come back each second, until the share is full.
         public var perSecond: Double
 
+        /// - Parameters:
+        ///   - size: units of work at once.
+        ///   - perSecond: units that come back each second, above 0.
         public init(size: Double, perSecond: Double) {
             self.size = size
             self.perSecond = perSecond
@@ -27,11 +32,14 @@ public actor Gateway: CoAPService {
 
     /// The rations of one kind of work: of each host, and of all hosts together at one node.
     public struct Limits: Sendable {
+        /// What one host may ask of one node.
         public var host: Share
+        /// What all hosts together may ask of one node.
         public var total: Share
         /// So much of the total is for hosts whose messages the node has accepted.
         public var reserve: Double
 
+        /// - Parameter reserve: units of the total that only hosts get whose messages the node has accepted.
         public init(host: Share, total: Share, reserve: Double) {
             self.host = host
             self.total = total
@@ -41,7 +49,7 @@ public actor Gateway: CoAPService {
 
     /// What the gateway lets pass.
     public struct Policy: Sendable {
-        /// Lets `/provision` pass: whoever reaches a blank node first decides on its keys.
+        /// Lets `/provision` pass: the first client that reaches a blank node decides on its keys.
         public var allowsProvisioning = false
         /// Signature checks. A node has 16 attempts and two more each second, but only 4 when it has just been powered on: a host has fewer.
         /// A message that takes more than a share is let through when the share is full, and is paid for afterwards.
@@ -50,6 +58,7 @@ public actor Gateway: CoAPService {
         public var signatures = Limits(host: Share(size: 32, perSecond: 2), total: Share(size: 64, perSecond: 4), reserve: 16)
         /// Observations of one host, and of all.
         public var observationsPerHost = 16
+        /// Observations of all hosts at all nodes.
         public var observations = 256
         /// So many of all are for hosts whose messages a node has accepted.
         public var observationsReserved = 64
@@ -60,6 +69,7 @@ public actor Gateway: CoAPService {
         /// How often a node that does not let a resource be observed is asked for it.
         public var polling = Duration.seconds(1)
 
+        /// What suits nodes of this firmware, provisioning not allowed.
         public init() {}
     }
 
@@ -97,6 +107,7 @@ public actor Gateway: CoAPService {
     }
 
     /// Begins to serve at `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken or may not be used.
     /// - Returns: the server, to be run.
     public func open(at address: SocketAddress, limits: CoAPServer.Limits = .init()) throws -> CoAPServer {
         let server = try CoAPServer(at: address, service: self, limits: limits)
@@ -125,6 +136,8 @@ public actor Gateway: CoAPService {
 
     // MARK: Answering
 
+    /// Serves a request: from what was kept, by passing it to its node, or with a refusal. The answer has at most three times the
+    /// bytes of the request until the peer has shown that it receives what it is sent (RFC 9175, section 2.4).
     public func answer(_ request: Message, from peer: SocketAddress) async -> Reply {
         let size = (try? request.encoded().count) ?? 0
         let isVerified = addresses.note(request, peer.host)

@@ -1,5 +1,5 @@
 // Observation through the gateway (RFC 7641): each resource observed once at its node, however many clients want it, in the places that a node
-// has; what has no place is asked for again and again. Nobody takes a place that the owner needs.
+// has; what has no place is asked for again and again. No stranger takes a place that the owner needs.
 import CoAP
 import Reporting
 import Transport
@@ -150,10 +150,12 @@ extension Gateway {
         for observer in known.observers.keys { await server?.notify(observer, Self.reply(error, node)) }
     }
 
+    /// Ends all observations of that host, at the nodes too when no other client has them.
     public func cancelAll(of host: String) async {
         for observer in observed.values.flatMap(\.observers.keys) where observer.peer.host == host { await cancel(observer) }
     }
 
+    /// Ends one observation, at the node too when no other client has it. Nothing is sent to the observer.
     public func cancel(_ observer: ObserverID) async {
         await server?.forget(observer)
         for (key, known) in observed where known.observers[observer] != nil {

@@ -1,8 +1,9 @@
-// Secrets sealed to somebody's public key: whoever seals cannot open (libsodium's sealed box: X25519 and XSalsa20-Poly1305).
+// Secrets sealed to a public key: the side that seals cannot open (libsodium's sealed box: X25519 and XSalsa20-Poly1305).
 import CSodium
 
 /// The public half of an escrow key: an X25519 key of 32 bytes, written in hexadecimal.
 public struct EscrowPublicKey: Hashable, Sendable, CustomStringConvertible {
+    /// 32 bytes.
     public let bytes: [UInt8]
 
     public var description: String { bytes.hex }
@@ -26,10 +27,12 @@ public struct EscrowPublicKey: Hashable, Sendable, CustomStringConvertible {
 
 /// Opens what was sealed to its public half.
 public struct EscrowKey: Sendable {
+    /// For sealing; opens nothing.
     public let publicKey: EscrowPublicKey
     /// X25519's private half: 32 bytes.
     public let secret: SecretBytes
 
+    /// A new key from the system's random number generator.
     public static func generate() -> EscrowKey {
         EscrowKey(secret: .random(count: Int(crypto_box_SECRETKEYBYTES)))!
     }

@@ -8,8 +8,11 @@ public struct SealedSecret: Hashable, Codable, Sendable {
     public let operations: UInt64
     /// Bytes of memory that one guess costs.
     public let memory: UInt64
+    /// Salt of the passphrase: 16 bytes, random for each secret.
     public let salt: [UInt8]
+    /// Nonce of the secretbox: 24 bytes, random for each secret.
     public let nonce: [UInt8]
+    /// The sealed secret, 16 bytes longer than it: the authenticator comes first.
     public let sealed: [UInt8]
 
     /// What a guess may cost at most when opening: a file that asks for more is refused before it eats the machine.
@@ -25,6 +28,7 @@ public struct SealedSecret: Hashable, Codable, Sendable {
     }
 
     /// Seals `secret`; takes about a second on purpose.
+    /// - Throws: `Failure` of kind `environment` when there is not enough memory for the derivation.
     public init(_ secret: SecretBytes, passphrase: String, effort: Effort = .moderate) throws {
         _ = Sodium.started
         switch effort {
@@ -51,6 +55,8 @@ public struct SealedSecret: Hashable, Codable, Sendable {
     }
 
     /// The secret, or nil when the passphrase is wrong or the file was altered: the two cannot be told apart.
+    /// - Throws: `Failure` of kind `environment` when its sizes or costs are none that this program writes, or there is not
+    ///   enough memory.
     public func open(passphrase: String) throws -> SecretBytes? {
         _ = Sodium.started
         let overhead = Int(crypto_secretbox_MACBYTES)

@@ -4,7 +4,9 @@ import Reporting
 
 /// An Ed25519 public key (RFC 8032): 32 bytes, written in hexadecimal.
 public struct PublicKey: Hashable, Sendable {
+    /// Bytes of a public key.
     public static let size = 32
+    /// 32 bytes as RFC 8032 encodes a point; whether they are one is found out by verifying.
     public let bytes: [UInt8]
 
     /// Nil unless there are 32 bytes.
@@ -42,7 +44,9 @@ extension PublicKey: Codable {
 
 /// An Ed25519 key pair that can sign; its secret half stays in locked memory.
 public struct SigningKey: Sendable {
+    /// Bytes of a seed.
     public static let seedSize = 32
+    /// What it is known by, and what verifies its signatures.
     public let publicKey: PublicKey
     /// RFC 8032's private key: the 32-byte seed.
     public let seed: SecretBytes

@@ -9,10 +9,11 @@ enum Sodium {
     }()
 }
 
-/// Bytes that nobody else may see: kept out of swap where the system allows it, overwritten when released.
+/// Bytes of a secret: kept out of swap where the system allows it, overwritten when released.
 public final class SecretBytes: @unchecked Sendable {
     // Written only while initialising, read afterwards: safe to share between threads.
     private let base: UnsafeMutableRawPointer
+    /// Bytes of the secret; may be 0.
     public let count: Int
 
     /// `count` bytes which `fill` sets.
@@ -37,6 +38,7 @@ public final class SecretBytes: @unchecked Sendable {
         self.init(count: bytes.count) { $0.copyBytes(from: bytes) }
     }
 
+    /// Lends the bytes to `body`. A pointer to them must not outlive the call; a copy is the caller's to wipe.
     public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try body(UnsafeRawBufferPointer(start: base, count: count))
     }

@@ -5,12 +5,15 @@ import Reporting
 
 /// A label as it is shown and printed: QR code, with the node's address in readable form beside it.
 public struct LabelDrawing: Sendable {
+    /// What the label says. It holds the claim secret.
     public let label: ClaimLabel
     /// Provisioned with test keys: the label says so.
     public let isTest: Bool
     /// What people call the node besides its address, such as batch and serial number.
     public let caption: String
 
+    /// Draws nothing yet.
+    /// - Parameter caption: one line beside the code; empty: none.
     public init(_ label: ClaimLabel, isTest: Bool = false, caption: String = "") {
         self.label = label
         self.isTest = isTest
@@ -34,6 +37,8 @@ public struct LabelDrawing: Sendable {
         return (isTest ? Self.testMark.components(" - ") : []) + pairs + (caption.isEmpty ? [] : [caption])
     }
 
+    /// The code in characters and below it the label's text, for a terminal. It holds the claim secret.
+    /// - Throws: `Failure` when the text does not fit a QR code.
     public func terminalText() throws -> String {
         let mark = isTest ? Self.testMark + "\n" : ""
         return "\(try QRCode(label.text).terminalText)\n\(mark)\(label.text)"

@@ -4,9 +4,14 @@ import Reporting
 
 /// The size of a label, in millimetres.
 public struct LabelSize: Hashable, Sendable {
+    /// From left to right, in millimetres.
     public let width: Double
+    /// From top to bottom, in millimetres.
     public let height: Double
 
+    /// - Parameters:
+    ///   - width: millimetres, above 0.
+    ///   - height: millimetres, above 0.
     public init(width: Double, height: Double) {
         self.width = width
         self.height = height
@@ -20,11 +25,13 @@ public struct LabelSize: Hashable, Sendable {
 
 /// How one label is written.
 public enum LabelFormat: String, CaseIterable, Sendable {
+    /// Vectors, a raster of 300 dots an inch, and vectors on a page of the label's size.
     case svg, png, pdf
     /// ZPL II, for label printers of 203 dots an inch.
     case zpl
 
     /// The bytes of `drawing` at `size`.
+    /// - Throws: `Failure` when the text does not fit a QR code, or cairo has no memory for the drawing.
     public func encode(_ drawing: LabelDrawing, size: LabelSize = .standard) throws -> [UInt8] {
         let width = size.width * LabelSize.pointsPerMillimetre
         let height = size.height * LabelSize.pointsPerMillimetre

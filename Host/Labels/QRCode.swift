@@ -12,6 +12,7 @@ public struct QRCode: Hashable, Sendable {
     public static let quietZone = 4
 
     /// Encodes `text`; upper-case letters, digits and `:$%*+-./ ` make the smallest code (alphanumeric mode).
+    /// - Throws: `Failure` of kind `usage` when the text is too long.
     public init(_ text: String) throws {
         guard let code = QRcode_encodeString(text, 0, QR_ECLEVEL_M, QR_MODE_8, 1) else {
             throw Failure(.usage, "a text of \(text.utf8.count) bytes fits no QR code", advice: "Shorten it")

@@ -5,10 +5,15 @@ import Reporting
 
 /// A sheet of paper with labels in rows and columns; lengths in millimetres.
 public struct Sheet: Hashable, Sendable {
+    /// As `init(parsing:)` takes it.
     public let name: String
+    /// In millimetres, upright.
     public let paper: LabelSize
+    /// In millimetres; drawings keep 1 mm from its edge.
     public let label: LabelSize
+    /// Labels in a row.
     public let columns: Int
+    /// Labels in a column.
     public let rows: Int
     /// From the paper's edge to the first label.
     let left: Double
@@ -35,9 +40,11 @@ public struct Sheet: Hashable, Sendable {
             top: 12.7, stepAcross: 69.85, stepDown: 25.4),
     ]
 
+    /// Labels on a sheet.
     public var capacity: Int { columns * rows }
 
     /// A preset by its name, or `COLUMNSxROWS`: an even grid on A4.
+    /// - Throws: `Failure` of kind `usage` when it is neither.
     public init(parsing text: String) throws {
         if let preset = Self.presets.first(where: { $0.name == text.lowercased() }) {
             self = preset
@@ -66,6 +73,7 @@ public struct Sheet: Hashable, Sendable {
     }
 
     /// As many pages as the labels need, filled row by row.
+    /// - Throws: `Failure` when a label's text does not fit a QR code, or cairo has no memory for the drawing.
     public func pdf(_ drawings: [LabelDrawing]) throws -> [UInt8] {
         let unit = LabelSize.pointsPerMillimetre
         return try Surface.document(

@@ -10,7 +10,9 @@ import Transport
 
 /// One light node in QEMU and the connection to its UART. Its flash outlives its power. Used by one task at a time.
 public final class EmulatedNode: @unchecked Sendable {
+    /// The board, for what is done past the line: registers, pins, faults.
     public let emulated: EmulatedBoard
+    /// The kind of board that is emulated.
     public var board: Board { emulated.board }
     /// What messages call it.
     public let name: String
@@ -45,6 +47,7 @@ public final class EmulatedNode: @unchecked Sendable {
 
     /// Connects to the UART, then lets the processor run: no byte of the boot is missed.
     /// - Parameter timeout: seconds after which a request without an answer is given up.
+    /// - Throws: `Failure` when the emulator does not start or its UART takes no connection.
     @discardableResult
     public func powerOn(timeout: Double = 30) async throws -> CoAPClient {
         try emulated.start(paused: true)
@@ -54,6 +57,7 @@ public final class EmulatedNode: @unchecked Sendable {
     }
 
     /// Connects while the processor is halted or running; QEMU serves one connection at a time.
+    /// - Throws: `Failure` of kind `unreachable` when the board is off.
     @discardableResult
     public func connect(timeout: Double = 30) throws -> CoAPClient {
         let pipe = try UnixSocket.connect(path: emulated.uartSocket.path, name: name)
@@ -87,12 +91,14 @@ public final class EmulatedNode: @unchecked Sendable {
     }
 
     /// Hangs up and powers off at once; the flash stays in its file.
+    /// - Throws: `Failure` when the flash cannot be saved; the board stays on then.
     public func powerOff() async throws {
         await disconnect()
         try emulated.stop()
     }
 
     /// Power off and on again.
+    /// - Throws: `Failure` when the flash cannot be saved, or the board does not start again.
     @discardableResult
     public func powerCycle() async throws -> CoAPClient {
         try await powerOff()
@@ -104,6 +110,7 @@ public final class EmulatedNode: @unchecked Sendable {
     /// What the factory does: keys in, proof out, the label's text printed and its secret forgotten.
     ///
     /// A board without a true random generator gets its identity from the factory's computer.
+    /// - Throws: what the station throws; `Failure` before the first connection.
     public func provision(_ station: Station, isTest: Bool = false) async throws -> Provisioned {
         var options = Station.Options()
         options.isTest = isTest
@@ -114,6 +121,7 @@ public final class EmulatedNode: @unchecked Sendable {
     }
 
     /// The node as the control node with that home sees it; its key is made when it has none.
+    /// - Throws: `Failure` when the home cannot be used, or before the first connection.
     public func seen(from home: Home) throws -> RemoteNode {
         if !home.controllerKey.exists { try ControllerKey.generate().save(to: home.controllerKey) }
         return RemoteNode(try client, controller: try Controller(home) { nil })

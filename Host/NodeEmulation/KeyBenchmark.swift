@@ -8,6 +8,7 @@ import Reporting
 public struct KeyBenchmark: Sendable {
     /// The portable Swift alone, or with the assembly kernels of the field.
     public enum Variant: String, CaseIterable, Sendable {
+        /// With the assembly kernels of the field, or the portable Swift alone.
         case kernel, swift
     }
 
@@ -19,8 +20,9 @@ public struct KeyBenchmark: Sendable {
     public let flash: Int
     /// Places in RAM where eight bytes of a secret are left after signing.
     public let leaks: Int
-    /// Keys that signing was counted with, and the difference in instructions between the quickest and the slowest.
+    /// Keys that signing was counted with.
     public let keys: Int
+    /// Executed instructions of signing with the slowest of these keys, less those with the quickest.
     public let variation: Int
 
     /// The images of a variant: build/<board>/bench-ed25519….elf, those of the portable one with "-swift" at the end.

@@ -19,13 +19,13 @@ public struct LatencyMeasurement: Codable, Sendable {
 
     /// From reset to the end of the line that says that the node is ready, with an erased store.
     public var bootBlank: Int
-    /// The same with an owner and a command in the store.
+    /// As `bootBlank`, with an owner and a command in the store.
     public var bootOwned: Int
-    /// The same with a store whose log has gone round and whose newest page is nearly full, and with many records.
+    /// As `bootBlank`, with a store whose log has gone round and whose newest page is nearly full, and with many records.
     public var bootFull: Int
     /// From the arrival of the last byte of the owner's command to the change of the pin: the mean of several.
     public var command: Int
-    /// The same for the first command of a holder, under the owner's grant: two signatures to check, a slot to be saved.
+    /// As `command`, for the first command of a holder, under the owner's grant: two signatures to check, a slot to be saved.
     public var commandUnderGrant: Int
 
     /// Measures on `board`.

@@ -24,6 +24,8 @@ public struct ProvisioningMeasurement: Sendable {
     /// The station's part of all, from 0 to 1.
     public var share: Double { station / (station + node) }
 
+    /// Provisions `nodes` emulated nodes, one after the other, at a station of its own in /tmp, which is removed.
+    /// - Throws: what the emulator or the station throws; nothing was measured then.
     public init(board: Board, image: URL, speed: Speed, nodes: Int = 5) async throws {
         let folder = URL(fileURLWithPath: "/tmp/ln-measure-\(String(UInt32.random(in: 0 ... .max), radix: 36))")
         defer { try? FileManager.default.removeItem(at: folder) }

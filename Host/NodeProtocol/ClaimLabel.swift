@@ -8,12 +8,14 @@ import Reporting
 /// `claim` is bech32m with prefix `claim` over the 32-byte seed of the claim key. Each part has a checksum of its own, so one wrong
 /// character is found wherever it is.
 public struct ClaimLabel: Sendable {
+    /// The node that the label belongs to.
     public let address: NodeAddress
     /// Signs one message, `bind`. Forget it afterwards.
     public let claimKey: SigningKey
 
     static let version = "LN1"
 
+    /// Does not check that the node has this claim key: only the factory's records know.
     public init(address: NodeAddress, claimKey: SigningKey) {
         self.address = address
         self.claimKey = claimKey

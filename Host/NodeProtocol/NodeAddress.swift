@@ -23,6 +23,7 @@ public struct NodeAddress: Hashable, Sendable {
     }
 
     /// Reads `node1…`, in upper or lower case.
+    /// - Throws: `Failure` of kind `usage` that says what is wrong: a character, the prefix, the checksum or the length.
     public init(parsing text: String) throws {
         let hash: [UInt8]
         do { hash = try Bech32.decode(prefix: "node", text) } catch {

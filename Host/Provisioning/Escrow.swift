@@ -8,9 +8,14 @@ import Reporting
 
 /// A file of sealed claim secrets, one JSON line a node. The station that writes it cannot read it.
 public struct Escrow: Sendable {
+    /// The half that can only seal.
     public let key: EscrowPublicKey
+    /// Where lines are appended.
     public let file: PrivateFile
 
+    /// - Parameters:
+    ///   - key: seals; its other half is to be kept elsewhere.
+    ///   - file: made at the first line, readable to its owner only.
     public init(key: EscrowPublicKey, file: PrivateFile) {
         self.key = key
         self.file = file
@@ -18,8 +23,11 @@ public struct Escrow: Sendable {
 
     /// A line of the file.
     public struct Entry: Codable, Sendable {
+        /// The batch that the node belongs to.
         public let batch: String
+        /// Its number in the batch, from 1.
         public let serial: Int64
+        /// What the label names.
         public let address: NodeAddress
         /// The claim key's public half.
         public let claim: PublicKey
@@ -27,6 +35,7 @@ public struct Escrow: Sendable {
         public let key: String
         /// Its secret half in a sealed box of libsodium, hexadecimal.
         public let sealed: String
+        /// True for a node of a rehearsal, with test keys.
         public let isTest: Bool
     }
 
@@ -41,6 +50,7 @@ public struct Escrow: Sendable {
     }
 
     /// The entries of an escrow file. A line that a crash cut short is left out: its node was done again.
+    /// - Throws: `Failure` when the file cannot be read.
     public static func entries(_ file: PrivateFile) throws -> [Entry] {
         try file.read().split(separator: UInt8(ascii: "\n")).compactMap {
             try? JSONDecoder().decode(Entry.self, from: Data($0))
@@ -50,6 +60,7 @@ public struct Escrow: Sendable {
 
 extension Escrow.Entry {
     /// The label again.
+    /// - Throws: `Failure` of kind `notAuthentic` when `key` is not the other half, or the line was changed.
     public func open(_ key: EscrowKey) throws -> ClaimLabel {
         guard let box = [UInt8](hex: sealed), let seed = key.open(box), let claimKey = SigningKey(seed: seed),
             claimKey.publicKey == claim

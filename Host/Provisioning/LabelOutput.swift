@@ -9,12 +9,16 @@ import Reporting
 public protocol LabelOutput: Sendable {
     /// As many labels go out together: 1, or those of a sheet.
     var capacity: Int { get }
+    /// Writes the labels, and returns when they are out. May block for as long as a printer takes.
+    /// - Throws: `Failure`; it is not known then which of them are out, so all are to be written again.
     func write(_ labels: [ProvisionedLabel]) throws
     /// Does what can be done before they may go out. Nothing of them stays unless they do.
+    /// - Throws: `Failure`; none of them is out then.
     func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels
 }
 
 extension LabelOutput {
+    /// Does nothing before `write`: for an output that cannot prepare.
     public func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels { PreparedLabels { try write(labels) } }
 }
 
@@ -23,15 +27,18 @@ public struct PreparedLabels: Sendable {
     let goOut: @Sendable () throws -> Void
 
     /// They go out; once.
+    /// - Throws: `Failure`; it is not known then which of them are out.
     public func write() throws { try goOut() }
 }
 
 /// A label and what it is called.
 public struct ProvisionedLabel: Sendable {
+    /// Ready to be drawn in any format. It holds the claim secret.
     public let drawing: LabelDrawing
     /// "BATCH-000012", fit for a file's name.
     public let name: String
 
+    /// The label of `provisioned`, with batch and serial number as its caption.
     public init(_ provisioned: Provisioned) {
         let node = provisioned.node
         drawing = LabelDrawing(provisioned.label, isTest: node.isTest, caption: node.label)
@@ -45,8 +52,14 @@ public struct LabelFolder: LabelOutput {
     let path: String
     let format: LabelFormat
     let size: LabelSize
+    /// Each label goes out by itself.
     public let capacity = 1
 
+    /// Makes the folder, for its owner only, if it is not there, and removes drafts that a killed station left in it.
+    /// - Parameters:
+    ///   - format: of every file; also their extension.
+    ///   - size: of the label, in millimetres; counts for the formats that have one.
+    /// - Throws: `Failure` when the folder cannot be made.
     public init(_ path: String, format: LabelFormat, size: LabelSize = .standard) throws {
         self.path = path
         self.format = format
@@ -54,8 +67,10 @@ public struct LabelFolder: LabelOutput {
         try Self.make(path)
     }
 
+    /// Writes a file for each label; one of that name is replaced.
     public func write(_ labels: [ProvisionedLabel]) throws { try prepare(labels).write() }
 
+    /// Writes drafts, which become the files when the labels go out.
     public func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels {
         let drafts = try labels.map { label in
             var bytes = try format.encode(label.drawing, size: size)
@@ -83,14 +98,18 @@ public struct LabelFolder: LabelOutput {
 public struct SheetFolder: LabelOutput {
     let path: String
     let sheet: Sheet
+    /// Places on a sheet.
     public var capacity: Int { sheet.capacity }
 
+    /// Makes the folder, for its owner only, if it is not there, and removes drafts that a killed station left in it.
+    /// - Throws: `Failure` when the folder cannot be made.
     public init(_ path: String, sheet: Sheet) throws {
         self.path = path
         self.sheet = sheet
         try LabelFolder.make(path)
     }
 
+    /// One file, named after the first label, with as many pages as it takes; one of that name is replaced.
     public func write(_ labels: [ProvisionedLabel]) throws {
         guard let first = labels.first else { return }
         var bytes = try sheet.pdf(labels.map(\.drawing))
@@ -103,6 +122,7 @@ public struct SheetFolder: LabelOutput {
 public struct LabelPrinter: LabelOutput {
     let destination: String
     let size: LabelSize
+    /// Labels are printed one by one.
     public let capacity = 1
 
     /// - Parameter destination: `/dev/usb/lp0`, or `tcp://host:9100`.
@@ -111,6 +131,8 @@ public struct LabelPrinter: LabelOutput {
         self.size = size
     }
 
+    /// Prints the labels over a connection each; a network printer must acknowledge all bytes, within 10 s.
+    /// - Throws: `Failure` of kind `environment` when it does not: labels before the one that failed may be out.
     public func write(_ labels: [ProvisionedLabel]) throws {
         for label in labels {
             var bytes = try LabelFormat.zpl.encode(label.drawing, size: size)
@@ -193,16 +215,20 @@ public struct LabelPrinter: LabelOutput {
 /// Several outputs: a label is out when all have it.
 public struct LabelOutputs: LabelOutput {
     let outputs: [any LabelOutput]
+    /// That of the largest output: smaller ones get several portions.
     public var capacity: Int { outputs.map(\.capacity).max() ?? 1 }
 
+    /// - Parameter outputs: written in this order; one at least, or labels are out without being anywhere.
     public init(_ outputs: [any LabelOutput]) { self.outputs = outputs }
 
+    /// Prepares all outputs when labels go out one by one; with a sheet among them nothing before `write`.
     public func prepare(_ labels: [ProvisionedLabel]) throws -> PreparedLabels {
         guard capacity == 1 else { return PreparedLabels { try write(labels) } }
         let prepared = try outputs.map { try $0.prepare(labels) }
         return PreparedLabels { for labels in prepared { try labels.write() } }
     }
 
+    /// Each output gets the labels in portions of its own capacity, one output after the other.
     public func write(_ labels: [ProvisionedLabel]) throws {
         for output in outputs {
             for start in stride(from: 0, to: labels.count, by: output.capacity) {

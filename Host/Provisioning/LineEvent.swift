@@ -6,6 +6,7 @@ import Reporting
 
 /// An event of a line. No secret is in it.
 public struct LineEvent: Codable, Sendable {
+    /// What an event tells.
     public enum Kind: String, Codable, Sendable {
         /// A node was found.
         case started
@@ -27,21 +28,29 @@ public struct LineEvent: Codable, Sendable {
         case finished
     }
 
+    /// What happened.
     public let event: Kind
+    /// When, by the computer's own clock.
     public let time: Date
     /// Where the node is.
     public var connection: String?
+    /// What the factory says of the node; with `done` alone.
     public var record: ProvisioningRecord?
     /// Batch and serial number of a node that is not done.
     public var node: String?
+    /// For people: the progress, or what went wrong.
     public var message: String?
+    /// What to do after `failed`.
     public var remedy: Remedy?
     /// The remedy in the words of the program that shows the event.
     public var advice: String?
+    /// The kind of the failure (`Failure.Kind`) after `failed`, for programs.
     public var reason: String?
-    /// Seconds from the first question to the proof, and those of them in which the node worked.
+    /// Seconds from the first question to the proof; with `done` alone.
     public var seconds: Double?
+    /// Those of `seconds` in which the station waited for the node; with `done` alone.
     public var nodeSeconds: Double?
+    /// True if an earlier, interrupted attempt was completed; with `done` alone.
     public var isResumed: Bool?
     /// Counts of this run, after this event.
     public var summary: Summary?
@@ -55,17 +64,22 @@ public struct LineEvent: Codable, Sendable {
 
     /// Counts of a run.
     public struct Summary: Codable, Hashable, Sendable {
+        /// Provisioned, the label out, the record committed.
         public var done = 0
+        /// Not provisioned, for whatever reason.
         public var failed = 0
         /// Has keys, waits for its label.
         public var waiting = 0
+        /// Taken and neither done nor failed, those with a label under way included.
         public var underWay = 0
+        /// Nodes of earlier runs that must be connected again.
         public var toBeRedone = 0
-        /// How many are wanted, if anybody said so.
+        /// How many are wanted; nil: any number.
         public var wanted: Int?
         /// Since the start.
         public var seconds = 0.0
 
+        /// Nothing has happened.
         public init() {}
 
         /// Nodes an hour.

@@ -6,19 +6,24 @@ import Records
 import Reporting
 import Transport
 
-/// Provisions whatever is connected, until as many are done as are wanted or somebody says stop.
+/// Provisions whatever is connected, until as many are done as are wanted or `stop` is called.
 public actor ProductionLine {
+    /// What a run is to do.
     public struct Plan: Sendable {
+        /// What every node of the run gets.
         public var options = Station.Options()
         /// Only these, if any are named.
         public var nodes: [NodeLocator] = []
         /// Wait for nodes; otherwise only those are taken that are there.
         public var watches = false
+        /// How many nodes are to be done; nil: any number.
         public var count: Int?
         /// Seconds after which a node that does not answer is given up.
         public var timeout = 15.0
+        /// Takes the claim secrets, sealed; nil: they are forgotten once the label is out.
         public var escrow: Escrow?
 
+        /// All nodes that are there when the line starts, one at least, with the station's default options.
         public init() {}
     }
 
@@ -42,6 +47,8 @@ public actor ProductionLine {
     private var fault: (any Error)?
     private var firstFailure: Failure?
 
+    /// Takes nothing before `run`.
+    /// - Parameter onEvent: called for each event; the nodes' `progress` may come from several tasks at once.
     public init(
         station: Station, finder: NodeFinder, labels: any LabelOutput, plan: Plan,
         onEvent: @escaping @Sendable (LineEvent) -> Void
@@ -128,7 +135,7 @@ public actor ProductionLine {
             switch locator {
             case .serial(let path): FileManager.default.fileExists(atPath: path)
             case .coap: true
-            // One that is named and not there is an error where nobody waits for it.
+            // One that is named and not there is an error unless nodes are waited for.
             case .emulated, .usb: !plan.watches || candidates.contains(locator)
             }
         }

@@ -10,14 +10,17 @@ import Transport
 
 /// A node fresh from the station, with its label: the only place where the claim secret still is, besides the station's vault.
 public struct Provisioned: Sendable {
+    /// The record as it is in the database: *verified*.
     public let node: NodeRecord
     /// The record as it will be once the label is out.
     public let record: ProvisioningRecord
+    /// The label to be written. It holds the claim secret.
     public let label: ClaimLabel
     /// True if an earlier, interrupted attempt had begun with these keys, and this one completed it.
     public let isResumed: Bool
-    /// How long it took, and how much of that the node needed to answer.
+    /// From the first question to the proof.
     public var elapsed = Duration.zero
+    /// The part of `elapsed` in which the station waited for the node.
     public var nodeTime = Duration.zero
     /// Its label, if it was prepared while the node proved its keys.
     public fileprivate(set) var preparedLabel: PreparedLabels?
@@ -42,6 +45,7 @@ public struct Provisioned: Sendable {
 /// the node gets its keys; it proves them; the label goes out; the database says *done*; the secret is forgotten. Each step is recorded
 /// before the next, and can be repeated.
 public final class Station: Sendable {
+    /// Where the station's key, vault and, unless told otherwise, database are.
     public let home: Home
     /// The network that the nodes' signatures are bound to.
     public let network: UInt32
@@ -58,6 +62,7 @@ public final class Station: Sendable {
 
     /// Where a station can be interrupted: after each of these.
     public enum Boundary: CaseIterable, Sendable {
+        /// Each is named for what has just been recorded or done.
         case reserved, kept, taken, written, proved, verified, labelled, escrowed, done, forgotten
     }
 
@@ -91,20 +96,26 @@ public final class Station: Sendable {
         case station
     }
 
+    /// What nodes get, and what they must be.
     public struct Options: Sendable {
         /// Batch of the nodes; "default" if nil.
         public var batch: String?
         /// A rehearsal: test keys, and no lock.
         public var isTest = false
+        /// Where the identity key comes from.
         public var identity = IdentitySource.node
+        /// What becomes of the chips' readback protection; a rehearsal sets none.
         public var protection = Protection.wherePossible
         /// What is known of the readback of boards' chips.
         public var readback: [String: Readback] = [:]
         /// What every node must be; empty for what the batch's first one is.
         public var board = ""
+        /// Firmware version, as `NodeStatus.version`.
         public var firmware = ""
+        /// Hash of the image in hexadecimal, as `NodeStatus.firmwareHash`.
         public var firmwareHash = ""
 
+        /// Nodes of any kind into the default batch, with true keys made in the node.
         public init() {}
 
         /// True if a node of `board` gets its chip's readback protection.
@@ -114,6 +125,8 @@ public final class Station: Sendable {
     }
 
     /// The records, opened at first use.
+    /// - Throws: `Failure` when the database or the station's key cannot be opened, or the station's name belongs to another key;
+    ///   the next call tries again.
     public func records() throws -> Records {
         try opened.get {
             vault.sweep()
@@ -174,6 +187,8 @@ public final class Station: Sendable {
     // MARK: One node
 
     /// The batch that `options` speak of.
+    /// - Throws: `Failure`, of kind `usage` when a batch of that name is of another kind, of kind `environment` when this
+    ///   computer's clock is behind the records.
     public func batch(_ options: Options) throws -> Batch {
         let suffix = (options.isTest ? "-test" : "") + (network == 1 ? "" : "-network\(network)")
         let records = try records()
@@ -185,6 +200,8 @@ public final class Station: Sendable {
 
     /// Puts keys into the node, has it prove that it holds them, and returns its record and label.
     /// - Parameter labels: where a single label will go; it is prepared while the node proves its keys.
+    /// - Throws: `Failure` or `Refusal`; `AlreadyProvisioned` for a node whose label is out. What was begun stays in the records,
+    ///   and connecting the node again completes it.
     public func provision(
         _ client: CoAPClient, options: Options = Options(), labels: (any LabelOutput)? = nil,
         progress: @Sendable (String) -> Void = { _ in }
@@ -398,6 +415,7 @@ public final class Station: Sendable {
     // MARK: After the label
 
     /// The label is out: seals the claim secret if there is an escrow, commits the record, and forgets the secret.
+    /// - Throws: `Failure`; the secret stays in the vault then, and calling it again completes it.
     @discardableResult
     public func finish(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> NodeRecord {
         let done = try await commit(provisioned, escrow: escrow)
@@ -406,6 +424,7 @@ public final class Station: Sendable {
     }
 
     /// The first half of `finish`: after it the node can be unplugged.
+    /// - Throws: `Failure`; the record is not *done* then, though the sealed secret may be in the escrow file.
     public func commit(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> NodeRecord {
         await boundary(.labelled)
         if let escrow {
@@ -418,6 +437,7 @@ public final class Station: Sendable {
     }
 
     /// The second half.
+    /// - Throws: `Failure` when the secret cannot be removed; `recover` does it later.
     public func forget(_ done: NodeRecord) async throws {
         try vault.forget(done.claim)
         await boundary(.forgotten)
@@ -425,11 +445,14 @@ public final class Station: Sendable {
 
     /// What an earlier run left: nodes that lack nothing but their label, and those that must be connected again.
     public struct Leftover: Sendable {
+        /// Verified by an earlier run; their claim secrets are in the vault.
         public let unlabelled: [Provisioned]
+        /// Records of nodes that have a serial number and no proof, or whose claim secret is not here.
         public let toBeRedone: [NodeRecord]
     }
 
     /// Looks through what was interrupted, and forgets secrets that nothing needs any more.
+    /// - Throws: `Failure` when the records or the vault cannot be used.
     public func recover() throws -> Leftover {
         let records = try records()
         for claim in vault.claims() {

@@ -75,7 +75,7 @@ extension Station {
 extension Station {
     /// What becomes of a chip's readback protection.
     public enum Protection: Sendable {
-        /// It stays as it is: who has the cable can read the identity key.
+        /// It stays as it is: a person with the cable can read the identity key.
         case open
         /// It is set in chips that are known to have one.
         case wherePossible
@@ -87,9 +87,12 @@ extension Station {
     public struct Readback: Sendable {
         /// What is set in the chip; nil where nothing can be.
         public var protection: String?
-        /// Who can read it as long as nothing is set: "whoever has its USB cable"; nil where it is not known.
+        /// Who can read it as long as nothing is set, as board.json says it (`readbackWay`); nil where it is not known.
         public var way: String?
 
+        /// - Parameters:
+        ///   - protection: what can be set in the chip; nil where nothing can be.
+        ///   - way: who can read it as long as nothing is set; nil where it is not known.
         public init(protection: String?, way: String?) {
             self.protection = protection
             self.way = way

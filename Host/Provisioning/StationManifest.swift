@@ -7,6 +7,7 @@ import Reporting
 
 extension Station {
     /// The manifest of a batch, signed with this station's key: its file's bytes, and what is in it.
+    /// - Throws: `Failure`, of kind `usage` when there is no such batch or none of its nodes is done.
     public func manifest(_ name: String, asCSV: Bool) throws -> (bytes: [UInt8], manifest: Manifest) {
         let records = try records()
         let batch = try records.batch(name)

@@ -15,8 +15,8 @@
 import Glibc
 #endif
 
-// Interface versions: 1 up to QEMU 8.2, 2 from 9.0. QEMU reads this after the library's initialisers have run, under the name
-// qemu_plugin_version that Package.swift gives it (Swift exports functions by C names, not variables).
+/// Interface versions: 1 up to QEMU 8.2, 2 from 9.0. QEMU reads this after the library's initialisers have run, under the name
+/// qemu_plugin_version that Package.swift gives it (Swift exports functions by C names, not variables).
 public nonisolated(unsafe) var qemuPluginVersion: Int32 = 1
 
 @section(".init_array") @used
@@ -66,6 +66,14 @@ private nonisolated(unsafe) var pages = 0
 /// The words stored one behind the other up to now, from the start of a page.
 private nonisolated(unsafe) var run: (next: UInt64, count: UInt64) = (0, 0)
 
+/// QEMU calls this once, before the machine starts: takes the arguments and registers what they ask for.
+///
+/// With `socket=` it connects, and the processor waits for the first target before its first instruction.
+/// - Parameters:
+///   - id: names this plugin in calls of QEMU.
+///   - information: not used.
+///   - arguments: `count` texts "name=value", valid during the call.
+/// - Returns: 0; -1 makes QEMU end, when an argument is unknown or malformed or the socket takes no connection.
 @c(qemu_plugin_install)
 public func install(_ id: UInt64, _ information: OpaquePointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>)
     -> Int32
@@ -154,7 +162,7 @@ private func begin() {
 }
 
 private func hold() {
-    // Nobody has asked yet, or all is executed that was asked for.
+    // No target has come yet, or all is executed that was asked for.
     var report = executed | (hasStored ? 1 << 63 : 0)
     hasStored = false
     let sent = withUnsafeBytes(of: &report) { write(channel, $0.baseAddress, 8) }

@@ -112,7 +112,7 @@ struct PostgresAddress: Sendable {
         }
     }
 
-    /// What libpq's complaint means when the server, or somebody in its place, offers less than is demanded; nil for any other complaint.
+    /// What libpq's complaint means when the server, or a program in its place, offers less than is demanded; nil for any other.
     /// - Parameter complaint: libpq's first line, in English or not: what is not recognised is shown as it is.
     func lessThanDemanded(_ complaint: String) -> Failure? {
         guard !isSocket else { return nil }

@@ -29,7 +29,7 @@ final class PostgresDatabase: SQLDatabase, @unchecked Sendable {
             let complaint = self.connection.map { String(cString: PQerrorMessage($0)) } ?? "out of memory"
             throw address.lessThanDemanded(complaint) ?? unreachable(complaint)
         }
-        // Notices ("table exists already") are for nobody here.
+        // Notices ("table exists already") are of no use here.
         PQsetNoticeProcessor(connection, { _, _ in }, nil)
         _ = try run("SET synchronous_commit = on", [])
     }
@@ -83,7 +83,7 @@ final class PostgresDatabase: SQLDatabase, @unchecked Sendable {
         }
     }
 
-    /// A connection that broke while nobody used it is made again; one that breaks in the middle is the caller's to know.
+    /// A connection that broke while it was not in use is made again; one that breaks in the middle is the caller's to know.
     private func begin() throws {
         do { _ = try run("BEGIN ISOLATION LEVEL SERIALIZABLE", []) } catch is Failure {
             try connect()

@@ -12,6 +12,8 @@ public final class Records: Sendable {
     public var name: String { database.name }
 
     /// Opens `location`: a file, which is made if need be, or `postgres://…`.
+    /// - Throws: `Failure`, of kind `usage` for another scheme, of kind `environment` when the database cannot be opened or is
+    ///   newer than this program.
     public init(_ location: String) throws {
         if location.hasPrefix("postgres://") || location.hasPrefix("postgresql://") {
             database = try PostgresDatabase(url: location)
@@ -51,6 +53,7 @@ public final class Records: Sendable {
     // MARK: Stations and batches
 
     /// Makes the station known. A name belongs to one key for ever.
+    /// - Throws: `Failure` of kind `usage` when the name belongs to another key.
     public func register(station: String, publicKey: PublicKey, at now: Date) throws {
         try transaction { session in
             let known = try session.execute("SELECT public_key FROM station WHERE name = $1", [.text(station)])
@@ -66,6 +69,8 @@ public final class Records: Sendable {
         }
     }
 
+    /// All stations that ever opened these records, by name.
+    /// - Throws: `Failure` when the database cannot be read.
     public func stations() throws -> [StationRecord] {
         try database.reading { session in
             try session.execute("SELECT name, public_key FROM station ORDER BY name", []).compactMap { row in
@@ -77,6 +82,7 @@ public final class Records: Sendable {
     }
 
     /// The batch of that name, made if need be. What an existing batch has fixed must agree; what it left open is fixed now.
+    /// - Throws: `Failure` of kind `usage` when they do not agree; nothing was changed then.
     public func open(_ batch: Batch) throws -> Batch {
         try transaction { session in
             guard var known = try Self.batch(batch.name, session) else {
@@ -125,12 +131,16 @@ public final class Records: Sendable {
         }
     }
 
+    /// All batches, the oldest first.
+    /// - Throws: `Failure` when the database cannot be read.
     public func batches() throws -> [Batch] {
         try database.reading { session in
             try session.execute("SELECT * FROM batch ORDER BY created_at, name", []).compactMap(Batch.init)
         }
     }
 
+    /// The batch of that name.
+    /// - Throws: `Failure` of kind `usage` when there is none.
     public func batch(_ name: String) throws -> Batch {
         let found = try database.reading { session in try Self.batch(name, session) }
         if let found { return found }
@@ -145,14 +155,22 @@ public final class Records: Sendable {
 
     /// What a station knows of a node before it has keys.
     public struct Found: Sendable {
+        /// Name of its board, as the node says.
         public var board: String
+        /// Firmware version, as the node says.
         public var firmware: String
+        /// Of the image, hexadecimal; empty when the firmware does not tell.
         public var firmwareHash: String
+        /// The chip's own number, hexadecimal; empty if it has none.
         public var hardwareSerial: String
+        /// Where it is connected.
         public var connection: String
+        /// Name of the station, registered before.
         public var station: String
+        /// Who works at the station.
         public var `operator`: String
 
+        /// The status of a node, and where it is; nothing is checked here.
         public init(
             board: String, firmware: String, firmwareHash: String, hardwareSerial: String, connection: String, station: String,
             operator: String
@@ -168,6 +186,8 @@ public final class Records: Sendable {
     }
 
     /// Gives a blank node the next serial number of its batch and a claim key that was never used.
+    /// - Throws: `Failure`, of kind `usage` when there is no such batch, or the chip or the claim key has a record already; no
+    ///   number was given out then.
     public func reserve(_ batch: Batch, _ found: Found, claim: PublicKey, at now: Date) throws -> NodeRecord {
         try transaction { session in
             let next = try session.execute(
@@ -189,6 +209,8 @@ public final class Records: Sendable {
     }
 
     /// An unfinished node is blank again (or still): same serial number, another claim key.
+    /// - Throws: `Failure` of kind `usage` when the record was changed meanwhile, is done or discarded, or the claim key was used
+    ///   before.
     public func restart(_ record: NodeRecord, _ found: Found, claim: PublicKey, at now: Date) throws -> NodeRecord {
         try transaction { session in
             let changed = try session.execute(
@@ -257,6 +279,7 @@ public final class Records: Sendable {
     }
 
     /// The node has taken its keys.
+    /// - Throws: `Failure` of kind `usage` when the record was changed meanwhile, or the identity key has a record already.
     public func written(_ record: NodeRecord, identity: PublicKey, isInjected: Bool, at now: Date) throws -> NodeRecord {
         try advance(record, to: .written, from: [.reserved, .written], "has its keys, not verified yet", at: now) {
             $0.identity = identity
@@ -266,6 +289,7 @@ public final class Records: Sendable {
     }
 
     /// It has proved them.
+    /// - Throws: `Failure` of kind `usage` when the record was changed meanwhile.
     public func verified(_ record: NodeRecord, isProtected: Bool, at now: Date) throws -> NodeRecord {
         try advance(record, to: .verified, from: [.written, .verified], "verified, its label is not out yet", at: now) {
             $0.isProtected = isProtected
@@ -273,16 +297,19 @@ public final class Records: Sendable {
     }
 
     /// Its label is out.
+    /// - Throws: `Failure` of kind `usage` when the record was changed meanwhile, or is not verified.
     public func done(_ record: NodeRecord, at now: Date) throws -> NodeRecord {
         try advance(record, to: .done, from: [.verified], "provisioned", at: now) { $0.time = now }
     }
 
     /// Gives a node up; its serial number stays taken, with the reason beside it.
+    /// - Throws: `Failure` of kind `usage` when the record was changed meanwhile, or is discarded already.
     public func discard(_ record: NodeRecord, reason: String, at now: Date) throws -> NodeRecord {
         try advance(record, to: .discarded, from: [.reserved, .written, .verified, .done], reason, at: now) { $0.time = nil }
     }
 
     /// Notes why a step was not completed; the step stays what it is.
+    /// - Throws: `Failure` when the database cannot be written.
     public func failed(_ record: NodeRecord, _ why: String, at now: Date) throws {
         try transaction { session in
             try session.execute(
@@ -308,40 +335,53 @@ public final class Records: Sendable {
 
     // MARK: Finding
 
+    /// The nodes of a batch by serial number, discarded ones too; none for an unknown batch.
+    /// - Throws: `Failure` when the database cannot be read, or one of the records in it.
     public func nodes(batch: String) throws -> [NodeRecord] {
         try find("batch = $1 ORDER BY serial", [.text(batch)])
     }
 
     /// The node that has, or may have, this claim key.
+    /// - Throws: `Failure` when the database cannot be read.
     public func node(claim: PublicKey) throws -> NodeRecord? {
         try find(
             "(batch, serial) IN (SELECT batch, serial FROM claim_key WHERE public_key = $1)", [.text(claim.description)]
         ).first
     }
 
+    /// The node that has this identity key; nil if no record says so.
+    /// - Throws: `Failure` when the database cannot be read.
     public func node(identity: PublicKey) throws -> NodeRecord? {
         try find("identity = $1", [.text(identity.description)]).first
     }
 
+    /// The node of that address; nil if no record says so.
+    /// - Throws: `Failure` when the database cannot be read.
     public func node(_ address: NodeAddress) throws -> NodeRecord? {
         try find("address = $1", [.text(address.description)]).first
     }
 
     /// Records of the chip with this number that were not given up, newest first.
+    /// - Throws: `Failure` when the database cannot be read.
     public func nodes(hardwareSerial: String) throws -> [NodeRecord] {
         try find("chip = $1 AND step <> 'discarded' ORDER BY begun_at DESC", [.text(hardwareSerial)])
     }
 
     /// What a station has begun and not finished.
+    /// - Throws: `Failure` when the database cannot be read.
     public func unfinished(station: String) throws -> [NodeRecord] {
         try find("station = $1 AND step IN ('reserved', 'written', 'verified') ORDER BY batch, serial", [.text(station)])
     }
 
+    /// The node with that number of its batch, whatever its step.
+    /// - Throws: `Failure` of kind `usage` when there is none.
     public func node(batch: String, serial: Int64) throws -> NodeRecord {
         if let record = try find("batch = $1 AND serial = $2", [.text(batch), .integer(serial)]).first { return record }
         throw Failure(.usage, "there is no node \(batch)#\(serial)", remedy: .showBatch(batch, serial: nil))
     }
 
+    /// What happened to a node, in that order; its attempts of all stations.
+    /// - Throws: `Failure` when the database cannot be read.
     public func events(_ record: NodeRecord) throws -> [NodeEvent] {
         try database.reading { session in
             try session.execute(
@@ -357,6 +397,7 @@ public final class Records: Sendable {
     }
 
     /// The newest time that this station wrote; nil if it wrote nothing.
+    /// - Throws: `Failure` when the database cannot be read.
     public func newest(station: String) throws -> Date? {
         try database.reading { session in
             try session.execute("SELECT MAX(happened_at) AS newest FROM event WHERE station = $1", [.text(station)])

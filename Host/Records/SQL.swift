@@ -3,10 +3,14 @@ import Reporting
 
 /// A value in a row or a parameter.
 public enum SQLValue: Hashable, Sendable {
+    /// SQL's NULL.
     case null
+    /// A whole number of 64 bits.
     case integer(Int64)
+    /// Text in UTF-8.
     case text(String)
 
+    /// The text; nil for a number or NULL.
     public var text: String? { if case .text(let text) = self { text } else { nil } }
 
     /// PostgreSQL's text protocol and SQLite's typeless columns both give numbers as text at times.

@@ -27,6 +27,7 @@ public struct Failure: Error, Hashable, Codable, Sendable {
         case interrupted
     }
 
+    /// Decides the exit code of a program that ends with it.
     public let kind: Kind
     /// What happened, and to what: one sentence without a full stop.
     public let what: String
@@ -65,6 +66,7 @@ extension Failure: CustomStringConvertible {
 
 /// An error that knows how to be shown as a `Failure`.
 public protocol Reportable: Error {
+    /// The error in words for a person, with what helps.
     var failure: Failure { get }
 }
 

@@ -2,7 +2,7 @@
 
 /// Foreign text behind the boundary at which it was read: names, versions, interface texts, titles of problems, USB strings.
 ///
-/// Whoever decodes bytes of another's makes this of them at once, so that no later print, table or label has to think of it
+/// Code that decodes foreign bytes makes this of them at once, so that no later print, table or label has to think of it
 /// (`Tools/lint` looks for decoding without it).
 public struct PrintableText: Hashable, Sendable, CustomStringConvertible {
     /// No answer of a node is longer.

@@ -113,7 +113,9 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
 
     /// Something that can be chosen, and what tells it from others.
     public struct Choice: Hashable, Codable, Sendable {
+        /// What is typed to choose it.
         public let value: String
+        /// What tells it from others, for people; empty when there is nothing to say.
         public let note: String
 
         /// - Parameter note: for people; empty when there is nothing to say.

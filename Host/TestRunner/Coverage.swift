@@ -6,17 +6,21 @@ import Reporting
 
 /// Lines of source that were executed, of those that have code.
 public struct Coverage: Sendable, Codable, CustomStringConvertible {
+    /// A file of source that has code in one of the images.
     public struct File: Sendable, Codable {
         /// Path from the root of the source tree.
         public var path: String
         /// Line number to whether it was executed.
         public var lines: [Int: Bool]
 
+        /// How many of its lines were executed.
         public var covered: Int { lines.values.filter { $0 }.count }
     }
 
+    /// By path, as far as images that ran have code of them; files outside of Firmware/ are left out.
     public private(set) var files: [String: File] = [:]
 
+    /// No file.
     public init() {}
 
     /// Adds a run of `image` whose log QEMU wrote with `-d in_asm`.

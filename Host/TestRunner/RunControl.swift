@@ -53,7 +53,9 @@ private func plan(_ text: String) -> (Substring, UInt64)? {
 
 /// How a run is interfered with, or watched. All parts may be combined.
 public struct RunControl: Sendable, Equatable {
+    /// When the power is cut; nil: never.
     public var cuts: PowerCuts?
+    /// When a bit of memory turns over; nil: never.
     public var flips: BitFlips?
     /// Chance of each byte to suffer on a plug that joins the UART's transmitter to its receiver.
     public var noise: Double?
@@ -62,8 +64,10 @@ public struct RunControl: Sendable, Equatable {
     /// Pins are looked at every so many instructions.
     public var traceStep: UInt64?
 
+    /// Neither interfered with nor watched.
     public init() {}
 
+    /// True if nothing is to happen to the run.
     public var isEmpty: Bool { self == RunControl() }
 
     /// "at:N"; nil for anything else.
@@ -93,16 +97,22 @@ extension RunControl {
 
 /// A fault as it happened, for the report.
 public struct InjectedFault: Sendable, Codable, Equatable, CustomStringConvertible {
+    /// What can happen to a board.
     public enum Kind: String, Sendable, Codable {
+        /// The power was cut; the flash kept what it held.
         case powerCut = "power cut"
+        /// A bit of memory turned over.
         case flippedBit = "flipped bit"
+        /// The USB cable was pulled.
         case unplugged
     }
+    /// What happened to the board after `instruction`.
     public var kind: Kind
     /// Instructions since the test's first one, in that start.
     public var instruction: UInt64
     /// Start of the board, from 1.
     public var start: Int
+    /// Which bit; nil for other kinds.
     public var bit: MemoryBit?
 
     public var description: String {

@@ -6,6 +6,7 @@ import Reporting
 
 /// A run of on-target tests.
 public struct Runner: Sendable {
+    /// What is run, and how.
     public struct Options: Sendable {
         /// Tests whose "Suite/name" contains one of these; all when empty. A suite's whole name also selects a hidden suite.
         public var filters: [String] = []
@@ -15,9 +16,11 @@ public struct Runner: Sendable {
         public var jobs = ProcessInfo.processInfo.activeProcessorCount
         /// Only those that failed in the last run.
         public var onlyFailed = false
+        /// How often each test is run; less than 1 counts as 1.
         public var repetitions = 1
         /// Multiplies the host time after which a test is killed.
         public var timeoutFactor = 1.0
+        /// Given to each test and to QEMU: what repeats a run.
         public var seed: UInt32 = 1
         /// Ends after the first failure.
         public var stopsAtFailure = false
@@ -32,23 +35,28 @@ public struct Runner: Sendable {
         /// Where the last run's report is kept for `onlyFailed`; build/last-test.json when nil.
         public var lastReport: URL?
 
+        /// All tests that are not hidden, on all their boards, once.
         public init() {}
     }
 
     /// Host seconds after which a test that neither ends nor times out is killed.
     static let hostLimit = 30.0
 
+    /// Builds the suites; its catalogue says which boards there are.
     public let builder: FirmwareBuilder
+    /// Counts from the next `plan` or `run` on.
     public var options: Options
     /// Called after each test, from any thread but one at a time: results so far, all, the newest.
     public var progress: @Sendable (_ done: Int, _ total: Int, _ result: TestResult) -> Void = { _, _, _ in }
 
+    /// Nothing is built before `plan`.
     public init(builder: FirmwareBuilder, options: Options) {
         self.builder = builder
         self.options = options
     }
 
     /// Builds and lists what the options select.
+    /// - Throws: `Failure` when QEMU is missing, a board is unknown, a suite does not build, or nothing fits the filters.
     public func plan() throws -> TestPlan {
         let suites = try TestSuite.all(builder)
         let catalogue = builder.catalogue
@@ -94,6 +102,7 @@ public struct Runner: Sendable {
     }
 
     /// Runs a plan.
+    /// - Throws: `Failure` when there is no place for scratch files. A test that fails throws nothing: the report says it.
     public func run(_ plan: TestPlan) throws -> TestReport {
         let began = Date()
         let work = Work(Array(repeating: plan.items, count: max(1, options.repetitions)).flatMap { $0 })
@@ -128,6 +137,7 @@ public struct Runner: Sendable {
     }
 
     /// Source lines that the tests of a plan executed; `Options.coverage` must have been set.
+    /// - Throws: `Failure` when the line table of an image cannot be read.
     public func coverage(_ plan: TestPlan) throws -> Coverage {
         var coverage = Coverage()
         var seen: Set<ObjectIdentifier> = []
@@ -199,7 +209,9 @@ public struct TestPlan: Sendable {
 
     init(scratch: ScratchFolder) { self.scratch = scratch }
 
+    /// In the order in which they are started; one for each board that it runs on.
     public var tests: [FirmwareTest] { items.map(\.test) }
+    /// Tests of the plan, without repetitions.
     public var count: Int { items.count }
 }
 

@@ -6,10 +6,15 @@ import Reporting
 
 /// A row of bench.json.
 public struct BenchmarkRow: Codable, Sendable, CustomStringConvertible {
+    /// What was measured, "runner.overhead".
     public var name: String
+    /// Name of the board.
     public var board: String
+    /// What distinguishes rows of one name and board.
     public var variant: String
+    /// The figure, in `unit`.
     public var value: Double
+    /// Unit of the figure; "ratio" for one without.
     public var unit: String
 
     public var description: String { String(format: "%@ [%@] %.3f %@", name, board, value, unit) }
@@ -19,6 +24,7 @@ extension Runner {
     /// `runner.overhead` (time of 50 trivial tests, one job, over bare QEMU in a shell loop) and `runner.scaling` (time with one
     /// job over time with two). Each is the median of `rounds` ratios, and the runs of a ratio follow each other: the machine's other
     /// work then disturbs both alike, and a ratio that it did disturb does not count.
+    /// - Throws: `Failure` when a trivial test or bare QEMU fails.
     public static func measure(builder: FirmwareBuilder, board: String, rounds: Int = 9) throws -> [BenchmarkRow] {
         var options = Options()
         options.filters = ["Trivial"]

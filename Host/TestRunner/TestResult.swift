@@ -5,11 +5,15 @@ import Reporting
 
 /// The result of one run of one test.
 public struct TestResult: Sendable, Codable {
+    /// How a test ended.
     public enum Outcome: String, Sendable, Codable {
+        /// It came to its end with all expectations met.
         case passed
+        /// An expectation was not met.
         case failed
         /// A fault of the processor.
         case crashed
+        /// It used more stack than there is.
         case stackOverflow = "stack overflow"
         /// Its virtual time was over.
         case timedOut = "timed out"
@@ -17,29 +21,40 @@ public struct TestResult: Sendable, Codable {
         case hung
         /// It left before its end: an exit or a reset of its own.
         case endedEarly = "ended early"
+        /// It took more instructions or stack than it allows itself.
         case overLimit = "over its limit"
+        /// It asked to be skipped; `TestResult.detail` says why.
         case skipped
         /// It had to be ended because it printed without end.
         case printedTooMuch = "printed too much"
         /// QEMU itself failed.
         case emulatorFailed = "emulator failed"
 
+        /// Neither passed nor skipped: such a test makes the run fail.
         public var isFailure: Bool { self != .passed && self != .skipped }
     }
 
+    /// An expectation that was not met.
     public struct Failure: Sendable, Codable {
         /// Path from the root of the source tree.
         public var file: String?
+        /// Line of the expectation, from 1.
         public var line: Int?
         /// Source of the expectation.
         public var expression: String?
+        /// The value on the left of a comparison, as text.
         public var left: String?
+        /// The value on the right of a comparison, as text.
         public var right: String?
+        /// What the test says, when it failed without an expression.
         public var reason: String?
     }
 
+    /// The test that was run, on its board.
     public var test: FirmwareTest
+    /// By the word of the image, of QEMU, or of the runner that had to kill it.
     public var outcome: Outcome
+    /// The last expectation that was not met, as far as it was told; nil when none was.
     public var failure: Failure?
     /// Why, in a sentence, when it is no failed expectation.
     public var detail: String?
@@ -69,14 +84,20 @@ public struct TestResult: Sendable, Codable {
 
 /// All results of a run.
 public struct TestReport: Sendable, Codable, CustomStringConvertible {
+    /// In the order of the plan, its repetitions one after the other; fewer than planned when the run ended early.
     public var results: [TestResult]
     /// Boards or suites that were not run at all, and why.
     public var notices: [String]
+    /// Seed of the run, which repeats it.
     public var seed: UInt32
+    /// Host seconds of the whole run, without building.
     public var seconds: Double
 
+    /// Results that passed; a test that is repeated counts each time.
     public var passed: Int { results.filter { $0.outcome == .passed }.count }
+    /// Results of any other outcome than passed or skipped.
     public var failed: Int { results.filter { $0.outcome.isFailure }.count }
+    /// Results of tests that asked to be skipped.
     public var skipped: Int { results.filter { $0.outcome == .skipped }.count }
     /// Tests ran, and none failed. Tests that all skip themselves show nothing.
     public var isGood: Bool { failed == 0 && passed > 0 }

@@ -5,7 +5,9 @@ import Reporting
 
 /// One test in one image.
 public struct FirmwareTest: Sendable, Hashable, Codable {
+    /// Name of the suite: its folder and its image.
     public var suite: String
+    /// Name of the board that its image is for.
     public var board: String
     /// The function's name: a sentence.
     public var name: String
@@ -26,12 +28,17 @@ struct SuiteFacts: Codable {
 
 /// A folder of Tests/OnTarget.
 public struct TestSuite: Sendable {
+    /// Name of the folder, and of the image.
     public let name: String
+    /// Tests/OnTarget/<name>.
     public let folder: URL
+    /// Names of the boards that it runs on; nil: all that QEMU models.
     public let boards: [String]?
+    /// True if it runs only when it is named.
     public let isHidden: Bool
 
     /// All suites of a source tree, sorted.
+    /// - Throws: `Failure` when a suite.json cannot be read.
     public static func all(_ builder: FirmwareBuilder) throws -> [TestSuite] {
         try builder.suites.map { name in
             let folder = builder.catalogue.root.appendingPathComponent("Tests/OnTarget/\(name)")

@@ -8,14 +8,16 @@ public actor CoAPClient {
     public struct Timing: Sendable {
         /// Before the first retransmission; stretched by a random factor between 1 and 1.5, doubled each time.
         public var acknowledgement = Duration.seconds(2)
+        /// How often a message is sent again after the first time (MAX_RETRANSMIT).
         public var retransmissions = 4
         /// For the response proper, once the node has acknowledged the request.
         public var separateResponse = Duration.seconds(30)
 
+        /// The defaults: a request that is not acknowledged fails after 62 to 93 seconds.
         public init() {}
 
-        /// For a direct line: three tries, given up after about `total`. On a line of one's own there is nobody else to make room for,
-        /// and a person waits.
+        /// For a direct line: three tries, given up after about `total`. On a line of one's own there is no other traffic to make room
+        /// for, and a person waits.
         public init(total: Duration) {
             retransmissions = 2
             // Waits of 1, 2 and 4 parts, each stretched by 1.25 on average.
@@ -72,6 +74,9 @@ public actor CoAPClient {
     // MARK: Requests
 
     /// Sends a request and waits for the whole answer. One request at a time is under way (RFC 7252's NSTART); others queue.
+    /// - Throws: `Failure`, of kind `unreachable` when the node does not answer in time or the connection is broken, of kind
+    ///   `malformedAnswer` when the answer breaks the rules of CoAP; `RequestTooLong` before anything is sent;
+    ///   `CancellationError`. An answer with an error code is returned.
     public func send(_ request: Request) async throws -> Response {
         await takeTurn()
         defer { endTurn() }
@@ -80,7 +85,8 @@ public actor CoAPClient {
     }
 
     /// Sends a request with exactly these options, those of the link before them, and returns the answer as it came: one block of a long
-    /// one. For whoever passes other people's requests on.
+    /// one. For a gateway, which passes requests of others on.
+    /// - Throws: as `send(_:)`.
     public func pass(_ code: CoAPCode, options: [Message.Option], payload: [UInt8]) async throws -> Message {
         await takeTurn()
         defer { endTurn() }
@@ -250,7 +256,7 @@ public actor CoAPClient {
 
     // MARK: What arrives
 
-    /// Begins to take in what the node sends; its log lines arrive from now on. The first request does the same.
+    /// Begins to take in what the node sends; its log lines arrive from now on. The first request begins too.
     public func listen() {
         guard reader == nil else { return }
         reader = Task { [link, weak self, name] in
@@ -289,7 +295,7 @@ public actor CoAPClient {
             switch message.type {
             case .acknowledgement: exchange?.deliver(.acknowledged)
             case .reset: exchange?.deliver(.reset)
-            default: await answer(.reset, message.id)  // a ping, or a request: nobody serves here
+            default: await answer(.reset, message.id)  // a ping, or a request: this is no server
             }
             return
         }
@@ -298,7 +304,7 @@ public actor CoAPClient {
         let exchange = token.flatMap { exchanges[$0] }
         let isNotification = token.map { observers[$0] != nil } ?? false
         if message.type == .confirmable {
-            // A response that nobody waits for any more is refused, which also ends an observation (RFC 7641, section 3.6).
+            // A response that is not waited for any more is refused, which also ends an observation (RFC 7641, section 3.6).
             await answer(exchange != nil || isNotification ? .acknowledgement : .reset, message.id)
         }
         if let exchange, message.type != .acknowledgement || exchange.id == message.id {
@@ -307,7 +313,7 @@ public actor CoAPClient {
         } else if isNotification, let token, message.type != .acknowledgement {
             notify(token, message)
         } else if message.type == .nonConfirmable, exchange == nil, message.observe != nil {
-            // A reset is how a node learns that nobody wants its notifications any more (RFC 7641, section 3.6).
+            // A reset is how a node learns that its notifications are not wanted any more (RFC 7641, section 3.6).
             await answer(.reset, message.id)
         }
     }
@@ -329,6 +335,7 @@ public struct RequestTooLong: Error, Reportable {
     /// So many bytes of payload would have gone with the options of this request.
     public var room: Int { max(0, capacity - (size - payload)) }
 
+    /// Of kind `usage`, with how many bytes would have gone where that can help.
     public var failure: Failure {
         Failure(
             .usage, "\(request) takes \(size) bytes, and \(name) takes \(capacity) at most: nothing was sent",

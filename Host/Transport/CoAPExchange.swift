@@ -3,8 +3,10 @@ import CoAP
 
 /// A request to a node.
 public struct Request: Sendable, Hashable {
+    /// What a node is asked: GET reads, POST acts.
     public enum Method: Sendable { case get, post }
 
+    /// Never anything but GET or POST: light nodes know no other method.
     public var method: Method
     /// Without a leading slash: "status", ".well-known/core".
     public var path: String
@@ -12,12 +14,21 @@ public struct Request: Sendable, Hashable {
     public var query: [String]
     /// Content-Format of the payload (RFC 7252, section 12.3).
     public var contentFormat: UInt16?
+    /// Empty for GET; formatted as `contentFormat` says.
     public var payload: [UInt8]
 
+    /// A request without payload.
+    /// - Parameters:
+    ///   - path: without a leading slash.
+    ///   - query: `name=value` each.
     public static func get(_ path: String, query: [String] = []) -> Request {
         Request(method: .get, path: path, query: query, contentFormat: nil, payload: [])
     }
 
+    /// A request with payload and without query.
+    /// - Parameters:
+    ///   - path: without a leading slash.
+    ///   - contentFormat: Content-Format of `payload` (RFC 7252, section 12.3).
     public static func post(_ path: String, _ payload: [UInt8], contentFormat: UInt16) -> Request {
         Request(method: .post, path: path, query: [], contentFormat: contentFormat, payload: payload)
     }
@@ -41,11 +52,16 @@ extension Request: CustomStringConvertible {
 public struct Response: Sendable, Hashable {
     /// Class in the upper three bits, detail in the lower five: 0x45 is 2.05.
     public let code: UInt8
+    /// Content-Format of the payload (RFC 7252, section 12.3); nil when the node does not say.
     public let contentFormat: UInt16?
+    /// All blocks together, at most `CoAPClient.maximumAnswer` bytes.
     public let payload: [UInt8]
     /// Seconds for which it is fresh (RFC 7252, section 5.10.5).
     public let maxAge: UInt32
 
+    /// - Parameters:
+    ///   - code: class in the upper three bits, detail in the lower five.
+    ///   - maxAge: seconds for which it is fresh; 60 is RFC 7252's default.
     public init(code: UInt8, contentFormat: UInt16?, payload: [UInt8], maxAge: UInt32 = 60) {
         self.code = code
         self.contentFormat = contentFormat

@@ -17,6 +17,7 @@ public protocol CoAPLink: Sendable {
 }
 
 extension CoAPLink {
+    /// Nothing: the other end is one node.
     public var base: [Message.Option] { [] }
     /// What a node on a line takes (`SlipmuxDecoder` in NodeRuntime).
     public var capacity: Int { 1024 }
@@ -24,6 +25,7 @@ extension CoAPLink {
 
 /// CoAP in slipmux frames on a byte pipe, between the node's log lines.
 public final class SlipmuxLink: CoAPLink {
+    /// CoAP messages and the node's log lines, in the order of the pipe; damaged frames are left out.
     public let incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error>
     private let pipe: any BytePipe
     private let reader: Task<Void, Never>
@@ -46,8 +48,10 @@ public final class SlipmuxLink: CoAPLink {
         }
     }
 
+    /// Frames the message and hands it to the pipe, which may wait for its send limit.
     public func send(_ message: [UInt8]) async throws { try await pipe.send(SlipmuxFrames.coap(message)) }
 
+    /// Closes the pipe as well.
     public func close() {
         reader.cancel()
         pipe.close()

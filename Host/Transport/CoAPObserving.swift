@@ -21,7 +21,7 @@ extension CoAPClient {
     public func observe(_ path: String, query: [String] = [], lateness: Duration = .seconds(10)) async throws -> Observation {
         let request = Request.get(path, query: query)
         let token = UInt32.random(in: 0 ... .max)
-        // The newest are kept when nobody takes them out: an observer wants the state, not every step towards it.
+        // The newest are kept when they are not taken out: an observer wants the state, not every step towards it.
         let (notifications, incoming) = AsyncThrowingStream<Message, any Error>.makeStream(bufferingPolicy: .bufferingNewest(256))
         let (stream, outgoing) = AsyncThrowingStream<Response, any Error>.makeStream(bufferingPolicy: .bufferingNewest(256))
         observers[token] = Observer(notifications: incoming, freshUntil: .now)
@@ -29,7 +29,7 @@ extension CoAPClient {
             observers[token] = nil
             throw error
         }
-        // Both keep the connection as long as somebody observes, even if nobody else has it any more.
+        // Both keep the connection as long as a resource is observed, even if it is held nowhere else any more.
         let pump = Task {
             do {
                 for try await message in notifications {

@@ -5,6 +5,7 @@ import Synchronization
 
 /// A `BytePipe` over a descriptor that can be polled: socket, serial line, pseudo-terminal.
 public final class DescriptorPipe: BytePipe {
+    /// Chunks as the descriptor gave them, at most 4096 bytes each; read by a thread of the pipe's own, and never dropped.
     public let incoming: AsyncThrowingStream<[UInt8], any Error>
     /// What the descriptor leads to, for messages.
     public let name: String
@@ -15,6 +16,7 @@ public final class DescriptorPipe: BytePipe {
 
     /// Takes over `descriptor`, which becomes non-blocking and is closed with the pipe.
     /// - Parameter sendLimit: how long the other side may take no bytes before a send is given up.
+    /// - Throws: `Failure` of kind `environment`; `descriptor` is closed then.
     public init(descriptor: Int32, name: String, sendLimit: Duration = .seconds(5)) throws {
         var ends: [Int32] = [0, 0]
         guard fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0, pipe(&ends) == 0 else {
@@ -75,6 +77,9 @@ public final class DescriptorPipe: BytePipe {
         continuation.finish()
     }
 
+    /// Returns once the system has taken all bytes, which is not when they have arrived.
+    /// - Throws: `Failure` of kind `unreachable` when they were not all taken within the send limit or the line broke; some may
+    ///   have gone. `CancellationError` when the task is cancelled.
     public func send(_ bytes: [UInt8]) async throws {
         let deadline = ContinuousClock.now + sendLimit
         var sent = 0
@@ -107,12 +112,13 @@ public final class DescriptorPipe: BytePipe {
         return sent < 0 && errno == ENOTSOCK ? Foundation.write(descriptor, base, count) : sent
     }
 
+    /// From any thread. The descriptor itself is closed a moment later, by the reading thread.
     public func close() {
         closed.withLock { closed in
             guard !closed else { return }
             closed = true
             descriptor.refuseWrites()
-            // The reading thread closes the descriptor: nobody else may have got its number meanwhile.
+            // The reading thread closes the descriptor: its number cannot be another file's meanwhile.
             Foundation.close(wake.write)
         }
     }

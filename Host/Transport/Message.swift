@@ -5,9 +5,12 @@ import CoAP
 public struct Message: Sendable, Equatable {
     /// An option: its number and its value.
     public struct Option: Sendable, Hashable {
+        /// As registered (RFC 7252, section 12.2); odd numbers are critical.
         public let number: UInt16
+        /// As on the wire, without its length; empty is allowed.
         public let value: [UInt8]
 
+        /// - Parameter value: bytes as they go over the wire.
         public init(_ number: UInt16, _ value: [UInt8]) {
             self.number = number
             self.value = value
@@ -18,6 +21,7 @@ public struct Message: Sendable, Equatable {
             self.init(number, (0..<4).reversed().map { UInt8(value >> ($0 * 8) & 0xff) }.drop { $0 == 0 }.map { $0 })
         }
 
+        /// A text in UTF-8 (RFC 7252, section 3.2), without a terminator.
         public init(_ number: UInt16, _ text: some StringProtocol) { self.init(number, Array(text.utf8)) }
 
         /// The value as an unsigned integer; nil if it is longer than four bytes.
@@ -31,15 +35,21 @@ public struct Message: Sendable, Equatable {
         public var isUnsafe: Bool { number & 2 == 2 }
     }
 
+    /// Confirmable, non-confirmable, acknowledgement or reset (RFC 7252, section 3).
     public var type: CoAPType
+    /// Method of a request, code of a response, or empty.
     public var code: CoAPCode
+    /// The Message ID: joins a message and its acknowledgement or reset, and finds duplicates.
     public var id: UInt16
     /// 0 to 8 bytes.
     public var token: [UInt8]
     /// In any order; written in ascending order of their numbers, those of one number as they stand.
     public var options: [Option]
+    /// What follows the marker 0xFF; empty when there is none.
     public var payload: [UInt8]
 
+    /// Nothing is checked before `encoded`.
+    /// - Parameter token: at most 8 bytes.
     public init(
         _ type: CoAPType, _ code: CoAPCode, id: UInt16, token: [UInt8] = [], options: [Option] = [], payload: [UInt8] = []
     ) {
@@ -65,6 +75,7 @@ public struct Message: Sendable, Equatable {
     }
 
     /// The datagram.
+    /// - Throws: `CoAPError` for a token, an option or a payload that the format has no room for.
     public func encoded() throws(CoAPError) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 16 + options.reduce(0) { $0 + $1.value.count + 5 } + payload.count)
         var writer = CoAPWriter(buffer.mutableSpan, type: type, code: code, id: id, token: CoAPToken(token.span.bytes))
@@ -81,15 +92,21 @@ public struct Message: Sendable, Equatable {
 
     // MARK: Options by name
 
+    /// The first option of that number, in the order of `options`; nil when there is none.
     public subscript(number: UInt16) -> Option? { options.first { $0.number == number } }
 
+    /// All options of that number, in the order of `options`: a path has one for each segment.
     public func all(_ number: UInt16) -> [Option] { options.filter { $0.number == number } }
 
+    /// Nil when there is none, or none that 16 bits hold.
     public var contentFormat: UInt16? { self[CoAPOptionNumber.contentFormat]?.uint.flatMap(UInt16.init(exactly:)) }
     /// The number of a notification, or the wish to be told (RFC 7641).
     public var observe: UInt32? { self[CoAPOptionNumber.observe]?.uint }
+    /// The block of the request's payload (RFC 7959, section 2.1); nil when there is none or it is malformed.
     public var block1: CoAPBlock? { self[CoAPOptionNumber.block1]?.uint.flatMap { CoAPBlock(optionValue: $0) } }
+    /// The block of the answer's payload (RFC 7959, section 2.1); nil when there is none or it is malformed.
     public var block2: CoAPBlock? { self[CoAPOptionNumber.block2]?.uint.flatMap { CoAPBlock(optionValue: $0) } }
+    /// Names the representation, so that blocks of two are not put together (RFC 7252, section 5.10.6); nil when there is none.
     public var entityTag: [UInt8]? { self[CoAPOptionNumber.entityTag]?.value }
     /// Seconds for which a response is fresh: 60 unless it says otherwise (RFC 7252, section 5.10.5).
     public var maxAge: UInt32 { self[CoAPOptionNumber.maxAge]?.uint ?? 60 }

@@ -4,9 +4,13 @@ import Reporting
 
 /// Where a node is: `emulated:NAME`, `serial:/dev/ttyACM0`, `usb:SERIAL`, `coap://host[:port][/name]`.
 public enum NodeLocator: Hashable, Sendable {
+    /// A board in QEMU, by the name that it was started under.
     case emulated(name: String)
+    /// A serial line, by the path of its device file.
     case serial(path: String)
+    /// A node on USB, by its serial number or, when another has that too, by its port ("1-4.2").
     case usb(serialNumber: String)
+    /// A node on the network, or one behind a gateway, by the whole URL.
     case coap(url: String)
 
     /// Reads a locator; a failure lists the forms.
@@ -54,12 +58,16 @@ extension NodeLocator: CustomStringConvertible, Codable {
 
 /// A node that could be meant.
 public struct NodeCandidate: Hashable, Codable, Sendable {
+    /// What `--node` takes for it.
     public let locator: NodeLocator
     /// What is known without asking it: board, product name. May be empty.
     public let note: String
     /// Why it cannot be reached although it is there, nil when nothing is known against it.
     public let obstacle: Failure?
 
+    /// - Parameters:
+    ///   - note: what is known without asking it; may hold foreign text.
+    ///   - obstacle: why it cannot be reached although it is there.
     public init(_ locator: NodeLocator, note: String = "", obstacle: Failure? = nil) {
         self.locator = locator
         self.note = note
@@ -70,18 +78,24 @@ public struct NodeCandidate: Hashable, Codable, Sendable {
 /// One way to find and reach nodes: serial lines here, emulated boards and USB in their own modules.
 public protocol NodeSource: Sendable {
     /// Nodes present now; fast, and talks to none of them.
+    /// - Throws: `Failure` when it cannot be told.
     func candidates() throws -> [NodeCandidate]
     /// Why this way to reach nodes cannot be used here at all, nil when it can. The other ways still can.
     func obstacle() -> Failure?
     /// Opens a pipe to `locator`; nil if it belongs to another source, or leads over no pipe.
+    /// - Throws: `Failure`, of kind `unreachable` when it is not there or in use, of kind `environment` when it may not be
+    ///   opened.
     func open(_ locator: NodeLocator) async throws -> (any BytePipe)?
     /// Opens a link for CoAP messages to `locator`; nil if it belongs to another source. Over a pipe, in slipmux frames.
+    /// - Throws: as `open`.
     func connect(_ locator: NodeLocator) async throws -> (any CoAPLink)?
 }
 
 extension NodeSource {
+    /// None: a source that needs nothing of the computer.
     public func obstacle() -> Failure? { nil }
 
+    /// Frames what `open` gives; a source that needs no framing has its own.
     public func connect(_ locator: NodeLocator) async throws -> (any CoAPLink)? {
         try await open(locator).map { SlipmuxLink($0) }
     }
@@ -94,6 +108,8 @@ public struct SerialSource: NodeSource {
     /// - Parameter folder: where device files are; `/dev` unless a test says otherwise.
     public init(folder: String = "/dev") { self.folder = folder }
 
+    /// The lines of USB adapters and boards (`ttyACM*`, `ttyUSB*`, `cu.usb*`), sorted by name; whether a node is at one is not
+    /// known. Empty when the folder cannot be read.
     public func candidates() throws -> [NodeCandidate] {
         let manager = FileManager.default
         // by-id has readable names for the same lines.
@@ -109,6 +125,7 @@ public struct SerialSource: NodeSource {
         }
     }
 
+    /// - Throws: what `SerialLine.open` throws.
     public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
         guard case .serial(let path) = locator else { return nil }
         return try SerialLine.open(path: path)
@@ -117,10 +134,14 @@ public struct SerialSource: NodeSource {
 
 /// All ways to reach nodes, and the rule for choosing one.
 public struct NodeFinder: Sendable {
+    /// Asked in this order; the first that knows a locator opens it.
     public let sources: [any NodeSource]
 
+    /// - Parameter sources: one of each kind that this program can use.
     public init(_ sources: [any NodeSource]) { self.sources = sources }
 
+    /// The nodes of all sources, in the order of these; talks to none of them.
+    /// - Throws: what a source throws; the nodes of the others are lost then.
     public func candidates() throws -> [NodeCandidate] { try sources.flatMap { try $0.candidates() } }
 
     /// Why some nodes may be missing among the candidates.
@@ -145,6 +166,7 @@ public struct NodeFinder: Sendable {
     }
 
     /// Opens a link to the node at `locator`.
+    /// - Throws: `Failure`, of kind `usage` when no source knows such an address; what the source throws.
     public func connect(_ locator: NodeLocator) async throws -> any CoAPLink {
         for source in sources {
             if let link = try await source.connect(locator) { return link }

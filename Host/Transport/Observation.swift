@@ -10,11 +10,13 @@ import Reporting
 /// in vain. Iteration ends when the node ends the observation, and throws a `Failure` when the connection breaks. Leaving the loop,
 /// cancelling its task or calling `cancel` ends the observation on the node as well.
 public struct Observation: AsyncSequence, Sendable {
+    /// A whole representation, also one with an error code of the node's.
     public typealias Element = Response
 
     let stream: AsyncThrowingStream<Response, any Error>
     let end: @Sendable () -> Void
 
+    /// Iterators share one stream: each representation goes to one of them.
     public func makeAsyncIterator() -> AsyncThrowingStream<Response, any Error>.Iterator { stream.makeAsyncIterator() }
 
     /// Ends the observation; iteration ends.

@@ -5,6 +5,8 @@ import Reporting
 /// Opens serial lines.
 public enum SerialLine {
     /// Opens `path` at `baud` (default 115 200) for this program alone.
+    /// - Throws: `Failure`, of kind `usage` when it is no serial line or knows no such speed, of kind `unreachable` when it is
+    ///   not there or in use, of kind `environment` when it may not be opened.
     public static func open(path: String, baud: Int = 115_200) throws -> DescriptorPipe {
         let name = "serial:\(path)"
         // Non-blocking, or open would wait for a modem's carrier.

@@ -3,6 +3,7 @@ import Slipmux
 
 /// Cuts a byte stream into frames, and makes frames.
 public struct SlipmuxFrames: ~Copyable, Sendable {
+    /// What a frame carries.
     public enum Frame: Hashable, Sendable {
         /// A CoAP message whose check sequence was right.
         case coap([UInt8])
@@ -12,6 +13,7 @@ public struct SlipmuxFrames: ~Copyable, Sendable {
 
     private var decoder = SlipmuxDecoder<2048>()
 
+    /// Starts outside of any frame, with nothing dropped.
     public init() {}
 
     /// The frames that `bytes` complete. Damaged ones are left out.

@@ -11,13 +11,18 @@ public final class UDPLink: CoAPLink {
     /// Where CoAP is served unless the URL says otherwise (RFC 7252, section 6.1).
     public static let defaultPort: UInt16 = 5683
 
+    /// Datagrams as they come, whatever is in them; a consumer that is slow loses some, as in any network.
     public let incoming: AsyncThrowingStream<SlipmuxFrames.Frame, any Error>
+    /// The segments of the URL's path, and before them the host if it is a name.
     public let base: [Message.Option]
     /// RFC 7252, section 4.6.
     public var capacity: Int { 1152 }
     private let socket: UDPSocket
     private let reader: Task<Void, Never>
 
+    /// Opens a socket for the host of `url`, which is looked up now: that may block. Nothing is sent, so a host that is not there
+    /// is found later.
+    /// - Throws: `Failure`; of kind `usage` when `url` is no such URL or has a query, a fragment or a user.
     public init(url: String) throws {
         guard let parts = URLComponents(string: url), parts.scheme?.lowercased() == "coap", let found = parts.host,
             !found.isEmpty,
@@ -50,8 +55,10 @@ public final class UDPLink: CoAPLink {
         return inet_pton(AF_INET, String(plain), &buffer) == 1 || inet_pton(AF_INET6, String(plain), &buffer) == 1
     }
 
+    /// Never throws: what the network does not take is lost, and CoAP sends it again.
     public func send(_ message: [UInt8]) async throws { socket.send(message) }
 
+    /// Closes the socket as well.
     public func close() {
         reader.cancel()
         socket.close()
@@ -62,12 +69,16 @@ public final class UDPLink: CoAPLink {
 
 /// Nodes on the network. None is found by itself: a `coap:` URL names it.
 public struct NetworkSource: NodeSource {
+    /// Opens nothing.
     public init() {}
 
+    /// Always empty.
     public func candidates() throws -> [NodeCandidate] { [] }
 
+    /// Always nil: datagrams need no pipe.
     public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? { nil }
 
+    /// A `UDPLink` of its own for each call; nil for any other locator.
     public func connect(_ locator: NodeLocator) async throws -> (any CoAPLink)? {
         guard case .coap(let url) = locator else { return nil }
         return try UDPLink(url: url)

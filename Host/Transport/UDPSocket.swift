@@ -11,6 +11,8 @@ public struct SocketAddress: Hashable, Sendable {
     init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// Looks `host` up: an address such as `127.0.0.1` or `::1`, or a name.
+    /// May block as long as the name service takes.
+    /// - Throws: `Failure` of kind `unreachable` when the name is not known.
     public init(host: String, port: UInt16) throws {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
@@ -47,7 +49,9 @@ public struct SocketAddress: Hashable, Sendable {
         return (text(host), UInt16(text(port)) ?? 0)
     }
 
+    /// The address alone, numeric, an IPv6 one without brackets; "?" when it cannot be told.
     public var host: String { parts.host }
+    /// From 1 on; 0 when it cannot be told, or before a socket is bound.
     public var port: UInt16 { parts.port }
 }
 
@@ -60,8 +64,11 @@ extension SocketAddress: CustomStringConvertible {
 
 /// A UDP socket, bound to an address of this computer or connected to one peer.
 public final class UDPSocket: Sendable {
+    /// What came in one piece.
     public struct Datagram: Sendable {
+        /// At most 4096 bytes; longer datagrams are dropped. May be empty.
         public let bytes: [UInt8]
+        /// Where an answer goes.
         public let sender: SocketAddress
     }
 
@@ -77,12 +84,15 @@ public final class UDPSocket: Sendable {
     private static let backlog = 256
 
     /// A socket that receives what is sent to `address`; port 0 takes any free one.
+    /// - Throws: `Failure` of kind `environment` when the address is taken, not this computer's, or may not be used.
     public convenience init(boundTo address: SocketAddress) throws {
         try self.init(family: address.family, name: "\(address)") { descriptor in address.withPointer { bind(descriptor, $0, $1) }
         }
     }
 
     /// A socket for one peer.
+    /// Nothing is sent: that the peer is there is not known.
+    /// - Throws: `Failure` when the system has no way to that address.
     public convenience init(connectedTo address: SocketAddress) throws {
         try self.init(family: address.family, name: "\(address)") { descriptor in
             address.withPointer { connect(descriptor, $0, $1) }
@@ -183,7 +193,7 @@ public final class UDPSocket: Sendable {
             guard !closed else { return }
             closed = true
             descriptor.refuseWrites()
-            // The reading thread closes the descriptor: nobody else may have got its number meanwhile.
+            // The reading thread closes the descriptor: its number cannot be another file's meanwhile.
             Foundation.close(wake.write)
         }
     }

@@ -5,6 +5,8 @@ import Reporting
 /// Connects to stream sockets in the file system.
 public enum UnixSocket {
     /// Connects to the socket at `path`. `name` is what messages call it.
+    /// - Throws: `Failure`, of kind `unreachable` when no program takes the connection, of kind `environment` when the path is
+    ///   too long or there is no socket to be had.
     public static func connect(path: String, name: String) throws -> DescriptorPipe {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

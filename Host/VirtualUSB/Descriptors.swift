@@ -2,27 +2,40 @@
 
 /// A device as enumeration found it.
 public struct DeviceDescription: Equatable, Sendable {
+    /// An endpoint descriptor (USB 2.0, table 9-13) with the interface that it stands behind.
     public struct Endpoint: Equatable, Sendable {
         /// bEndpointAddress; bit 7 is IN.
         public let address: UInt8
         /// bmAttributes: transfer type in the lower two bits.
         public let attributes: UInt8
+        /// wMaxPacketSize as it is, all 16 bits; the lower 11 are the bytes of a packet.
         public let maxPacketSize: Int
+        /// bInterval: frames of 1 ms between two polls of an interrupt endpoint.
         public let interval: UInt8
+        /// bInterfaceNumber of the interface descriptor before it.
         public let interface: UInt8
+        /// bAlternateSetting of that interface descriptor: the endpoint is there only while this setting is chosen.
         public let alternate: UInt8
 
         /// 0 control, 1 isochronous, 2 bulk, 3 interrupt.
         public var type: UInt8 { attributes & 3 }
+        /// The host reads from it: bit 7 of the address.
         public var isIn: Bool { address & 0x80 != 0 }
     }
 
+    /// An interface descriptor (USB 2.0, table 9-12); one for each alternate setting.
     public struct Interface: Equatable, Sendable {
+        /// bInterfaceNumber; several settings share it.
         public let number: UInt8
+        /// bAlternateSetting; 0 is the setting after SET_CONFIGURATION.
         public let alternate: UInt8
+        /// bInterfaceClass; 0xFF: the vendor's own.
         public let `class`: UInt8
+        /// bInterfaceSubClass; its meaning is the class's.
         public let subclass: UInt8
+        /// bInterfaceProtocol; its meaning is the class's.
         public let `protocol`: UInt8
+        /// bNumEndpoints as it is; a violation is listed when as many endpoint descriptors do not follow.
         public let endpointCount: Int
     }
 
@@ -30,15 +43,24 @@ public struct DeviceDescription: Equatable, Sendable {
     public let device: [UInt8]
     /// The first configuration with all that belongs to it.
     public let configuration: [UInt8]
+    /// In the order of the configuration descriptor.
     public let interfaces: [Interface]
+    /// In the order of the configuration descriptor, those of all alternate settings.
     public let endpoints: [Endpoint]
+    /// In the first language that the device lists, foreign text; nil when it has none, or none that can be read.
     public internal(set) var manufacturer: String?
+    /// In the first language that the device lists, foreign text; nil when it has none, or none that can be read.
     public internal(set) var product: String?
+    /// In the first language that the device lists, foreign text; nil when it has none, or none that can be read.
     public internal(set) var serialNumber: String?
 
+    /// idVendor (USB 2.0, table 9-8).
     public var vendorID: UInt16 { word(device, 8) }
+    /// idProduct (USB 2.0, table 9-8).
     public var productID: UInt16 { word(device, 10) }
+    /// bcdDevice: the maker's release, binary-coded decimal.
     public var release: UInt16 { word(device, 12) }
+    /// bConfigurationValue: what SET_CONFIGURATION takes; never 0 in a device without violations.
     public var configurationValue: UInt8 { configuration[5] }
 
     /// Indices of the strings that name the configuration and its interfaces.

@@ -142,7 +142,7 @@ extension VirtualHostController {
         }
     }
 
-    /// The device is there and nobody is about to take it away.
+    /// The device is there and is not about to be taken away.
     private var isThere: Bool { condition.withLock { isPlugged && isPullUpOn && !isLeaving && !isClosed } }
 
     /// Does a control transfer without letting anything else on the bus. Runs on the bus's thread.
@@ -182,7 +182,7 @@ extension VirtualHostController {
 
     // MARK: What requests change at the host's end
 
-    /// Notices the requests that change toggles and alternate settings, whoever made them.
+    /// Notices the requests that change toggles and alternate settings, the controller's own and its clients'.
     func notice(_ setup: SetupPacket) {
         guard let description else { return }
         switch (setup.requestType, setup.request) {
@@ -219,12 +219,18 @@ extension VirtualHostController {
 }
 
 extension SetupPacket {
+    /// GET_DESCRIPTOR to the device (USB 2.0, section 9.4.3).
+    /// - Parameters:
+    ///   - index: which string or configuration; 0 for other types.
+    ///   - language: LANGID of a string, else 0.
+    ///   - length: bytes that the host takes at most.
     public static func descriptor(_ type: UInt8, index: UInt8 = 0, language: UInt16 = 0, length: UInt16) -> SetupPacket {
         SetupPacket(
             requestType: 0x80, request: StandardRequest.getDescriptor, value: UInt16(type) << 8 | UInt16(index), index: language,
             length: length)
     }
 
+    /// SET_CONFIGURATION (USB 2.0, section 9.4.7); 0 brings the device back to the state Address.
     public static func setConfiguration(_ value: UInt8) -> SetupPacket {
         SetupPacket(requestType: 0, request: StandardRequest.setConfiguration, value: UInt16(value))
     }

@@ -2,6 +2,7 @@
 
 /// A fault that happens once, some packets or transfers after it was armed.
 public struct BusFault: Hashable, Sendable {
+    /// What goes wrong, and at which end it shows.
     public enum Kind: Hashable, Sendable {
         /// The cable is pulled: before the device sees the packet, or after it has seen it but before the host sees the answer.
         case unplug(deviceSawPacket: Bool)
@@ -23,11 +24,14 @@ public struct BusFault: Hashable, Sendable {
         case transfer(Int)
     }
 
+    /// What goes wrong when the moment has come.
     public var kind: Kind
+    /// Counted among the transactions or transfers of `endpoint` alone, when that is given.
     public var moment: Moment
     /// Counts and strikes only this endpoint (bEndpointAddress); nil: all.
     public var endpoint: UInt8?
 
+    /// Does nothing by itself: `VirtualHostController.inject` arms it.
     public init(_ kind: Kind, at moment: Moment, endpoint: UInt8? = nil) {
         self.kind = kind
         self.moment = moment

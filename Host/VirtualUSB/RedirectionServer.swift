@@ -4,6 +4,7 @@ import Reporting
 
 /// Exports the device of a virtual host controller on a Unix socket, to one client at a time.
 public final class RedirectionServer: @unchecked Sendable {
+    /// Where the socket is; removed by `close`.
     public let path: String
     private let controller: VirtualHostController
     private let listener: Int32

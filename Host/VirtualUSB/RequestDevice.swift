@@ -12,6 +12,12 @@ public struct DescriptorSet: Sendable {
     /// Asked for when bcdUSB is 2.01 or more.
     public var bos: [UInt8]
 
+    /// Nothing is checked here: a model may be wrong on purpose.
+    /// - Parameters:
+    ///   - device: 18 bytes.
+    ///   - configuration: as `configuration(interfaceCount:_:)` makes it.
+    ///   - strings: by index, from 1; shown in US English (0x0409).
+    ///   - bos: empty: a request for it is answered with STALL.
     public init(device: [UInt8], configuration: [UInt8], strings: [UInt8: String] = [:], bos: [UInt8] = []) {
         self.device = device
         self.configuration = configuration
@@ -36,12 +42,21 @@ public struct DescriptorSet: Sendable {
         return [9, DescriptorType.configuration, low(total), high(total), interfaceCount, 1, 0, 0x80, 50] + rest
     }
 
+    /// An interface descriptor of 9 bytes (section 9.6.5).
+    /// - Parameters:
+    ///   - endpoints: how many descriptors of endpoints follow it.
+    ///   - string: index of the text that names it; 0: none.
     public static func interface(
         _ number: UInt8, alternate: UInt8 = 0, endpoints: UInt8, class: UInt8, subclass: UInt8, protocol: UInt8, string: UInt8 = 0
     ) -> [UInt8] {
         [9, DescriptorType.interface, number, alternate, endpoints, `class`, subclass, `protocol`, string]
     }
 
+    /// An endpoint descriptor of 7 bytes (section 9.6.6); a bulk endpoint of 64 bytes unless told otherwise.
+    /// - Parameters:
+    ///   - address: bit 7 is IN.
+    ///   - attributes: the transfer type: 2 bulk, 3 interrupt.
+    ///   - interval: frames of 1 ms, for an interrupt endpoint.
     public static func endpoint(_ address: UInt8, attributes: UInt8 = 2, maxPacketSize: UInt16 = 64, interval: UInt8 = 0)
         -> [UInt8]
     {
@@ -60,6 +75,7 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         case data([UInt8])
         /// Done, nothing to send.
         case accept
+        /// The request is refused: STALL in the next stage.
         case stall
     }
 
@@ -70,10 +86,13 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         case statusIn, statusOut, stalled
     }
 
+    /// Protects the model; recursive, so that an `open` member, which is called with it held, may call `send` and the like.
     public let lock = NSRecursiveLock()
     /// May be changed while disconnected: the device then comes back as another one.
     public var descriptors: DescriptorSet
+    /// What SET_CONFIGURATION has set; 0 while not configured.
     public private(set) var configurationValue: UInt8 = 0
+    /// What SET_ADDRESS has set, in force from the end of its status stage; 0 after a reset.
     public private(set) var address: UInt8 = 0
     private var setup = SetupPacket(requestType: 0, request: 0)
     private var stage = Stage.idle
@@ -85,6 +104,7 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
     private var report: (@Sendable (DeviceEvent) -> Void)?
     private var isPullUpOn = true
 
+    /// A device with its pull-up on, not attached to a bus.
     public init(_ descriptors: DescriptorSet) { self.descriptors = descriptors }
 
     // MARK: For subclasses
@@ -126,6 +146,7 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
 
     // MARK: Cable and bus
 
+    /// Says at once, in the caller's thread and with the lock held, whether the pull-up is on.
     public func attach(_ report: @escaping @Sendable (DeviceEvent) -> Void) {
         lock.withLock {
             self.report = report
@@ -133,6 +154,7 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         }
     }
 
+    /// Forgets the closure of `attach`, and all that a reset forgets.
     public func detach() {
         lock.withLock {
             report = nil
@@ -140,6 +162,7 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         }
     }
 
+    /// Forgets address, configuration, halts and what was to be sent, then calls `wasReset`.
     public func reset() { lock.withLock { clear() } }
 
     private func clear() {
@@ -154,11 +177,15 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         wasReset()
     }
 
+    /// Does nothing here; called without the lock.
     open func suspend() {}
+    /// Does nothing here; called without the lock.
     open func resume() {}
 
     // MARK: Packets
 
+    /// Begins a control transfer anew, whatever was under way. A request without data from the host is handled now,
+    /// others after their data stage.
     open func handleSetup(_ packet: [UInt8]) -> DeviceAnswer {
         lock.withLock {
             guard let setup = SetupPacket(packet) else { return .silence }
@@ -176,6 +203,8 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         }
     }
 
+    /// On endpoint 0 by the stage of the control transfer; elsewhere the first packet of `send` that was not acknowledged, or
+    /// NAK.
     open func handleIn(endpoint: UInt8) -> DeviceAnswer {
         lock.withLock {
             guard endpoint & 15 == 0 else {
@@ -196,6 +225,7 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         }
     }
 
+    /// Goes on to the next packet, or ends the status stage: `completed` is called then.
     open func handleAck(endpoint: UInt8) {
         lock.withLock {
             guard endpoint & 15 == 0 else {
@@ -215,6 +245,8 @@ open class RequestDevice: VirtualUSBDevice, @unchecked Sendable {
         }
     }
 
+    /// Hands data to `received`, or gathers that of a control transfer. A packet that comes twice is acknowledged and left out
+    /// (8.6.4).
     open func handleOut(endpoint: UInt8, toggle: UInt8, data: [UInt8]) -> DeviceAnswer {
         lock.withLock {
             guard endpoint & 15 == 0 else {

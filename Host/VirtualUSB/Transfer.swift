@@ -2,13 +2,17 @@
 
 /// How a transfer ended. The raw values are usbredir's.
 public enum TransferStatus: UInt8, Sendable, Codable {
+    /// All went over, or a short packet ended it.
     case success = 0
+    /// Ended by `cancel` or by a reset of the port.
     case cancelled = 1
     /// There is no such endpoint in the present configuration.
     case invalid = 2
     /// The device is gone, gave no answer, or answered against the specification.
     case ioError = 3
+    /// The endpoint is halted, or the request was refused.
     case stall = 4
+    /// The device answered NAK until enumeration gave up.
     case timeout = 5
     /// More bytes came than fit.
     case babble = 6
@@ -16,12 +20,14 @@ public enum TransferStatus: UInt8, Sendable, Codable {
 
 /// The end of a transfer.
 public struct TransferResult: Equatable, Sendable {
+    /// Why it ended; `data` and `count` tell what went over before that.
     public let status: TransferStatus
     /// What came in; empty for OUT.
     public let data: [UInt8]
     /// Bytes that went over, either way.
     public let count: Int
 
+    /// - Parameter count: bytes that went over; for IN those of `data`.
     public init(status: TransferStatus, data: [UInt8], count: Int) {
         self.status = status
         self.data = data
@@ -82,7 +88,7 @@ final class Transfer {
         self.completion = completion
     }
 
-    /// Tells whoever submitted it, once: a cable that is pulled ends the transfer under way before its own transaction is over.
+    /// Calls the completion, once: a cable that is pulled ends the transfer under way before its own transaction is over.
     func end(_ status: TransferStatus) {
         guard !hasEnded else { return }
         hasEnded = true

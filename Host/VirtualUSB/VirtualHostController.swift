@@ -122,6 +122,7 @@ public final class VirtualHostController: @unchecked Sendable {
     public func unplug() { command(.unplug) }
     /// Stops talking, so that the device suspends (section 7.1.7.6).
     public func suspend() { command(.suspend) }
+    /// Ends a suspension, as the host does (section 7.1.7.7); nothing when the device is not suspended.
     public func resume() { command(.resume) }
 
     /// Resets the port, and enumerates and configures the device anew, as a host does for its user.

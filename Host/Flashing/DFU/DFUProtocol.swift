@@ -14,16 +14,27 @@ enum DFURequest: UInt8 {
 
 /// bState (DFU 1.1, 6.1.2).
 public enum DFUState: UInt8, Sendable, CustomStringConvertible {
+    /// The application runs.
     case appIdle = 0
+    /// The application has taken DFU_DETACH and waits for a USB reset.
     case appDetach = 1
+    /// In DFU mode, ready for a request.
     case idle = 2
+    /// Has received a block and waits for DFU_GETSTATUS.
     case downloadSync = 3
+    /// Is programming a block; may not be asked before the poll time is over.
     case downloadBusy = 4
+    /// In the middle of a download, ready for the next block.
     case downloadIdle = 5
+    /// Has received the last block, or has made the firmware ready, and waits for DFU_GETSTATUS.
     case manifestSync = 6
+    /// Is making the new firmware ready.
     case manifest = 7
+    /// Is done with it and waits for a USB reset.
     case manifestWaitReset = 8
+    /// In the middle of an upload, ready for the next request.
     case uploadIdle = 9
+    /// A request has failed; it stays so until DFU_CLRSTATUS.
     case error = 10
 
     public var description: String {
@@ -45,8 +56,11 @@ public enum DFUState: UInt8, Sendable, CustomStringConvertible {
 
 /// bStatus (DFU 1.1, 6.1.2): why a device is in dfuERROR.
 public enum DFUStatusCode: UInt8, Sendable, CaseIterable, CustomStringConvertible {
+    /// No error.
     case ok = 0
+    /// Codes 1 to 10.
     case errTARGET, errFILE, errWRITE, errERASE, errCHECK_ERASED, errPROG, errVERIFY, errADDRESS, errNOTDONE, errFIRMWARE
+    /// Codes 11 to 15.
     case errVENDOR, errUSBR, errPOR, errUNKNOWN, errSTALLEDPKT
 
     public var description: String {
@@ -73,11 +87,14 @@ public enum DFUStatusCode: UInt8, Sendable, CaseIterable, CustomStringConvertibl
 
 /// The six bytes of DFU_GETSTATUS.
 public struct DFUStatus: Equatable, Sendable {
+    /// What went wrong with the last request; `ok` unless `state` is `error`.
     public var code: DFUStatusCode
     /// Milliseconds to wait before the next DFU_GETSTATUS.
     public var pollTimeout: Int
+    /// The state that the device enters once it has sent this answer.
     public var state: DFUState
 
+    /// - Parameter pollTimeout: milliseconds; the answer has room for 24 bits of them.
     public init(code: DFUStatusCode, pollTimeout: Int, state: DFUState) {
         self.code = code
         self.pollTimeout = pollTimeout
@@ -109,6 +126,12 @@ public struct DFUFunctional: Equatable, Sendable {
     /// 0x011A: DfuSe, ST's extension.
     public var version: UInt16
 
+    /// A descriptor of given values.
+    /// - Parameters:
+    ///   - attributes: bits 0 to 3 as the field has them.
+    ///   - detachTimeout: milliseconds.
+    ///   - transferSize: bytes of a block.
+    ///   - version: binary-coded decimal, 0x0110 for 1.1.
     public init(attributes: UInt8, detachTimeout: Int, transferSize: Int, version: UInt16) {
         self.attributes = attributes
         self.detachTimeout = detachTimeout
@@ -116,6 +139,7 @@ public struct DFUFunctional: Equatable, Sendable {
         self.version = version
     }
 
+    /// Bit 3 (bitWillDetach): it leaves the bus after DFU_DETACH, without waiting for a USB reset.
     public var detachesItself: Bool { attributes & 8 != 0 }
 
     /// Finds it among the bytes of a configuration or of an interface's extra descriptors.

@@ -10,8 +10,11 @@ public struct DFUWay: FlashingWay {
     /// Milliseconds for a node to come back as its bootloader.
     static let detachLimit = 15_000
 
+    /// - Parameter bus: where devices are looked for; nothing is opened before `flash`.
     public init(bus: any DFUBus) { self.bus = bus }
 
+    /// Bootloaders and running nodes with a USB identity of the board, one that may not be opened too (its note says so).
+    /// - Throws: `Failure` when USB cannot be listed.
     public func candidates(for board: Board) throws -> [FlashCandidate] {
         try interfaces(for: board).map { found in
             let state = found.denied != nil ? "no permission" : found.mode == .dfu ? "bootloader" : "running"
@@ -32,6 +35,10 @@ public struct DFUWay: FlashingWay {
         }
     }
 
+    /// Flashes the device at the candidate's port, and first asks a running node for its bootloader: it leaves the bus, and must
+    /// come back within 15 s. A device that leaves before anything was changed is tried again, up to four times.
+    /// - Throws: `Failure`; of kind `notFlashed` when the flash may be partly written, and of kind `interrupted` when `cancellation`
+    ///   was set: its text says whether anything was changed.
     public func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation)
         throws
         -> FlashReport

@@ -5,16 +5,23 @@ import Foundation
 public struct DfuSeLayout: Equatable, Sendable {
     /// Equal sectors in a row.
     public struct Run: Equatable, Sendable {
+        /// Where its first sector begins.
         public var address: UInt64
+        /// Sectors in it, one after the other without gaps.
         public var count: Int
         /// Bytes of one sector.
         public var size: Int
+        /// Bit 0 of the letter behind the size.
         public var isReadable: Bool
+        /// Bit 1 of that letter.
         public var isErasable: Bool
+        /// Bit 2 of that letter.
         public var isWritable: Bool
     }
 
+    /// "Internal Flash"; foreign text.
     public let name: String
+    /// In the order of the text, which need not be that of addresses.
     public let runs: [Run]
 
     /// Nil when the text is no layout. What follows the last sector is ignored: some devices send rubbish there.

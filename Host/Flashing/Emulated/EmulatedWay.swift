@@ -16,6 +16,7 @@ public struct EmulatedWay: FlashingWay {
         self.powerOn = powerOn
     }
 
+    /// The emulated boards of this user that are of that kind, on or off; one whose record cannot be read is left out.
     public func candidates(for board: Board) throws -> [FlashCandidate] {
         boards.names.compactMap { try? boards.record($0) }.filter { $0.board.name == board.name }.map {
             FlashCandidate(
@@ -24,6 +25,9 @@ public struct EmulatedWay: FlashingWay {
         }
     }
 
+    /// Writes the board's flash file. A board that is on is asked to save its flash first, and is turned off and on again only
+    /// when something must be written.
+    /// - Throws: `Failure`. A board that was turned off is started again even so.
     public func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation)
         throws
         -> FlashReport

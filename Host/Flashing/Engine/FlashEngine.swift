@@ -5,6 +5,7 @@ import Reporting
 
 /// What is wanted of one flash.
 public struct FlashJob: Sendable {
+    /// How far a job goes.
     public enum Mode: String, Codable, Sendable {
         /// Write what differs, then read it back.
         case write
@@ -14,12 +15,16 @@ public struct FlashJob: Sendable {
         case dryRun
     }
 
+    /// The board that is flashed: its store stays untouched unless all is erased, its name stands in messages.
     public var board: Board
+    /// What its flash shall hold, checked for `board` already.
     public var image: FlashImage
+    /// How far it goes; `erasesAll` counts with `write`, and in what `dryRun` says.
     public var mode: Mode
     /// Erase everything, the store with its keys too.
     public var erasesAll: Bool
 
+    /// - Parameter erasesAll: erase the keys and records too; the node is blank afterwards.
     public init(board: Board, image: FlashImage, mode: Mode = .write, erasesAll: Bool = false) {
         self.board = board
         self.image = image
@@ -30,7 +35,9 @@ public struct FlashJob: Sendable {
 
 /// What was done to one flash.
 public struct FlashReport: Codable, Equatable, Sendable {
+    /// How a job ended well.
     public enum Outcome: String, Codable, Sendable {
+        /// Something was erased or written, and all of it read back right.
         case written
         /// Everything was there already.
         case unchanged
@@ -40,6 +47,7 @@ public struct FlashReport: Codable, Equatable, Sendable {
         case planned
     }
 
+    /// How it ended; a job that failed throws and has no report.
     public var outcome: Outcome
     /// Bytes of the image.
     public var size: Int
@@ -62,6 +70,8 @@ public final class FlashEngine {
     /// Whether anything was erased or written.
     private(set) var isTouched = false
 
+    /// Nothing is read or written before `run`.
+    /// - Parameter cancellation: asked between two blocks.
     public init(_ job: FlashJob, on part: any FlashPart, progress: any FlashProgress, cancellation: Cancellation = Cancellation())
     {
         self.job = job

@@ -4,15 +4,18 @@ import Reporting
 
 /// One unit that is erased at once.
 public struct FlashSector: Equatable, Sendable {
+    /// Its first byte; a multiple of the part's `blockSize` from the first sector.
     public var address: UInt64
     /// Bytes.
     public var size: Int
 
+    /// - Parameter size: bytes, more than 0.
     public init(address: UInt64, size: Int) {
         self.address = address
         self.size = size
     }
 
+    /// Its addresses, the end excluded.
     public var range: Range<UInt64> { address..<address + UInt64(size) }
 }
 
@@ -28,12 +31,16 @@ public protocol FlashPart: AnyObject {
     var recovery: String { get }
 
     /// The block at `address`, a multiple of `blockSize` from the first sector.
+    /// - Throws: `PartFault`.
     func readBlock(at address: UInt64) throws -> Data
     /// Sets all bytes of the sector to 0xFF.
+    /// - Throws: `PartFault`; the sector may be partly erased then.
     func erase(_ sector: FlashSector) throws
     /// Writes `blockSize` bytes to an erased place.
+    /// - Throws: `PartFault`; the block may be partly written then.
     func writeBlock(_ block: Data, at address: UInt64) throws
     /// Everything is written: start the image.
+    /// - Throws: `PartFault`; the flash holds the image all the same.
     func finish() throws
 }
 
@@ -41,16 +48,23 @@ public protocol FlashPart: AnyObject {
 public struct PartFault: Error, Equatable, Sendable {
     /// What it is when nothing was written yet.
     public var kind: Failure.Kind
+    /// What could not be done, and to what: one sentence without a full stop.
     public var what: String
+    /// What helps when nothing was written yet; otherwise the part's `recovery` is shown in its place.
     public var remedy: Remedy
     /// The device has left the bus: it may come back by itself.
     public var isDeparture = false
 
+    /// - Parameter what: one sentence without a full stop.
     public init(_ kind: Failure.Kind, _ what: String, remedy: Remedy) {
         self.kind = kind
         self.what = what
         self.remedy = remedy
     }
 
+    /// A fault after which no command of this project helps.
+    /// - Parameters:
+    ///   - what: one sentence without a full stop.
+    ///   - advice: the next thing to do: one sentence without a full stop.
     public init(_ kind: Failure.Kind, _ what: String, advice: String) { self.init(kind, what, remedy: .advice(advice)) }
 }

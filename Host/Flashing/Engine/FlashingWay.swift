@@ -17,6 +17,7 @@ public enum WayName: String, Codable, CaseIterable, Sendable {
 
 /// A device that could be flashed.
 public struct FlashCandidate: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// The way that found it, and can flash it.
     public var via: WayName
     /// What it is called: a serial number, the name of an emulated board, or a drive's number. Another device may be called so too. The
     /// port where it has no such name.
@@ -26,6 +27,10 @@ public struct FlashCandidate: Hashable, Codable, Sendable, CustomStringConvertib
     /// What it is and where.
     public var note: String
 
+    /// - Parameters:
+    ///   - serial: empty when it has no such name: `port` takes its place.
+    ///   - port: unique among the candidates of one way.
+    ///   - note: may hold foreign text.
     public init(via: WayName, serial: String, port: String, note: String) {
         self.via = via
         self.serial = serial.isEmpty ? port : serial
@@ -51,17 +56,20 @@ public struct FlashCandidate: Hashable, Codable, Sendable, CustomStringConvertib
 
 /// Devices of one kind, and how they are flashed.
 public protocol FlashingWay: Sendable {
+    /// As board.json and `--via` name it; no two ways of one program share it.
     var name: WayName { get }
     /// What is there for this board now.
     /// - Throws: when it cannot be told.
     func candidates(for board: Board) throws -> [FlashCandidate]
     /// Carries out the job on one of them. May be called for several at once, from a thread each.
+    /// - Throws: `Failure`, of kind `notFlashed` when the flash may be partly written.
     func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation) throws
         -> FlashReport
 }
 
 /// The rule for choosing devices.
 public struct FlashSelection: Sendable {
+    /// All ways of this program; those of a board are chosen from them by name.
     public let ways: [any FlashingWay]
     /// `--via`.
     public var via: WayName?
@@ -70,6 +78,11 @@ public struct FlashSelection: Sendable {
     /// `--all`.
     public var all: Bool
 
+    /// - Parameters:
+    ///   - ways: one of each name.
+    ///   - via: only this way; nil: those of the board in their order.
+    ///   - serial: only devices that are called so or are at this port.
+    ///   - all: take several devices, where one is demanded otherwise.
     public init(ways: [any FlashingWay], via: WayName? = nil, serial: String? = nil, all: Bool = false) {
         self.ways = ways
         self.via = via
@@ -119,6 +132,7 @@ public struct FlashSelection: Sendable {
 
     /// As `choose`, but waits for a device to come.
     /// - Parameter sleep: called between two looks; throw from it to give up.
+    /// - Throws: `Failure` when several devices could be meant; what `sleep` throws.
     public func wait(for board: Board, progress: any FlashProgress, sleep: () throws -> Void) throws
         -> (way: any FlashingWay, devices: [FlashCandidate])
     {
@@ -145,7 +159,9 @@ public struct FlashSelection: Sendable {
 
 /// One device's end.
 public struct FlashResult: Sendable {
+    /// What was to be flashed.
     public let device: FlashCandidate
+    /// The report, or the error that ended this device's flash.
     public let result: Result<FlashReport, any Error>
 }
 

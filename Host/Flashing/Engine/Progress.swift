@@ -5,7 +5,9 @@ import Foundation
 public enum FlashStage: String, Codable, CaseIterable, Sendable {
     /// Reading the flash to find what is there already.
     case compare
+    /// Setting sectors to 0xFF.
     case erase
+    /// Programming erased sectors.
     case write
     /// Reading back what was written.
     case verify
@@ -25,6 +27,7 @@ public protocol FlashProgress: Sendable {
 
 /// Shows nothing.
 public struct SilentProgress: FlashProgress {
+    /// A value without state: one serves any number of flashes.
     public init() {}
     public func begin(_ stage: FlashStage, total: Int) {}
     public func advance(_ stage: FlashStage, done: Int) {}
@@ -34,6 +37,7 @@ public struct SilentProgress: FlashProgress {
 
 /// How fast a stage goes and how long it will take, from how it went.
 public struct ProgressMeter: Sendable {
+    /// Bytes of the whole stage.
     public let total: Int
     private let started: Double
     private(set) var done = 0
@@ -48,11 +52,13 @@ public struct ProgressMeter: Sendable {
         self.now = now
     }
 
+    /// Says that `done` bytes are done at `now`, seconds on the clock of `init`; more than `total` counts as all.
     public mutating func advance(to done: Int, now: Double) {
         self.done = min(done, total)
         self.now = now
     }
 
+    /// Of `total`, from 0 to 1; 1 when there is nothing to do.
     public var fraction: Double { total == 0 ? 1 : Double(done) / Double(total) }
 
     /// Bytes per second, nil before anything can be said.

@@ -5,14 +5,17 @@ import Reporting
 
 /// The bytes for one board's flash, checked before anything is touched.
 public struct FlashImage: Sendable {
+    /// The header that was checked: board, MCU and hash are right.
     public let header: ImageHeader
     /// What is programmed, by address: the boot code of a board that has one, and the image. The store lies outside.
     public let pieces: [Segment]
     /// Where the image's vector table is.
     public let address: UInt64
+    /// Read from the start of the image; checked to lie in RAM and in the image.
     public let vectors: VectorTable
     /// Where it was read from.
     public let source: URL
+    /// How the file wrote it; makes no difference to `pieces`.
     public let format: ImageFile.Format
 
     /// Bytes to be programmed.

@@ -5,11 +5,15 @@ import Reporting
 
 /// The bytes of an image file and where they go.
 public struct ImageFile: Sendable {
+    /// How a file writes an image.
     public enum Format: String, Codable, Sendable {
+        /// An ELF file of the linker's; Intel HEX; plain bytes from the vector table, or from the boot code, on.
         case elf, hex, bin
     }
 
+    /// Where it was read from; it is not read again.
     public let url: URL
+    /// Told from the first bytes of the file.
     public let format: Format
     /// By address. A binary has one, at address 0 until a board says where its flash is.
     public let segments: [Segment]

@@ -5,21 +5,31 @@ import Reporting
 
 /// An image file, described and checked.
 public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
+    /// Path of the file, as it was given.
     public let file: String
+    /// How the file writes the image.
     public let format: ImageFile.Format
+    /// The first four bytes of the header, "LNIM": without them there is no report.
     public let magic: String
+    /// Name of the board that the header says; need not be known here.
     public let board: String
+    /// Family of the chip that the header says.
     public let mcu: String
+    /// Firmware version, "0.1.0".
     public let version: String
     /// First 32 bits of the commit's hash, nil when unknown.
     public let build: String?
     /// Bytes.
     public let size: Int
+    /// The 24 bytes of the header's hash, in hexadecimal; `problem` says when it does not fit the image.
     public let hash: String
     /// First and last address, in hexadecimal.
     public let first: String
+    /// Address of the last byte that the header's size covers, in hexadecimal.
     public let last: String
+    /// First value of the stack pointer, in hexadecimal.
     public let stack: String
+    /// Address of the reset handler, in hexadecimal, bit 0 set for Thumb code.
     public let reset: String
     /// Nil when it may be flashed to its board.
     public let problem: String?

@@ -3,6 +3,7 @@ import Foundation
 
 /// A mounted DAPLink drive.
 public struct DAPLinkDrive: Equatable, Sendable {
+    /// Where it was mounted when DETAILS.TXT was read; a desktop may mount it elsewhere after a copy.
     public let mountPoint: String
     /// What DETAILS.TXT says, by name.
     public let details: [String: String]
@@ -23,6 +24,7 @@ public struct DAPLinkDrive: Equatable, Sendable {
         return details
     }
 
+    /// The interface chip's unique id; the mount point when DETAILS.TXT does not tell it.
     public var identifier: String { details["unique id"] ?? mountPoint }
     /// The first four digits of the unique id: which board it is.
     public var boardCode: String { String((details["unique id"] ?? "").prefix(4)) }

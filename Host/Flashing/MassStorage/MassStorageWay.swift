@@ -12,6 +12,10 @@ public struct MassStorageWay: FlashingWay {
     /// Where `--serial` may point directly.
     let givenMountPoint: String?
 
+    /// - Parameters:
+    ///   - table: where drives are looked for by the board's label.
+    ///   - patience: seconds for the drive to come back after a copy.
+    ///   - givenMountPoint: the one drive to take, in place of those with the label.
     public init(table: MountTable = MountTable(), patience: Double = 30, givenMountPoint: String? = nil) {
         self.table = table
         self.patience = patience
@@ -23,6 +27,7 @@ public struct MassStorageWay: FlashingWay {
         return points.compactMap { DAPLinkDrive(mountPoint: $0) }
     }
 
+    /// Mounted drives with the board's label that have a DETAILS.TXT; whether a drive is of this board is checked by `flash`.
     public func candidates(for board: Board) throws -> [FlashCandidate] {
         drives(board).map { drive in
             let version = drive.details["interface version"] ?? "unknown"
@@ -32,6 +37,10 @@ public struct MassStorageWay: FlashingWay {
         }
     }
 
+    /// Copies the image to the drive and waits for it to come back. A drive cannot be read back, so `write` is the only mode,
+    /// everything is written, and nothing counts as verified.
+    /// - Throws: `Failure`, before the copy when the drive would erase the keys too and `erasesAll` is not set; of kind
+    ///   `notFlashed` when the copy was refused or its end is not known.
     public func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation)
         throws
         -> FlashReport

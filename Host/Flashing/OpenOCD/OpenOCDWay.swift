@@ -10,11 +10,13 @@ public struct OpenOCDWay: FlashingWay {
     let devices: String
     var executable = "openocd"
 
+    /// - Parameter devices: where the kernel lists USB devices; another folder in tests.
     public init(devices: String = "/sys/bus/usb/devices") { self.devices = devices }
 
     /// Probes that are plugged in.
     private func probes() -> [DebugProbe] { DebugProbe.all(in: devices) }
 
+    /// The debug probes that are plugged in, whatever is behind them; none for a board without facts for OpenOCD.
     public func candidates(for board: Board) throws -> [FlashCandidate] {
         guard board.openocd != nil else { return [] }
         return probes().map {
@@ -22,6 +24,10 @@ public struct OpenOCDWay: FlashingWay {
         }
     }
 
+    /// Reads the flash back and compares, then has OpenOCD erase the image's sectors, write and verify them. Works in a temporary
+    /// folder, which is removed. Runs the program `openocd`.
+    /// - Throws: `Failure`, of kind `notFlashed` when OpenOCD does not say that the flash reads back right; Foundation's error when
+    ///   the folder or the image in it cannot be written.
     public func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation)
         throws
         -> FlashReport

@@ -17,12 +17,18 @@ public final class LibUSBBus: DFUBus, @unchecked Sendable {
 
     deinit { libusb_exit(context) }
 
+    /// Sleeps in the calling thread.
     public func wait(_ milliseconds: Int) { usleep(UInt32(clamping: milliseconds * 1000)) }
 
+    /// All DFU interfaces, the texts of those that this user may open.
+    /// - Throws: `USBFault` when libusb cannot list devices.
     public func interfaces() throws -> [DFUInterface] {
         try withDevices { devices in devices.flatMap { Self.interfaces(of: $0) } }
     }
 
+    /// Opens the device that is at the interface's port now, whichever device that is, and claims it from a kernel driver. Closed
+    /// when the transport goes away.
+    /// - Throws: `USBFault`, `disconnected` when nothing is at that port.
     public func open(_ interface: DFUInterface, alternate: Int) throws -> any DFUTransport {
         try withDevices { devices in
             for device in devices where Self.port(of: device) == interface.port {
@@ -181,6 +187,7 @@ public final class LazyBus: DFUBus, @unchecked Sendable {
     private let lock = NSLock()
     private var started: LibUSBBus?
 
+    /// Starts nothing: libusb is started by the first call that needs it.
     public init() {}
 
     private func bus() throws -> LibUSBBus {
@@ -192,15 +199,18 @@ public final class LazyBus: DFUBus, @unchecked Sendable {
         }
     }
 
+    /// None where there is no USB: libusb cannot be started then, and is tried again at the next call.
     public func interfaces() throws -> [DFUInterface] {
         // A computer without USB has no device, which is said as for any other.
         guard let bus = try? bus() else { return [] }
         return try bus.interfaces()
     }
 
+    /// - Throws: `USBFault`, also that of starting libusb.
     public func open(_ interface: DFUInterface, alternate: Int) throws -> any DFUTransport {
         try bus().open(interface, alternate: alternate)
     }
 
+    /// Sleeps in the calling thread; libusb is not needed for it.
     public func wait(_ milliseconds: Int) { usleep(UInt32(clamping: milliseconds * 1000)) }
 }

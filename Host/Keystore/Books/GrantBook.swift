@@ -8,22 +8,30 @@ import Reporting
 public struct GivenGrant: Hashable, Codable, Sendable {
     /// `Grant.id`, hexadecimal: what `revoke` and `tick` take.
     public let id: String
+    /// The node that takes it.
     public let node: NodeAddress
+    /// The ownership that it was given in; it is worth nothing in another.
     public let epoch: UInt32
+    /// The key that may use it, and pass it on if its terms allow that.
     public let holder: PublicKey
     /// `Grant.text`.
     public let text: String
+    /// When it was given, by this computer's clock.
     public let givenAt: Date
+    /// Set once the node has signed for its revocation; until then the node honours it.
     public var isRevoked = false
     /// Ticks paid so far.
     public var paid: UInt16 = 0
 
+    /// Reads all from `grant`; not revoked, nothing paid.
+    /// - Parameter givenAt: kept with seconds, no fractions.
     public init(_ grant: Grant, givenAt: Date = Date()) {
         id = grant.id.hex
         (node, epoch, holder, text) = (grant.node, grant.epoch, grant.terms.holder, grant.text)
         self.givenAt = givenAt
     }
 
+    /// `text` read again; nil when it cannot be read.
     public var grant: Grant? { try? Grant(parsing: text) }
 }
 
@@ -69,6 +77,7 @@ extension GivenGrant: CustomStringConvertible {
 public struct GrantBook: Sendable {
     let file: PrivateFile
 
+    /// Opens nothing: the file is made by the first change.
     public init(_ file: PrivateFile) { self.file = file }
 
     private struct Contents: Codable {
@@ -78,11 +87,16 @@ public struct GrantBook: Sendable {
         var grants: [GivenGrant] = []
     }
 
+    /// All that were given, in that order, those revoked or expired too.
+    /// - Throws: `Failure` when the file is there and cannot be read, is none of grants, or has another version.
     public func grants() throws -> [GivenGrant] { try contents().grants }
 
+    /// Adds `grant` behind the others, also when one of its id is there. On the disk when it returns.
+    /// - Throws: `Failure`; the file is then as it was.
     public func record(_ grant: GivenGrant) throws { try change { $0.append(grant) } }
 
     /// Changes what is known of one grant; nothing if it is unknown.
+    /// - Throws: `Failure`; the file is then as it was.
     public func update(_ id: [UInt8], _ body: (inout GivenGrant) -> Void) throws {
         try change { grants in
             if let index = grants.firstIndex(where: { $0.id == id.hex }) { body(&grants[index]) }

@@ -8,15 +8,19 @@ import Reporting
 public struct ManifestBook: Sendable {
     private let folder: String
 
+    /// The folder `manifests` of `home`; it is made by the first `add`.
     public init(_ home: Home) { folder = home.path + "/manifests" }
 
     /// All that were imported.
+    /// - Throws: `Failure` when one of them cannot be read or does not verify any more.
     public func manifests() throws -> [Manifest] {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".manifest") }
         return try names.sorted().map { try Manifest(verifying: try PrivateFile("\(folder)/\($0)").read(), from: $0) }
     }
 
     /// Takes over the manifest in `bytes`, if its station is trusted: by `stationKey`, or by an earlier import.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the signature is wrong or the station is not trusted; nothing is taken
+    ///   over then.
     public func add(_ bytes: [UInt8], from name: String, stationKey: PublicKey?) throws -> Manifest {
         let manifest = try Manifest(verifying: bytes, from: name)
         if let stationKey {
@@ -40,6 +44,7 @@ public struct ManifestBook: Sendable {
     }
 
     /// Who vouches for a node that has proved `identity`; nil if no manifest has it.
+    /// - Throws: `Failure` when a manifest cannot be read or does not verify any more.
     public func voucher(for identity: PublicKey) throws -> Voucher? {
         let address = NodeAddress(of: identity)
         for manifest in try manifests() {
@@ -53,10 +58,14 @@ public struct ManifestBook: Sendable {
 
 /// A station's word for a node.
 public struct Voucher: Hashable, Codable, Sendable {
+    /// The manifest's entry for the node.
     public let record: ProvisioningRecord
+    /// The station's name, as it calls itself in the manifest.
     public let station: String
+    /// The key that signed the manifest: what the name is worth.
     public let stationKey: PublicKey
 
+    /// Verifies nothing: `ManifestBook.voucher` does.
     public init(record: ProvisioningRecord, station: String, stationKey: PublicKey) {
         self.record = record
         self.station = station

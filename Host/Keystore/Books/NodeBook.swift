@@ -6,18 +6,23 @@ import Reporting
 
 /// One owned node.
 public struct KnownNode: Hashable, Codable, Sendable {
+    /// The node's name everywhere; the hash of `identity`.
     public let address: NodeAddress
     /// The key that its receipts verify with. Its hash is the address.
     public let identity: PublicKey
+    /// The number of the network that its messages are bound to.
     public var network: UInt64
     /// The ownership that the owner's messages are signed for.
     public var epoch: UInt32
     /// The controller key that it obeys.
     public var owner: PublicKey
+    /// What its owner calls it; need not be one node's alone.
     public var name: String?
+    /// When it was bound, by this computer's clock.
     public var boundAt: Date
-    /// The number of log entries whose receipts were seen, and the chain after the last of them (hexadecimal).
+    /// The number of log entries whose receipts were seen; nil when none was.
     public var nextIndex: UInt32?
+    /// The chain after the last entry whose receipt was seen, 32 bytes in hexadecimal; nil when none was.
     public var chain: String?
     /// The devices that have asked for a proof of freshness.
     public var demandingDevices: [String]?
@@ -26,12 +31,14 @@ public struct KnownNode: Hashable, Codable, Sendable {
 
     /// What is kept of a message to recognise its receipt by.
     public struct SentMessage: Hashable, Codable, Sendable {
+        /// The sequence number that a receipt of it names.
         public let sequence: UInt64
         /// `SignedMessage.hash`, hexadecimal.
         public let hash: String
         /// Entries in the node's log before it was sent.
         public let logLength: UInt32
 
+        /// - Parameter logLength: entries in the node's log before it was sent.
         public init(_ message: SignedMessage, logLength: UInt32) {
             self.logLength = logLength
             sequence = message.sequence
@@ -39,6 +46,10 @@ public struct KnownNode: Hashable, Codable, Sendable {
         }
     }
 
+    /// A node of whose log nothing was seen yet.
+    /// - Parameters:
+    ///   - identity: `address` must be its hash; not checked.
+    ///   - boundAt: kept with seconds, no fractions.
     public init(
         address: NodeAddress, identity: PublicKey, network: UInt64, epoch: UInt32, owner: PublicKey, name: String? = nil,
         boundAt: Date = Date()
@@ -59,6 +70,7 @@ public struct KnownNode: Hashable, Codable, Sendable {
 public struct NodeBook: Sendable {
     package let file: PrivateFile
 
+    /// Opens nothing: the file is made by the first change.
     public init(_ file: PrivateFile) { self.file = file }
 
     private struct Contents: Codable {
@@ -74,11 +86,16 @@ public struct NodeBook: Sendable {
         }
     }
 
+    /// All that are known, by address.
+    /// - Throws: `Failure` when the file is there and cannot be read, is none of nodes, or has another version.
     public func nodes() throws -> [KnownNode] { try contents().nodes }
 
+    /// What is known of that node; nil if it is unknown.
+    /// - Throws: `Failure` when the file cannot be read.
     public func node(_ address: NodeAddress) throws -> KnownNode? { try nodes().first { $0.address == address } }
 
     /// Adds `node`, or replaces what was known of it.
+    /// - Throws: `Failure`; the file is then as it was.
     public func record(_ node: KnownNode) throws {
         try change { nodes in
             nodes.removeAll { $0.address == node.address }
@@ -87,12 +104,15 @@ public struct NodeBook: Sendable {
     }
 
     /// Changes what is known of one node; nothing if it is unknown.
+    /// - Throws: `Failure`, or what `body` throws; the file is then as it was.
     public func update(_ address: NodeAddress, _ body: (inout KnownNode) throws -> Void) throws {
         try change { nodes in
             if let index = nodes.firstIndex(where: { $0.address == address }) { try body(&nodes[index]) }
         }
     }
 
+    /// Forgets what is known of a node; its receipts stay in `NodeLog`. Nothing happens to an unknown one.
+    /// - Throws: `Failure`; the file is then as it was.
     public func forget(_ address: NodeAddress) throws { try change { $0.removeAll { $0.address == address } } }
 
     private func change(_ body: (inout [KnownNode]) throws -> Void) throws {

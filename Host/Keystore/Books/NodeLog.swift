@@ -13,6 +13,7 @@ import Reporting
 public struct NodeLog: Sendable {
     /// A part of a node's log, in its order.
     public enum Entry: Hashable, Sendable {
+        /// An entry that the node has signed for.
         case receipt(Receipt)
         /// The node has lost these entries before they were fetched, as the receipt behind them says.
         case gap(Range<UInt32>)
@@ -20,10 +21,12 @@ public struct NodeLog: Sendable {
         case missing(Range<UInt32>)
     }
 
+    /// Where the database is; SQLite keeps files of its own beside it.
     public let path: String
     private let database: DatabaseQueue
 
     /// Opens the file at `path`, and makes it (mode 0600) when there is none.
+    /// - Throws: `Failure` of kind `environment` when the file cannot be made, opened or used.
     public init(_ path: String) throws {
         self.path = path
         try DatabaseFile.prepare(path)
@@ -71,6 +74,7 @@ public struct NodeLog: Sendable {
 
     /// Adds receipts of the node with the key `identity`, all or none. One that is there already is left, unless the new one names its
     /// message in full.
+    /// - Throws: `Failure`, of kind `notAuthentic` when one contradicts what is there. Nothing was added then.
     public func record(_ receipts: [Receipt], identity: PublicKey, network: UInt64) throws {
         guard let node = receipts.first?.node else { return }
         precondition(receipts.allSatisfy { $0.node == node } && node.matches(identity))
@@ -81,6 +85,7 @@ public struct NodeLog: Sendable {
     }
 
     /// Notes that the node no longer has the entries of `range` that are not here.
+    /// - Throws: `Failure` of kind `environment`; nothing was noted then.
     public func recordGap(_ range: Range<UInt32>, of node: NodeAddress, identity: PublicKey, network: UInt64) throws {
         try write { database in
             try introduce(node, identity, network, database)
@@ -141,6 +146,7 @@ public struct NodeLog: Sendable {
     // MARK: Reading
 
     /// The number of the first entry from `first` on that is neither here nor known to be lost: where fetching resumes.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the database was changed by another hand.
     public func firstMissing(of node: NodeAddress, from first: UInt32 = 0) throws -> UInt32 {
         try read { database in
             var next = first
@@ -152,6 +158,7 @@ public struct NodeLog: Sendable {
     }
 
     /// What is here of a node's log from entry `first` on. Each receipt is verified, and the chain between them.
+    /// - Throws: `Failure`, of kind `notAuthentic` when something in it does not verify any more.
     public func entries(of node: NodeAddress, from first: UInt32 = 0) throws -> [Entry] {
         try read { database in
             guard

@@ -4,10 +4,12 @@ import Reporting
 
 /// The folder of keys, known nodes and records.
 public struct Home: Sendable {
+    /// The folder, as it was given to `init`.
     public let path: String
 
     /// Creates the folder (mode 0700) if need be. One that others may enter is closed to them as long as it holds no key, and refused
     /// afterwards: they may have read it.
+    /// - Throws: `Failure` of kind `environment` when the folder cannot be made, is none, or holds keys and is open to others.
     public init(_ path: String) throws {
         self.path = path
         do {
@@ -32,6 +34,7 @@ public struct Home: Sendable {
     }
 
     /// `$LIGHTNODE_HOME`, else `$XDG_CONFIG_HOME/lightnode`, else `~/.config/lightnode`.
+    /// - Throws: `Failure` of kind `environment` when there is no home folder, or `init` refuses it.
     public static func standard(environment: [String: String] = ProcessInfo.processInfo.environment) throws -> Home {
         if let path = environment["LIGHTNODE_HOME"], !path.isEmpty { return try Home(path) }
         // The XDG base directory specification ignores relative paths.
@@ -42,9 +45,11 @@ public struct Home: Sendable {
         return try Home(home + "/.config/lightnode")
     }
 
+    /// A file of that name in the folder; it need not be there.
     public func file(_ name: String) -> PrivateFile { PrivateFile(path + "/" + name) }
 
     /// The controller's key unless another file is named.
     public var controllerKey: PrivateFile { file("controller.key") }
+    /// What `NodeBook` keeps: the nodes that are owned.
     public var nodeBook: PrivateFile { file("devices.json") }
 }

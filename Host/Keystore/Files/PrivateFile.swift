@@ -5,15 +5,19 @@ import Reporting
 
 /// A file which only its owner may read, replaced as a whole or not at all.
 public struct PrivateFile: Sendable {
+    /// As it was given; a relative one is of the current folder.
     public let path: String
     /// Bytes of the largest that is read: manifests of a million devices.
     static let largest = 1 << 30
 
+    /// Opens nothing.
     public init(_ path: String) { self.path = path }
 
+    /// True if anything is there, readable or not; false for a link to nothing.
     public var exists: Bool { access(path, F_OK) == 0 }
 
     /// Reads it. Refuses a file that others can read or write, that another user owns, or that is no plain file.
+    /// - Throws: `Failure` of kind `environment`, also when it is not there or larger than 1 GB.
     public func read() throws -> [UInt8] {
         // A pipe must not be waited for.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
@@ -57,10 +61,13 @@ public struct PrivateFile: Sendable {
     /// - Parameters:
     ///   - bytes: the new contents.
     ///   - replacing: when false, an existing file is left as it is and an error thrown.
+    /// - Throws: `Failure` of kind `environment`; the file is as it was then, or is the new one and may not survive a crash of
+    ///   the system.
     public func write(_ bytes: [UInt8], replacing: Bool = true) throws { try draft(bytes).commit(replacing: replacing) }
 
-    /// Brings new contents to the disk under a temporary name: the slow half of `write`, for whoever has time for it before it is known
-    /// whether they are wanted.
+    /// Brings new contents to the disk under a temporary name: the slow half of `write`, to be done before it is known whether they
+    /// are wanted.
+    /// - Throws: `Failure` when they cannot be written there; nothing stays of them then.
     public func draft(_ bytes: [UInt8]) throws -> Draft {
         var status = stat()
         if lstat(path, &status) == 0,
@@ -94,6 +101,7 @@ public struct PrivateFile: Sendable {
         deinit { if isThere { Leftovers.erase(temporary, count: size) } }
 
         /// Gives them their name. Parameters as in `write`.
+        /// - Throws: `Failure` of kind `environment`; unless the contents got their name they are still under the temporary one.
         public func commit(replacing: Bool = true) throws {
             if replacing {
                 guard rename(temporary, file.path) == 0 else { throw file.failure("could not be replaced") }
@@ -115,6 +123,7 @@ public struct PrivateFile: Sendable {
     }
 
     /// Adds one line (a newline is appended) and brings it to the disk.
+    /// - Throws: `Failure` of kind `environment`; a part of the line may be in the file then.
     public func append(line: [UInt8]) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure("could not be written") }
@@ -125,6 +134,7 @@ public struct PrivateFile: Sendable {
     }
 
     /// Removes it, if it is there.
+    /// - Throws: `Failure` of kind `environment` when it is there and cannot be removed.
     public func remove() throws {
         guard unlink(path) == 0 || errno == ENOENT else { throw failure("could not be removed") }
         try syncFolder()

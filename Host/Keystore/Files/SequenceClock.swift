@@ -18,9 +18,12 @@ public struct SequenceClock: Sendable {
         self.now = now
     }
 
+    /// The computer's clock in microseconds since 1970; 0 before.
     public static let systemTime: @Sendable () -> UInt64 = { UInt64(max(0, Date().timeIntervalSince1970 * 1e6)) }
 
     /// The next number, recorded on the disk before it is returned.
+    /// - Throws: `Failure` of kind `environment` when the file cannot be read or written, holds no number, or the numbers are
+    ///   used up.
     public func next() throws -> UInt64 {
         try withFileLock(file.path + ".lock") {
             let last = try last()

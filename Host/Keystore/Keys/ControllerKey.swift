@@ -8,11 +8,15 @@ import Reporting
 /// File format (JSON, mode 0600): `format` is "lightnode-controller-key", `version` 1, `publicKey` 64 hexadecimal
 /// digits, and either `seed` (64 digits) or `sealed` (the seed under Argon2id and secretbox, see `SealedSecret`).
 public struct ControllerKey: Sendable {
+    /// The key itself; its secret half stays in locked memory.
     public let signing: SigningKey
+    /// What nodes know it by.
     public var publicKey: PublicKey { signing.publicKey }
 
+    /// Wraps a key that is there already; it need not be in a file.
     public init(_ signing: SigningKey) { self.signing = signing }
 
+    /// A new key from the system's random number generator, in no file before `save`.
     public static func generate() -> ControllerKey { ControllerKey(.generate()) }
 
     private struct Contents: Codable {
@@ -35,6 +39,7 @@ public struct ControllerKey: Sendable {
     }
 
     /// Writes a new key file; an existing one is never replaced, since the nodes it owns would be lost with it.
+    /// - Throws: `Failure` of kind `environment` when the file is there already or cannot be written.
     public func save(to file: PrivateFile, passphrase: String? = nil, effort: SealedSecret.Effort = .moderate) throws {
         var contents = Contents(publicKey: publicKey)
         if let passphrase {
@@ -53,9 +58,12 @@ public struct ControllerKey: Sendable {
     }
 
     /// True if `file` can be opened only with a passphrase.
+    /// - Throws: `Failure` when the file cannot be read or is no controller key.
     public static func isSealed(_ file: PrivateFile) throws -> Bool { try contents(of: file).sealed != nil }
 
     /// Reads a key file. `passphrase` is asked for only when the file is sealed.
+    /// - Throws: `Failure` of kind `environment` when the file cannot be read, is damaged, or does not open with the passphrase;
+    ///   what `passphrase` throws.
     public static func load(from file: PrivateFile, passphrase: () throws -> String?) throws -> ControllerKey {
         let contents = try contents(of: file)
         let seed: SecretBytes

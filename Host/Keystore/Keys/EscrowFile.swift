@@ -5,6 +5,7 @@ import Reporting
 
 extension EscrowPublicKey {
     /// Reads 64 hexadecimal digits, or the file `NAME` or `NAME.pub` that holds them.
+    /// - Throws: `Failure` of kind `usage` when it is neither.
     public init(parsing text: String) throws {
         var digits = text
         for path in [text, text + ".pub"] where FileManager.default.fileExists(atPath: path) {
@@ -22,6 +23,8 @@ extension EscrowPublicKey {
 
 extension EscrowKey {
     /// Writes the secret half to `file` (raw bytes, mode 0600) and the public half beside it, as `.pub`.
+    /// - Throws: `Failure` when `file` is there already or cannot be written; the secret half may be there without the public
+    ///   one.
     public func save(to file: PrivateFile) throws {
         var bytes = secret.withUnsafeBytes { Array($0) }
         defer { wipe(&bytes) }
@@ -29,6 +32,8 @@ extension EscrowKey {
         try PrivateFile(file.path + ".pub").write(Array((publicKey.description + "\n").utf8))
     }
 
+    /// Reads the secret half that `save` wrote.
+    /// - Throws: `Failure` when the file cannot be read, others can read it, or it is no key.
     public static func load(from file: PrivateFile) throws -> EscrowKey {
         var bytes = try file.read()
         defer { wipe(&bytes) }

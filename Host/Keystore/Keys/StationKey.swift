@@ -5,6 +5,7 @@ import Reporting
 /// File format: the 32-byte seed, raw, mode 0600.
 public enum StationKey {
     /// The key in `file`, made if there is none.
+    /// - Throws: `Failure` when the file cannot be read or written, others can read it, or it is no key.
     public static func open(_ file: PrivateFile) throws -> SigningKey {
         guard file.exists else {
             let key = SigningKey.generate()

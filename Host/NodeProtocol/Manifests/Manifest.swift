@@ -13,16 +13,23 @@ public struct Manifest: Hashable, Codable, Sendable {
     static let format = "lightnode-manifest"
     static let domain = Array("lightnode-manifest-v1\n".utf8)
 
+    /// "lightnode-manifest" in every manifest that was verified.
     public var format = Self.format
+    /// Version of the format: 1 in every manifest that was verified.
     public var version = 1
+    /// Name of the batch that the nodes belong to.
     public let batch: String
+    /// Number of the network that the nodes were provisioned for.
     public let network: UInt64
     /// A rehearsal: its nodes have test keys and are to be trusted with nothing.
     public let isTest: Bool
+    /// What the station calls itself; what the name is worth, `publicKey` says.
     public let station: String
     /// The station's key.
     public let publicKey: PublicKey
+    /// When it was signed, by the station's clock; whole seconds in the file.
     public let created: Date
+    /// In the order of the file. Should a node be in it twice, `entry` finds the first.
     public let nodes: [ProvisioningRecord]
 
     /// The names that are signed: `devices` since the first version of the format.
@@ -31,6 +38,8 @@ public struct Manifest: Hashable, Codable, Sendable {
         case nodes = "devices"
     }
 
+    /// A manifest to be signed by `json(signedWith:)`, with the secret half of `publicKey`.
+    /// - Parameter created: fractions of a second are lost in the file.
     public init(
         batch: String, network: UInt64, isTest: Bool, station: String, publicKey: PublicKey, created: Date,
         nodes: [ProvisioningRecord]
@@ -50,6 +59,7 @@ public struct Manifest: Hashable, Codable, Sendable {
     // MARK: JSON
 
     /// The signed manifest as JSON.
+    /// - Throws: only what Foundation's encoder throws; a key that is not `publicKey`'s is a fault of the caller.
     public func json(signedWith key: SigningKey) throws -> [UInt8] {
         precondition(key.publicKey == publicKey, "a manifest is signed with the key that it names")
         let encoder = JSONEncoder()
@@ -67,6 +77,9 @@ public struct Manifest: Hashable, Codable, Sendable {
     }
 
     /// Reads a manifest, JSON or CSV, and verifies its signature. Whether its station is to be trusted is another question.
+    /// - Parameter name: what messages call the file.
+    /// - Throws: `Failure`, of kind `usage` when it is no manifest or of another version, of kind `notAuthentic` when the
+    ///   signature or an address in it is wrong.
     public init(verifying bytes: [UInt8], from name: String) throws {
         let isJSON = bytes.first { !$0.isWhitespace } == UInt8(ascii: "{")
         self = isJSON ? try Self.read(json: bytes, name) : try Self.read(csv: bytes, name)

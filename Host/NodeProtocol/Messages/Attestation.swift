@@ -4,10 +4,15 @@ import Reporting
 
 /// An attestation whose signature and nonce were verified: there is no other way to make one.
 public struct Attestation: Hashable, Codable, Sendable {
+    /// The node that signed: the hash of `identity`.
     public let node: NodeAddress
+    /// The key that the signature was verified with.
     public let identity: PublicKey
+    /// The present ownership: 0 at first, and one more after each change of owner.
     public let epoch: UInt32
+    /// Name of its board.
     public let board: String
+    /// Firmware version.
     public let version: String
     /// Provisioned with test keys.
     public let isTest: Bool
@@ -17,8 +22,9 @@ public struct Attestation: Hashable, Codable, Sendable {
     public let isProtected: Bool
     /// All who can act on the node.
     public let authorities: Authorities
-    /// Where the log stands: the number that its next entry gets, and the chain so far, 32 bytes in hexadecimal.
+    /// The number that the next entry of the log gets.
     public let logLength: UInt32
+    /// The chain over all entries of the log so far, 32 bytes in hexadecimal.
     public let chain: String
     /// The highest sequence number that the node has accepted of its owner in this epoch.
     public let mark: UInt64

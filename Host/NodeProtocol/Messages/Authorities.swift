@@ -28,7 +28,7 @@ public struct Authorities: Hashable, Codable, Sendable {
     /// No owner: what a release leaves behind.
     public static let none = Authorities(owner: nil)
 
-    /// An owner, and nobody else unless they are given.
+    /// An owner, and no other key unless it is given.
     public init(owner: PublicKey?, recovery: PublicKey? = nil, forbidsReset: Bool = false, backups: [Backup] = []) {
         (self.owner, self.recovery, self.forbidsReset, self.backups) = (owner, recovery, forbidsReset, backups)
     }

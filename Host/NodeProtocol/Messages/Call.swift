@@ -2,14 +2,20 @@
 
 /// An argument or a value: what a method takes and a receipt gives back.
 public enum Value: Hashable, Sendable {
+    /// An integer as JSON and CBOR have it, 64 bits.
     case int(Int64)
+    /// True or false.
     case bool(Bool)
+    /// Text in UTF-8; from a node it is foreign.
     case text(String)
 }
 
 extension Value: ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral, ExpressibleByStringLiteral {
+    /// `5` in a call written in Swift.
     public init(integerLiteral value: Int64) { self = .int(value) }
+    /// `true` in a call written in Swift.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// `"text"` in a call written in Swift.
     public init(stringLiteral value: String) { self = .text(value) }
 }
 
@@ -49,10 +55,14 @@ extension Value: Codable {
 
 /// One call of a method of a named device: `$('dimmer').set(50)`.
 public struct Call: Hashable, Sendable {
+    /// The device's name, as `DeviceDescription.name` has it; never empty in a call that was parsed.
     public let device: String
+    /// The method's name: letters, digits, "_" and "-".
     public let method: String
+    /// In the order of the method's parameters; their names are not written.
     public let arguments: [Value]
 
+    /// A call that nothing has checked: whether the node has the device and the method, the node says.
     public init(device: String, method: String, arguments: [Value] = []) {
         self.device = device
         self.method = method

@@ -11,8 +11,11 @@ import Reporting
 
 /// Where and why a text is no call. `column` counts characters from 1.
 public struct CallSyntaxError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The text that was to be read, line ends shown as spaces.
     public let text: String
+    /// Where it went wrong, in characters from 1; one past the end when more was expected.
     public let column: Int
+    /// What stands there in a call: ends a sentence that begins with "expected".
     public let expected: String
 
     public var description: String {

@@ -6,9 +6,13 @@ import Reporting
 
 /// A new owner's consent to become the owner: by one message type, from one counterparty, with one result.
 public struct Acceptance: Hashable, Sendable {
+    /// The node that is accepted.
     public let node: NodeAddress
+    /// The ownership that it is in before the change.
     public let epoch: UInt32
+    /// Number of the network that the node was provisioned for.
     public let network: UInt64
+    /// The key that consents, and is the owner afterwards.
     public let newOwner: PublicKey
     /// The one message type that it serves: bind, transfer or rotate.
     public let purpose: MessageType
@@ -57,6 +61,7 @@ extension Acceptance {
     }
 
     /// Reads the line that `text` writes. Its signature is the node's business: it alone carries out the transfer.
+    /// - Throws: `Failure` of kind `usage` when the line is no acceptance, or a part of it is missing or changed.
     public init(parsing text: String) throws {
         self = try Self.carrier.read(text) { bytes, network in
             let parts = try CBORItem.sequence(bytes)

@@ -3,20 +3,24 @@ import Reporting
 
 /// One device of a node: what `$('led')` means there.
 public struct DeviceDescription: Hashable, Codable, Sendable {
+    /// What a call names it by; one in a node.
     public let name: String
     /// "led", "lock", …
     public let kind: String
+    /// In the order of the interface.
     public let methods: [Method]
     /// Nil when it has none or does not know it.
     public let state: Value?
     /// SenML unit of the state (RFC 8428): "bool", "%", "mCel"; nil when it has none.
     public let unit: String?
+    /// Names of what `Sample.event` can be.
     public let events: [String]
     /// The device takes only commands that prove to be fresh, as `RemoteNode.send` does by itself.
     public let demandsFreshness: Bool
 
     /// One method, such as `open(for:ms 100..60000=5000)`.
     public struct Method: Hashable, Codable, Sendable {
+        /// What a call names it by, without arguments.
         public let name: String
         /// As the interface has them: `for:ms 100..60000=5000`.
         public let arguments: [String]

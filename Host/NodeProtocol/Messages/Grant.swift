@@ -1,13 +1,17 @@
 // Rights lent to others: a grant is a signed statement that its holder sends along with each command (R12, R13, R14).
 import HostCrypto
 
-/// A right to command some devices, lent to the holder of one key. Worth nothing to anybody else.
+/// A right to command some devices, lent to the holder of one key. Worth nothing without that key.
 public struct Grant: Hashable, Sendable {
+    /// The node that takes it.
     public let node: NodeAddress
+    /// The ownership that it was given in; with the next one it is void.
     public let epoch: UInt32
+    /// Number of the network that the node was provisioned for.
     public let network: UInt64
     /// At most 8 bytes, to tell it from an earlier one with the same terms.
     public let salt: [UInt8]
+    /// What is lent, under which limits.
     public let terms: Terms
     /// The grant that this one was passed on from.
     public let parent: [UInt8]?
@@ -16,36 +20,53 @@ public struct Grant: Hashable, Sendable {
 
     /// What is lent. Everything that is left out is unlimited, but for `hops`: by default a grant cannot be passed on.
     public struct Terms: Hashable, Sendable {
+        /// The key that the holder signs commands with.
         public var holder: PublicKey
         /// 1 to 4.
         public var scope: [Permission]
         /// Seconds since 1970.
         public var notBefore: UInt64?
+        /// Seconds since 1970; the grant is worthless from then on, and at a node that does not know the time.
         public var expires: UInt64?
+        /// How many calls it allows, from 1; the node counts.
         public var uses: UInt16?
         /// How often it may be passed on, at most 2.
         public var hops: UInt8?
+        /// The contract on the chain that it belongs to; nil: none.
         public var contract: Contract?
+        /// Payment by the tick; nil: nothing is to be paid.
         public var meter: Meter?
 
+        /// Everything that is no parameter is left out.
+        /// - Parameter scope: 1 to 4 permissions.
         public init(holder: PublicKey, scope: [Permission]) { (self.holder, self.scope) = (holder, scope) }
     }
 
     /// A device of the node, and the methods of it; no method means all.
     public struct Permission: Hashable, Codable, Sendable {
+        /// The device's name on that node.
         public let device: String
+        /// Names of the methods that are allowed; empty: all.
         public let methods: [String]
 
+        /// - Parameters:
+        ///   - device: its name on the node.
+        ///   - methods: names; none means all.
         public init(_ device: String, _ methods: String...) { self.init(device: device, methods: methods) }
+        /// - Parameter methods: names; none means all.
         public init(device: String, methods: [String]) { (self.device, self.methods) = (device, methods) }
     }
 
     /// The contract on the chain that the grant belongs to.
     public struct Contract: Hashable, Codable, Sendable {
+        /// Its place on the chain, at most 40 bits.
         public let height: UInt64
         /// 32 bytes.
         public let transaction: [UInt8]
 
+        /// - Parameters:
+        ///   - height: at most 40 bits; not checked.
+        ///   - transaction: 32 bytes; not checked.
         public init(height: UInt64, transaction: [UInt8]) { (self.height, self.transaction) = (height, transaction) }
     }
 
@@ -56,6 +77,9 @@ public struct Grant: Hashable, Sendable {
         /// At most so many.
         public let ticks: UInt16
 
+        /// - Parameters:
+        ///   - tick: seconds, 1 to 86400.
+        ///   - ticks: at most so many are paid.
         public init(tick: UInt32, ticks: UInt16) { (self.tick, self.ticks) = (tick, ticks) }
     }
 
@@ -107,6 +131,7 @@ extension Grant {
     public var text: String { Self.carrier.text(bytes, network: network) }
 
     /// Reads the line that `text` writes. Signatures are the node's business: it alone knows its owner.
+    /// - Throws: `Failure` of kind `usage` when the line is no grant, or a part of it is missing or changed.
     public init(parsing text: String) throws { self = try Self.carrier.read(text) { try Grant(bytes: $0, network: $1) } }
 
     /// Reads the claims of a grant, unverified.

@@ -29,22 +29,31 @@ extension NodeState: Codable, CustomStringConvertible {
 
 /// `GET /status` (docs/protocol.cddl, `status`).
 public struct NodeStatus: Hashable, Codable, Sendable {
+    /// Whether it is blank, waits for its owner, is owned, or cannot read its records.
     public let state: NodeState
     /// Nil while blank, or when the identity cannot be read.
     public let address: NodeAddress?
     /// The identity's public half, if the firmware tells it; checked against `address`.
     public let identity: PublicKey?
+    /// Name of its board.
     public let board: String
+    /// Firmware version.
     public let version: String
+    /// The ownership that messages must be signed for; 0 when the node does not tell.
     public let epoch: UInt32
     /// The highest sequence number that it has accepted.
     public let highWater: UInt64
+    /// Since the last reset, in milliseconds.
     public let uptimeMilliseconds: UInt64
+    /// Bytes of stack used at most since the reset; 0 when the node does not tell.
     public let stackUsed: UInt64
+    /// Bytes of stack there are; 0 when the node does not tell.
     public let stackSize: UInt64
     /// The number of log entries so far.
     public let nextIndex: UInt32
+    /// The name of a `ResetCause`; "unknown" for one that is newer than this program.
     public let resetReason: String
+    /// Number of the network that it was provisioned for; 0 when the node does not tell.
     public let network: UInt64
     /// The names of the records that cannot be read.
     public let damaged: [String]
@@ -52,6 +61,7 @@ public struct NodeStatus: Hashable, Codable, Sendable {
     public let isTest: Bool
     /// Hexadecimal; empty if the chip has none.
     public let hardwareSerial: String
+    /// True if the node knows the time, and so takes messages that expire.
     public let isTimeKnown: Bool
     /// Hash of the image as its header says, hexadecimal; empty if the firmware does not tell.
     public let firmwareHash: String

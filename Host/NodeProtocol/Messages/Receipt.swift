@@ -21,7 +21,9 @@ extension Outcome: CustomStringConvertible, Encodable {
 public struct ExpectedArgument: Hashable, Codable, Sendable {
     /// From 0, below 256.
     public let position: Int
+    /// The least value that the method takes there.
     public let least: Int64
+    /// The greatest value that the method takes there.
     public let most: Int64
 
     init?(_ items: [CBORItem]) {
@@ -38,7 +40,9 @@ extension ExpectedArgument: CustomStringConvertible {
 
 /// A receipt whose signature was verified: there is no other way to make one.
 public struct Receipt: Hashable, Sendable {
+    /// The node that signed.
     public let node: NodeAddress
+    /// The ownership in which the message was taken.
     public let epoch: UInt32
     /// The sequence number of the message that it answers.
     public let sequence: UInt64
@@ -51,7 +55,9 @@ public struct Receipt: Hashable, Sendable {
     /// SHA-512 of the message, cut to 32 bytes; in a receipt that was exported from the log cut to 8; where a slot was taken for a grant
     /// (subject `grant`) the grant's id.
     public let message: [UInt8]
+    /// What became of the message.
     public let outcome: Outcome
+    /// What a method gave back; nil when it gives nothing back, or was not carried out.
     public let value: Value?
     /// The argument that was refused and its range, in a fresh receipt.
     public let expected: ExpectedArgument?
@@ -71,6 +77,8 @@ public struct Receipt: Hashable, Sendable {
     public var chain: [UInt8] { Array(sha512(previous + entry).prefix(32)) }
 
     /// Verifies `bytes` as a receipt by the node with the key `identity`.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the signature is not that key's, of kind `malformedAnswer` when a claim
+    ///   is missing or contradicts the log entry.
     public init(verifying bytes: [UInt8], identity: PublicKey, network: UInt64) throws {
         let node = NodeAddress(of: identity)
         let claims = try SignedObject.open(bytes, type: .receipt, network: network, signer: identity, from: node.description)

@@ -5,9 +5,13 @@ import HostCrypto
 
 /// A signed message, ready to be sent over anything, by anyone, at any time: it carries all that a node checks.
 public struct SignedMessage: Hashable, Sendable {
+    /// What kind of message it is; part of what is signed.
     public let type: MessageType
+    /// The one node that takes it.
     public let audience: NodeAddress
+    /// The ownership that it was signed for.
     public let epoch: UInt32
+    /// Its place in its signer's order: the node takes none that is not above all before it.
     public let sequence: UInt64
     /// The whole COSE_Sign1.
     public let bytes: [UInt8]
@@ -25,11 +29,19 @@ public struct SignedMessage: Hashable, Sendable {
 
     /// What every message is bound to: one node, one ownership of it, one place in its signer's order, one network.
     public struct Heading: Hashable, Sendable {
+        /// The one node that shall take the message.
         public var node: NodeAddress
+        /// The node's present ownership.
         public var epoch: UInt32
+        /// Above all numbers of this signer that the node has seen, at most `maximumSequence`.
         public var sequence: UInt64
+        /// Number of the network that the node was provisioned for.
         public var network: UInt64
 
+        /// - Parameters:
+        ///   - epoch: the node's present ownership.
+        ///   - sequence: above all numbers of this signer that the node has seen.
+        ///   - network: the one that the node was provisioned for.
         public init(_ node: NodeAddress, epoch: UInt32, sequence: UInt64, network: UInt64) {
             (self.node, self.epoch, self.sequence, self.network) = (node, epoch, sequence, network)
         }

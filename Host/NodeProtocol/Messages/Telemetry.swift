@@ -19,7 +19,9 @@ public struct Sample: Hashable, Codable, Sendable {
 
 /// The newest samples of a node. Its signature was verified: there is no other way to make one.
 public struct Telemetry: Hashable, Sendable {
+    /// The node that signed.
     public let node: NodeAddress
+    /// The ownership that it is in.
     public let epoch: UInt32
     /// The number of the power-on: samples of another one are numbered anew.
     public let boot: UInt32
@@ -35,6 +37,8 @@ public struct Telemetry: Hashable, Sendable {
     public let bytes: [UInt8]
 
     /// Verifies `bytes` as telemetry of the node with the key `identity`.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the signature is not that key's, of kind `malformedAnswer` when a claim
+    ///   is missing or there are more than eight samples.
     public init(verifying bytes: [UInt8], identity: PublicKey, network: UInt64) throws {
         let node = NodeAddress(of: identity)
         let claims = try SignedObject.open(bytes, type: .telemetry, network: network, signer: identity, from: node.description)
@@ -65,6 +69,7 @@ public struct Telemetry: Hashable, Sendable {
 
 /// What is known of a node's samples from one telemetry to the next.
 public enum Happening: Hashable, Sendable {
+    /// One that was not seen before.
     case sample(Sample)
     /// These samples went by unseen.
     case missed(Range<UInt32>)
@@ -77,6 +82,7 @@ public struct TelemetryFollower: Sendable {
     private var boot: UInt32?
     private var next: UInt32?
 
+    /// Knows nothing: the first telemetry begins.
     public init() {}
 
     /// What `telemetry` adds to what was known. The first one begins: what came before it is not missed.

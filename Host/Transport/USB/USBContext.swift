@@ -16,7 +16,9 @@ enum NodeInterface {
 public struct USBNode: Hashable, Sendable {
     /// Where it is plugged in: bus, then the port of each hub on the way, as Linux writes it ("1-4.2").
     public let port: String
+    /// idVendor (USB 2.0, table 9-8).
     public let vendor: UInt16
+    /// idProduct (USB 2.0, table 9-8).
     public let product: UInt16
     /// As the device tells it: its address, or the chip's number before it is provisioned. Nil if it has none, or could not be asked.
     public let serialNumber: String?

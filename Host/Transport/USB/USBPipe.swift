@@ -5,6 +5,7 @@ import Synchronization
 
 /// A `BytePipe` over the node's bulk endpoints. Every wait has a limit.
 public final class USBPipe: BytePipe {
+    /// Goes on when the node comes back to the bus, without a mark; what was on its way then is lost.
     public let incoming: AsyncThrowingStream<[UInt8], any Error>
     private let continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
     private let context: USBContext
@@ -123,12 +124,15 @@ public final class USBPipe: BytePipe {
         continuation.finish(throwing: failure)
     }
 
+    /// Waits for the node to come back when it is away, for the return limit and the send limit together.
+    /// - Throws: `Failure` of kind `unreachable` when it did not come back, takes no bytes, or the line was closed; some bytes
+    ///   may have gone.
     public func send(_ bytes: [UInt8]) async throws {
         let end = ContinuousClock.now + returnLimit + sendLimit
         while true {
             switch connection.withLock({ $0 }) {
             case .open(let transfers):
-                // Bytes on their way when the node left are lost, as on any line: whoever needs them sends them again.
+                // Bytes on their way when the node left are lost, as on any line: the protocol above sends them again.
                 if try await transfers.write(bytes, limit: sendLimit) != nil { return }
                 try await Task.sleep(for: .milliseconds(10))
             case .away(let node):
@@ -144,6 +148,7 @@ public final class USBPipe: BytePipe {
         }
     }
 
+    /// From any thread; does not wait for transfers under way.
     public func close() {
         let former = connection.withLock { connection -> Connection in
             defer { connection = .over(nil) }

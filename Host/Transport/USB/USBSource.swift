@@ -4,8 +4,11 @@ import Reporting
 
 /// The nodes on USB.
 public struct USBSource: NodeSource {
+    /// USB is looked at by each call, not here.
     public init() {}
 
+    /// By serial number where that names one node alone, else by port; one that may not be opened comes with its obstacle.
+    /// - Throws: `Failure` when the bus cannot be listed.
     public func candidates() throws -> [NodeCandidate] {
         let nodes = try nodes()
         return nodes.map { NodeCandidate($0.locator(among: nodes), note: $0.board ?? "", obstacle: $0.obstacle) }
@@ -18,11 +21,15 @@ public struct USBSource: NodeSource {
     }
 
     /// The nodes that are plugged in, those that may not be opened too; none when there is an `obstacle`.
+    /// - Throws: `Failure` when the bus cannot be listed.
     public func nodes() throws -> [USBNode] {
         guard let context = try? USBContext.shared() else { return [] }
         return try context.nodes().sorted { $0.port < $1.port }
     }
 
+    /// Waits up to 3 s for the node: it may be about to come back under a new name.
+    /// - Throws: `Failure`: `usage` when several are called so, `unreachable` when none is or it is in use, `environment` when it
+    ///   may not be opened.
     public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
         guard case .usb(let name) = locator else { return nil }
         return try await USBPipe.open(name)
@@ -31,8 +38,9 @@ public struct USBSource: NodeSource {
 
 /// The rule that lets people at this computer open a light node (udev(7)).
 public enum UdevRule {
-    /// Before 73-seat-late.rules, which gives the nodes tagged `uaccess` to whoever sits at the computer.
+    /// Before 73-seat-late.rules, which gives the nodes tagged `uaccess` to the user who sits at the computer.
     public static let fileName = "60-lightnode.rules"
+    /// Where rules of the administrator are (udev(7), "Rules files").
     public static let folder = "/etc/udev/rules.d"
 
     /// Debug probes have many products; their makers name them alike.

@@ -62,7 +62,7 @@ final class USBTransfers: @unchecked Sendable {
             return finish(.failed(USBError.failure(Int32(LIBUSB_ERROR_NO_MEM.rawValue), name)))
         }
         let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: Self.readSize)
-        // No time limit: a node speaks when it has something to say. Whoever waits for an answer has one.
+        // No time limit: a node speaks when it has something to say. A request that waits for an answer has one.
         libusb_fill_bulk_transfer(
             transfer, handle, node.bulkIn, buffer, Int32(Self.readSize),
             { transfer in
