@@ -348,8 +348,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             firmware(
                 "NodeRuntime",
                 [
-                    "NodeServer", "LightNode", "Slipmux", "CoAP", "Bytes", "DeviceModel", "FlashStore", "HAL", "Board", "MCU",
-                    "Startup",
+                    "NodeServer", "LightNode", "Vocabulary", "Slipmux", "CoAP", "Bytes", "DeviceModel", "FlashStore", "HAL",
+                    "Board", "MCU", "Startup",
                 ]),
             firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
             firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),

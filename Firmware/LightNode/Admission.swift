@@ -170,7 +170,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             if admission.refusal == nil { admission.refusal = ended }
         }
         for at in 0..<admission.chain.count
-        where admission.refusal == nil && !covers(message.whole.extracting(admission.chain.links[at].scope), message.claims.call) {
+        where admission.refusal == nil && !covers(message.whole.extracting(admission.chain.links[at].scope), message.claims.call)
+        {
             if let leaf, grants.isToldScope(leaf) { throw .notInScope }
             admission.refusal = .notInScope
         }

@@ -113,7 +113,9 @@ public struct LogEntry: ~Copyable, Sendable {
 
     /// The first 8 bytes of SHA-512 of the message; the id of the grant where a slot is taken.
     public var hash: RawSpan {
-        @_lifetime(borrow self) get { bytes.span.bytes.extracting(LogLayout.hashOffset..<LogLayout.hashOffset &+ LogLayout.hashSize) }
+        @_lifetime(borrow self) get {
+            bytes.span.bytes.extracting(LogLayout.hashOffset..<LogLayout.hashOffset &+ LogLayout.hashSize)
+        }
     }
 
     /// Takes the first 8 bytes of a digest, or an id.
