@@ -69,7 +69,7 @@ import Transport
         await client.close()
 
         let accesses = try String(contentsOf: relative.accesses, encoding: .utf8).split(separator: "\n")
-        let clockReads = accesses.count { $0.contains("RCC: unimplemented node read") && $0.contains("offset 0x000)") }
+        let clockReads = accesses.count { $0.contains("RCC: unimplemented device read") && $0.contains("offset 0x000)") }
         #expect(clockReads >= 60_000 && clockReads < 60_100, "three sources, each waited for as long as ClockTree.patience says")
         #expect(!accesses.contains { $0.contains("USB OTG FS") }, "no USB without a crystal")
     }
