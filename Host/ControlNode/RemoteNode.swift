@@ -35,7 +35,7 @@ public struct RemoteNode: Sendable {
 
     // MARK: Owning
 
-    /// Makes this control node the node's owner, with the secret of its label, and remembers the node.
+    /// R3: makes this control node the node's owner, with the secret of its label, and remembers the node.
     ///
     /// Binding again after a lost answer is harmless: the node's log then shows that the earlier bind was ours.
     /// - Parameters:
@@ -196,7 +196,7 @@ public struct RemoteNode: Sendable {
         }
     }
 
-    /// Signs a call for `node` without sending it: the bytes may travel over anything, once.
+    /// R8: signs a call for `node` without sending it: the bytes may travel over anything, once.
     public func sign(
         _ call: Call, as type: MessageType = .command, for node: KnownNode, token: [UInt8]? = nil, expires: Date? = nil
     ) throws -> SignedMessage {
