@@ -51,7 +51,7 @@ witness: deps ## the independent Python programs that check our encodings, kept 
 lint: ## check format and structure
 	@Tools/lint
 
-docs: build ## the pages of the ControlNode library, in build/docs
+docs: build ## the pages of the modules ControlNode and FlashStore, in build/docs
 	@Tools/docs
 
 size: firmware ## flash and RAM per board, module and driver; fails over budget

@@ -1,4 +1,4 @@
-// What a driver is.
+// What a driver is (R15).
 
 import Bytes
 

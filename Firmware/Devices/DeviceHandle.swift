@@ -1,4 +1,4 @@
-// One device of the board, and what every one can be asked.
+// One device of the board (R15), and what every one can be asked.
 
 @_exported import Board
 import Bytes

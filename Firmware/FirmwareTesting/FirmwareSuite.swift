@@ -1,4 +1,4 @@
-// Firmware tests: what a suite is and how one of its tests is run.
+// Firmware tests (R19): what a suite is and how one of its tests is run.
 //
 //     @main enum Storage: FirmwareSuite {
 //         @used static func `a record survives a reset`() {

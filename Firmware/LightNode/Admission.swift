@@ -212,7 +212,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         return false
     }
 
-    /// The message by its signer, each grant by the holder of the one above it, the last by the owner. Each check takes an attempt, a good
+    /// R4: the message by its signer, each grant by the holder of the one above it, the last by the owner. Each check takes an attempt, a good
     /// one too: a stranger's own key signs as well as any.
     @inline(never)
     private mutating func checkSignatures(_ message: borrowing Message, _ admission: borrowing Admission) throws(Refusal) {

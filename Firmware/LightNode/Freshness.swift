@@ -1,4 +1,4 @@
-// Proof that a message was made lately: a token that the node gives to a signer, and knows again by a secret of this boot.
+// Proof that a message was made lately (R9): a token that the node gives to a signer, and knows again by a secret of this boot.
 //
 // Nothing is kept for a token, so nobody can take away another's by asking, and none is used up: a message is carried out once because of
 // its sequence number. What a token proves is its age, on the node's own clock (the freshness threshold of RFC 9175, section 2.3).

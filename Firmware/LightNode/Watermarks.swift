@@ -1,4 +1,4 @@
-// The replay high-water marks: the highest sequence number accepted of owner, claim key and recovery key, and the owner's newest word on each
+// The replay high-water marks (R9): the highest sequence number accepted of owner, claim key and recovery key, and the owner's newest word on each
 // device.
 //
 // They are never written by themselves: each log entry carries the sequence number that it accepted, so recording the intent of a command

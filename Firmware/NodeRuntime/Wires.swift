@@ -1,4 +1,4 @@
-// The byte pipes that bring requests and take answers, all alike to the loop: the serial line, and USB on boards that have it.
+// The byte pipes that bring requests and take answers (R7), all alike to the loop: the serial line, and USB on boards that have it.
 
 import Board
 import HAL

@@ -10,7 +10,7 @@ enum TransportRefusal: UInt8, Error {
     case notFound = 22
     /// This resource does not take that method: see /.well-known/core.
     case methodNotAllowed = 23
-    /// A critical CoAP option that this node does not know.
+    /// An unknown critical CoAP option, ?for= of /token missing or malformed, or a block past the answer's end.
     case badOption = 25
     /// The answer has another content format than the request accepts: see /.well-known/core.
     case notAcceptable = 27

@@ -56,7 +56,7 @@ public enum Refusal: UInt8, Error, Sendable {
     case consentRequired = 31
     /// The acceptance or consent is for another purpose, counterparty or result.
     case consentInvalid = 32
-    /// The node's button must have been pressed within the minute before.
+    /// It takes a press of the node's button in the minute before, and a day of uptime in this ownership.
     case presenceRequired = 33
     /// A key in it is no Ed25519 key, or one of small order.
     case keyInvalid = 34

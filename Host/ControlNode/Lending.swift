@@ -1,4 +1,4 @@
-// Lending rights to others: grants given, paid and taken back by the owner; commands sent by their holders.
+// Lending rights to others (R12, R13, R14): grants given, paid and taken back by the owner; commands sent by their holders.
 import Foundation
 import HostCrypto
 import Keystore

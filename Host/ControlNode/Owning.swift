@@ -1,4 +1,4 @@
-// What an owner does with a node besides commanding it: let go of it, hand it on, name who may step in, tell the time.
+// What an owner does with a node besides commanding it (R5, R6, R10): let go of it, hand it on, name who may step in, tell the time.
 import Foundation
 import HostCrypto
 import Keystore

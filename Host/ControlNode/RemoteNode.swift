@@ -42,7 +42,7 @@ public struct RemoteNode: Sendable {
 
     // MARK: Owning
 
-    /// Makes this control node the node's owner, with the secret of its label, and remembers the node.
+    /// R3: makes this control node the node's owner, with the secret of its label, and remembers the node.
     ///
     /// Binding again after a lost answer is harmless: the node's log then shows that the earlier bind was ours.
     /// - Parameters:
@@ -211,7 +211,7 @@ public struct RemoteNode: Sendable {
         }
     }
 
-    /// Signs a call for `node` without sending it: the bytes may travel over anything, once.
+    /// R8: signs a call for `node` without sending it: the bytes may travel over anything, once.
     /// - Throws: `Failure` when no sequence number can be recorded; nothing is signed then.
     public func sign(
         _ call: Call, as type: MessageType = .command, for node: KnownNode, token: [UInt8]? = nil, expires: Date? = nil

@@ -1,4 +1,4 @@
-// Where an image's bytes go: flash and static RAM, as a whole and per module, from its sections and symbols.
+// Where an image's bytes go (R16): flash and static RAM, as a whole and per module, from its sections and symbols.
 import Foundation
 import Reporting
 

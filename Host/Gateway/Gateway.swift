@@ -1,4 +1,4 @@
-// The gateway: which node a request is for, what may pass, and what the node's answer becomes (RFC 7252, section 5.7: a reverse proxy).
+// The gateway (R7, R8): which node a request is for, what may pass, and what the node's answer becomes (RFC 7252, section 5.7: a reverse proxy).
 import CBOR
 import CoAP
 import Foundation

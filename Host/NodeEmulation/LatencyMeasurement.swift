@@ -82,8 +82,8 @@ private struct Bench {
         guard let store = board.store else {
             throw Failure(.environment, "Boards/\(board.name)/board.json tells no store", advice: "Add it there")
         }
-        // Entries of a page, and pages of the log: “COST” in Firmware/FlashStore/FlashStore.swift, with the executor's layout.
-        let entries = (store.page.int - 60) / 24, pages = store.size.int / store.page.int - 2
+        // Entries of a page, and pages of the log: “Capacity” in Firmware/FlashStore/FlashStore.docc/Specification.md, the executor's layout.
+        let entries = (store.page.int - 84) / 32, pages = store.size.int / store.page.int - 2
         let node = try EmulatedNode(board: board, image: image, flashFile: folder.appendingPathComponent("full.bin"))
         try await node.powerOn()
         let label = try await node.provision(Station(home: try home("factory of the full one"))).label

@@ -1,4 +1,4 @@
-// The label on the box: the node's address and the secret that lets its buyer claim it.
+// The label on the box (R1, R2): the node's address and the secret that lets its buyer claim it.
 import Bech32
 import HostCrypto
 import Reporting

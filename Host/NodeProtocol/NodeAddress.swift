@@ -1,4 +1,4 @@
-// The address of a node: what it is called everywhere, derived from the key that only it has.
+// The address of a node (R1): what it is called everywhere, derived from the key that only it has.
 import Bech32
 import HostCrypto
 import Reporting

@@ -1,4 +1,4 @@
-// The factory's side of a node's first minute: keys in, proof out, label printed, secret forgotten.
+// The factory's side of a node's first minute (R18): keys in, proof out, label printed, secret forgotten.
 import ControlNode
 import Foundation
 import HostCrypto

@@ -1,4 +1,4 @@
-// Builds suites, lists their tests, runs them on all boards, several QEMUs at once.
+// Builds suites (R19), lists their tests, runs them on all boards, several QEMUs at once.
 import Emulation
 import FirmwareBuild
 import Foundation

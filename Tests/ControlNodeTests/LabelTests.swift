@@ -6,12 +6,14 @@ import Testing
 struct LabelTests {
     let vectors = Vectors.shared
 
+    // R1
     @Test("An address is what an independent bech32m makes of the identity key")
     func address() throws {
         #expect(vectors.node.description == vectors.address)
         #expect(try NodeAddress(parsing: vectors.address.uppercased()) == vectors.node)
     }
 
+    // R2
     @Test("A label is what an independent bech32m makes of address and claim key, and is read back")
     func label() throws {
         #expect(ClaimLabel(address: vectors.node, claimKey: vectors.claim).text == vectors.label)

@@ -141,6 +141,7 @@ struct LendingTests {
         try await seller.bind(label: bench.label)
     }
 
+    // R5
     @Test("A lost controller: the recovery key names another; rotation replaces a key") func recovery() async throws {
         let bench = try await Bench()
         let (lost, next) = (try bench.person("lost"), try bench.person("next"))
@@ -159,6 +160,7 @@ struct LendingTests {
         #expect(await reason { try await next.rotate(to: .generate()) } == "too-many-attempts")
     }
 
+    // R6
     @Test("A backup takes over after the silence, not before") func takeover() async throws {
         let bench = try await Bench()
         let (owner, backup) = (try bench.person("owner"), try bench.person("backup"))
@@ -170,6 +172,7 @@ struct LendingTests {
         try await backup.`$`("led").on()
     }
 
+    // R12, R14
     @Test("Rent: the guest opens the lock under a grant, until it is used up, or taken back") func rent() async throws {
         let bench = try await Bench()
         let (owner, guest, thief) = (try bench.person("owner"), try bench.person("guest"), try bench.person("thief"))

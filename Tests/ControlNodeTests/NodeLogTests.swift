@@ -21,6 +21,7 @@ struct NodeLogTests {
         try log.record(receipts, identity: vectors.identityKey, network: vectors.network)
     }
 
+    // R11
     @Test("What was recorded comes back in the node's order, verified, and a program that starts later finds it")
     func keeps() throws {
         try withFolder { folder throws in

@@ -83,6 +83,7 @@ struct OwningTests {
         #expect(known.name == "porch" && known.epoch == 1 && known.nextIndex == 3)
     }
 
+    // R4
     @Test("After a power cycle the node is still bound, and refuses a replay, a stranger and a second bind")
     func refusals() async throws {
         let stage = try await Stage()

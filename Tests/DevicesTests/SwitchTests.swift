@@ -5,6 +5,7 @@ import Drivers
 import SimulatedPins
 import Testing
 
+// R15
 @Test("An LED goes on, off and over, and its pin is the witness")
 func ledSwitches() throws {
     let waveform = Waveform()
@@ -106,6 +107,7 @@ func lockReopened() {
     #expect((1900...1903).contains(waveform.history("bolt")[1].milliseconds))
 }
 
+// R15
 @Test("A lock is locked after boot, on expiry and on a fault, and its old timer is dead")
 func lockSafe() {
     let waveform = Waveform()

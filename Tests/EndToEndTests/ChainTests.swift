@@ -29,6 +29,7 @@ struct ChainTests {
 
     private func isDark(_ node: EmulatedNode) throws -> Bool { try !node.emulated.displayByMonitor().isLit }
 
+    // R7
     @Test("From a blank chip to the owner's signed command, which QEMU's registers show", arguments: emulatedBoards)
     func firstCommand(name: String) async throws {
         let node = try await blankNode(name, scratch)

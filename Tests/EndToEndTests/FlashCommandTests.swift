@@ -30,6 +30,7 @@ struct FlashCommandTests {
         try #require(try lightnode("status", "--node", "emulated:lamp", "--json").json()["status"] as? [String: Any])
     }
 
+    // R17
     @Test(
         "New firmware on an owned node: it comes back, says its version and state, and still obeys its owner",
         arguments: emulatedBoards)

@@ -36,6 +36,7 @@ struct PhysicalResetTests {
         return counts
     }
 
+    // R5
     @Test("Held until the lights are out, it takes the owner's node from it; the label binds anew") func reset() async throws {
         let (node, owner, label) = try await ownedNode("microbit", scratch)
         let before = try owner.sign(Call(device: "led", method: "on"), for: try await owner.known())

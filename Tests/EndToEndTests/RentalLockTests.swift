@@ -34,6 +34,7 @@ struct RentalLockTests {
         try await stage.node.powerOff()
     }
 
+    // R15
     @Test("A power cut while it is open leaves it locked and dark", arguments: emulatedBoards)
     func powerCut(name: String) async throws {
         let stage = try await Stage("rental-lock", on: name)

@@ -25,6 +25,7 @@ struct ScenarioTests {
         try #require(hasPassed, "virtual time did not reach \(seconds) s")
     }
 
+    // R12
     @Test("Rent for an hour: the guest comes and goes with the owner offline, and when the hour is over the door stays shut")
     func rent() async throws {
         let stage = try await stage()
@@ -56,6 +57,7 @@ struct ScenarioTests {
         try await stage.node.powerOff()
     }
 
+    // R13
     @Test(
         "Metered rent that runs dry: on while ten-minute ticks are paid, off when one is missed, and paid ticks survive a power cut"
     )

@@ -23,6 +23,7 @@ struct USBTests {
         return try #require(try JSONSerialization.jsonObject(with: Data(listed.output.utf8)) as? [[String: Any]])
     }
 
+    // R18
     @Test("Enumerate, provision, bind and send through libusb; it comes back under its address; nothing broke the specification")
     func chain() throws {
         let rig = try USBRig()

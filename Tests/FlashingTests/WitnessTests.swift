@@ -72,6 +72,7 @@ import VirtualUSB
         }
     }
 
+    // R17
     @Test(
         "dfu-util writes an image, reads it back, and leaves; lightnode writes the same flash and finds it unchanged; dfu-util reads that too"
     )

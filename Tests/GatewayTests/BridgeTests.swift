@@ -24,6 +24,7 @@ struct BridgeTests {
         return timing
     }
 
+    // R8
     @Test("Control commands are carried out once each, and the newest state change holds", arguments: [1, 2, 3] as [UInt64])
     func commands(_ seed: UInt64) async throws {
         let stage = try await Stage()

@@ -16,6 +16,7 @@ struct GatewayTests {
         AttachedNode(name) { stage.owner.client }
     }
 
+    // R7
     @Test("The control node does through the gateway whatever it does on the node's own line, binding included")
     func wholeLife() async throws {
         let stage = try await Stage(isBound: false)

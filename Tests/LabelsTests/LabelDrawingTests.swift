@@ -68,6 +68,7 @@ struct LabelDrawingTests {
         }
     }
 
+    // R1
     @Test("An independent scanner reads every format, at every size", arguments: LabelFormat.allCases)
     func scanned(format: LabelFormat) throws {
         for size in [LabelSize.standard, LabelSize(width: 50, height: 25), LabelSize(width: 40, height: 40)] {

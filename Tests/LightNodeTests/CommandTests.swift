@@ -8,6 +8,7 @@ import Testing
 @testable import NodeProtocol
 
 @Suite("Commands") struct CommandTests {
+    // R8, R9
     @Test("A command is carried out once, whatever comes again and across reboots") func once() throws {
         let stage = try Stage.owned()
         let toggle = stage.command("$('led').toggle()")
@@ -22,6 +23,7 @@ import Testing
         }
     }
 
+    // R9
     @Test("High-water marks outlive every page turn of the log", arguments: [2, 3, 14]) func marksOutliveTheLog(turns: Int) throws
     {
         let stage = try Stage.owned()
@@ -44,6 +46,7 @@ import Testing
         }
     }
 
+    // R8
     @Test("Of desired states the highest number wins, in whatever order they arrive; devices do not mix") func states() throws {
         let stage = try Stage.owned()
         let levels = (0..<5).map { stage.command("$('gauge').set(\($0))", as: .state) }
@@ -99,6 +102,7 @@ import Testing
         #expect(stage.refusal(unknownState) == .replayed)
     }
 
+    // R9
     @Test("A lock takes a token that is its signer's, and thirty seconds old at most by the node's own clock") func tokens()
         throws
     {
@@ -280,6 +284,7 @@ import Testing
 }
 
 @Suite("Time") struct TimeTests {
+    // R10
     @Test("While the time is unknown what has a time limit is refused; the owner's answer to a token tells it") func known()
         throws
     {
@@ -300,6 +305,7 @@ import Testing
         #expect(stage.refusal(stage.command(expires: 1_999_999_500)) == .expired, "the floor outlives the reboot")
     }
 
+    // R10
     @Test("A statement counts from when its token was issued: holding it back gains nothing") func heldBack() throws {
         let stage = try Stage.owned()
         let token = try stage.token()

@@ -10,6 +10,7 @@ import Testing
 @testable import NodeProtocol
 
 @Suite("Grants") struct GrantTests {
+    // R12
     @Test("A grant allows what its scope names, to its holder alone") func scope() throws {
         let stage = try Stage.owned()
         let lent = stage.grant([.init("led", "on"), .init("gauge")])
@@ -62,6 +63,7 @@ import Testing
         #expect((21...27).contains(first - next), "\(first), then \(next)")
     }
 
+    // R12
     @Test("A grant begins and ends on time; at its end its devices go to their safe state") func limits() throws {
         let stage = try Stage.owned()
         let lent = stage.grant {
@@ -153,6 +155,7 @@ import Testing
         #expect(stage.refusal(.revoke(stage.heading(), grant: used.id, owner: Cast.holder)) == .badSignature)
     }
 
+    // R13
     @Test("Metered rent runs while ticks are paid, and stops in the safe state when one is missed") func metered() throws {
         let stage = try Stage.owned()
         let lent = stage.grant { $0.meter = .init(tick: 600, ticks: 3) }

@@ -9,6 +9,7 @@ import Vocabulary
 @testable import NodeProtocol
 
 @Suite("Ownership") struct OwnershipTests {
+    // R1, R2
     @Test("A device is provisioned once in its life, and then proves its identity") func provisioning() throws {
         let stage = Stage()
         #expect(stage.condition == .blank)
@@ -41,6 +42,7 @@ import Vocabulary
         #expect(Set(tokens).count == 6, "a token came twice")
     }
 
+    // R3
     @Test("Bind is verified first, then recorded; a forged one changes nothing") func bind() throws {
         let stage = Stage()
         _ = try stage.provision()
@@ -58,6 +60,7 @@ import Vocabulary
         #expect(stage.wires["led"] == 1)
     }
 
+    // R3
     @Test("While the device is owned the claim key is dead, and the thief with the label gets nothing") func deadClaim() throws {
         let stage = try Stage.owned()
         #expect(stage.refusal(stage.bindMessage(to: Cast.mallory)) == .wrongState)
@@ -73,6 +76,7 @@ import Vocabulary
         #expect(stage.refusal(stage.command(by: Cast.alice)) == .badSignature)
     }
 
+    // R4
     @Test("Wrong address, network, epoch and type are each refused") func context() throws {
         let stage = try Stage.owned()
         let other = NodeAddress(of: Cast.mallory.publicKey)
@@ -92,6 +96,7 @@ import Vocabulary
     }
 
     /// Each way in which a device changes hands: afterwards the epoch is one higher, `heir` commands, and what was signed before is dead.
+    // R5
     @Test(
         "Each change of ownership raises the epoch, survives a reboot, and kills what was signed before",
         arguments: Change.allCases)
@@ -291,6 +296,7 @@ import Vocabulary
         }
     }
 
+    // R6
     @Test("Backups take over by rank and silence; any message of the owner restarts the silence") func silence() throws {
         let stage = try Stage.owned()
         let both = [Backup(key: Cast.backup.publicKey, silence: 100), Backup(key: Cast.secondBackup.publicKey, silence: 200)]

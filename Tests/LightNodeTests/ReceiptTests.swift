@@ -34,6 +34,7 @@ import Vocabulary
         }
     }
 
+    // R11
     @Test("The log tells what the fresh receipts told, across page turns, reboots and changes of ownership") func history() throws
     {
         let stage = try Stage.owned()
@@ -159,6 +160,7 @@ import Vocabulary
         print("store.bit_flips executor: \(stage.flash.bytes.count * 8)")
     }
 
+    // R16
     @Test("A store as full as it can be still takes every change") func fullStore() throws {
         let stage = try Stage.owned()
         let three = (20..<23).map { Backup(key: Cast.key(UInt8($0)).publicKey, silence: 1000) }

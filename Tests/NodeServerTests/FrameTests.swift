@@ -23,6 +23,7 @@ import Testing
             token: token, grant: grant, key: key)
     }
 
+    // R16
     @Test("A command is at most 200 bytes long, one under a grant at most 400") func lengths() throws {
         let stage = try Stage()
         let token = try stage.token(for: Stage.owner)

@@ -31,6 +31,7 @@ struct LineTests {
             plan: plan, onEvent: events.note)
     }
 
+    // R18
     @Test("Twenty nodes at once: each gets keys of its own, a serial number, a label and a record")
     func many() async throws {
         let folder = TemporaryHome()

@@ -77,6 +77,7 @@ final class SelftestRun: Sendable {
         return (try? QEMU.installed(for: board).obstacle(to: board)) == nil || name != "b-l475e-iot01a"
     }
 
+    // R19
     @Test("every way to end is told from every other", arguments: boards)
     func outcomes(board: String) throws {
         let report = try SelftestRun.on(board).report

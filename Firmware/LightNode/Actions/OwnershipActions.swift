@@ -82,6 +82,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             // What the lost key has set must not outlive it.
             next.removeBackups()
             next.flags.remove(.forbidsReset)
+        // R6: a backup named beforehand becomes owner once the owner is silent.
         case .takeover:
             let rank = Int(admission.entry.signer.rawValue) &- Int(Signer.backup(0).rawValue)
             let silence = UInt64(next.silence(rank: rank)) &* 1_000_000
@@ -206,7 +207,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         memory.complete(&entry)
     }
 
-    /// Saves an ownership, then makes it the present one. Nothing that belonged to another epoch outlives it.
+    /// R5: saves an ownership, then makes it the present one. Nothing that belonged to another epoch outlives it.
     @inline(never)
     private mutating func adopt(_ next: borrowing Ownership) throws(Refusal) {
         try memory.put(.ownership, next.record)

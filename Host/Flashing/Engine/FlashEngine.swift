@@ -1,4 +1,4 @@
-// The rules of every flash: compare, erase only what changes, write, read back, start. The store is never touched unless all is erased.
+// The rules of every flash (R17): compare, erase only what changes, write, read back, start. The store is never touched unless all is erased.
 import FirmwareBuild
 import Foundation
 import Reporting

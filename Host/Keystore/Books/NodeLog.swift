@@ -1,4 +1,4 @@
-// The receipts of all nodes, kept for good: the node's own log is a ring, this one is the evidence.
+// The receipts of all nodes (R11), kept for good: the node's own log is a ring, this one is the evidence.
 import Foundation
 import GRDB
 import HostCrypto

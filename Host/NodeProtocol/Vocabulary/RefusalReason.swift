@@ -50,7 +50,7 @@ public enum RefusalReason: String, Codable, CaseIterable, Sendable {
     case methodNotAllowed = "method-not-allowed"
     /// Longer than this node takes.
     case tooLarge = "too-large"
-    /// A critical CoAP option that this node does not know.
+    /// An unknown critical CoAP option, ?for= of /token missing or malformed, or a block past the answer's end.
     case badOption = "bad-option"
     /// A newer word on this device is in force.
     case superseded
@@ -66,7 +66,7 @@ public enum RefusalReason: String, Codable, CaseIterable, Sendable {
     case consentRequired = "consent-required"
     /// The acceptance or consent is for another purpose, counterparty or result.
     case consentInvalid = "consent-invalid"
-    /// The node's button must have been pressed within the minute before.
+    /// It takes a press of the node's button in the minute before, and a day of uptime in this ownership.
     case presenceRequired = "presence-required"
     /// A key in it is no Ed25519 key, or one of small order.
     case keyInvalid = "key-invalid"
@@ -178,7 +178,7 @@ public enum RefusalReason: String, Codable, CaseIterable, Sendable {
         case .notFound: "no such resource: see /.well-known/core"
         case .methodNotAllowed: "this resource does not take that method: see /.well-known/core"
         case .tooLarge: "longer than this node takes"
-        case .badOption: "a critical CoAP option that this node does not know"
+        case .badOption: "an unknown critical CoAP option, ?for= of /token missing or malformed, or a block past the answer's end"
         case .superseded: "a newer word on this device is in force"
         case .notAcceptable: "the answer has another content format than the request accepts: see /.well-known/core"
         case .unsupportedFormat: "the resource takes another content format: see /.well-known/core"
@@ -186,7 +186,10 @@ public enum RefusalReason: String, Codable, CaseIterable, Sendable {
         case .notInScope: "its grant does not cover this device and method, as its holder was told once by a receipt"
         case .consentRequired: "the recovery key must consent to a change that removes it"
         case .consentInvalid: "the acceptance or consent is for another purpose, counterparty or result"
-        case .presenceRequired: "the node's button must have been pressed within the minute before"
+        case .presenceRequired:
+            """
+            it takes a press of the node's button in the minute before, and a day of uptime in this ownership
+            """
         case .keyInvalid: "a key in it is no Ed25519 key, or one of small order"
         }
     }
