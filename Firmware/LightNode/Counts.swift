@@ -1,8 +1,9 @@
 // What devices count and must not forget over a reboot, such as the pulses of a meter. Boards without such a device have nothing of this.
 //
-// One record: a CBOR array of name and count in turn, so that counts find their device again after an update that moved its index. It is
-// saved once a minute at most and only when something was counted: a power cut loses a minute's pulses. A page of 1 KB takes about 40 of
-// them, so 20,000 erases last for a year and a half of pulses without a pause, for each page of the store's banks.
+// Two records, of devices 0 to 7 and of the others: each a CBOR array of name and count in turn, so that counts find their device again
+// after an update that moved its index. One is saved once a minute at most and only when something was counted: a power cut loses a
+// minute's pulses. A page of 1 KB takes about 40 of them, so 20,000 erases last for a year and a half of pulses without a pause, for each
+// page of the store's banks.
 
 import Bytes
 import CBOR
@@ -10,8 +11,10 @@ import DeviceModel
 import HAL
 import Vocabulary
 
-/// 16 names of 16 bytes and their counts.
-private typealias CountBytes = InlineArray<384, UInt8>
+/// Devices of one record.
+private var share: UInt8 { 8 }
+/// 8 names of 16 bytes and their counts: 177 bytes, and a record takes 240.
+private typealias CountBytes = InlineArray<180, UInt8>
 /// Microseconds.
 private var period: UInt64 { 60_000_000 }
 
@@ -20,8 +23,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     @inline(never)
     mutating func restoreCounts() {
         nextCounts = period
+        for part in 0..<2 { restoreCounts(part) }
+    }
+
+    private mutating func restoreCounts(_ part: Int) {
         var bytes = CountBytes(repeating: 0)
-        guard case .value(let length) = memory.read(.counts, into: bytes.mutableSpan) else { return }
+        guard case .value(let length) = memory.read(.counts, slot: part, into: bytes.mutableSpan) else { return }
         do throws(CBORError) {
             var reader = CBORReader(bytes.span.bytes.extracting(0..<length))
             for _ in 0..<(try reader.array() / 2) {
@@ -39,21 +46,26 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func keepCounts(uptime: UInt64) {
         guard uptime >= nextCounts, condition == .owned || condition == .unowned else { return }
         nextCounts = uptime &+ period
-        var kept = CountBytes(repeating: 0)
-        var present = CountBytes(repeating: 0)
-        let reading = memory.read(.counts, into: kept.mutableSpan)
-        let count = writeCounts(present.mutableSpan)
-        if case .value(count) = reading, equal(kept.span.bytes, present.span.bytes) { return }
-        try? memory.put(.counts, present.span.extracting(0..<count))
+        for part in 0..<2 { keepCounts(part) }
     }
 
-    /// The length of what was written.
-    private mutating func writeCounts(_ buffer: consuming MutableSpan<UInt8>) -> Int {
+    private mutating func keepCounts(_ part: Int) {
+        var kept = CountBytes(repeating: 0)
+        var present = CountBytes(repeating: 0)
+        let reading = memory.read(.counts, slot: part, into: kept.mutableSpan)
+        let count = writeCounts(part, present.mutableSpan)
+        if reading == .absent && count == 1 || reading == .value(count) && equal(kept.span.bytes, present.span.bytes) { return }
+        try? memory.put(.counts, slot: part, present.span.extracting(0..<count))
+    }
+
+    /// The length of what was written: 1 byte when none of them counts.
+    private mutating func writeCounts(_ part: Int, _ buffer: consuming MutableSpan<UInt8>) -> Int {
+        let first = UInt8(truncatingIfNeeded: part) &* share
         var writer = CBORWriter(buffer)
         var counting = 0
-        for device in 0..<Table.count where devices.retained(by: device) != nil { counting &+= 1 }
+        for device in first..<first &+ share where device < Table.count && devices.retained(by: device) != nil { counting &+= 1 }
         writer.array(counting &* 2)
-        for device in 0..<Table.count {
+        for device in first..<first &+ share where device < Table.count {
             guard let count = devices.retained(by: device), let name = Table.describe(device)?.name else { continue }
             writer.text(name)
             writer.uint(UInt64(UInt32(bitPattern: count)))

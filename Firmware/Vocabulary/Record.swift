@@ -16,7 +16,7 @@ public enum Record: UInt8, Sendable {
     case boots = 6
     /// No record: stands for the log among what can be damaged.
     case log = 7
-    /// What meters have counted, on boards that have one.
+    /// What meters have counted, on boards that have one: devices 0 to 7, and the others; slot n has key 9 + n, up to 1.
     case counts = 9
     /// One slot per grant in use; slot n has key 16 + n, up to 7.
     case grants = 16

@@ -44,6 +44,26 @@ private struct Meters: DeviceTable {
     }
 }
 
+/// As many meters as a node can have, with names as long as names can be.
+private struct ManyMeters: DeviceTable {
+    static var keepsCounts: Bool { true }
+    static let names: [StaticString] = [
+        "abcdefghijklmnoa", "abcdefghijklmnob", "abcdefghijklmnoc", "abcdefghijklmnod", "abcdefghijklmnoe", "abcdefghijklmnof",
+        "abcdefghijklmnog", "abcdefghijklmnoh", "abcdefghijklmnoi", "abcdefghijklmnoj", "abcdefghijklmnok", "abcdefghijklmnol",
+        "abcdefghijklmnom", "abcdefghijklmnon", "abcdefghijklmnoo", "abcdefghijklmnop",
+    ]
+    var events = EventQueue()
+    var meters: [PulseMeter<Counter>]
+
+    init(_ pulses: [Pulses]) { meters = pulses.map { PulseMeter(Counter(pulses: .passUnretained($0))) } }
+
+    static func declaration(_ index: UInt8) -> Declaration? {
+        index < 16 ? Declaration(names[Int(index)], PulseMeter<Counter>.self) : nil
+    }
+
+    mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) { request.reach(&meters[Int(index)]) }
+}
+
 @Suite("Counts", .serialized) struct CountTests {
     private final class MeterStage {
         let flash = Stage.part()
@@ -54,6 +74,10 @@ private struct Meters: DeviceTable {
 
         init() throws {
             node = Self.start(flash, clock, pulses, dice)
+            try Self.provision(&node)
+        }
+
+        static func provision<Table: DeviceTable>(_ node: inout Node<SimulatedNOR<4>, Table, BenchPlatform>) throws {
             let request = CBORItem.map([
                 0: .bytes(Cast.claim.publicKey.bytes), 1: .bytes(Cast.identity.seed.withUnsafeBytes { Array($0) }),
                 2: .uint(Cast.network),
@@ -117,6 +141,27 @@ private struct Meters: DeviceTable {
         Meters.isTurnedRound = true
         stage.reboot()
         #expect(stage.reading == 9)
+    }
+
+    @Test("Sixteen meters with the longest names keep their counts, however large") func many() throws {
+        let flash = Stage.part(), dice = Dice(seed: 1)
+        func start(_ clock: Clock, _ pulses: [Pulses]) -> Node<SimulatedNOR<4>, ManyMeters, BenchPlatform> {
+            Node(
+                flash: flash, devices: ManyMeters(pulses),
+                platform: BenchPlatform(isTrueRandom: true, clock: clock, dice: dice))
+        }
+        let clock = Clock(), pulses = (0..<16).map { _ in Pulses() }
+        var node = start(clock, pulses)
+        try MeterStage.provision(&node)
+        let counted = (0..<16).map { UInt32(Int32.max) - UInt32($0) }
+        for (meter, count) in zip(pulses, counted) { meter.count = count }
+        clock.pass(seconds: 61)
+        node.poll()
+        flash.powerUp()
+        let later = (0..<16).map { _ in Pulses() }
+        let again = start(Clock(), later)
+        #expect((0..<16).map { again.devices.meters[$0].state.integer } == counted.map { Int32($0) })
+        withExtendedLifetime((pulses, later)) {}
     }
 
     @Test("A power cut at any flash operation leaves the old count or the new one") func cuts() throws {
