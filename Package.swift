@@ -217,7 +217,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
 
         tests(
             "Ed25519Tests", ["Ed25519", "CSodium"], exclude: ["tables.py", "model.py", "vectors.py"],
-            resources: [.copy("vectors.json")]),
+            resources: [.copy("vectors.json"), .copy("Vectors")]),
         tests("CBORTests", ["Bytes", "CBOR", "CodecSupport"]),
         tests("COSETests", ["CBOR", "COSE", "CodecSupport"]),
         tests("CoAPTests", ["CBOR", "CoAP", "CodecSupport"]),

@@ -1,4 +1,4 @@
-// Vector files: the project's own (vectors.json, made by vectors.py) and those of others, in LIGHTNODE_SHARED or ../shared beside the package.
+// Vector files: the project's own (vectors.json, made by vectors.py) and those that others wrote (Vectors/README.md names the sources).
 import Ed25519
 import Foundation
 import Testing
@@ -16,17 +16,13 @@ struct Case {
 
 private func json(_ url: URL) throws -> Any { try JSONSerialization.jsonObject(with: Data(contentsOf: url)) }
 
-/// The folder of vectors that others wrote, or nil, with a notice, where it is absent.
-private func shared(_ name: String) -> URL? {
-    let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let folder =
-        ProcessInfo.processInfo.environment["LIGHTNODE_SHARED"].map { URL(filePath: $0) } ?? package.appending(path: "../shared")
-    let file = folder.appending(path: "vectors/" + name)
-    if FileManager.default.fileExists(atPath: file.path) { return file }
-    print(
-        "notice: \(name) is not at \(file.path): its vectors are skipped; set LIGHTNODE_SHARED to the folder that holds vectors/")
-    return nil
+/// A file of vectors that others wrote.
+private func foreign(_ name: String) throws -> URL {
+    try #require(Bundle.module.url(forResource: name, withExtension: "json", subdirectory: "Vectors"))
 }
+
+/// `make test` counts records apart from tests.
+private func report(_ count: Int, of name: String) { print("\(name): \(count) records") }
 
 @Suite("Vectors") struct VectorTests {
     @Test("ours: S + L, every low-order and non-canonical encoding, mixed order, particular R and S, changed bits") func ours()
@@ -35,6 +31,7 @@ private func shared(_ name: String) -> URL? {
         let url = try #require(Bundle.module.url(forResource: "vectors", withExtension: "json"))
         let cases = try #require(try json(url) as? [[String: Any]])
         #expect(cases.count > 400)
+        report(cases.count, of: "ed25519 of our own")
         for object in cases {
             let text = { (name: String) in bytes(object[name] as? String ?? "") }
             let one = Case(
@@ -52,7 +49,7 @@ private func shared(_ name: String) -> URL? {
     }
 
     @Test("Wycheproof") func wycheproof() throws {
-        guard let url = shared("wycheproof_ed25519.json") else { return }
+        let url = try foreign("wycheproof")
         let groups = try #require((try json(url) as? [String: Any])?["testGroups"] as? [[String: Any]])
         var count = 0
         for group in groups {
@@ -67,13 +64,15 @@ private func shared(_ name: String) -> URL? {
             }
         }
         #expect(count > 100)
+        report(count, of: "Wycheproof")
     }
 
     @Test("CCTV: exactly those without a low-order or non-canonical part") func cctv() throws {
-        guard let url = shared("cctv_ed25519.json") else { return }
+        let url = try foreign("cctv")
         let refused: Set = ["low_order_A", "low_order_R", "non_canonical_A", "non_canonical_R", "low_order_residue"]
         let cases = try #require(try json(url) as? [[String: Any]])
         #expect(cases.count > 900)
+        report(cases.count, of: "CCTV")
         for object in cases {
             let one = Case(
                 name: "\(object["number"]!)", key: bytes(object["key"] as! String), signature: bytes(object["sig"] as! String),
@@ -86,9 +85,10 @@ private func shared(_ name: String) -> URL? {
     /// "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020), table 6, the column of strict verifiers: of the twelve
     /// cases only 3, of mixed order but right without the cofactor, passes.
     @Test("speccheck") func speccheck() throws {
-        guard let url = shared("speccheck_ed25519.json") else { return }
+        let url = try foreign("speccheck")
         let cases = try #require(try json(url) as? [[String: String]])
         #expect(cases.count == 12)
+        report(cases.count, of: "speccheck")
         for (index, object) in cases.enumerated() {
             let one = Case(
                 name: "\(index)", key: bytes(object["pub_key"]!), signature: bytes(object["signature"]!),
