@@ -75,10 +75,14 @@ import Testing
     @Test("A message that fails one check gets its refusal", arguments: Check.allCases)
     func single(_ check: Check) throws { #expect(try refusal(failing: [check]) == check.refusal) }
 
-    @Test("A message that fails two checks, one behind the other, gets the refusal of the first", arguments: zip(Check.allCases, Check.allCases.dropFirst()))
+    @Test(
+        "A message that fails two checks, one behind the other, gets the refusal of the first",
+        arguments: zip(Check.allCases, Check.allCases.dropFirst()))
     func pair(_ first: Check, _ second: Check) throws { #expect(try refusal(failing: [first, second]) == first.refusal) }
 
-    @Test("Grants are held against node and epoch before the state, and each against its life before the token") func grants() throws {
+    @Test("Grants are held against node and epoch before the state, and each against its life before the token") func grants()
+        throws
+    {
         let stage = try Stage.owned()
         let old = stage.grant()
         try stage.send(stage.rotate(to: Cast.bob))

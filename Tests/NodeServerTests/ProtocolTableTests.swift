@@ -30,12 +30,15 @@ import Testing
         #expect(Set(Provocations.outcomes.map(\.name)) == Set(Self.table.outcomes.map(\.name)))
     }
 
-    @Test("A refusal comes with the table's response code, and the host reads its name and its words", arguments: Provocations.refusals)
+    @Test(
+        "A refusal comes with the table's response code, and the host reads its name and its words",
+        arguments: Provocations.refusals)
     func refusal(_ provocation: Provocation) throws {
         let row = try #require(Self.table.refusals.first { $0.name == provocation.name })
         let exchange = try provocation.provoke()
         let answer = exchange.answer
-        #expect("\(answer.code.rawValue >> 5).\(answer.code.rawValue & 31 < 10 ? "0" : "")\(answer.code.rawValue & 31)" == row.coap)
+        #expect(
+            "\(answer.code.rawValue >> 5).\(answer.code.rawValue & 31 < 10 ? "0" : "")\(answer.code.rawValue & 31)" == row.coap)
         let format = try #require(answer.uint(CoAPOptionNumber.contentFormat))
         let isSigned = format == UInt32(CoAPContentFormat.coseSign1)
         #expect(isSigned == provocation.isSigned)
