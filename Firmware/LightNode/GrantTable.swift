@@ -231,14 +231,14 @@ struct GrantTable: ~Copyable {
         }
     }
 
-    /// The entry that was counted last had no effect after all.
+    /// The entry that was counted last had no effect after all. Where flash has counted it already, that is to be written again.
     @inline(never)
     mutating func takeBackUse(_ leaf: Int) {
         var next = leaf
         var hops = 0
         while next < GrantTable.slotCount, hops < 3 {
             count(next, -1)
-            stale |= 1 << UInt8(truncatingIfNeeded: next)
+            if stale >> UInt8(truncatingIfNeeded: next) & 1 == 0 { markDirty(next) }
             next = parent(next)
             hops &+= 1
         }

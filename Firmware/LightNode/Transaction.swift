@@ -30,7 +30,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         _ receipt: inout ReceiptContext, expected: ExpectedArgument?, reply: inout MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
         memory.complete(&receipt.entry)
-        if let slot = receipt.entry.signer.grantSlot, !receipt.entry.outcome.mayHaveHadEffect { grants.takeBackUse(slot) }
+        if let slot = receipt.entry.signer.grantSlot, !receipt.entry.outcome.mayHaveHadEffect {
+            grants.takeBackUse(slot)
+            // Tried again at the next poll.
+            try? saveGrants()
+        }
         return try writeReceipt(receipt, expected: expected, reply: &reply)
     }
 

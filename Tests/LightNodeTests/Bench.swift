@@ -17,8 +17,11 @@ final class Clock {
 final class Wires {
     var levels: [String: Int32] = [:]
     private(set) var moves = 0
+    /// How often anything was set, to whatever level.
+    private(set) var settings = 0
 
     func set(_ name: String, _ level: Int32) {
+        settings += 1
         if levels[name, default: 0] != level { moves += 1 }
         levels[name] = level
     }

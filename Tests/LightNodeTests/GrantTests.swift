@@ -133,8 +133,28 @@ import Testing
         try stage.send(stage.command(by: Cast.holder, grant: other))
         try stage.send(.revoke(stage.heading(), grant: other.id, owner: Cast.alice))
         stage.reboot()
+        try stage.tellTime(2_000_000_000)
         #expect(try stage.send(stage.command(by: Cast.holder, grant: other)).outcome == .grantRevoked)
         #expect(stage.refusal(stage.command(by: Cast.friend, grant: passed)) == .grantRevoked)
+    }
+
+    @Test("What had no effect uses up nothing, also when a reset follows at once") func nothingUsed() throws {
+        let stage = try Stage.owned()
+        let lent = stage.grant([.init("gauge")]) { $0.uses = 2 }
+        try stage.send(stage.command("$('led').on()", by: Cast.holder, grant: lent))
+        stage.reboot()
+        let metered = stage.grant([.init("gauge")], salt: 2) { ($0.uses, $0.meter) = (2, .init(tick: 60, ticks: 9)) }
+        #expect(try stage.send(stage.command("$('gauge').set(1)", by: Cast.holder, grant: metered)).outcome == .grantUsedUp)
+        stage.reboot()
+        try stage.send(.tick(stage.heading(), grant: metered.id, paid: 9, owner: Cast.alice))
+        #expect(try stage.send(stage.command("$('gauge').set(101)", by: Cast.holder, grant: metered)).outcome == .outOfRange)
+        stage.reboot()
+        for grant in [lent, metered] {
+            for _ in 0..<2 {
+                #expect(try stage.send(stage.command("$('gauge').set(1)", by: Cast.holder, grant: grant)).outcome == .done)
+            }
+            #expect(try stage.send(stage.command("$('gauge').set(1)", by: Cast.holder, grant: grant)).outcome == .grantUsedUp)
+        }
     }
 
     @Test("Revoking takes effect at once, before the first use too, and outlives a reboot") func revocation() throws {

@@ -99,12 +99,12 @@ struct Sample: CustomTestStringConvertible, Sendable {
 
 /// Everything that a refused message must leave as it was.
 struct Footprint: Equatable {
-    let flash: [UInt8]
+    let everything: [UInt8]
     let operations: Int
     let status: CBORItem
     let moves: Int
 
     init(_ stage: Stage) {
-        (flash, operations, status, moves) = (stage.flash.bytes, stage.flash.operations, stage.lasting, stage.wires.moves)
+        (everything, operations, status, moves) = (stage.everything, stage.flash.operations, stage.lasting, stage.wires.moves)
     }
 }

@@ -75,6 +75,7 @@ import Testing
         }
         mutateNested(claims, sample, message, judge)
         #expect(Footprint(stage) == before)
+        stage.forgetAttempts()
         #expect(try stage.send(message).outcome == .done)
         print("mutations: \(sample.name): \(judge.count) refused")
     }

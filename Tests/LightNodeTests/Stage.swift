@@ -76,12 +76,27 @@ final class Stage {
 
     // MARK: What it shows
 
+    /// What a test reads of the node's own memory.
+    func inside<Result>(_ read: (borrowing Bench) -> Result) -> Result { read(node) }
+
+    /// The bytes of the executor in RAM, zeros in place of the attempts.
+    var memory: [UInt8] {
+        // What is no message resets the length of the signed refusal.
+        _ = refusal(.receipt, [])
+        let attempts = node.attempts
+        defer { node.attempts = attempts }
+        withUnsafeMutableBytes(of: &node.attempts) { bytes in
+            for index in bytes.indices { bytes[index] = 0 }
+        }
+        return withUnsafeBytes(of: &node) { Array($0) }
+    }
+
     var condition: Condition { node.condition }
     var epoch: UInt32 { node.epoch }
     var status: CBORItem { try! CBORItem(CBOR.encode(capacity: 1024) { self.node.writeStatus(&$0) }) }
     var highWater: UInt64 { status[5]!.uint! }
     var damaged: [String] { status[12]!.array!.compactMap(\.text) }
-    var log: UInt32 { UInt32(status[9]!.uint!) }
+    var log: UInt32 { node.memory.nextIndex }
 
     var devices: [UInt8] { CBOR.encode(capacity: 1024) { self.node.writeDevices(&$0) } }
 

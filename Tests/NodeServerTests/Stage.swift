@@ -9,19 +9,34 @@ import LightNode
 import NodeServer
 import SimulatedNOR
 import SimulatedPins
+import Vocabulary
 
 @testable import HostCrypto
 @testable import NodeProtocol
+
+/// A thing that does nothing it is told.
+struct BrokenGauge: Device {
+    static var interface: StaticString { "set(level:% 0..100)|gauge:%|" }
+    var state: DeviceModel.Value { .integer(0) }
+    mutating func enterSafeState() {}
+    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> DeviceModel.Value {
+        throw .notResponding
+    }
+}
 
 struct Bench: DeviceTable {
     var events = EventQueue()
     var led: LED<SimulatedOutput>
     var button: Button<SimulatedInput>
+    var lock: Lock<SimulatedOutput>
+    var gauge = BrokenGauge()
 
     static func declaration(_ index: UInt8) -> Declaration? {
         switch index {
         case 0: Declaration("led", LED<SimulatedOutput>.self)
         case 1: Declaration("button", Button<SimulatedInput>.self)
+        case 2: Declaration("lock", Lock<SimulatedOutput>.self)
+        case 3: Declaration("gauge", BrokenGauge.self)
         default: nil
         }
     }
@@ -30,6 +45,8 @@ struct Bench: DeviceTable {
         switch index {
         case 0: request.reach(&led)
         case 1: request.reach(&button)
+        case 2: request.reach(&lock)
+        case 3: request.reach(&gauge)
         default: break
         }
     }
@@ -40,7 +57,6 @@ final class Clock {
 }
 
 struct BenchPlatform: Platform {
-    let clock: Clock
     var board: StaticString { "bench" }
     var version: Version { Version(1, 2, 3) }
     var imageHash: InlineArray<24, UInt8> { .init(repeating: 0) }
@@ -50,7 +66,8 @@ struct BenchPlatform: Platform {
     var resetReason: ResetReason { .power }
     var stackUsed: UInt32 { 0 }
     var stackSize: UInt32 { 0 }
-    var isTrueRandom: Bool { true }
+    let isTrueRandom: Bool
+    let clock: Clock
     mutating func microseconds() -> UInt64 { clock.microseconds }
     mutating func fillRandom(_ bytes: inout MutableRawSpan) {
         for index in 0..<bytes.byteCount { bytes.storeBytes(of: 7, toByteOffset: index, as: UInt8.self) }
@@ -109,24 +126,41 @@ final class Stage {
     private var sequence: UInt64 = 1_700_000_000_000_000
     let device = NodeAddress(of: Stage.identity.publicKey)
 
-    init(flash: SimulatedNOR<4> = SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16))) throws {
+    private let isTrueRandom: Bool
+
+    init(
+        flash: SimulatedNOR<4> = SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16)), isTrueRandom: Bool = true,
+        isProvisioned: Bool = true, isBound: Bool = true, recovery: PublicKey? = nil
+    ) throws {
         self.flash = flash
+        self.isTrueRandom = isTrueRandom
         button = SimulatedInput(waveform, "button")
-        server = NodeServer(
-            Node(
-                flash: flash, devices: Bench(led: LED(SimulatedOutput(waveform, "led")), button: Button(button)),
-                platform: BenchPlatform(clock: clock)))
-        if server.node.condition != .blank { return }
+        server = Stage.start(flash, waveform, button, clock, isTrueRandom)
+        if server.node.condition != .blank || !isProvisioned { return }
         let request = CBORItem.map([
             0: .bytes(Stage.claim.publicKey.bytes), 1: .bytes(Stage.identity.seed.withUnsafeBytes { Array($0) }),
             2: .uint(Stage.network),
         ])
         _ = try ask(.post, "provision", payload: request.encoded)
+        if !isBound { return }
         _ = try post(
             .bind(
                 device, owner: Stage.owner, epoch: 0, sequence: heading().sequence, network: Stage.network,
-                claim: Stage.claim))
+                recovery: recovery, claim: Stage.claim))
     }
+
+    private static func start(
+        _ flash: SimulatedNOR<4>, _ waveform: Waveform, _ button: SimulatedInput, _ clock: Clock, _ isTrueRandom: Bool
+    ) -> NodeServer<SimulatedNOR<4>, Bench, BenchPlatform> {
+        let devices = Bench(
+            led: LED(SimulatedOutput(waveform, "led")), button: Button(button), lock: Lock(SimulatedOutput(waveform, "lock")))
+        return NodeServer(Node(flash: flash, devices: devices, platform: BenchPlatform(isTrueRandom: isTrueRandom, clock: clock)))
+    }
+
+    /// The node starts anew from what the flash has; its clock goes on.
+    func restart() { server = Stage.start(flash, waveform, button, clock, isTrueRandom) }
+
+    var condition: Condition { server.node.condition }
 
     func heading() -> SignedMessage.Heading {
         sequence += 1

@@ -74,14 +74,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         var expected: ExpectedArgument?
         if let refusal = admission.refusal {
             receipt.entry.outcome = refusal
-            if let slot = receipt.entry.signer.grantSlot { tell(refusal, slot) }
         } else {
             if let slot = receipt.entry.signer.grantSlot, receipt.entry.device != LogEntry.none {
                 do throws(Refusal) { try beginMeter(slot) } catch { throw failed(error) }
             }
             expected = perform(message.claims.call, &receipt.entry)
         }
-        return try finish(&receipt, expected: expected, reply: &reply)
+        let count = try finish(&receipt, expected: expected, reply: &reply)
+        // Behind the outcome, which takes back the use that the intent has counted.
+        if let refusal = admission.refusal, let slot = receipt.entry.signer.grantSlot { tell(refusal, slot) }
+        return count
     }
 
     /// Moves the device; fills in outcome and value.
