@@ -18,6 +18,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     private var payloadStart = 0
     private var failure: CoAPError?
 
+    @inline(never)
     @_lifetime(copy buffer)
     public init(
         _ buffer: consuming MutableSpan<UInt8>, type: CoAPType, code: CoAPCode, id: UInt16, token: CoAPToken = CoAPToken()
