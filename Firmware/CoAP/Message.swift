@@ -152,7 +152,7 @@ public struct CoAPOptions: ~Escapable {
 
     /// The value of the current option.
     public var value: RawSpan {
-        @_lifetime(copy self) get { bytes.extracting(valueStart..<optionsEnd) }
+        @inline(never) @_lifetime(copy self) get { bytes.extracting(valueStart..<optionsEnd) }
     }
 
     /// The value of the current option as an unsigned integer (RFC 7252 section 3.2); nil if longer than 4 bytes.

@@ -19,6 +19,7 @@ public struct CoAPWriter: ~Copyable, ~Escapable {
     private var failure: CoAPError?
 
     /// Writes the header. Whether `code` goes with `type` is not checked.
+    @inline(never)
     @_lifetime(copy buffer)
     public init(
         _ buffer: consuming MutableSpan<UInt8>, type: CoAPType, code: CoAPCode, id: UInt16, token: CoAPToken = CoAPToken()

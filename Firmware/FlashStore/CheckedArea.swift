@@ -10,6 +10,7 @@ struct CheckedWords: ~Copyable {
     private let flippedWord: Int
     private let mask: UInt32
 
+    @inline(never)
     init(page: Int, offset: Int, length: Int, verdict: Check.Verdict) {
         self.page = page
         self.offset = offset

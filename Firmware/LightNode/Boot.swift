@@ -8,9 +8,9 @@ import HAL
 import Vocabulary
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
-    /// Reads everything. Fails closed: whatever cannot be read makes the node `damaged`, never blank and never ownerless.
+    /// Reads everything, once. Fails closed: whatever cannot be read makes the node `damaged`, never blank and never ownerless.
     @inline(never)
-    mutating func boot() {
+    public mutating func boot() {
         condition = .damaged
         do throws(StoreError) {
             try memory.store.mount()

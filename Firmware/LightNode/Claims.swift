@@ -113,15 +113,15 @@ struct Claims: ~Copyable, ~Escapable {
             case NodeKey.seq:
                 seq = try reader.uint()
                 if seq == 0 || seq > Claims.maximumSeq { throw .outOfRange }
-            case NodeKey.call: call = try Claims.arrayItem(&reader)
-            case NodeKey.token: token = try reader.bytes(count: Freshness.tokenSize)
+            case NodeKey.call: try Claims.takeArray(&call, &reader)
+            case NodeKey.token: try Claims.take(&token, Freshness.tokenSize, &reader)
             case NodeKey.nested: nested = try reader.bytes()
-            case NodeKey.recoveryKey: recoveryKey = try reader.bytes(count: 32)
+            case NodeKey.recoveryKey: try Claims.take(&recoveryKey, 32, &reader)
             case NodeKey.flags: flags = try reader.uint32(atMost: 1)
-            case NodeKey.backups: backups = try Claims.arrayItem(&reader)
+            case NodeKey.backups: try Claims.takeArray(&backups, &reader)
             case NodeKey.purpose: purpose = try reader.uint32(atMost: 255)
-            case NodeKey.counterparty: counterparty = try reader.bytes(count: 32)
-            case NodeKey.authorities: authorities = try reader.bytes(count: 32)
+            case NodeKey.counterparty: try Claims.take(&counterparty, 32, &reader)
+            case NodeKey.authorities: try Claims.take(&authorities, 32, &reader)
             case NodeKey.consent: consent = try reader.bytes()
             default: try readTerms(label, &reader)
             }
@@ -134,7 +134,7 @@ struct Claims: ~Copyable, ~Escapable {
     @_lifetime(reader: copy reader)
     private mutating func readTerms(_ label: Int32, _ reader: inout CBORReader) throws(CBORError) {
         switch label {
-        case NodeKey.scope: scope = try Claims.arrayItem(&reader)
+        case NodeKey.scope: try Claims.takeArray(&scope, &reader)
         case NodeKey.uses: uses = try Claims.positive(&reader, atMost: 65535)
         case NodeKey.hops: hops = try reader.uint32(atMost: 2)
         case NodeKey.contract: try Claims.skipContract(&reader)
@@ -142,7 +142,7 @@ struct Claims: ~Copyable, ~Escapable {
             try reader.array(count: 2)
             meterTick = try Claims.positive(&reader, atMost: 86400)
             meterTicks = try Claims.positive(&reader, atMost: 65535)
-        case NodeKey.grantID: grantID = try reader.bytes(count: 8)
+        case NodeKey.grantID: try Claims.take(&grantID, 8, &reader)
         case NodeKey.paid: paid = try Claims.positive(&reader, atMost: 65535)
         default: throw .unexpectedType
         }
@@ -165,11 +165,18 @@ struct Claims: ~Copyable, ~Escapable {
     }
 
     @inline(never)
-    @_lifetime(copy reader)
+    @_lifetime(claim: copy reader)
     @_lifetime(reader: copy reader)
-    private static func arrayItem(_ reader: inout CBORReader) throws(CBORError) -> RawSpan {
+    private static func take(_ claim: inout RawSpan, _ count: Int, _ reader: inout CBORReader) throws(CBORError) {
+        claim = try reader.bytes(count: count)
+    }
+
+    @inline(never)
+    @_lifetime(claim: copy reader)
+    @_lifetime(reader: copy reader)
+    private static func takeArray(_ claim: inout RawSpan, _ reader: inout CBORReader) throws(CBORError) {
         guard try reader.peek() == .array else { throw .unexpectedType }
-        return try reader.item()
+        claim = try reader.item()
     }
 
     /// The contract that a grant refers to: block height and transaction hash. The node only passes it on.

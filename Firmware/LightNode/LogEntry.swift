@@ -58,8 +58,7 @@ struct LogArgument {
     private init(bits: UInt16) { self.bits = bits }
 
     @inline(never)
-    static func of(_ arguments: Arguments?) -> LogArgument {
-        guard let arguments else { return .notKept }
+    static func of(_ arguments: Arguments) -> LogArgument {
         if arguments.count == 0 { return .none }
         guard arguments.count == 1, !arguments.isText(0), let small = Int16(exactly: arguments[0]),
             small > LogLayout.argumentNotKept

@@ -35,10 +35,13 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
     mutating func noteDamage(_ record: Record) { damaged |= record.bit }
     func isDamaged(_ record: Record) -> Bool { damaged & record.bit != 0 }
     var isDamaged: Bool { damaged != 0 }
+    private func isDamaged(_ number: Int) -> Bool { damaged >> UInt16(truncatingIfNeeded: number) & 1 != 0 }
 
     func writeDamaged(_ writer: inout CBORWriter) {
-        writer.array(damaged.nonzeroBitCount)
-        for number in 0..<9 where damaged >> UInt16(truncatingIfNeeded: number) & 1 != 0 {
+        var count = 0
+        for number in 0..<9 where isDamaged(number) { count &+= 1 }
+        writer.array(count)
+        for number in 0..<9 where isDamaged(number) {
             guard let name = Record.names.part(number, of: UInt8(ascii: " ")) else { continue }
             writer.text(name)
         }
@@ -73,7 +76,8 @@ struct Memory<Flash: NORFlash & ~Copyable>: ~Copyable {
         var keys = InlineArray<64, UInt8>(repeating: 0)
         keys.store(seed.bytes.span.bytes, at: 0)
         keys.store(identity.publicKey.span.bytes, at: 32)
-        var batch = RecordBatch<200>()
+        // Of the grants' size, so that the image has the code of a batch once.
+        var batch = RecordBatch<440>()
         defer {
             wipe(&keys)
             batch.wipe()

@@ -50,10 +50,16 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
 
     /// Takes over the parts and reads the flash. After a power cut this also completes what the cut interrupted.
     public init(flash: consuming Flash, devices: Table, platform: consuming Board) {
+        self.init(unread: flash, devices: devices, platform: platform)
+        boot()
+    }
+
+    /// Takes over the parts; `boot` comes next. In an image the node is read where it stays: its address is then a constant in all its code.
+    @inline(never)
+    public init(unread flash: consuming Flash, devices: Table, platform: consuming Board) {
         memory = Memory(flash)
         self.devices = devices
         self.platform = platform
-        boot()
     }
 
     /// The address, once provisioned.

@@ -189,23 +189,20 @@ extension CBORWriter {
     @_lifetime(self: copy self)
     mutating func text(_ version: Version) {
         var text = InlineArray<11, UInt8>(repeating: UInt8(ascii: "."))
-        var count = 0
-        for part in 0..<3 {
+        // From the end: the last digit of a number first.
+        var start = text.count
+        var part = 3
+        while part > 0 {
+            part &-= 1
             var rest = part == 0 ? version.major : part == 1 ? version.minor : version.patch
-            let first = count
-            var power: UInt8 = 100
-            while power > 0 {
-                let digit = rest / power
-                rest -= digit * power
-                power /= 10
-                if digit > 0 || count > first || power == 0 {
-                    text[count] = UInt8(ascii: "0") + digit
-                    count += 1
-                }
-            }
-            count += 1
+            repeat {
+                start &-= 1
+                text[start] = UInt8(ascii: "0") &+ rest % 10
+                rest /= 10
+            } while rest > 0
+            if part > 0 { start &-= 1 }
         }
-        self.text(text.span.bytes.extracting(0..<(count &- 1)))
+        self.text(text.span.bytes.extracting(start..<text.count))
     }
 
     @inline(never)

@@ -36,7 +36,7 @@ nonisolated(unsafe) private var decoder = Decoder()
 nonisolated(unsafe) private var usbDecoder = Decoder()
 nonisolated(unsafe) private var usbPresence = USBPresence()
 nonisolated(unsafe) private var server = NodeServer(
-    Node(flash: boardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
+    Node(unread: boardFlash(), devices: BoardDevices(), platform: BoardPlatform()))
 
 /// Runs the node for ever.
 public func runNode<App: Application>(_ application: consuming App) -> Never {
@@ -48,6 +48,7 @@ public func runNode<App: Application>(_ application: consuming App) -> Never {
 private func run<App: Application>(
     _ application: inout App, _ server: inout Server, _ decoder: inout Decoder
 ) -> Never {
+    server.node.boot()
     log("light node: ", bootMessage(server.node.condition))
     startWatchdog()
     offerReset(&server)

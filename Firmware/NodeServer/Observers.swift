@@ -23,7 +23,7 @@ struct Observers: ~Copyable {
 
     private struct Registration {
         var token = CoAPToken()
-        var resource = Resource.links
+        var resource = Resource(number: 0)
         /// Where it came from, and notifications go.
         var wire = WireNumber.serial
         var isUsed = false

@@ -9,8 +9,9 @@ import Vocabulary
 struct Call: ~Escapable {
     let device: RawSpan
     let method: RawSpan
-    /// nil when there are more arguments than any method takes, or one of a kind that none takes.
-    let arguments: Arguments?
+    private(set) var arguments = Arguments()
+    /// False when there are more arguments than any method takes, or one of a kind that none takes.
+    private(set) var fits = true
 
     @_lifetime(copy encoded)
     init(_ encoded: RawSpan) throws(CBORError) {
@@ -20,14 +21,11 @@ struct Call: ~Escapable {
         device = try reader.text()
         method = try reader.text()
         guard (1...16).contains(device.byteCount), (1...16).contains(method.byteCount) else { throw .outOfRange }
-        var arguments = Arguments()
-        var fits = true
         while count > 2 {
             if !(try Call.append(&reader, to: &arguments)) { fits = false }
             count &-= 1
         }
         try reader.finish()
-        self.arguments = fits ? arguments : nil
     }
 
     @inline(never)
@@ -57,7 +55,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     @inline(never)
     func name(_ encoded: RawSpan, _ entry: inout LogEntry) throws(CBORError) {
         let call = try Call(encoded)
-        entry.setArgument(LogArgument.of(call.arguments))
+        entry.setArgument(call.fits ? LogArgument.of(call.arguments) : .notKept)
         guard let device = Table.find(call.device) else { return }
         entry.device = device
         entry.method = Table.find(call.method, of: device) ?? LogEntry.none
@@ -97,28 +95,28 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             entry.outcome = .noSuchMethod
             return nil
         }
-        guard let call = try? Call(encoded), let arguments = call.arguments else {
+        guard let call = try? Call(encoded), call.fits else {
             entry.outcome = .badArgument
             return nil
         }
-        switch devices.invoke(device: entry.device, method: entry.method, arguments: arguments) {
+        switch devices.invoke(device: entry.device, method: entry.method, arguments: call.arguments) {
         case .done(let value):
             entry.outcome = .done
             entry.value = LogValue(value)
             return nil
         case .refused(let refusal):
-            return note(refusal, &entry, arguments)
+            return note(refusal, &entry, call.arguments.count)
         }
     }
 
     @inline(never)
-    private func note(_ refusal: CallRefusal, _ entry: inout LogEntry, _ arguments: Arguments) -> ExpectedArgument? {
+    private func note(_ refusal: CallRefusal, _ entry: inout LogEntry, _ count: Int) -> ExpectedArgument? {
         switch refusal {
         case .unknownDevice: entry.outcome = .noSuchDevice
         case .unknownMethod: entry.outcome = .noSuchMethod
         case .tooManyArguments: entry.outcome = .badArgument
         case .argument(let wrong):
-            entry.outcome = Int(wrong.position) < arguments.count ? .outOfRange : .badArgument
+            entry.outcome = Int(wrong.position) < count ? .outOfRange : .badArgument
             return ExpectedArgument(position: wrong.position, least: wrong.expected.minimum, most: wrong.expected.maximum)
         case .fault(let fault):
             entry.outcome = .deviceFault
