@@ -184,7 +184,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
             codecs + [
-                "CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "LightNode", "Vocabulary", "NodeServer",
+                "CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "FlashStore", "LightNode", "Vocabulary", "NodeServer",
                 "SimulatedNOR",
             ]),
         firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"]),

@@ -125,33 +125,6 @@ func blocks() {
     #expect(CoAPBlock(optionValue: 0x13) == CoAPBlock(number: 1, more: false, sizeExponent: 3))
 }
 
-@Test("A repeated message is recognised until its lifetime ends or newer ones have pushed it out")
-func exchanges() {
-    var exchanges = CoAPExchanges<4>()
-    let first = exchanges.receive(100, at: 1000)
-    #expect(!first.isDuplicate)
-    let second = exchanges.receive(100, at: 1001)
-    #expect(second.isDuplicate && second.slot == first.slot)
-    #expect(!exchanges.receive(100, from: 1, at: 1001).isDuplicate)
-    #expect(exchanges.receive(100, at: 1246).isDuplicate)
-    #expect(!exchanges.receive(100, at: 1247).isDuplicate)
-
-    exchanges.removeAll()
-    var slots: [Int] = []
-    for id in UInt16(0)..<4 { slots.append(exchanges.receive(id, at: 0).slot) }
-    #expect(Set(slots) == [0, 1, 2, 3])
-    #expect(exchanges.receive(0, at: 0).isDuplicate)
-    let fifth = exchanges.receive(4, at: 0)
-    #expect(!fifth.isDuplicate && fifth.slot == slots[0])
-    #expect(!exchanges.receive(0, at: 0).isDuplicate)
-    // A message with id 0 is not a duplicate of nothing.
-    var fresh = CoAPExchanges<4>()
-    #expect(!fresh.receive(0, at: 0).isDuplicate)
-    // The clock may wrap.
-    #expect(!fresh.receive(5, at: .max).isDuplicate)
-    #expect(fresh.receive(5, at: 10).isDuplicate)
-}
-
 @Test("Links are written as RFC 6690 has them")
 func links() throws {
     func write(_ size: Int) throws -> String {

@@ -94,6 +94,13 @@ public final class SimulatedNOR<let unit: Int>: NORFlash {
     /// Flips a bit, as read disturb or lost charge does.
     public func flip(bit: Int) { bytes[bit >> 3] ^= 1 << UInt8(bit & 7) }
 
+    /// Gives a byte another value, as whoever has the part in hand may; its unit counts as programmed while any bit of it is zero.
+    public func overwrite(_ at: Int, _ byte: UInt8) {
+        bytes[at] = byte
+        let start = at / unit * unit
+        programmed[at / unit] = bytes[start..<start + unit].contains { $0 != 0xFF }
+    }
+
     /// Overwrites contents without asking, as a part of unknown past has them.
     public func fill(_ byte: UInt8) {
         for index in bytes.indices { bytes[index] = byte }
