@@ -79,16 +79,27 @@ final class Stage {
     /// What a test reads of the node's own memory.
     func inside<Result>(_ read: (borrowing Bench) -> Result) -> Result { read(node) }
 
-    /// The bytes of the executor in RAM, zeros in place of the attempts.
+    /// The bytes of the executor in RAM; zeros in place of the attempts, and of the owner's key as it is kept for speed.
     var memory: [UInt8] {
+        let answer = signedRefusal
         // What is no message resets the length of the signed refusal.
         _ = refusal(.receipt, [])
-        let attempts = node.attempts
-        defer { node.attempts = attempts }
-        withUnsafeMutableBytes(of: &node.attempts) { bytes in
-            for index in bytes.indices { bytes[index] = 0 }
+        let (attempts, key) = (Stage.swap(&node.attempts), Stage.swap(&node.ownerKey))
+        defer {
+            signedRefusal = answer
+            _ = Stage.swap(&node.attempts, for: attempts)
+            _ = Stage.swap(&node.ownerKey, for: key)
         }
         return withUnsafeBytes(of: &node) { Array($0) }
+    }
+
+    /// Puts `bytes`, or zeros, in place of those of `value`; returns what was there.
+    private static func swap<Value: ~Copyable>(_ value: inout Value, for bytes: [UInt8] = []) -> [UInt8] {
+        withUnsafeMutableBytes(of: &value) { place in
+            let old = Array(place)
+            for index in place.indices { place[index] = index < bytes.count ? bytes[index] : 0 }
+            return old
+        }
     }
 
     var condition: Condition { node.condition }
