@@ -1,5 +1,6 @@
 // What is printed and stuck on the box, drawn once with cairo: for SVG, PNG, PDF sheets and label printers alike.
 import CCairo
+import Foundation
 import NodeProtocol
 import Reporting
 
@@ -34,9 +35,11 @@ public struct LabelDrawing: Sendable {
         return (isTest ? Self.testMark.components(" - ") : []) + pairs + (caption.isEmpty ? [] : [caption])
     }
 
-    public func terminalText() throws -> String {
+    /// The code in characters, and the text below it.
+    /// - Parameter coloured: with a terminal's escape sequences, which only a terminal is to get.
+    public func terminalText(coloured: Bool = isatty(STDOUT_FILENO) == 1) throws -> String {
         let mark = isTest ? Self.testMark + "\n" : ""
-        return "\(try QRCode(label.text).terminalText)\n\(mark)\(label.text)"
+        return "\(try QRCode(label.text).text(coloured: coloured))\n\(mark)\(label.text)"
     }
 
     /// Draws into `frame`, in points.
