@@ -266,7 +266,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "Provisioning", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels", "HostedNode",
                 "SimulatedNOR", "PostgresServer",
             ]),
-        tests("CLITests", ["lightnode", "NodeProtocol", "Reporting", "HostedNode", "SimulatedNOR", "SimulatedTerminal"]),
+        tests(
+            "CLITests",
+            [
+                "lightnode", "CoAP", "Emulation", "FirmwareBuild", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
+                "HostedNode", "SimulatedNOR", "SimulatedTerminal",
+            ]),
         tests("ReportingTests", ["Reporting"]),
         tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
         tests("FirmwareBuildTests", ["FirmwareBuild", "Reporting"]),

@@ -41,7 +41,7 @@ extension RemoteNode {
     ///   - message: is repeated as it is.
     ///   - addressee: the node that the message is for.
     ///   - earlier: messages with the same sequence number that were sent before it: one of them may have been taken in its place.
-    /// - Throws: a `Refusal` that the node has signed, or that its signed log does not contradict; `Failure` of kind `uncertain` when it
+    /// - Throws: a `Refusal` that is proven: signed by the node, or the message is not in its signed log; `Failure` of kind `uncertain` when it
     ///   cannot be known whether the message was carried out.
     func deliver(_ message: SignedMessage, to addressee: Addressee, after earlier: [SignedMessage] = []) async throws -> Receipt {
         var failure: any Error = uncertain(message)
@@ -66,7 +66,7 @@ extension RemoteNode {
             case .receipt(let receipt): return receipt
             case .absent(let attestation):
                 // The node's own word that it has not taken the message: whatever the refusal's reason is worth, nothing was done.
-                if let refusal = failure as? Refusal, !Self.contradicts(refusal, attestation, message) { throw refusal }
+                if let refusal = failure as? Refusal, !Self.contradicts(refusal, attestation, message) { throw refusal.proven }
             case .unknown: failure = uncertain(message)
             case .silent: throw silent(message)
             }
@@ -189,7 +189,7 @@ extension RemoteNode {
     /// The receipts of the entries from `first` up to `end`, as far as they are handed over.
     private func receipts(from first: UInt32, upTo end: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
         var receipts: [Receipt] = []
-        while let next = Optional(receipts.last.map { $0.index + 1 } ?? first), next < end {
+        while let next = Optional(receipts.last.map { $0.index + 1 } ?? first), next < end, receipts.count < Self.entriesAtOnce {
             let more = try await batch(from: next, identity: identity, network: network)
             if more.isEmpty { break }
             receipts += more
@@ -197,7 +197,8 @@ extension RemoteNode {
         return receipts.filter { $0.index < end }
     }
 
-    private func rolledBack(_ attestation: Attestation) -> Failure {
+    /// Why a log that has become shorter is not to be believed.
+    func rolledBack(_ attestation: Attestation) -> Failure {
         Failure(
             .notAuthentic, "the log of \(attestation.node) is shorter than it was",
             advice: "Its flash was exchanged or rolled back: do not trust its history, and look at the node")

@@ -105,13 +105,9 @@ extension RemoteNode {
             of: node.address, epoch: node.epoch, network: node.network, newOwner: key, purpose: .rotate,
             from: controller.key.publicKey, resultingIn: result)
         let receipt = try await administer(node) { .rotate($0, to: acceptance, owner: controller.key.signing) }
-        try await note(node, owner: key.publicKey)
+        let epoch = try await attested(node.identity, node.network)?.epoch ?? node.epoch &+ 1
+        try controller.book.update(node.address) { ($0.epoch, $0.owner) = (epoch, key.publicKey) }
         return receipt
-    }
-
-    private func note(_ node: KnownNode, owner: PublicKey) async throws {
-        let epoch = try await probe.attest(node.identity, network: node.network).epoch
-        try controller.book.update(node.address) { ($0.epoch, $0.owner) = (epoch, owner) }
     }
 
     /// Replaces the list of controllers that may take over, by rank.
@@ -166,9 +162,11 @@ extension RemoteNode {
 
     private func acquire(_ node: KnownNode, _ make: (SignedMessage.Heading) throws -> SignedMessage) async throws -> Receipt {
         try await controller.inTurn(node.address) {
-            let receipt = try await deliver(try make(heading(node)), to: Addressee(node))
+            let message = try make(heading(node))
+            let receipt = try await deliver(message, to: Addressee(node))
             guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-            return try await confirm(receipt, identity: node.identity, network: node.network)
+            return try await confirm(
+                receipt, identity: node.identity, network: node.network, epoch: node.epoch &+ (message.type == .time ? 0 : 1))
         }
     }
 

@@ -88,30 +88,41 @@ public struct RemoteNode: Sendable {
         do {
             let receipt = try await deliver(message, to: Addressee(before, network: network))
             guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-            return try await confirm(receipt, identity: identity, network: network, name: name)
-        } catch let error where error is Refusal || error is NotDone {
+            return try await confirm(receipt, identity: identity, network: network, name: name, epoch: before.epoch &+ 1)
+        } catch let error where (error as? Refusal)?.isProven == true || error is NotDone {
             if owned == nil { try controller.book.forget(address) }
             throw error
         }
     }
 
     /// Records the node as owned: its receipt says so.
-    func confirm(_ receipt: Receipt, identity: PublicKey, network: UInt64, name: String? = nil) async throws -> Receipt {
+    /// - Parameter epoch: what follows from a receipt of just now. Nothing unsigned that comes after it makes it undone.
+    func confirm(
+        _ receipt: Receipt, identity: PublicKey, network: UInt64, name: String? = nil, epoch: UInt32? = nil
+    ) async throws -> Receipt {
         // Asked for again, signed, rather than reckoned: the epoch is what every later message depends on.
-        let after = try await probe.attest(identity, network: network)
-        guard after.authorities.owner == controller.key.publicKey else {
+        let after = try await attested(identity, network, isNeeded: epoch == nil)
+        guard after.map({ $0.authorities.owner == controller.key.publicKey }) ?? true else {
             throw Failure(
                 .notAuthentic, "\(receipt.node) does not obey this control node, although its log says that it did",
                 about: "\(receipt.node)",
                 remedy: .inOrder([.advice("It has another owner since: look at it"), .verifyStatus]))
         }
         var node = KnownNode(
-            address: receipt.node, identity: identity, network: network, epoch: after.epoch, owner: controller.key.publicKey,
+            address: receipt.node, identity: identity, network: network, epoch: after?.epoch ?? epoch ?? 0,
+            owner: controller.key.publicKey,
             name: try name ?? controller.book.node(receipt.node)?.name)
         node.nextIndex = receipt.index + 1
         node.chain = receipt.chain.hex
         try controller.book.record(node)
         return receipt
+    }
+
+    /// What the node attests now; nil when what comes in its place proves nothing, and it is not needed.
+    func attested(_ identity: PublicKey, _ network: UInt64, isNeeded: Bool = false) async throws -> Attestation? {
+        do { return try await probe.attest(identity, network: network) } catch let error
+            where !isNeeded && (error is Refusal || error is Failure)
+        { return nil }
     }
 
     /// Throws if the node has signed that its keys are test ones, and this control node takes none of those.
@@ -249,10 +260,16 @@ public struct RemoteNode: Sendable {
     /// - Throws: a `Failure` of kind `notAuthentic` when the answer leaves out entries that the node does not sign to have lost.
     public func history(from first: UInt32 = 0) async throws -> [NodeLog.Entry] {
         let node = try await known()
-        let end = try await status().nextIndex
+        // Signed: whatever is on the way could make the log shorter.
+        let attestation = try await probe.attest(node.identity, network: node.network)
+        let end = attestation.logLength
+        guard end >= node.nextIndex ?? 0 else { throw rolledBack(attestation) }
         var next = try controller.log.firstMissing(of: node.address, from: first)
-        while next < end {
-            guard let last = try await batch(from: next, identity: node.identity, network: node.network).last else { break }
+        var fetched = 0
+        while next < end, fetched < Self.entriesAtOnce {
+            let receipts = try await batch(from: next, identity: node.identity, network: node.network)
+            guard let last = receipts.last else { break }
+            fetched += receipts.count
             next = try controller.log.firstMissing(of: node.address, from: last.index + 1)
         }
         let known = try controller.log.entries(of: node.address, from: first)
@@ -261,6 +278,9 @@ public struct RemoteNode: Sendable {
         let missing = next..<(index < known.endIndex ? known[index].first : end)
         return known[..<index] + [.missing(missing)] + known[index...]
     }
+
+    /// No node's ring holds so many entries: one that hands over more has made them up, and is not listened to for ever.
+    static let entriesAtOnce = 8192
 
     /// The receipts that one answer of the node holds, verified and recorded, with the gaps between them.
     func batch(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {

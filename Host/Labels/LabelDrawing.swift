@@ -1,5 +1,6 @@
 // What is printed and stuck on the box, drawn once with cairo: for SVG, PNG, PDF sheets and label printers alike.
 import CCairo
+import Foundation
 import NodeProtocol
 import Reporting
 
@@ -37,11 +38,12 @@ public struct LabelDrawing: Sendable {
         return (isTest ? Self.testMark.components(" - ") : []) + pairs + (caption.isEmpty ? [] : [caption])
     }
 
-    /// The code in characters and below it the label's text, for a terminal. It holds the claim secret.
+    /// The code in characters and below it the label's text. It holds the claim secret.
+    /// - Parameter coloured: with a terminal's escape sequences, which only a terminal is to get.
     /// - Throws: `Failure` when the text does not fit a QR code.
-    public func terminalText() throws -> String {
+    public func terminalText(coloured: Bool = isatty(STDOUT_FILENO) == 1) throws -> String {
         let mark = isTest ? Self.testMark + "\n" : ""
-        return "\(try QRCode(label.text).terminalText)\n\(mark)\(label.text)"
+        return "\(try QRCode(label.text).text(coloured: coloured))\n\(mark)\(label.text)"
     }
 
     /// Draws into `frame`, in points.

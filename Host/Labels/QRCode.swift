@@ -28,8 +28,9 @@ public struct QRCode: Hashable, Sendable {
         return dark[row * width + column] == 1
     }
 
-    /// For a terminal: two modules a character, black on white whatever the terminal's colours are.
-    public var terminalText: String {
+    /// Two modules a character.
+    /// - Parameter coloured: black on white whatever the terminal's colours are, by escape sequences; a file or a pipe gets none.
+    public func text(coloured: Bool) -> String {
         let range = -Self.quietZone..<width + Self.quietZone
         return stride(from: range.lowerBound, to: range.upperBound, by: 2).map { row in
             let characters = range.map { column in
@@ -40,7 +41,7 @@ public struct QRCode: Hashable, Sendable {
                 case (true, true): "█"
                 }
             }
-            return "\u{1b}[30;107m" + characters.joined() + "\u{1b}[0m"
+            return coloured ? "\u{1b}[30;107m" + characters.joined() + "\u{1b}[0m" : characters.joined()
         }.joined(separator: "\n")
     }
 }

@@ -125,7 +125,8 @@ struct NodeLogTests {
         }
         // The receipts of an answer that `isWanted`, by number in the answer.
         @Sendable func keep(_ answer: [UInt8], _ isWanted: (Int) -> Bool) -> [UInt8] {
-            guard let start = answer.indices.first(where: { answer[$0...].starts(with: [0xFF, 0xD2, 0x84]) }),
+            guard (try? Message(answer))?.contentFormat == 63,
+                let start = answer.indices.first(where: { answer[$0...].starts(with: [0xFF, 0xD2, 0x84]) }),
                 let items = try? CBORItem.sequence(Array(answer[(start + 1)...]))
             else { return answer }
             let kept = items.indices.filter(isWanted).flatMap { items[$0] }

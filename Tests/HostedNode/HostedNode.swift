@@ -87,6 +87,7 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     private var change: @Sendable ([UInt8]) -> [UInt8] = { $0 }
     private var meet: @Sendable ([UInt8]) -> Passage = { _ in .pass }
     private var held: [[UInt8]] = []
+    private var way: (@Sendable (_ request: [UInt8], _ node: ([UInt8]) -> [UInt8]) -> [[UInt8]])?
 
     /// What a bridge does with a request.
     public enum Passage: Sendable {
@@ -121,6 +122,14 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     /// Somebody on the way decides which requests, CoAP messages, arrive.
     public func meetRequests(_ meet: @escaping @Sendable ([UInt8]) -> Passage) { queue.sync { self.meet = meet } }
 
+    /// Somebody on the way gets each request, CoAP, and a node to give it to, or not, and answers with what is returned.
+    public func lead(_ way: @escaping @Sendable (_ request: [UInt8], _ node: ([UInt8]) -> [UInt8]) -> [[UInt8]]) {
+        queue.sync { self.way = way }
+    }
+
+    /// Asks the node by another wire, past whatever is on the way.
+    public func ask(_ request: [UInt8]) -> [UInt8] { queue.sync { server.exchange(request, from: .usb) } }
+
     /// Somebody on the way delivers what it kept back, in the order in which it came; the node's answers go nowhere.
     public func deliverHeld() {
         queue.sync {
@@ -140,6 +149,10 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
             guard !isOff else { return }
             for byte in bytes {
                 guard let message = decoder.message(endingWith: byte) else { continue }
+                if let way {
+                    for answer in way(message, { server.exchange($0) }) { outgoing.yield(SlipmuxFrames.coap(answer)) }
+                    continue
+                }
                 if case .hold(let answer) = meet(message) {
                     held.append(message)
                     outgoing.yield(SlipmuxFrames.coap(answer))
@@ -194,8 +207,8 @@ extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
         return notification.withUnsafeBytes { Array($0) }
     }
 
-    fileprivate mutating func exchange(_ message: [UInt8]) -> [UInt8] {
-        receive(message.span.bytes)
+    fileprivate mutating func exchange(_ message: [UInt8], from wire: WireNumber = .serial) -> [UInt8] {
+        receive(message.span.bytes, from: wire)
         return answer.withUnsafeBytes { Array($0) }
     }
 }

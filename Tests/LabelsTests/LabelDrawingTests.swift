@@ -46,10 +46,11 @@ struct LabelDrawingTests {
     @Test("The terminal's drawing has a quiet zone and all modules")
     func terminal() throws {
         let code = try QRCode(label.text)
-        let lines = code.terminalText.components(separatedBy: "\n")
+        let lines = code.text(coloured: true).components(separatedBy: "\n")
         let lineCount = (code.width + 8 + 1) / 2
         #expect(lines.count == lineCount)
         #expect(lines.prefix(2).allSatisfy { !$0.contains("█") })
+        #expect(!code.text(coloured: false).contains("\u{1B}"), "a file or a pipe gets no escape sequences")
     }
 
     @Test("A caption is drawn, and becomes no element, no operator and no printer's command", arguments: LabelFormat.allCases)

@@ -181,9 +181,10 @@ public struct Receipt: Hashable, Sendable {
     /// Made again from the log, which keeps less of the message than a fresh receipt tells.
     public var isExported: Bool { message.count < 32 }
 
-    /// True if this receipt answers `sent`.
+    /// True if this receipt answers `sent`, and speaks of what was sent; of what was not done it may lack the names.
     public func answers(_ sent: SignedMessage) -> Bool {
-        node == sent.audience && answers(sequence: sent.sequence, hash: sent.hash)
+        node == sent.audience && answers(sequence: sent.sequence, hash: sent.hash) && type == sent.type
+            && (subject == sent.subject || outcome != .done)
     }
 }
 

@@ -2,7 +2,7 @@
 import HostCrypto
 import Reporting
 
-/// Why a node refused a message. Nothing was executed or recorded, if the refusal is the node's.
+/// Why a node refused a message, or something in its name. Nothing was executed or recorded, if it is proven.
 public struct Refusal: Error, Hashable, Codable, Sendable {
     /// The stable name that programs match on, such as "replayed".
     public let reason: String
@@ -12,14 +12,22 @@ public struct Refusal: Error, Hashable, Codable, Sendable {
     public let code: UInt64?
     /// True when the node has signed it for the very message that was sent.
     public let isSigned: Bool
+    /// True when the node has signed that it did nothing: by the refusal itself, or by a log that lacks the message. Of any other nothing is
+    /// known but that something has answered so.
+    public let isProven: Bool
 
     /// A refusal by its stable name.
     public init(reason: String, detail: String, code: UInt64? = nil, isSigned: Bool = false) {
-        self.reason = reason
-        self.detail = detail
-        self.code = code
-        self.isSigned = isSigned
+        self.init(reason, detail, code, isSigned: isSigned, isProven: isSigned)
     }
+
+    private init(_ reason: String, _ detail: String, _ code: UInt64?, isSigned: Bool, isProven: Bool) {
+        (self.reason, self.detail, self.code) = (reason, detail, code)
+        (self.isSigned, self.isProven) = (isSigned, isProven)
+    }
+
+    /// The refusal of a message that the node's signed log lacks.
+    package var proven: Refusal { Refusal(reason, detail, code, isSigned: isSigned, isProven: true) }
 
     /// A refusal that is known here.
     public init(_ reason: RefusalReason, isSigned: Bool = false) {

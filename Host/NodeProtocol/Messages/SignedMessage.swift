@@ -21,6 +21,12 @@ public struct SignedMessage: Hashable, Sendable {
     /// The first 8 bytes of the signature.
     public var mark: [UInt8] { SignedObject.mark(bytes) }
 
+    /// What receipts call it: device and method of a call, the type of any other.
+    var subject: [String] {
+        let call = (try? SignedObject.claims(bytes))?[CWTClaim.node]?[NodeClaim.call]?.array?.prefix(2).compactMap(\.text)
+        return call ?? [type.rawValue]
+    }
+
     /// The private claim for what CWT has no name for.
     static var nodeClaim: Int64 { CWTClaim.node }
 

@@ -8,7 +8,7 @@ enum ExitStatus: Int32, CaseIterable {
     case success = 0
     /// The node said no (its reason is printed); nothing was carried out.
     case refused = 1
-    /// The node took the command, but its signed receipt says that it did not end well.
+    /// The node took the command, but its signed receipt says that it did not end well; or nothing that it signed says what it did.
     case notDone = 2
     /// No node answers, or there is none.
     case unreachable = 3
@@ -92,7 +92,10 @@ struct ErrorReport: Encodable, CustomStringConvertible {
                 failure.what, about: failure.subject, failure.remedy, reason: failure.kind.rawValue, ExitStatus(failure.kind))
         case let refusal as Refusal:
             let detail = refusal.detail.isEmpty ? "" : ": \(refusal.detail)"
-            self.init("the node refused (\(refusal.reason))\(detail)", refusal.remedy, reason: refusal.reason, .refused)
+            let what = refusal.isProven ? "the node refused" : "the answer was a refusal that no node has signed"
+            self.init(
+                "\(what) (\(refusal.reason))\(detail)", refusal.remedy, reason: refusal.reason,
+                refusal.isProven ? .refused : .notDone)
         case let notDone as NotDone:
             self.init(
                 "the node took the command, but: \(notDone.receipt)", about: "\(notDone.receipt.node)", .advice(notDone.advice),

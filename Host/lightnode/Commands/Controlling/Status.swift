@@ -62,7 +62,10 @@ struct Status: AsyncParsableCommand, JSONCapable {
 
         var description: String {
             var lines = ["node       \(connection)\(name.map { " “\($0)”" } ?? "")", status.description]
-            if status.state == .owned { lines.append("owner      \(isOurs ? "this control node" : "another key")") }
+            if verified == nil, status.state == .owned {
+                lines.append(
+                    "owner      \(isOurs ? "this control node, by its own book" : "another key")   (not signed: --verify)")
+            }
             if let verified {
                 let authorities = verified.authorities
                 lines += ["verified   signed by \(verified.node) for this challenge, epoch \(verified.epoch)"]

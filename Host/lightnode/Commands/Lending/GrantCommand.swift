@@ -97,7 +97,7 @@ struct GrantCommand: AsyncParsableCommand, JSONCapable {
             (self.grant, self.file) = (grant.text, file)
         }
 
-        var description: String { file.map { "grant \(id) written to \($0)" } ?? grant }
+        var description: String { file.map { "grant \(id) for \(node) written to \($0)" } ?? grant }
     }
 }
 

@@ -46,7 +46,7 @@ struct Attest: AsyncParsableCommand, JSONCapable {
                     remedy: .inOrder([.advice("Get the manifest of its batch from the factory"), .importManifest]))
             }
             try check(attestation, voucher.record)
-            output.show(Result(attestation: attestation, voucher: voucher, state: status.state))
+            output.show(Result(attestation: attestation, voucher: voucher))
         }
     }
 
@@ -77,7 +77,13 @@ struct Attest: AsyncParsableCommand, JSONCapable {
     struct Result: Encodable, CustomStringConvertible {
         let attestation: Attestation
         let voucher: Voucher
+        /// As signed.
         let state: NodeState
+
+        init(attestation: Attestation, voucher: Voucher) {
+            (self.attestation, self.voucher) = (attestation, voucher)
+            state = attestation.authorities.owner == nil ? .unowned : .owned
+        }
 
         var description: String {
             let word = attestation.isTest ? "has TEST KEYS, and is to be trusted with nothing" : "is genuine"
