@@ -187,6 +187,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "FlashStore", "LightNode", "Vocabulary", "NodeServer",
                 "SimulatedNOR",
             ]),
+        support(
+            "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
+            ["FuzzProperties", "CBOR", "Reporting", "HostCrypto", "FirmwareBuild", "Flashing", "NodeProtocol"]),
         firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"]),
         firmware(
             "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "STM32", "USBDevice"],
@@ -223,7 +226,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("CoAPTests", ["CBOR", "CoAP", "CodecSupport"]),
         tests("SlipmuxTests", ["Slipmux", "CodecSupport"]),
         tests("Bech32Tests", ["Bech32", "CodecSupport"]),
-        tests("FuzzReplayTests", ["FuzzProperties"]),
+        tests("FuzzReplayTests", ["FuzzProperties", "HostFuzzProperties"]),
         tests("CodecWorkoutTests", ["CodecWorkout"]),
         tests("CodecWitnessTests", ["codec-witness"]),
         tests("HALTests", ["HAL"]),

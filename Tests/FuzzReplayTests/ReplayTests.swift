@@ -1,6 +1,7 @@
 // Replays what fuzzing has found worth keeping: every file of the corpus, and every file cut short and with one bit changed.
 import Foundation
 import FuzzProperties
+import HostFuzzProperties
 import Testing
 
 private let corpus = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(
@@ -8,7 +9,7 @@ private let corpus = URL(filePath: #filePath).deletingLastPathComponent().deleti
 
 @Test(
     "Every input of the corpus, each prefix of it and each single bit changed holds the decoder's property",
-    arguments: FuzzProperty.all)
+    arguments: FuzzProperty.all + hostProperties)
 func replay(property: FuzzProperty) throws {
     let folder = corpus.appending(path: property.name)
     let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)

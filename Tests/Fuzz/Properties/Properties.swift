@@ -9,7 +9,8 @@ import Slipmux
 /// A property that does not hold for some input.
 public struct Violation: Error, CustomStringConvertible {
     public let description: String
-    init(_ what: String, _ input: [UInt8]) { description = "\(what): \(hexString(input))" }
+    /// - Parameter input: what it does not hold for.
+    public init(_ what: String, _ input: [UInt8]) { description = "\(what): \(hexString(input))" }
 }
 
 /// A decoder under test: the name of its corpus folder and fuzz target, and its property.
@@ -20,10 +21,15 @@ public struct FuzzProperty: Sendable, CustomStringConvertible {
     public var isSlow = false
     public var description: String { name }
 
+    /// A property that a folder of the corpus is called after.
+    public init(name: String, isSlow: Bool = false, check: @escaping @Sendable ([UInt8]) throws -> Void) {
+        (self.name, self.check, self.isSlow) = (name, check, isSlow)
+    }
+
     public static let all = [
         FuzzProperty(name: "cbor", check: checkCBOR), FuzzProperty(name: "cose", check: checkCOSE),
         FuzzProperty(name: "coap", check: checkCoAP), FuzzProperty(name: "slipmux", check: checkSlipmux),
-        FuzzProperty(name: "bech32", check: checkBech32), FuzzProperty(name: "executor", check: checkExecutor, isSlow: true),
+        FuzzProperty(name: "bech32", check: checkBech32), FuzzProperty(name: "executor", isSlow: true, check: checkExecutor),
     ]
 }
 

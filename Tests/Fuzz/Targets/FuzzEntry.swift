@@ -2,10 +2,17 @@
 import Foundation
 import FuzzProperties
 
+#if HOST
+import HostFuzzProperties
+private let properties = hostProperties
+#else
+private let properties = FuzzProperty.all
+#endif
+
 private let property: FuzzProperty = {
     let name = ProcessInfo.processInfo.environment["LIGHTNODE_FUZZ"] ?? ""
-    guard let property = FuzzProperty.all.first(where: { $0.name == name }) else {
-        fatalError("LIGHTNODE_FUZZ is \"\(name)\"; set it to one of \(FuzzProperty.all.map(\.name).joined(separator: ", "))")
+    guard let property = properties.first(where: { $0.name == name }) else {
+        fatalError("LIGHTNODE_FUZZ is \"\(name)\"; set it to one of \(properties.map(\.name).joined(separator: ", "))")
     }
     return property
 }()
