@@ -119,7 +119,8 @@ struct KillTests {
             #expect(try await refusal(of: Posting(message), probe) != nil, "\(story): a spent message is accepted")
         }
         // Its own entry is the last one; under a grant one that says who got the slot comes before it.
-        let isUntouched = isOld && status.highWater == before.highWater
+        let isUntouched =
+            isOld && status.highWater == before.highWater
             && (status.nextIndex == before.nextIndex || status.nextIndex < after.nextIndex)
         let reason = try await refusal(of: scenario.posting, probe)
         if isUntouched {
