@@ -181,10 +181,12 @@ public struct Receipt: Hashable, Sendable {
     /// Made again from the log, which keeps less of the message than a fresh receipt tells.
     public var isExported: Bool { message.count < 32 }
 
-    /// True if this receipt answers `sent`, and speaks of what was sent; of what was not done it may lack the names.
+    /// True if this receipt answers `sent`, and speaks of what was sent; of what was not done it may lack the names, and a desired state of a
+    /// device that the node does not have is logged as a command.
     public func answers(_ sent: SignedMessage) -> Bool {
-        node == sent.audience && answers(sequence: sent.sequence, hash: sent.hash) && type == sent.type
-            && (subject == sent.subject || outcome != .done)
+        guard node == sent.audience, answers(sequence: sent.sequence, hash: sent.hash) else { return false }
+        if sent.type == .state, type == .command { return outcome == .noSuchDevice }
+        return type == sent.type && (subject == sent.subject || outcome != .done)
     }
 }
 
