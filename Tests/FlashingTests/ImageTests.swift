@@ -88,6 +88,7 @@ func objcopy(_ arguments: String...) throws {
         arguments: [
             (":0400000001020304F3\n:00000001FF\n", "line 1, has a wrong checksum"),
             (":0400000001020304F2\n", "no end record"),
+            (":02000004FFFFFC\n:02FFFF000102FD\n:00000001FF\n", "line 2, reaches beyond the last address"),
             (":0400000001020304F2\n0400\n:00000001FF\n", "line 2, is no record"),
             (":0500000001020304F1\n:00000001FF\n", "line 1, has 4 bytes and says 5"),
             (":00000006FA\n:00000001FF\n", "line 1, has the unknown type 6"),

@@ -46,7 +46,10 @@ public enum IntelHex {
                 return data.reduce(0) { $0 << 8 | UInt64($1) }
             }
             switch bytes[3] {
-            case 0: segments.append(Segment(address: base + offset, bytes: Data(data)))
+            case 0:
+                // Addresses have 32 bits; whether what reaches beyond them begins again at 0, no two programs agree on.
+                guard base + offset + UInt64(data.count) <= 1 << 32 else { throw wrong("reaches beyond the last address") }
+                segments.append(Segment(address: base + offset, bytes: Data(data)))
             case 1:
                 _ = try value(0)
                 ended = true

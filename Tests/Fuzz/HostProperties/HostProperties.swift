@@ -205,7 +205,8 @@ private final class ScriptedDevice: DFUTransport {
     _ = try? NodeStatus(input, from: "fuzzed")
     _ = try? SignedObject.claims(input)
     let item = try CBORItem(input)
-    if item.encoded != input { throw Violation("an item came back otherwise", input) }
+    // Texts are made printable as they are read, once.
+    if (try? CBORItem(item.encoded)) != item { throw Violation("an item came back otherwise", input) }
 }
 
 /// JSON that gets a station's key and signature, and bytes as they come.
