@@ -101,9 +101,11 @@ extension RemoteNode {
 
     /// Sends a message once and believes its receipt, or the refusal that the node has signed for it.
     func exchange(_ message: SignedMessage, _ addressee: Addressee) async throws -> Receipt {
-        let receipt = try await ask(message, addressee)
-        do { try keep(receipt, addressee) } catch let error as Contradiction { throw error.failure }
-        return receipt
+        do {
+            let receipt = try await ask(message, addressee)
+            try keep(receipt, addressee)
+            return receipt
+        } catch let error as Contradiction { throw error.failure }
     }
 
     /// A verified receipt that cannot be kept.
@@ -121,6 +123,7 @@ extension RemoteNode {
         let answer = try await post(message, addressee)
         let receipt = try Receipt(verifying: answer, identity: addressee.identity, network: addressee.network)
         guard receipt.answers(message) else {
+            if let failure = falseWitness(receipt, message) { throw Contradiction(failure: failure) }
             throw Failure(
                 .notAuthentic, "the receipt from \(receipt.node) answers another message (sequence \(receipt.sequence))",
                 remedy: .inOrder([
@@ -128,6 +131,18 @@ extension RemoteNode {
                 ]))
         }
         return receipt
+    }
+
+    /// Why a receipt of this very message that speaks of another call is not to be believed; nil when it is another message's.
+    private func falseWitness(_ receipt: Receipt, _ message: SignedMessage) -> Failure? {
+        guard receipt.node == message.audience, receipt.answers(sequence: message.sequence, hash: message.hash),
+            !receipt.answers(message)
+        else { return nil }
+        return Failure(
+            .notAuthentic,
+            "\(receipt.node) signs that it took the \(message.type.rawValue), and names another call: "
+                + receipt.subject.joined(separator: "."),
+            remedy: .inOrder([.advice("Its firmware is not what it should be: look at what was really done"), .showHistory]))
     }
 
     /// How long strangers may keep a message from being looked at.
@@ -171,6 +186,11 @@ extension RemoteNode {
                 from: addressee.logStart, upTo: attestation.logLength, identity: addressee.identity, network: addressee.network)
             if let found = receipts.last(where: { receipt in messages.contains { receipt.answers($0) } }) {
                 return .receipt(found)
+            }
+            for receipt in receipts {
+                for message in messages {
+                    if let failure = falseWitness(receipt, message) { throw Contradiction(failure: failure) }
+                }
             }
             guard attestation.logLength >= addressee.logStart else { throw Contradiction(failure: rolledBack(attestation)) }
             // A part of the log that is lost may have held it.

@@ -72,6 +72,8 @@ final class HostileNode: Sendable {
     private let lie: Lie
     private let key: Mutex<SigningKey?>
     private let previous = Mutex<[UInt8]>([])
+    /// How long the node's log is; what is made up begins behind it.
+    private let length = Mutex<UInt32>(.max)
 
     /// - Parameter identity: signs; without it only what is unsigned is changed, until the node is given an identity.
     init(_ lie: Lie, identity: SigningKey?) {
@@ -103,6 +105,7 @@ final class HostileNode: Sendable {
         }
         if lie == .endlessLog, path == ResourcePath.history, let identity {
             let from = message.all(CoAPOptionNumber.uriQuery).first?.text.split(separator: "=").last.flatMap { UInt32($0) } ?? 0
+            guard from >= length.withLock(\.self) else { return [answer] }
             changed.payload = (0..<4).flatMap { entry(from &+ $0, identity) }
         } else if !changed.payload.isEmpty, changed.block2 == nil {
             changed.payload = lied(changed.payload, path)
@@ -157,8 +160,9 @@ final class HostileNode: Sendable {
             if inner[CBORItem(key)] != nil || key == NodeClaim.lostFrom { inner[CBORItem(key)] = item }
         case .missing(let key): inner[CBORItem(key)] = nil
         case .endlessLog:
-            if let chain = inner[CBORItem(NodeClaim.head)]?.array?.last?.bytes {
+            if let head = inner[CBORItem(NodeClaim.head)]?.array, let chain = head.last?.bytes {
                 previous.withLock { if $0.isEmpty { $0 = chain } }
+                length.withLock { if $0 == .max { $0 = UInt32(head.first?.uint ?? 0) } }
                 inner[CBORItem(NodeClaim.head)] = .array([.uint(1 << 32 - 1), .bytes(Array(repeating: 0, count: 32))])
             }
         default: inner = inner.mapValues { $0.changed(leaf) }

@@ -88,7 +88,8 @@ struct HostileNodeTests {
             ] {
                 for json in [[], ["--json"]] {
                     let result = try program.run(arguments + json, home: home)
-                    texts += [result.output, result.error]
+                    // RFC 4180 ends lines with both.
+                    texts += [result.output.replacing("\r\n", with: "\n"), result.error]
                 }
             }
             let labels = try FileManager.default.subpathsOfDirectory(atPath: home + "/labels").filter { $0.hasSuffix(".svg") }
