@@ -71,9 +71,12 @@ final class HostileNode: Sendable {
 
     private let lie: Lie
     private let key: Mutex<SigningKey?>
-    private let previous = Mutex<[UInt8]>([])
+    /// The chain before each entry that it makes up, so that a repeated request gets the same answer.
+    private let chains = Mutex<[UInt32: [UInt8]]>([:])
     /// How long the node's log is; what is made up begins behind it.
     private let length = Mutex<UInt32>(.max)
+    /// Those of an answer that holds entries.
+    private let options = Mutex<[Message.Option]>([])
 
     /// - Parameter identity: signs; without it only what is unsigned is changed, until the node is given an identity.
     init(_ lie: Lie, identity: SigningKey?) {
@@ -106,6 +109,9 @@ final class HostileNode: Sendable {
         if lie == .endlessLog, path == ResourcePath.history, let identity {
             let from = message.all(CoAPOptionNumber.uriQuery).first?.text.split(separator: "=").last.flatMap { UInt32($0) } ?? 0
             guard from >= length.withLock(\.self) else { return [answer] }
+            // The node itself would sign so much only by and by.
+            options.withLock { if changed.code == .content { $0 = changed.options } else { changed.options = $0 } }
+            changed.code = .content
             changed.payload = (0..<4).flatMap { entry(from &+ $0, identity) }
         } else if !changed.payload.isEmpty, changed.block2 == nil {
             changed.payload = lied(changed.payload, path)
@@ -161,8 +167,11 @@ final class HostileNode: Sendable {
         case .missing(let key): inner[CBORItem(key)] = nil
         case .endlessLog:
             if let head = inner[CBORItem(NodeClaim.head)]?.array, let chain = head.last?.bytes {
-                previous.withLock { if $0.isEmpty { $0 = chain } }
-                length.withLock { if $0 == .max { $0 = UInt32(head.first?.uint ?? 0) } }
+                let first = length.withLock { length in
+                    if length == .max { length = UInt32(head.first?.uint ?? 0) }
+                    return length
+                }
+                chains.withLock { if $0.isEmpty { $0[first] = chain } }
                 inner[CBORItem(NodeClaim.head)] = .array([.uint(1 << 32 - 1), .bytes(Array(repeating: 0, count: 32))])
             }
         default: inner = inner.mapValues { $0.changed(leaf) }
@@ -195,7 +204,8 @@ final class HostileNode: Sendable {
         entry[LogField.origin.lowerBound] = MessageType.command.number
         (entry[LogField.device.lowerBound], entry[LogField.method.lowerBound]) = (0, 0)
         for offset in 0..<4 { entry[LogField.index.lowerBound + offset] = UInt8(truncatingIfNeeded: index >> UInt32(8 * offset)) }
-        return previous.withLock { previous in
+        return chains.withLock { chains in
+            let previous = chains[index] ?? Array(repeating: 0, count: 32)
             let claims = CBORItem.map([
                 CBORItem(CWTClaim.issuer): .text(NodeAddress(of: identity.publicKey).description),
                 CBORItem(CWTClaim.node): .map([
@@ -207,7 +217,7 @@ final class HostileNode: Sendable {
                     CBORItem(NodeClaim.outcome): .uint(0), CBORItem(NodeClaim.entry): .bytes(entry),
                 ]),
             ])
-            previous = Array(sha512(previous + entry).prefix(32))
+            chains[index &+ 1] = Array(sha512(previous + entry).prefix(32))
             return SignedObject.sign(claims.encoded, type: .receipt, network: 1, key: identity)
         }
     }
