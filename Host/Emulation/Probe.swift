@@ -28,7 +28,8 @@ final class Probe: @unchecked Sendable {
     func accept(timeout: Double) throws {
         guard wait(listener, timeout) else {
             throw Failure(
-                .environment, "QEMU did not load \(try Self.library())", advice: "Build it again: swift build --product QEMUProbe"
+                .environment, "QEMU did not load \(try Self.pluginFile())",
+                advice: "Build it again: swift build --product QEMUProbe"
             )
         }
         channel = Glibc.accept(listener, nil, nil)
@@ -77,18 +78,18 @@ final class Probe: @unchecked Sendable {
     static func arguments(socket path: String, from address: UInt64?, watching ranges: [Range<UInt64>]) throws -> [String] {
         let begin = address.map { ",from=" + String($0, radix: 16) } ?? ""
         let watches = ranges.map { ",watch=\(String($0.lowerBound, radix: 16)):\(String($0.upperBound, radix: 16))" }
-        return ["-plugin", "\(try library().qemuEscaped),socket=\(path.qemuEscaped)\(begin)" + watches.joined()]
+        return ["-plugin", "\(try pluginFile().qemuEscaped),socket=\(path.qemuEscaped)\(begin)" + watches.joined()]
     }
 
     /// QEMU's arguments that load the plugin, which then leaves a file with what was stored to flash.
     static func arguments(counts file: String, store: Range<UInt64>, page: UInt64, erase: UInt64?) throws -> [String] {
         let numbers = [store.lowerBound, store.upperBound, page].map { String($0, radix: 16) }.joined(separator: "-")
         let register = erase.map { ",erase=" + String($0, radix: 16) } ?? ""
-        return ["-plugin", "\(try library().qemuEscaped),counts=\(file.qemuEscaped),store=\(numbers)\(register)"]
+        return ["-plugin", "\(try pluginFile().qemuEscaped),counts=\(file.qemuEscaped),store=\(numbers)\(register)"]
     }
 
     /// libQEMUProbe.so, beside the program or the test bundle that this code is in (`LIGHTNODE_PROBE` overrides).
-    static func library() throws -> String {
+    static func pluginFile() throws -> String {
         var places: [String] = []
         if let named = ProcessInfo.processInfo.environment["LIGHTNODE_PROBE"] { places.append(named) }
         if let own = ownFile() {
