@@ -21,6 +21,9 @@ struct CommandLineTests {
         return folder.appendingPathComponent("lightnode")
     }()
 
+    /// Writing to a program that has ended must not end the process that runs the tests.
+    private static let brokenPipesAreErrors: Void = { signal(SIGPIPE, SIG_IGN) }()
+
     func run(
         _ arguments: [String], home: String, input: String = "", environment: [String: String] = [:], program: URL = Self.program
     ) throws -> Result {
@@ -32,8 +35,10 @@ struct CommandLineTests {
         process.standardOutput = output
         process.standardError = error
         process.standardInput = standardInput
+        _ = Self.brokenPipesAreErrors
         try process.run()
-        standardInput.fileHandleForWriting.write(Data(input.utf8))
+        // A program that has ended already has read what it wanted.
+        try? standardInput.fileHandleForWriting.write(contentsOf: Data(input.utf8))
         try standardInput.fileHandleForWriting.close()
         let out = output.fileHandleForReading.readDataToEndOfFile()
         let err = error.fileHandleForReading.readDataToEndOfFile()

@@ -265,7 +265,7 @@ final class SQLiteSession {
     }
 
     func end(_ statements: String) throws {
-        input.fileHandleForWriting.write(Data(statements.utf8))
+        try input.fileHandleForWriting.write(contentsOf: Data(statements.utf8))
         try input.fileHandleForWriting.close()
         process.waitUntilExit()
         #expect(process.terminationStatus == 0)

@@ -269,7 +269,7 @@ struct SilenceTests {
                 var bytes = (0..<100).map { _ in UInt8.random(in: 0...255) }
                 // Whole frames with good checks and random contents get further than noise.
                 bytes += SlipmuxFrames.coap((0..<Int.random(in: 0...30)).map { _ in UInt8.random(in: 0...255) })
-                _ = write(far, bytes, bytes.count)
+                _ = send(far, bytes, bytes.count, Int32(MSG_NOSIGNAL))
                 usleep(200)
             }
         }
