@@ -88,27 +88,42 @@ public enum Ed25519 {
     public static func verify(
         signature: RawSpan, publicKey: borrowing ExpandedPublicKey, message: (inout SHA512) -> Void
     ) -> Bool {
+        var hash = Bytes32(repeating: 0)
+        return verify(signature: signature, publicKey: publicKey, hash: &hash, message: message)
+    }
+
+    /// Verifies as `verify(signature:publicKey:message:)` does, and gives the hash that is made on the way.
+    ///
+    /// - Parameter hash: of a valid signature the first 32 bytes of SHA-512(R, A, message) (RFC 8032, section 5.1.7, step 2). It names signer and
+    ///   message: neither can be another for the same hash. Nothing of use after an invalid one.
+    @export(interface)
+    public static func verify(
+        signature: RawSpan, publicKey: borrowing ExpandedPublicKey, hash: inout Bytes32, message: (inout SHA512) -> Void
+    ) -> Bool {
         guard publicKey.isValid, signature.byteCount == 64 else { return false }
         return withUnsafePointer(to: publicKey.words) { key in
             let key = UnsafeRawPointer(key).assumingMemoryBound(to: UInt32.self)
-            return signature.withUnsafeBytes { isValid($0.baseAddress!, key, message) }
+            return signature.withUnsafeBytes { signature in
+                withUnsafeMutableBytes(of: &hash) { isValid(signature.baseAddress!, key, $0.baseAddress!, message) }
+            }
         }
     }
 }
 
 // MARK: - Verification
 
-/// Whether the signature of 64 bytes is well formed and R encodes S B - k A.
+/// Whether the signature of 64 bytes is well formed and R encodes S B - k A. Writes 32 bytes to `hash`.
 @inline(never)
 private func isValid(
-    _ signature: UnsafeRawPointer, _ key: UnsafePointer<UInt32>, _ message: (inout SHA512) -> Void
+    _ signature: UnsafeRawPointer, _ key: UnsafePointer<UInt32>, _ hash: UnsafeMutableRawPointer,
+    _ message: (inout SHA512) -> Void
 ) -> Bool {
     withWords(16) { scalars in
         load(scalars, signature + 32)
         load(scalars + 8, signature)
         // That R is canonical shows when it is compared.
         if Point.hasLowOrder(scalars + 8) || !Scalar.isReduced(scalars) { return false }
-        challenge(scalars + 8, signature, UnsafeRawPointer(key), message)
+        challenge(scalars + 8, signature, UnsafeRawPointer(key), hash, message)
         return satisfiesEquation(scalars, signature, key)
     }
 }
@@ -118,22 +133,24 @@ func load(_ words: Element, _ bytes: UnsafeRawPointer) {
     UnsafeMutableRawPointer(words).copyMemory(from: bytes, byteCount: 32)
 }
 
-/// k = SHA-512(R, A, message) mod L. R and A are 32 bytes each.
+/// k = SHA-512(R, A, message) mod L, and the first 32 bytes of the digest at `start`. R and A are 32 bytes each.
 @inline(never)
 private func challenge(
-    _ k: ScalarPointer, _ r: UnsafeRawPointer, _ key: UnsafeRawPointer, _ message: (inout SHA512) -> Void
+    _ k: ScalarPointer, _ r: UnsafeRawPointer, _ key: UnsafeRawPointer, _ start: UnsafeMutableRawPointer?,
+    _ message: (inout SHA512) -> Void
 ) {
     var hash = SHA512()
     hash.append(r, count: 32)
     hash.append(key, count: 32)
     message(&hash)
-    finalize(&hash, modulo: k)
+    finalize(&hash, modulo: k, start)
 }
 
-/// k = the digest of what `hash` was fed, as an integer modulo L.
-private func finalize(_ hash: inout SHA512, modulo k: ScalarPointer) {
+/// k = the digest of what `hash` was fed, as an integer modulo L; the first 32 bytes of the digest at `start`, none of a secret one.
+private func finalize(_ hash: inout SHA512, modulo k: ScalarPointer, _ start: UnsafeMutableRawPointer?) {
     withWords(16) { digest in
         hash.finalize(into: UnsafeMutableRawPointer(digest))
+        if let start { start.copyMemory(from: UnsafeRawPointer(digest), byteCount: 32) }
         Scalar.reduce(k, digest, count: 16)
         Ed25519.wipe(UnsafeMutableRawPointer(digest), count: 64)
     }
@@ -192,7 +209,7 @@ private func makeSignature(
         expand(words, seed)
         nonce(words + 16, prefix: words + 8, message)
         encodeBaseMultiple(signature, words + 16, words + 32)
-        challenge(words + 8, signature, key, message)
+        challenge(words + 8, signature, key, nil, message)
         Scalar.multiplyAdd(words + 24, words + 8, words, words + 16, scratch: words + 32)
         (signature + 32).copyMemory(from: UnsafeRawPointer(words + 24), byteCount: 32)
         Ed25519.wipe(UnsafeMutableRawPointer(words), count: 4 &* secretWords)
@@ -215,7 +232,7 @@ private func nonce(_ r: ScalarPointer, prefix: UnsafePointer<UInt32>, _ message:
     var hash = SHA512()
     hash.append(UnsafeRawPointer(prefix), count: 32)
     message(&hash)
-    finalize(&hash, modulo: r)
+    finalize(&hash, modulo: r, nil)
 }
 
 /// Writes the encoding of k B, k < L, to 32 bytes.

@@ -19,6 +19,8 @@ struct Admission: ~Copyable {
     var refusal: Outcome?
     /// Uptime in microseconds at which the token in the message was given; nil when it has none that is good.
     var tokenIssued: UInt64?
+    /// The message's hash, once its signature is good: what its entry in the log, its receipt or its signed refusal names it by.
+    var hash = Bytes32(repeating: 0)
     /// Every signature is good: a refusal from here on is for the sender, and signed.
     var isSenderKnown = false
 
@@ -44,7 +46,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         try checkLife(message.claims, admission, uptime: uptime)
         try checkToken(message.claims, admission, uptime: uptime)
         if admission.isHolders { try checkGrants(message, &admission) }
-        try checkSignatures(message, admission)
+        try checkSignatures(message, &admission)
         admission.isSenderKnown = true
     }
 
@@ -215,8 +217,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// R4: the message by its signer, each grant by the holder of the one above it, the last by the owner. Each check takes an attempt, a good
     /// one too: a stranger's own key signs as well as any.
     @inline(never)
-    private mutating func checkSignatures(_ message: borrowing Message, _ admission: borrowing Admission) throws(Refusal) {
+    private mutating func checkSignatures(_ message: borrowing Message, _ admission: inout Admission) throws(Refusal) {
         var key = ExpandedPublicKey()
+        var hash = Bytes32(repeating: 0)
         for at in 0...admission.chain.count {
             attempts.noteCheck()
             let isLast = at == admission.chain.count
@@ -231,10 +234,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             let signed = at == 0 ? message.whole : message.whole.extracting(admission.chain.links[at &- 1].grant)
             let type = at == 0 ? message.type : MessageType.grant
             if isLast, admission.entry.signer == .owner {
-                try Message.verify(signed, type, by: ownerKey, network: identity.network)
+                try Message.verify(signed, type, by: ownerKey, network: identity.network, hash: &hash)
             } else {
-                try Message.verify(signed, type, by: key, network: identity.network)
+                try Message.verify(signed, type, by: key, network: identity.network, hash: &hash)
             }
+            if at == 0 { admission.hash = hash }
         }
     }
 

@@ -26,15 +26,15 @@ struct Message: ~Copyable, ~Escapable {
         do throws(COSEError) { return try COSESign1(bytes) } catch { throw .malformed }
     }
 
-    /// Verifies a whole message strictly with `key`, in the context of its type and `network`.
+    /// Verifies a whole message strictly with `key`, in the context of its type and `network`. Writes the message's hash.
     @inline(never)
     static func verify(
-        _ whole: RawSpan, _ type: MessageType, by key: borrowing ExpandedPublicKey, network: UInt32
+        _ whole: RawSpan, _ type: MessageType, by key: borrowing ExpandedPublicKey, network: UInt32, hash: inout Bytes32
     ) throws(Refusal) {
         let sign1 = try parts(whole)
         let context = COSEContext(network: UInt64(network), constant: type.name.bytes)
-        let isValid = Ed25519.verify(signature: sign1.signature, publicKey: key) { hash in
-            sign1.signedPieces(in: context) { hash.update($0) }
+        let isValid = Ed25519.verify(signature: sign1.signature, publicKey: key, hash: &hash) { digest in
+            sign1.signedPieces(in: context) { digest.update($0) }
         }
         if !isValid { throw .badSignature }
     }

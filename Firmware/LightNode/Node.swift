@@ -89,7 +89,7 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
             return count
         } catch {
             if admission.isSenderKnown, condition != .damaged {
-                refusalCount = (try? writeRefusal(error, message, reply: &reply)) ?? 0
+                refusalCount = (try? writeRefusal(error, message, admission.hash, reply: &reply)) ?? 0
             }
             throw error
         }

@@ -15,7 +15,7 @@ struct ReceiptContext: ~Copyable {
     var epoch: UInt32 = 0
     /// The chain before the entry.
     var previous = Bytes32(repeating: 0)
-    /// SHA-512 of the message, of which `messageCount` bytes are known: 32, or the 8 that the log keeps.
+    /// The message's hash, of which `messageCount` bytes are known: 32, or the 8 that the log keeps.
     var message = Bytes32(repeating: 0)
     var messageCount = 32
     /// Where the entries begin that the log has lost just before this one; none when above its number.
@@ -158,13 +158,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Signs that a message was refused, for its sender: nobody on the way can say so in the node's name.
     @inline(never)
     func writeRefusal(
-        _ refusal: Refusal, _ message: borrowing Message, reply: inout MutableSpan<UInt8>
+        _ refusal: Refusal, _ message: borrowing Message, _ hash: borrowing Bytes32, reply: inout MutableSpan<UInt8>
     ) throws(Refusal) -> Int {
-        let digest = SHA512.hash(message.whole)
         var writer = COSESign1Writer(reply._mutatingExtracting(0...))
         writer.payload.beginDeviceClaims(issuer: identity.address.text.span.bytes, epoch: ownership.epoch, count: 4)
         writer.payload.entry(NodeKey.seq, message.claims.seq)
-        writer.payload.entry(NodeKey.message, bytes: digest.span.bytes.extracting(0..<32))
+        writer.payload.entry(NodeKey.message, bytes: hash.span.bytes)
         writer.payload.entry(NodeKey.refusal, UInt64(refusal.rawValue))
         return try sign(&writer, type: .refusal)
     }

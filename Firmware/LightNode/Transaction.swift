@@ -3,7 +3,6 @@
 
 import Bytes
 import DeviceModel
-import Ed25519
 import Vocabulary
 
 extension Node where Flash: ~Copyable, Board: ~Copyable {
@@ -14,8 +13,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     ) throws(Refusal) {
         receipt.entry.copy(from: admission.entry)
         receipt.entry.seq = message.claims.seq
-        let digest = SHA512.hash(message.whole)
-        receipt.message.store(digest.span.bytes.extracting(0..<32), at: 0)
+        receipt.message = admission.hash
         receipt.entry.setHash(receipt.message.span.bytes)
         receipt.epoch = ownership.epoch
         // A page that is opened on the way leaves the chain as it is.

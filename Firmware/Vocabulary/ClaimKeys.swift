@@ -42,7 +42,7 @@ public enum NodeKey {
     @inlinable public static var index: Int32 { 5 }
     /// The chain before this entry.
     @inlinable public static var previous: Int32 { 6 }
-    /// SHA-512 of the answered message, cut; exported from the log: the 8 bytes that the log keeps.
+    /// Hash of the answered message; exported from the log: the first 8 bytes, which the log keeps.
     @inlinable public static var message: Int32 { 7 }
     /// How the message ended.
     @inlinable public static var outcome: Int32 { 8 }

@@ -12,7 +12,7 @@ public enum LogLayout {
     @inlinable public static var originOffset: Int { 7 }
     /// Bytes of `origin`.
     @inlinable public static var originSize: Int { 1 }
-    /// Where it begins: the first 8 bytes of SHA-512 of the message; where a slot is taken (type grant) the grant's id.
+    /// Where it begins: the first 8 bytes of the message's hash; where a slot is taken (type grant) the grant's id.
     @inlinable public static var hashOffset: Int { 8 }
     /// Bytes of `hash`.
     @inlinable public static var hashSize: Int { 8 }

@@ -11,7 +11,7 @@ struct Vectors: Decodable {
     let identity, claimSeed, ownerSeed, recoverySeed, buyerSeed, address, label, bind, command, state, chainAfter: String
     let acceptance, transfer, attestedDigest, otherAuthorities, refusal: String
     let contradicting, otherIssuer, stranger, nonce, attestation, problem, status, strangeStatus, devices: String
-    let receipts: [String]
+    let receipts, hashes: [String]
 
     static let shared: Vectors = {
         let url = Bundle.module.url(forResource: "messages", withExtension: "json", subdirectory: "Vectors")!

@@ -16,9 +16,14 @@ import Testing
             expanded.expand(key.span.bytes)
             for i in 0..<32 { #expect(expanded.encoding.unsafeLoad(fromByteOffset: i, as: UInt8.self) == key[i]) }
             for _ in 0..<2 {
-                let verdict = Ed25519.verify(signature: signature.span.bytes, publicKey: expanded) {
+                var hash = Bytes32(repeating: 0)
+                let verdict = Ed25519.verify(signature: signature.span.bytes, publicKey: expanded, hash: &hash) {
                     $0.update(message.span.bytes)
                 }
+                var digest = [UInt8](repeating: 0, count: 64)
+                let hashed = signature.prefix(32) + key + message
+                crypto_hash_sha512(&digest, Array(hashed), UInt64(hashed.count))
+                #expect(!verdict || (0..<32).allSatisfy { hash[$0] == digest[$0] }, "libsodium's hash of R, A and the message")
                 #expect(verdict == (object["valid"] as! Bool))
                 #expect(!verdict || crypto_sign_verify_detached(signature, message, UInt64(message.count), key) == 0)
                 if verdict { accepted += 1 }

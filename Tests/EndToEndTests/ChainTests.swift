@@ -139,7 +139,7 @@ struct ChainTests {
         otherNetwork.network += 1
         let state = try owner.sign(call, as: .state, for: known)
         let disguised = SignedMessage(
-            type: .command, audience: state.audience, epoch: state.epoch, sequence: state.sequence, bytes: state.bytes)
+            .command, heading(of: state, known), bytes: state.bytes, signer: owner.controller.key.publicKey)
         let messages = [
             ("wrong-address", try owner.sign(call, for: elsewhere)), ("wrong-epoch", try owner.sign(call, for: laterEpoch)),
             ("bad-signature", try owner.sign(call, for: otherNetwork)), ("bad-signature", disguised),
@@ -163,11 +163,14 @@ struct ChainTests {
         try #require(claims.first == 0xA2)
         let long = SignedObject.sign(
             [0xB8, 0x02] + claims.dropFirst(), type: .command, network: known.network, key: owner.controller.key.signing)
-        let message = SignedMessage(
-            type: .command, audience: good.audience, epoch: good.epoch, sequence: good.sequence, bytes: long)
+        let message = SignedMessage(.command, heading(of: good, known), bytes: long, signer: owner.controller.key.publicKey)
         #expect(try await reasonOfRefusal { _ = try await owner.transmit(message) } == "malformed")
         #expect(try await owner.transmit(good).outcome == .done)
         try await node.powerOff()
+    }
+
+    private func heading(of message: SignedMessage, _ known: KnownNode) -> SignedMessage.Heading {
+        .init(message.audience, epoch: message.epoch, sequence: message.sequence, network: known.network)
     }
 
     /// The claims in a signed message: the byte string after the protected and unprotected headers.

@@ -139,8 +139,9 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         _ whole: RawSpan, _ type: MessageType, by key: borrowing ExpandedPublicKey
     ) throws(Refusal) {
         attempts.noteCheck()
+        var hash = Bytes32(repeating: 0)
         do throws(Refusal) {
-            try Message.verify(whole, type, by: key, network: identity.network)
+            try Message.verify(whole, type, by: key, network: identity.network, hash: &hash)
         } catch { throw .consentInvalid }
     }
 

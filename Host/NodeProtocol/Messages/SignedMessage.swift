@@ -16,8 +16,8 @@ public struct SignedMessage: Hashable, Sendable {
     /// The whole COSE_Sign1.
     public let bytes: [UInt8]
 
-    /// SHA-512 of the whole message, cut to 32 bytes: what a receipt names it by.
-    public var hash: [UInt8] { Array(sha512(bytes).prefix(32)) }
+    /// 32 bytes that receipts and the node's log name it by, and its signer too: `SignedObject.hash`.
+    public let hash: [UInt8]
     /// The first 8 bytes of the signature.
     public var mark: [UInt8] { SignedObject.mark(bytes) }
 
@@ -96,10 +96,17 @@ extension SignedMessage {
         _ type: MessageType, _ heading: Heading, claims: KeyValuePairs<Int64, CBORItem?> = [:],
         node: KeyValuePairs<Int64, CBORItem?> = [:], key: SigningKey
     ) -> SignedMessage {
-        let payload = payload(heading.node, claims, epoch: heading.epoch, sequence: heading.sequence, node)
+        let payload = payload(heading.node, claims, epoch: heading.epoch, sequence: heading.sequence, node).encoded
         return SignedMessage(
-            type: type, audience: heading.node, epoch: heading.epoch, sequence: heading.sequence,
-            bytes: SignedObject.sign(payload.encoded, type: type, network: heading.network, key: key))
+            type, heading, bytes: SignedObject.sign(payload, type: type, network: heading.network, key: key),
+            signer: key.publicKey)
+    }
+
+    /// A message that was signed as these bytes.
+    /// - Parameter bytes: a COSE_Sign1 by `signer`, for the type and the heading's network: only then `hash` is the one that the node will name.
+    init(_ type: MessageType, _ heading: Heading, bytes: [UInt8], signer: PublicKey) {
+        (self.type, audience, epoch, sequence, self.bytes) = (type, heading.node, heading.epoch, heading.sequence, bytes)
+        hash = SignedObject.hash(bytes, type: type, network: heading.network, signer: signer)
     }
 
     /// The claims map; `sequence` is nil in what travels inside other messages.

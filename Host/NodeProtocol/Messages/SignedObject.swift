@@ -49,6 +49,15 @@ enum SignedObject {
         return claims
     }
 
+    /// A message's hash: the first 32 bytes of SHA-512(R, A, Sig_structure), where R begins the signature and A is the signer's key. It is the
+    /// hash that the signature is verified with (RFC 8032, section 5.1.7, step 2), so that a node has it for nothing.
+    /// Empty for bytes that are no COSE_Sign1.
+    static func hash(_ bytes: [UInt8], type: MessageType, network: UInt64, signer: PublicKey) -> [UInt8] {
+        guard let object = try? COSESign1(bytes.span.bytes) else { return [] }
+        let signed = signedBytes(object.payload.array, type: type, network: network)
+        return Array(sha512(object.signature.array.prefix(32) + signer.bytes + signed).prefix(32))
+    }
+
     /// What nodes know a COSE_Sign1 by: the first 8 bytes of its signature, which is its last 64. Only its signer can make another with it.
     static func mark(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.suffix(64).prefix(8)) }
 

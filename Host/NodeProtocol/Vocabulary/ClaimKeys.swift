@@ -36,7 +36,7 @@ package enum NodeClaim {
     package static let index: Int64 = 5
     /// The chain before this entry.
     package static let previous: Int64 = 6
-    /// SHA-512 of the answered message, cut; exported from the log: the 8 bytes that the log keeps.
+    /// Hash of the answered message; exported from the log: the first 8 bytes, which the log keeps.
     package static let message: Int64 = 7
     /// How the message ended.
     package static let outcome: Int64 = 8

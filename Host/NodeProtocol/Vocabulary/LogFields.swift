@@ -6,7 +6,7 @@ package enum LogField {
     package static let seq: Range<Int> = 0..<7
     /// Signer (high nibble) and message type (low nibble).
     package static let origin: Range<Int> = 7..<8
-    /// The first 8 bytes of SHA-512 of the message; where a slot is taken (type grant) the grant's id.
+    /// The first 8 bytes of the message's hash; where a slot is taken (type grant) the grant's id.
     package static let hash: Range<Int> = 8..<16
     /// Device number in /devices, 255 when none.
     package static let device: Range<Int> = 16..<17

@@ -57,6 +57,14 @@ class Key:
         return message.encode()
 
 
+def name(message, kind, signer, network=NETWORK):
+    """The hash that nodes and receipts name a message by: that of its Ed25519 signature, SHA-512(R, A, Sig_structure), cut to 32 bytes."""
+    protected, _, payload, signature = cbor2.loads(message).value
+    aad = cbor2.dumps(["lightnode", 2, network, kind], canonical=True)
+    signed = cbor2.dumps(["Signature1", protected, aad, payload], canonical=True)
+    return hashlib.sha512(signature[:32] + signer.public + signed).digest()[:32]
+
+
 identity, claim, owner = (Key(bytes([n]) * 32) for n in (1, 2, 3))
 address = bech32m("node", hashlib.sha512(identity.public).digest()[:20])
 
@@ -68,7 +76,7 @@ def digest(owner, recovery=None, flags=0, backups=()):
 
 def entry(seq, signer_kind, message, device, method, argument, outcome, kind, value, index):
     return (
-        seq.to_bytes(7, "little") + bytes([signer_kind]) + hashlib.sha512(message).digest()[:8]
+        seq.to_bytes(7, "little") + bytes([signer_kind]) + message[:8]
         + bytes([device, method]) + argument.to_bytes(2, "little", signed=True) + bytes([outcome, kind])
         + (value & 0xFFFFFFFF).to_bytes(4, "little") + index.to_bytes(4, "little")
     )
@@ -77,7 +85,7 @@ def entry(seq, signer_kind, message, device, method, argument, outcome, kind, va
 def receipt(message, seq, epoch, subject, chain, line, outcome, value=None, message_size=32, key=identity, issuer=address,
             expected=None, authorities=None):
     node = {0: epoch, 1: seq, 2: subject, 5: int.from_bytes(line[26:30], "little"), 6: chain,
-            7: hashlib.sha512(message).digest()[:message_size], 8: outcome, 21: line}
+            7: message[:message_size], 8: outcome, 21: line}
     if value is not None:
         node[9] = value
     if expected:
@@ -108,10 +116,11 @@ transfer = owner.sign("transfer", {3: address, 8: cnf(buyer), NODE: {
     0: 1, 1: 1_700_000_000_000_003, 4: accept,
     37: recovery.sign("consent", {3: address, NODE: {0: 1, 34: 4, 36: digest(buyer.public)}})}})
 
+names = name(bind, "bind", claim), name(command, "command", owner), name(full, "state", owner)
 lines = [
-    entry(1_700_000_000_000_000, 0x12, bind, 255, 255, -32768, 0, 3, int.from_bytes(bound[:4], "little"), 0),
-    entry(1_700_000_000_000_001, 0x00, command, 0, 0, -32768, 0, 1, 1, 1),
-    entry(1_700_000_000_000_002, 0x01, full, 1, 2, -32767, 5, 2, -129, 2),
+    entry(1_700_000_000_000_000, 0x12, names[0], 255, 255, -32768, 0, 3, int.from_bytes(bound[:4], "little"), 0),
+    entry(1_700_000_000_000_001, 0x00, names[1], 0, 0, -32768, 0, 1, 1, 1),
+    entry(1_700_000_000_000_002, 0x01, names[2], 1, 2, -32767, 5, 2, -129, 2),
 ]
 chains = [bytes(32)]
 for line in lines:
@@ -125,25 +134,26 @@ print(json.dumps({
     "recoverySeed": recovery.seed.hex(), "buyerSeed": buyer.seed.hex(),
     "transfer": transfer.hex(), "acceptance": accept.hex(),
     "bind": bind.hex(), "command": command.hex(), "state": full.hex(),
+    "hashes": [named.hex() for named in names],
     "receipts": [
-        receipt(bind, 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0, authorities=bound).hex(),
-        receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, True).hex(),
-        receipt(full, 1_700_000_000_000_002, 1, ["dimmer", "set"], chains[2], lines[2], 5, -129, message_size=8, expected=[0, 0, 40]).hex(),
+        receipt(names[0], 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0, authorities=bound).hex(),
+        receipt(names[1], 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, True).hex(),
+        receipt(names[2], 1_700_000_000_000_002, 1, ["dimmer", "set"], chains[2], lines[2], 5, -129, message_size=8, expected=[0, 0, 40]).hex(),
     ],
     "chainAfter": chains[3].hex(),
-    "contradicting": receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 7).hex(),
-    "otherIssuer": receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, issuer="node1x").hex(),
-    "stranger": receipt(command, 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, key=owner).hex(),
+    "contradicting": receipt(names[1], 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 7).hex(),
+    "otherIssuer": receipt(names[1], 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, issuer="node1x").hex(),
+    "stranger": receipt(names[1], 1_700_000_000_000_001, 1, ["led", "on"], chains[1], lines[1], 0, key=owner).hex(),
     "nonce": nonce.hex(),
     "attestation": identity.sign("attest", {1: address, NODE: {
         0: 1, 10: nonce, 22: "microbit", 23: "0.1.0", 24: False, 30: 1_800_000_000, 31: claim.public, 32: True,
         38: [owner.public, recovery.public, 1, [[buyer.public, 86_400]]], 40: [3, chains[3]], 41: 1_700_000_000_000_002,
         42: 1, 43: bytes(range(24))}}).hex(),
     "attestedDigest": digest(owner.public, recovery.public, 1, [[buyer.public, 86_400]]).hex(),
-    "otherAuthorities": receipt(bind, 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0,
+    "otherAuthorities": receipt(names[0], 1_700_000_000_000_000, 0, ["bind"], chains[0], lines[0], 0,
                                 authorities=digest(buyer.public)).hex(),
     "refusal": identity.sign("refusal", {1: address, NODE: {
-        0: 1, 1: 1_700_000_000_000_001, 7: hashlib.sha512(command).digest()[:32], 39: 8}}).hex(),
+        0: 1, 1: 1_700_000_000_000_001, 7: names[1], 39: 8}}).hex(),
     "problem": cbor2.dumps({-1: "replayed", -2: "seen before", "tag:lightnode,2026:refusal": {0: 5}}, canonical=True).hex(),
     "status": cbor2.dumps({0: 2, 1: address, 2: "microbit", 3: "0.1.0", 4: 1, 5: 1_700_000_000_000_001, 6: 1234, 7: 900,
                            8: 4096, 9: 2, 10: 0, 11: NETWORK, 12: [], 13: False, 14: b"\x01\x02", 15: False,
