@@ -147,7 +147,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
     }
 
-    /// A device that demands freshness takes a token, or an expiry that is as near as a token's age.
+    /// A device that demands freshness takes a token, or an expiry that is as near as a token's age: by what a statement with a token told, as one
+    /// without may have moved the time ahead.
     @inline(never)
     private func checkToken(_ claims: borrowing Claims, _ admission: borrowing Admission, uptime: UInt64) throws(Refusal) {
         if claims.node.contains(.token) {
@@ -155,7 +156,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             return
         }
         guard let age = Table.describe(admission.entry.device)?.freshness, age != 0 else { return }
-        guard claims.cwt.contains(.expiry), claims.expiry <= time.earliest(uptime: uptime) &+ UInt64(age) else {
+        guard claims.cwt.contains(.expiry), claims.expiry <= time.expected(uptime: uptime) &+ UInt64(age) else {
             throw .tokenRequired
         }
     }

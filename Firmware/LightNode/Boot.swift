@@ -25,13 +25,11 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         if memory.isDamaged { return }
         condition = ownership.isOwned ? .owned : .unowned
         memory.countBoot()
-        makeFreshnessSecret()
     }
 
-    /// What tokens of this boot are known by. A chip without a random generator takes it from a secret, the identity's seed, and from the
+    /// Makes what tokens of this boot are known by: at the first request for one, as 32 bytes take an nRF51's generator 21 ms. A chip without a random generator takes it from a secret, the identity's seed, and from the
     /// number of this boot; when that is not known there are no tokens.
-    private mutating func makeFreshnessSecret() {
-        freshness.secret.wipe()
+    mutating func makeFreshnessSecret() {
         if platform.isTrueRandom {
             var span = freshness.secret.bytes.mutableSpan
             var bytes = span.mutableBytes

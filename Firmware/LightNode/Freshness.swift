@@ -12,6 +12,7 @@ import HAL
 
 struct Freshness: ~Copyable {
     private let inMemory = InMemory()
+    /// Zeros while this boot has given no token: then none is good, or a stranger who knows zeros could make one.
     var secret = Secret()
 
     static var tokenSize: Int { 12 }
@@ -39,7 +40,7 @@ struct Freshness: ~Copyable {
     func issued(_ token: RawSpan, to signer: UInt64, within seconds: UInt32, uptime: UInt64) -> UInt64? {
         let now = uptime / 1000
         let age = UInt32(truncatingIfNeeded: now) &- loadLittleEndian(token, at: 0)
-        guard UInt64(age) <= now, age <= seconds &* 1000 else { return nil }
+        guard !secret.isZero, UInt64(age) <= now, age <= seconds &* 1000 else { return nil }
         let issued = now &- UInt64(age)
         let expected = self.token(for: signer, milliseconds: issued)
         return equal(expected.span.bytes, token) ? issued &* 1000 : nil

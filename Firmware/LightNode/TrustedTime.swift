@@ -66,14 +66,16 @@ struct TrustedTime: ~Copyable {
     /// The highest time that a statement without a token may tell; 0 when nothing is known to measure it by.
     @inline(never)
     private func ceiling(uptime: UInt64) -> UInt64 {
-        statement == 0 ? 0 : statement &+ (uptime &- received) / 1_000_000 &+ TrustedTime.boundedStep
+        statement == 0 ? 0 : expected(uptime: uptime) &+ TrustedTime.boundedStep
     }
+
+    /// What the last statement with a token leads to expect by now, in seconds since 1970; while there was none, the floor at boot.
+    @inline(never)
+    func expected(uptime: UInt64) -> UInt64 { statement &+ (uptime &- received) / 1_000_000 }
 
     /// The time is at least this, in seconds since 1970.
     @inline(never)
-    func earliest(uptime: UInt64) -> UInt64 {
-        isKnown ? max(floor, statement &+ (uptime &- received) / 1_000_000) : floor
-    }
+    func earliest(uptime: UInt64) -> UInt64 { isKnown ? max(floor, expected(uptime: uptime)) : floor }
 
     /// The time is at most this; nil while it is not known.
     @inline(never)

@@ -156,6 +156,9 @@ import Testing
                     == .tokenRequired)
             try stage.send(stage.command("$('lock').open(100)", by: key, expires: 2_000_000_030, grant: grant))
         }
+        // A statement without a token moves the time ahead by a day at most. An expiry beyond it is no fresher for that.
+        try stage.send(.time(stage.heading(), seconds: 2_000_080_000, token: nil, owner: Cast.alice))
+        #expect(stage.refusal(stage.command("$('lock').open(100)", expires: 2_000_080_030)) == .tokenRequired)
         // A node that does not know the time: with a token its owner's statement bounds the present there and then.
         stage.reboot()
         let token = try stage.token()
@@ -164,6 +167,27 @@ import Testing
             stage.refusal(stage.command("$('lock').open(100)", token: token, expires: 2_000_100_010, time: 2_000_100_000))
                 == .expired)
         try stage.send(stage.command("$('lock').open(100)", token: token, expires: 2_000_100_011, time: 2_000_100_000))
+    }
+
+    @Test("A token that this power-on has not given is worth nothing, before its first and after")
+    func forgedToken() throws {
+        let stage = try Stage.owned()
+        stage.pass(seconds: 5)
+        /// As the node would make it if its secret were `secret`, a second ago.
+        func forged(_ secret: [UInt8]) -> [UInt8] {
+            let milliseconds = UInt64(4_000)
+            let uptime = (0..<8).map { UInt8(truncatingIfNeeded: milliseconds >> (8 * UInt64($0))) }
+            return Array(uptime.prefix(4) + sha512(secret + Cast.alice.publicKey.bytes.prefix(8) + uptime).prefix(8))
+        }
+        let zeros = [UInt8](repeating: 0, count: 32)
+        #expect(stage.refusal(stage.command("$('lock').open()", token: forged(zeros))) == .tokenInvalid)
+        let token = try stage.token()
+        #expect(stage.refusal(stage.command("$('lock').open()", token: forged(zeros))) == .tokenInvalid)
+        // The forger's arithmetic is right: with the node's secret it would do.
+        try stage.send(stage.command("$('lock').open()", token: forged(stage.secretOfTokens)))
+        stage.reboot()
+        stage.pass(seconds: 5)
+        #expect(stage.refusal(stage.command("$('lock').open()", token: token)) == .tokenInvalid)
     }
 
     @Test("A stranger who keeps asking for tokens does not take the owner's away, and writes nothing") func tokenTheft() throws {

@@ -14,6 +14,8 @@ extension Stage {
     static func number(_ bytes: [UInt8]) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 
     var ownerMark: UInt64 { inside { $0.watermarks.owner } }
+    /// What the node knows its tokens by.
+    var secretOfTokens: [UInt8] { inside { node in (0..<32).map { node.freshness.secret.bytes[$0] } } }
     var floor: UInt64 { inside { $0.time.floor } }
     var savedFloor: UInt64 { inside { $0.time.savedFloor } }
     var exhausted: UInt8 { inside { $0.attempts.exhausted } }
