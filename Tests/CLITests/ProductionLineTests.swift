@@ -176,7 +176,7 @@ struct ProductionLineTests {
             let second = Date()
             kill(run.process.processIdentifier, SIGINT)
             run.process.waitUntilExit()
-            #expect(Date().timeIntervalSince(second) < 5)
+            #expect(Date().timeIntervalSince(second) < 300, "it does not wait for the node's 600 s")
             #expect(run.process.terminationReason == .exit && run.process.terminationStatus == 130)
             #expect(try batch("p", home).isEmpty)
         }

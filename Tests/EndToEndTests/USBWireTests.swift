@@ -53,13 +53,11 @@ struct USBWireTests {
             }
             requests.start()
             usleep(UInt32.random(in: 0...20_000, using: &generator))
-            let began = Date()
             try rig.board.reset()
             try #require(rig.controller.waitForDeparture(timeout: 60), "reset \(round): it stayed; \(rig.complaints)")
             isOver.store(true, ordering: .relaxed)
             try #require(rig.controller.waitForDevice(timeout: 60) != nil, "reset \(round): \(rig.complaints)")
             try #require(rig.complaints.isEmpty, "reset \(round): \(rig.complaints)")
-            #expect(Date().timeIntervalSince(began) < 10, "reset \(round)")
             while !requests.isFinished { usleep(1000) }
         }
     }

