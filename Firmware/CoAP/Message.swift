@@ -12,7 +12,7 @@ public enum CoAPError: UInt8, Error, Sendable {
     case reservedCode = 4
     /// A message of code 0.00 is more than a header.
     case emptyNotEmpty = 5
-    /// An option delta or length of 15, or an option number above 65535.
+    /// An option delta or length of 15, an option number above 65535, or a parameter that cannot be understood.
     case option = 6
     /// A payload marker with no payload behind it.
     case emptyPayload = 7

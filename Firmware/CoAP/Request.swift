@@ -160,32 +160,37 @@ extension CoAPMessage {
         return count == 2 ? found : nil
     }
 
-    /// The value of the first Uri-Query option `name=value`; nil if there is none.
+    /// The value of a request's one parameter, the Uri-Query option `name=value`; nil if it has none.
+    ///
+    /// Throws `option` when it has another parameter, or two: what cannot be understood is not taken for absent.
     @inline(never)
     @_lifetime(copy self)
-    public func query(_ name: StaticString) -> RawSpan? {
+    public func parameter(_ name: StaticString) throws(CoAPError) -> RawSpan? {
         var options = options
+        var value: RawSpan?
         while options.next() {
             guard options.number == CoAPOptionNumber.uriQuery else { continue }
             let query = options.value
             let length = name.utf8CodeUnitCount
-            guard query.byteCount > length, byte(query, length) == UInt8(ascii: "=") else { continue }
-            if begins(query, with: name.utf8Start, count: length) { return query.extracting((length &+ 1)...) }
+            guard value == nil, query.byteCount > length, byte(query, length) == UInt8(ascii: "="),
+                begins(query, with: name.utf8Start, count: length)
+            else { throw .option }
+            value = query.extracting((length &+ 1)...)
         }
-        return nil
+        return value
     }
 
-    /// The value of the first Uri-Query option `name=value` as a decimal number; nil if there is none, or it is no number of 32 bits.
+    /// A request's one parameter as a decimal number; nil if it has none. Throws `option` for any other parameter, two, or no number of 32 bits.
     @inline(never)
-    public func queryNumber(_ name: StaticString) -> UInt32? {
-        guard let digits = query(name), digits.byteCount > 0 else { return nil }
+    public func queryNumber(_ name: StaticString) throws(CoAPError) -> UInt32? {
+        guard let digits = try parameter(name) else { return nil }
         var value: UInt32 = 0
+        guard digits.byteCount > 0 else { throw .option }
         for index in 0..<digits.byteCount {
             let digit = byte(digits, index) &- UInt8(ascii: "0")
-            guard digit <= 9 else { return nil }
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt32(digit))
-            if overflow || carry { return nil }
+            if digit > 9 || overflow || carry { throw .option }
             value = sum
         }
         return value
@@ -193,11 +198,10 @@ extension CoAPMessage {
 }
 
 extension CoAPMessage {
-    /// The value of the first Uri-Query option `name=value` as 8 bytes in 16 lower-case hexadecimal digits, the first byte lowest; nil if there is
-    /// none, or it is anything else.
+    /// A request's one parameter as 8 bytes in 16 lower-case hexadecimal digits, the first byte lowest; nil if it has none, or it is anything else.
     @inline(never)
     public func queryBytes(_ name: StaticString) -> UInt64? {
-        guard let digits = query(name), digits.byteCount == 16 else { return nil }
+        guard let digits = try? parameter(name), digits.byteCount == 16 else { return nil }
         var value: UInt64 = 0
         for index in 0..<16 {
             let character = byte(digits, index)

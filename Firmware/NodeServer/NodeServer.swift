@@ -122,7 +122,8 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// Throws what a request asks for that cannot be: a format, or a body in several blocks.
     @inline(never)
     private static func check(_ request: CoAPRequest, _ resource: Resource) throws(Problem) {
-        if let format = request.contentFormat, format != resource.requestFormat { throw Problem(.unsupportedFormat) }
+        // Elective: of no meaning without a body (RFC 7252, sections 5.4.1 and 5.10.3).
+        if resource.method == .post, let format = request.contentFormat, format != resource.requestFormat { throw Problem(.unsupportedFormat) }
         if let format = request.accept, format != resource.format { throw Problem(.notAcceptable) }
         if let block = request.block1, block.number > 0 || block.more { throw Problem(Refusal.tooLarge) }
     }
@@ -154,7 +155,9 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
             try node.takeSignature(wire)
             return try node.writeTelemetry(reply: reply)
         case ResourceTable.history:
-            return try node.writeHistory(from: message.queryNumber("from") ?? 0, wire: wire, reply: &reply)
+            let first: UInt32?
+            do throws(CoAPError) { first = try message.queryNumber("from") } catch { throw .malformed }
+            return try node.writeHistory(from: first ?? 0, wire: wire, reply: &reply)
         case ResourceTable.provision: return try node.provision(message.payload, reply: reply)
         default: return try node.attest(message.payload, wire: wire, reply: &reply)
         }
