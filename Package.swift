@@ -179,7 +179,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     }
     package.targets += [
         // Shared by tests; each says in its first lines what it stands in for.
-        support("CodecSupport", path: "Tests/CodecSupport", ["CBOR"]),
+        support("CodecSupport", path: "Tests/CodecSupport", ["CBOR", "CoAP"]),
         support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
@@ -244,7 +244,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             [
                 "NodeServer", "LightNode", "HostCrypto", "NodeProtocol", "CBOR", "CoAP", "HAL", "Bytes", "Vocabulary",
                 "DeviceModel", "Drivers", "SimulatedNOR",
-                "SimulatedPins",
+                "SimulatedPins", "CodecSupport",
             ]),
         tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
@@ -257,7 +257,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "GatewayTests",
             [
                 "CBOR", "Gateway", "Bridge", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Transport", "HostedNode",
-                "CoAP",
+                "CoAP", "CodecSupport",
             ],
             exclude: ["Witness"]),
         .target(name: "PostgresServer", path: "Tests/PostgresServer"),

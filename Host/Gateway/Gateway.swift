@@ -247,9 +247,12 @@ public actor Gateway: CoAPService {
         if request[CoAPOptionNumber.proxyURI] != nil || request[CoAPOptionNumber.proxyScheme] != nil {
             return Reply(CoAPCode(5, 5), reason: "this gateway serves its own nodes only")
         }
-        if let bad = request.options.first(where: { ($0.isCritical || $0.isUnsafe) && !Self.understood.contains($0.number) }) {
-            return Reply(.badOption, reason: "option \(bad.number) is not understood")
+        // What is safe to forward is the node's to understand, critical or not (section 5.7.2).
+        let isPassedOn = target(request) != nil
+        let bad = request.options.first {
+            ($0.isUnsafe || $0.isCritical && !isPassedOn) && !Self.understood.contains($0.number)
         }
+        if let bad { return Reply(.badOption, reason: "option \(bad.number) is not understood") }
         // A block that cannot be read is none that could be left out.
         if request.block2 == nil, request[CoAPOptionNumber.block2] != nil {
             return Reply(.badOption, reason: "option 23 is malformed")
@@ -317,7 +320,7 @@ public actor Gateway: CoAPService {
         }
         settle(cost, answer, resource, at: target.node, peer)
         let back = answer.options.filter { $0.number != CoAPOptionNumber.observe && $0.number != CoAPOptionNumber.echo }
-        if let bad = back.first(where: { ($0.isCritical || $0.isUnsafe) && !Self.understood.contains($0.number) }) {
+        if let bad = back.first(where: { $0.isUnsafe && !Self.understood.contains($0.number) }) {
             return Reply(CoAPCode(5, 2), reason: "the node answered with option \(bad.number), which is not understood")
         }
         return Reply(answer.code, options: back, payload: answer.payload)

@@ -1,4 +1,5 @@
 import CoAP
+import CodecSupport
 import Foundation
 import HostedNode
 import Testing
@@ -122,6 +123,16 @@ struct BlockTests {
                 try await host.post("porch/command", [UInt8](repeating: 1, count: 1100))[CoAPOptionNumber.size1]?.uint)
             #expect(try await host.post("porch/command", [UInt8](repeating: 1, count: Int(room))).code == .badRequest)
             #expect(metered.work.requests == before + 1)
+        }
+    }
+
+    @Test("Each option is passed on, kept for the gateway itself, or refused, as its class wants", arguments: OptionRow.all)
+    func options(_ row: OptionRow) async throws {
+        try await withMetered { _, metered, address async throws in
+            let host = try OtherHost(address), before = metered.work.requests
+            let answer = try await host.ask(.get, "porch/status", [.init(row.number, uint: row.value)])
+            #expect(answer.code == row.gateway, "\(row)")
+            #expect((metered.work.requests > before) == row.isPassedOn, "\(row)")
         }
     }
 

@@ -1,6 +1,7 @@
 // What a client that knows only CoAP sees: discovery, codes, problem details, blocks.
 
 import CoAP
+import CodecSupport
 import LightNode
 import Testing
 import Vocabulary
@@ -35,6 +36,22 @@ import Vocabulary
             #expect(answer.code == expected && answer.reason == reason, "\(path): \(answer.code), \(answer.reason ?? "-")")
             #expect(answer.uint(format) == UInt32(CoAPContentFormat.problemDetails))
         }
+    }
+
+    @Test("Each option of a GET is understood, ignored when it is elective, refused when it is critical", arguments: OptionRow.all)
+    func options(_ row: OptionRow) throws {
+        let answer = try Stage().ask(.get, "status", options: [(row.number, row.value)])
+        #expect(answer.code == row.node, "\(row)")
+    }
+
+    @Test("A history is asked for by one number that can be read, or as a whole") func historyParameter() throws {
+        let stage = try Stage()
+        for query in ["from=abc", "from=", "from", "from=2x", "from=4294967296", "from=-1", "form=1"] {
+            let answer = try stage.ask(.get, "history", query: query)
+            #expect(answer.code == .badRequest && answer.reason == "malformed", "\(query)")
+        }
+        #expect(try stage.ask(.get, "history", query: "from=1").payload.isEmpty)
+        #expect(try !stage.ask(.get, "history").payload.isEmpty)
     }
 
     @Test("A client that wants small blocks gets every answer in them (RFC 7959)", arguments: [UInt8(0), 2, 4])
