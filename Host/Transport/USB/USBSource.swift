@@ -53,16 +53,17 @@ public enum UdevRule {
     public static func text(_ identities: [(vendor: UInt16, product: UInt16, what: String)]) -> String {
         var lines = [
             "# Light nodes on USB, for whoever sits at this computer and for the group plugdev. Written by “lightnode udev”.",
-            "# Vendor-specific interfaces have no driver in the kernel: programs open them through libusb.",
+            "# Vendor-specific interfaces have no driver in the kernel: programs open them through libusb. ModemManager leaves their ports alone.",
         ]
         let nodes = identities.map {
             ($0.what, #"ATTR{idVendor}=="\#(hex($0.vendor))", ATTR{idProduct}=="\#(hex($0.product))""#)
         }
         for (what, match) in nodes + probes {
             lines.append(Quoted.comment(what))
-            lines.append(
-                #"ACTION!="remove", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", \#(match), "#
-                    + #"MODE="0660", GROUP="plugdev", TAG+="uaccess""#)
+            let device = #"ACTION!="remove", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", \#(match), "#
+            // Two lines: where there is no group plugdev, newer versions of systemd drop the whole line that names it.
+            lines.append(device + #"MODE="0660", TAG+="uaccess", ENV{ID_MM_DEVICE_IGNORE}="1""#)
+            lines.append(device + #"GROUP="plugdev""#)
         }
         return lines.joined(separator: "\n") + "\n"
     }
