@@ -11,6 +11,7 @@ help: ## list these targets
 
 deps: ## install what is missing (NO_INSTALL=1: only say what)
 	@Tools/install-dependencies
+	@Tools/same-place
 
 build: deps ## build the command line tool, as bin/lightnode
 	@$(SWIFT_BUILD) --product lightnode

@@ -39,6 +39,8 @@ public struct FirmwareBuilder: Sendable {
                 .environment, "nothing called \"\(product)\" to build", advice: "There are: \(products.joined(separator: ", "))")
         }
         try DeviceSource(board, in: catalogue).write(into: catalogue)
+        // A tree that was moved with what was built in it would not build.
+        _ = try Tool.bash.run(["Tools/same-place"], in: catalogue.root, live: live)
         let arguments = try commonArguments(board)
         return try wanted.map { product in
             let result = try Tool.swift.run(

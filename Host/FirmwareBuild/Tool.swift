@@ -19,6 +19,8 @@ public struct Tool: Sendable {
     public static let armGCC = Tool("arm-none-eabi-gcc", package: "gcc-arm-none-eabi")
     /// The compiler's driver, for `swift build`.
     public static let swift = Tool("swift", package: nil)
+    /// For the scripts in Tools.
+    public static let bash = Tool("bash", package: "bash")
     /// Asked for the commit that an image is built from.
     public static let git = Tool("git", package: "git")
 
