@@ -21,9 +21,12 @@ public struct ClaimLabel: Sendable {
         self.claimKey = claimKey
     }
 
-    /// Reads the text of a label, in upper or lower case; a failure says which part is wrong.
+    /// Reads the text of a label, in upper or lower case, as scanners and editors hand it on: white space anywhere, a byte order mark or an AIM
+    /// symbology identifier (ISO/IEC 15424: `]Q1` and the like) before it.
+    /// - Throws: `Failure` of kind `usage` that says which part is wrong.
     public init(parsing text: String) throws {
-        let text = text.filter { !$0.isWhitespace }
+        var text = text.filter { !$0.isWhitespace && $0 != "\u{FEFF}" }
+        if text.hasPrefix("]"), text.dropFirst(3).uppercased().hasPrefix(Self.version) { text.removeFirst(3) }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 3 else {
             throw Failure(

@@ -51,4 +51,38 @@ import Testing
             #expect(table.firstMatch(of: /(^|,|\n)"?[=+@]/) == nil, "\(table)")
         }
     }
+
+    @Test("a manifest that an editor or a spreadsheet has written again has the same values, and its signature holds; another value breaks it")
+    func rewritten() throws {
+        let key = SigningKey.generate(), identity = SigningKey.generate().publicKey
+        let record = ProvisioningRecord(
+            batch: "lamps", serial: 1, address: NodeAddress(of: identity), identity: identity,
+            claim: SigningKey.generate().publicKey, board: "microbit", firmware: "0.1.0", firmwareHash: "00ff", hardwareSerial: "7",
+            network: 1, isTest: false, isIdentityInjected: false, isProtected: false, station: "bench, left", operator: "-",
+            time: Date(timeIntervalSince1970: 1_700_000_000))
+        let manifest = Manifest(
+            batch: "lamps", network: 1, isTest: false, station: "bench, left", publicKey: key.publicKey,
+            created: Date(timeIntervalSince1970: 1_700_000_000), nodes: [record])
+        let table = String(decoding: manifest.csv(signedWith: key), as: UTF8.self)
+        let lines = table.split(separator: "\r\n")
+        #expect(lines.count == 3)
+        let quoted = lines.map { line in
+            line.split(separator: /,(?! left)/, omittingEmptySubsequences: false).map { $0.hasPrefix("\"") ? $0 : "\"\($0)\"" }
+                .joined(separator: ",")
+        }
+        for text in [
+            table.replacing("\r\n", with: "\n"), table.replacing("\r\n", with: "\r"), "\u{FEFF}" + table, table + "\r\n\r\n", table + "\n",
+            String(table.dropLast()), quoted.joined(separator: "\r\n") + "\r\n",
+        ] {
+            #expect(try Manifest(verifying: Array(text.utf8), from: "it") == manifest, "\(text.debugDescription)")
+        }
+        for (old, new) in [("microbit", "microbit2"), (",0.1.0,", ",0.1.1,"), ("lamps", "Lamps"), ("bench, left", "bench left"), (",1,", ",2,")] {
+            let forged = table.replacing(old, with: new)
+            #expect(forged != table)
+            #expect(throws: Failure.self, "\(new)") { try Manifest(verifying: Array(forged.utf8), from: "it") }
+        }
+        #expect(throws: Failure.self, "a row less") {
+            try Manifest(verifying: Array("\(lines[0])\r\n\(lines[2])\r\n".utf8), from: "it")
+        }
+    }
 }

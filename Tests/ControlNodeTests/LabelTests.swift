@@ -17,7 +17,10 @@ struct LabelTests {
     @Test("A label is what an independent bech32m makes of address and claim key, and is read back")
     func label() throws {
         #expect(ClaimLabel(address: vectors.node, claimKey: vectors.claim).text == vectors.label)
-        for text in [vectors.label, vectors.label.lowercased(), " \(vectors.label)\n"] {
+        for text in [
+            vectors.label, vectors.label.lowercased(), " \(vectors.label)\n", "\u{FEFF}\(vectors.label)\r\n", "]Q1\(vectors.label)",
+            "\u{FEFF}]d2\(vectors.label.lowercased())",
+        ] {
             let label = try ClaimLabel(parsing: text)
             #expect(label.address == vectors.node)
             #expect(label.claimKey.publicKey == vectors.claim.publicKey)

@@ -20,10 +20,13 @@ def from_json(content):
 
 
 def from_csv(content):
-    rows = list(csv.reader(io.StringIO(content.decode(), newline="")))
+    # The values are signed, as the csv module writes them too: in quotes only where they must be.
+    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if row]
     last = rows[-1]
     assert last[0] == "signature" and len(last) == 5, "the last row is no signature"
-    signed = content[: len(content) - len(last[4]) - 2]
+    signed = io.StringIO()
+    csv.writer(signed, lineterminator="\r\n").writerows([*rows[:-1], last[:4]])
+    signed = signed.getvalue().removesuffix("\r\n").encode() + b","
     return last[3], last[4], signed, len(rows) - 2
 
 

@@ -8,7 +8,8 @@ import Reporting
 /// As JSON: an object of the fields below, dates as RFC 3339, and `signature`, 128 hexadecimal digits: Ed25519, by `publicKey`, over
 /// `lightnode-manifest-v1`, a line feed, and the object without `signature`, its keys sorted, without white space (as RFC 8785 writes
 /// it). As CSV (RFC 4180): a row of column names, a row a node, and a last row `signature,STATION,CREATED,PUBLICKEY,SIGNATURE` whose
-/// signature is over the same first line and everything in the file before its own digits.
+/// signature is over the same first line and the values before its own digits: each row ended by CR LF, a field in quotes where RFC 4180 demands
+/// it. A file that a program has written again with other line ends, quotes or a byte order mark has the same values.
 public struct Manifest: Hashable, Codable, Sendable {
     static let format = "lightnode-manifest"
     static let domain = Array("lightnode-manifest-v1\n".utf8)

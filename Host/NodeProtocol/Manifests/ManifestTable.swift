@@ -21,10 +21,16 @@ extension Manifest {
                 node.time.formatted(.iso8601),
             ]
         }
-        let table = ([Self.columns] + rows).map { $0.map(Quoted.csv).joined(separator: ",") + "\r\n" }.joined()
-        let trailer = ["signature", station, created.formatted(.iso8601), publicKey.description].map(Quoted.csv)
-        let signed = Array((table + trailer.joined(separator: ",") + ",").utf8)
+        let trailer = ["signature", station, created.formatted(.iso8601), publicKey.description]
+        let signed = Self.signed([Self.columns] + rows, trailer)
         return signed + Array((key.sign(Self.domain + signed).hex + "\r\n").utf8)
+    }
+
+    /// The values as they are signed, however a file writes them: rows that end in CR LF, quotes where they must be, and the last row up to the
+    /// comma before the signature.
+    private static func signed(_ rows: [[String]], _ trailer: [String]) -> [UInt8] {
+        func line(_ fields: [String]) -> String { fields.map(Quoted.csv).joined(separator: ",") }
+        return Array((rows.map { line($0) + "\r\n" }.joined() + line(trailer) + ",").utf8)
     }
 
     static func read(csv bytes: [UInt8], _ name: String) throws -> Manifest {
@@ -34,11 +40,7 @@ extension Manifest {
             let key = [UInt8](hex: trailer[3]).flatMap({ PublicKey($0) }),
             let signature = [UInt8](hex: trailer[4])
         else { throw unreadable(name) }
-        // All but the signature's own digits and the line's end.
-        let end = Array("\(trailer[4])\r\n".utf8)
-        guard bytes.suffix(end.count).elementsEqual(end), key.verifies(signature, of: domain + bytes.dropLast(end.count)) else {
-            throw forged(name)
-        }
+        guard key.verifies(signature, of: domain + signed(lines.dropLast(), trailer.dropLast())) else { throw forged(name) }
         let nodes = try lines[1..<(lines.count - 1)].map { try entry($0, name) }
         guard let first = nodes.first,
             nodes.allSatisfy({ $0.batch == first.batch && $0.network == first.network && $0.isTest == first.isTest })
@@ -62,8 +64,10 @@ extension Manifest {
             time: time)
     }
 
-    /// Fields of all rows; quotes as RFC 4180 has them.
+    /// Fields of all rows, as spreadsheets and editors leave them: quotes as RFC 4180 has them or everywhere, any line ends, a byte order mark,
+    /// empty lines at the end.
     private static func rows(_ bytes: [UInt8], _ name: String) throws -> [[String]] {
+        let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
         func text(_ field: [UInt8]) -> String { Quoted.csvField(String(decoding: field, as: UTF8.self)) }
         var rows: [[String]] = []
         var row: [String] = []
@@ -81,15 +85,17 @@ extension Manifest {
             case (UInt8(ascii: ","), false):
                 row.append(text(field))
                 field = []
-            case (UInt8(ascii: "\r"), false) where next == UInt8(ascii: "\n"):
+            case (UInt8(ascii: "\r"), false), (UInt8(ascii: "\n"), false):
                 rows.append(row + [text(field)])
                 (row, field) = ([], [])
-                index += 1
+                if byte == UInt8(ascii: "\r"), next == UInt8(ascii: "\n") { index += 1 }
             default: field.append(byte)
             }
             index += 1
         }
-        guard field.isEmpty, row.isEmpty, !isQuoted else { throw unreadable(name) }
+        guard !isQuoted else { throw unreadable(name) }
+        if !field.isEmpty || !row.isEmpty { rows.append(row + [text(field)]) }
+        while rows.last == [""] { rows.removeLast() }
         return rows
     }
 }
