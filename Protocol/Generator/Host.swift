@@ -13,7 +13,7 @@ extension Table {
             GeneratedFile(path: folder + "MapFields.swift", text: hostMapFields),
             GeneratedFile(path: folder + "Resources.swift", text: hostResources),
             GeneratedFile(path: folder + "NodeUSB.swift", text: hostUSB),
-            GeneratedFile(path: "Host/FirmwareBuild/ImageFields.swift", text: hostImageFields),
+            GeneratedFile(path: "Host/Image/ImageFields.swift", text: hostImageFields),
         ]
     }
 

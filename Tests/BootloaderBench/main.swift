@@ -1,10 +1,11 @@
 // dfu-bench: flashes the model of the STM32F411's bootloader with Debian's dfu-util and with lightnode, the same 256 KB image from the
 // same start, and compares the model's own time: that of the flash, the bus and the waits that the device asks for.
 // Prints rows for bench.json. Usage: dfu-bench LIGHTNODE WITH-USB (both paths), in the source tree.
+import BoardFacts
 import BootloaderModel
-import FirmwareBuild
 import Flashing
 import Foundation
+import Image
 import VirtualUSB
 
 struct Row: Encodable {

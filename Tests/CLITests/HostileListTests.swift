@@ -1,6 +1,6 @@
 // The commands that find nodes by themselves or run until they are ended, with something hostile at the other end.
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
 import HostedNode
 import Testing

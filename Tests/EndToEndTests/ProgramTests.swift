@@ -1,6 +1,5 @@
 // The program with boards in QEMU as a user has them: names, exit codes, JSON, and everything that can be wrong with an emulated board.
 import Emulation
-import FirmwareBuild
 import Foundation
 import Testing
 
@@ -88,15 +87,23 @@ struct ProgramTests {
         let other = try lightNodeImage("mps2-an386").path
         let wrong = try lightnode(
             "emulate", "start", "--board", "microbit", "--name", "x", "--image", other, "--detach", "--json")
-        #expect(wrong.status == 4)
-        #expect(wrong.error.contains("made for board \\\"mps2-an386\\\", not for \\\"microbit\\\""), "\(wrong.error)")
+        #expect(wrong.status == 8)
+        #expect(wrong.error.contains("made for board “mps2-an386”, not for “microbit”"), "\(wrong.error)")
         let cut = scratch.url.appendingPathComponent("cut.elf")
         try Data(contentsOf: try lightNodeImage("microbit")).prefix(50_000).write(to: cut)
-        for image in [cut.path, scratch.url.path + "/none.elf", "/bin/true"] {
-            let result = try lightnode(
-                "emulate", "start", "--board", "microbit", "--name", "x", "--image", image, "--detach", "--json")
-            #expect(result.status == 4, "\(image): \(result.output)")
-            #expect(try result.failure()["advice"] as? String != nil)
+        let none = scratch.url.path + "/none.elf"
+        for (image, status, words) in [
+            (cut.path, 8, "truncated or damaged"), (none, 4, "cannot be read"), ("/bin/true", 8, "64-bit"),
+        ] {
+            let start = ["emulate", "start", "--board", "microbit", "--name", "x", "--image", image, "--detach"]
+            let result = try lightnode.run(start + ["--json"])
+            #expect(result.status == Int32(status), "\(image): \(result.output)")
+            let told = try result.failure()
+            #expect((told["error"] as? String)?.contains(words) == true, "\(result.error)")
+            #expect((told["advice"] as? String)?.contains("lightnode build --board BOARD") == true, "\(result.error)")
+            // In words it is one error, not one within another.
+            let text = try lightnode.run(start)
+            #expect(text.status == Int32(status) && text.error.components(separatedBy: "error:").count == 2, "\(text.error)")
         }
         #expect(EmulatedBoards(home: scratch.url).running.isEmpty)
     }

@@ -1,9 +1,9 @@
+import BoardFacts
 import BootloaderModel
 import Foundation
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// A fault, and what a user sees: kind of failure (the exit code), words of the message, and words of the advice.

@@ -1,5 +1,6 @@
 // lightnode build: firmware images.
 import ArgumentParser
+import BoardFacts
 import FirmwareBuild
 import Foundation
 import Reporting
@@ -36,15 +37,14 @@ struct Build: ParsableCommand, JSONCapable {
         let images = try board.map { name in
             let board = try catalogue.board(name)
             let image = try builder.build(board: board, product: application)
-            let header = try ImageHeader.check(flash: try image.flat(in: board.flash.range), for: board)
-            return Image(
-                board: board.name, path: image.url.path, flash: header.size, ram: image.staticRAM(in: board.ram.range),
-                version: header.versionText)
+            let ram = try image.linked().staticRAM(in: board.ram.range)
+            return Result(
+                board: board.name, path: image.source.path, flash: image.header.size, ram: ram, version: image.header.versionText)
         }
         output.show(list: images, empty: "")
     }
 
-    struct Image: Encodable, CustomStringConvertible {
+    struct Result: Encodable, CustomStringConvertible {
         let board: String
         let path: String
         /// Bytes of flash that it takes.

@@ -1,8 +1,10 @@
 // lightnode emulate: boards in QEMU that other commands address by name.
 import ArgumentParser
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation
+import Image
 import Reporting
 
 struct Emulate: ParsableCommand {
@@ -68,7 +70,7 @@ struct EmulateStart: ParsableCommand, JSONCapable {
     var board: String?
     @Option(name: .shortAndLong, help: "Its name; the kind of board when not given.")
     var name: String?
-    @Option(help: "An image to program (ELF). Otherwise the one it has; a new board's is built.")
+    @Option(help: "An image to program: ELF, Intel HEX or binary. Otherwise the one it has; a new board's is built.")
     var image: String?
     @Option(help: "The application to build for a new board.")
     var application = "light-node"
@@ -88,25 +90,30 @@ struct EmulateStart: ParsableCommand, JSONCapable {
         let name = name ?? kind
         if detach {
             let arguments = CommandLine.arguments.dropFirst().filter { $0 != "--detach" && $0 != "--json" }
-            let record = try Supervisor.detach(executable: Self.executable, arguments: Array(arguments), name: name, timeout: 600)
+            let record = try Self.detach(Array(arguments), name: name, timeout: 600)
             output.show(Emulate.Line(record, isOn: true))
             return
         }
         let existing = try? boards.record(name)
         let facts = if let existing, existing.board.name == kind { existing.board } else { try BoardCatalogue().board(kind) }
-        var source = image.map { URL(fileURLWithPath: $0) }
-        if source == nil, existing == nil || rebuild {
-            source = try FirmwareBuilder(catalogue: try BoardCatalogue()).build(board: facts, product: application).url
+        var program = try image.map { try CheckedImage(contentsOf: URL(fileURLWithPath: $0), for: facts) }
+        if program == nil, existing == nil || rebuild {
+            program = try FirmwareBuilder(catalogue: try BoardCatalogue()).build(board: facts, product: application)
         }
-        let supervisor = try Supervisor(name: name, board: facts, image: source)
+        let supervisor = try program.map { try Supervisor(name: name, image: $0) } ?? Supervisor(name: name, board: facts)
         output.show(Emulate.Line(supervisor.record, isOn: true))
         output.say("Ctrl-C turns it off.")
         try supervisor.run()
         output.say("\(name) is off; its flash is saved.")
     }
 
+    /// Runs this program with these arguments in the background until its board is on; what it fails with is this one's failure.
+    static func detach(_ arguments: [String], name: String, timeout: Double) throws -> EmulatedBoardRecord {
+        try Supervisor.detach(executable: executable, arguments: arguments + ["--json"], name: name, timeout: timeout)
+    }
+
     /// This program, wherever it was found.
-    static var executable: String {
+    private static var executable: String {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 }
