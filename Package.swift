@@ -191,8 +191,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
             codecs + [
-                "CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "FlashStore", "LightNode", "Vocabulary", "NodeServer",
-                "SimulatedNOR",
+                "CodecSupport", "Ed25519", "DeviceModel", "FlashStore", "LightNode", "Vocabulary", "NodeServer", "SimulatedNOR",
+                "TestNode",
             ]),
         support(
             "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
@@ -215,11 +215,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("USBRig", path: "Tests/USBRig", ["USBDevice", "HAL", "MPS2", "STM32F4", "RegisterModels"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
+            "TestNode", path: "Tests/TestNode",
+            ["NodeServer", "HAL", "LightNode", "DeviceModel", "Drivers", "SimulatedNOR", "SimulatedPins"]),
+        support(
             "HostedNode", path: "Tests/HostedNode",
-            [
-                "NodeServer", "HAL", "LightNode", "CBOR", "DeviceModel", "Drivers", "Slipmux", "SimulatedNOR", "SimulatedPins",
-                "Transport",
-            ]),
+            ["NodeServer", "LightNode", "CBOR", "Slipmux", "SimulatedNOR", "SimulatedPins", "TestNode", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "SimulatedTerminal", path: "Tests/SimulatedTerminal"),
@@ -246,15 +246,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "LightNodeTests",
             [
                 "LightNode", "NodeServer", "HostCrypto", "NodeProtocol", "CBOR", "COSE", "CoAP", "HAL", "Bytes", "Vocabulary",
-                "DeviceModel", "Drivers", "SimulatedNOR",
+                "DeviceModel", "Drivers", "SimulatedNOR", "SimulatedPins", "TestNode",
                 "CSodium",
             ]),
         tests(
             "NodeServerTests",
             [
                 "NodeServer", "LightNode", "HostCrypto", "NodeProtocol", "CBOR", "CoAP", "HAL", "Bytes", "Vocabulary",
-                "DeviceModel", "Drivers", "SimulatedNOR",
-                "SimulatedPins",
+                "SimulatedNOR", "SimulatedPins", "TestNode",
             ]),
         tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
