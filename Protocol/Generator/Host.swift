@@ -58,7 +58,7 @@ extension Table {
     }
 
     private func hostRefusals() throws -> String {
-        var lines = [head("why a node refuses a message.")]
+        var lines = [head("why a node refuses a message."), "import Reporting", ""]
         lines += doc("Why a node refuses. The raw value is the stable name that programs match on", 0)
         lines += ["public enum RefusalReason: String, Codable, CaseIterable, Sendable {"]
         for refusal in refusals {
@@ -80,10 +80,30 @@ extension Table {
         }
         facts("meaning", "String", "What it means, in one sentence") { quoted($0.meaning) }
         facts("advice", "String", "What to do next, in one sentence") { quoted($0.advice) }
+        lines += [
+            "", "    /// What to do next: the advice, and what carries it out where this program can.",
+            "    public var remedy: Remedy {",
+        ]
+        lines += ["        let advice = Remedy.advice(advice)", "        return switch self {"]
+        for refusal in refusals {
+            guard let deeds = refusal.then ?? refusal.or else { continue }
+            let form = refusal.then == nil ? "either" : "inOrder"
+            lines += ["        case .\(camel(refusal.name)): .\(form)([advice, \(deeds.map(remedy).joined(separator: ", "))])"]
+        }
+        lines += ["        default: advice", "        }", "    }"]
         lines += ["", "    /// The reason with a code; nil when none has it.", "    public init?(code: UInt64) {"]
         lines += ["        guard let found = Self.allCases.first(where: { UInt64($0.code) == code }) else { return nil }"]
         lines += ["        self = found", "    }", "}", ""]
         return lines.joined(separator: "\n")
+    }
+
+    /// As a value in Swift. Which nodes there are, a table does not know.
+    private func remedy(_ deeds: Deeds) -> String {
+        func one(_ name: String) -> String { name == "nameNode" ? ".nameNode([])" : "." + name }
+        return switch deeds {
+        case .one(let name): one(name)
+        case .any(let names): ".either([\(names.map(one).joined(separator: ", "))])"
+        }
     }
 
     private func quoted(_ text: String) -> String { "\"\(text.replacing("\"", with: "\\\""))\"" }
