@@ -19,7 +19,7 @@ public struct TestDevices<Fitting: TestFitting>: DeviceTable {
     public var events = EventQueue()
     var led: LED<SimulatedOutput>
     var lock: Lock<SimulatedOutput>
-    var dimmer: Dimmer<SimulatedPWM>
+    var dimmer: Dimmer<TestPWM>
     var button: Button<SimulatedInput>
     var gauge: TestGauge
     var meter: PulseMeter<TestPulses>
@@ -27,7 +27,7 @@ public struct TestDevices<Fitting: TestFitting>: DeviceTable {
     public init(_ world: TestWorld) {
         led = LED(SimulatedOutput(world.waveform, "led"))
         lock = Lock(SimulatedOutput(world.waveform, "lock"))
-        dimmer = Dimmer(SimulatedPWM(world.waveform, "dimmer"))
+        dimmer = Dimmer(TestPWM(world, "dimmer"))
         button = Button(world.button)
         gauge = TestGauge(world)
         meter = PulseMeter(TestPulses(world: .passUnretained(world)))
@@ -42,7 +42,7 @@ public struct TestDevices<Fitting: TestFitting>: DeviceTable {
         switch device(index) {
         case .led: Declaration("led", LED<SimulatedOutput>.self)
         case .lock: Declaration("lock", Lock<SimulatedOutput>.self)
-        case .dimmer: Declaration("dimmer", Dimmer<SimulatedPWM>.self)
+        case .dimmer: Declaration("dimmer", Dimmer<TestPWM>.self)
         case .button: Declaration("button", Button<SimulatedInput>.self)
         case .gauge: Declaration("gauge", TestGauge.self)
         case .meter: Declaration("meter", PulseMeter<TestPulses>.self)
@@ -83,7 +83,23 @@ struct TestGauge: Device {
     }
 }
 
-/// A meter's pulses. Drivers hold counters as plain bits, so that the world is kept alive by whom it belongs to.
+/// A channel of the world's waveform. Drivers hold channels and counters as plain bits, so that the world is kept alive by its owner alone, and
+/// gone with it: suites make many.
+struct TestPWM: PWMChannel, BitwiseCopyable {
+    private let world: Unmanaged<TestWorld>
+    private let duty, hertz: Int
+
+    init(_ world: TestWorld, _ name: String) {
+        self.world = .passUnretained(world)
+        duty = world.waveform.signal(name + ".duty", width: 16)
+        hertz = world.waveform.signal(name + ".hertz", width: 32)
+    }
+
+    func setDuty(_ value: UInt16) { world._withUnsafeGuaranteedRef { $0.waveform.set(duty, UInt32(value)) } }
+    func setFrequency(hertz value: UInt32) { world._withUnsafeGuaranteedRef { $0.waveform.set(hertz, value) } }
+}
+
+/// A meter's pulses.
 struct TestPulses: EdgeCounter, BitwiseCopyable {
     let world: Unmanaged<TestWorld>
     var count: UInt32 { world._withUnsafeGuaranteedRef { $0.pulses } }
