@@ -76,8 +76,7 @@ struct TestRun {
     let seed: UInt32
     /// Host seconds after which it is killed.
     let hostLimit: Double
-    let scratch: URL
-    let sources: URL
+    let scratch, sources: URL
     var coverage = false
     var control: RunControl?
 

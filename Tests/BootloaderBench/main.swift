@@ -23,11 +23,9 @@ struct Trouble: Error, CustomStringConvertible {
 /// A chip that ran an older firmware, at the end of a cable.
 final class Bench {
     let board: Board
-    let image: Data
-    let boot: Data
+    let image, boot: Data
     let folder: URL
-    let lightnode: String
-    let withUSB: String
+    let lightnode, withUSB: String
 
     init(lightnode: String, withUSB: String) throws {
         self.lightnode = lightnode

@@ -5,10 +5,8 @@ import Image
 import Testing
 
 @Suite("Flashing boards in QEMU", .serialized)
-struct FlashCommandTests {
+struct FlashCommandTests: WorkbenchSuite {
     let bench: Workbench
-    var scratch: Scratch { bench.scratch }
-    var lightnode: Program { bench.lightnode }
 
     init() throws { bench = try Workbench() }
 

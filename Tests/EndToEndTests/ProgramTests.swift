@@ -1,13 +1,12 @@
 // The program with boards in QEMU as a user has them: names, exit codes, JSON, and everything that can be wrong with an emulated board.
 import Emulation
 import Foundation
+import Image
 import Testing
 
 @Suite("The command line with emulated boards", .serialized)
-struct ProgramTests {
+struct ProgramTests: WorkbenchSuite {
     let bench: Workbench
-    var scratch: Scratch { bench.scratch }
-    var lightnode: Program { bench.lightnode }
 
     init() throws { bench = try Workbench() }
 
@@ -106,6 +105,15 @@ struct ProgramTests {
             #expect(text.status == Int32(status) && text.error.components(separatedBy: "error:").count == 2, "\(text.error)")
         }
         #expect(EmulatedBoards(home: scratch.url).running.isEmpty)
+    }
+
+    @Test("An emulated board takes its image as Intel HEX too, and runs it")
+    func hex() throws {
+        let hex = scratch.url.appendingPathComponent("light-node.hex")
+        try Data(try checkedImage("mps2-an386").intelHex.utf8).write(to: hex)
+        let started = try lightnode("emulate", "start", "--board", "mps2-an386", "--name", "x", "--image", hex.path, "--detach")
+        #expect(started.status == 0, "\(started.error)")
+        #expect(try lightnode("status", "--node", "emulated:x", "--json").status == 0)
     }
 
     @Test("A flash file of the wrong size is refused and left as it is")

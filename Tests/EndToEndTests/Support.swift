@@ -100,6 +100,16 @@ final class Workbench: Sendable {
     }
 }
 
+/// A suite that runs `lightnode` in a home of its own.
+protocol WorkbenchSuite {
+    var bench: Workbench { get }
+}
+
+extension WorkbenchSuite {
+    var scratch: Scratch { bench.scratch }
+    var lightnode: Program { bench.lightnode }
+}
+
 /// `lightnode` as a user runs it.
 struct Program: Sendable {
     struct Result {

@@ -39,19 +39,15 @@ struct Build: ParsableCommand, JSONCapable {
             let image = try builder.build(board: board, product: application)
             let ram = try image.linked().staticRAM(in: board.ram.range)
             return Result(
-                board: board.name, path: image.source.path, flash: image.header.size, ram: ram, version: image.header.versionText)
+                board: board.name, path: image.source.path, version: image.header.versionText, flash: image.header.size, ram: ram)
         }
         output.show(list: images, empty: "")
     }
 
     struct Result: Encodable, CustomStringConvertible {
-        let board: String
-        let path: String
-        /// Bytes of flash that it takes.
-        let flash: Int
-        /// Bytes of static RAM.
-        let ram: Int
-        let version: String
+        let board, path, version: String
+        /// Bytes of flash that it takes, and of static RAM.
+        let flash, ram: Int
 
         var description: String { "\(board): \(path)  \(flash) bytes of flash, \(ram) of RAM, \(version)" }
     }

@@ -104,18 +104,14 @@ struct Bench: AsyncParsableCommand, JSONCapable {
 
     /// One figure of bench.json.
     struct Row: Codable {
-        let name: String
-        let board: String
-        let variant: String
+        let name, board, variant: String
         let value: Double
         let unit: String
     }
 
     /// A figure of somebody else's, as published or measured: Tools/peers.json.
     struct Peer: Codable {
-        let name: String
-        let board: String
-        let peer: String
+        let name, board, peer: String
         let value: Double
         let unit: String
         /// Where the figure comes from.

@@ -20,18 +20,16 @@ struct Emulate: ParsableCommand {
             State is in $LIGHTNODE_HOME/emulated, else ~/.local/state/lightnode/emulated; a board keeps a copy of its image.
             """,
         subcommands: [
-            EmulateStart.self, EmulateList.self, EmulateStop.self, EmulatePowerCycle.self, EmulateReset.self,
-            EmulateDisplay.self, EmulateUSB.self, EmulateUnplug.self, EmulatePlug.self, EmulateRemove.self,
+            EmulateStart.self, EmulateList.self, EmulateVerb<StopDeed>.self, EmulateVerb<PowerCycleDeed>.self,
+            EmulateVerb<ResetDeed>.self, EmulateVerb<DisplayDeed>.self, EmulateVerb<USBDeed>.self, EmulateVerb<UnplugDeed>.self,
+            EmulateVerb<PlugDeed>.self, EmulateVerb<RemoveDeed>.self,
         ],
         defaultSubcommand: EmulateStart.self)
 
     /// A named board as it is listed.
     struct Line: Encodable, CustomStringConvertible {
-        let name: String
-        let node: String
-        let board: String
+        let name, node, board, uart: String
         let isOn: Bool
-        let uart: String
         let usb: String?
 
         init(_ record: EmulatedBoardRecord, isOn: Bool) {
@@ -133,12 +131,11 @@ struct FormerEmulateOptions: ParsableArguments {
     /// What was asked for in the former way; nil when nothing was.
     var deed: ((EmulatedBoards, Output) throws -> Void)? {
         if list { return EmulateList.show }
-        let verbs: [(String?, any EmulationVerb.Type)] = [
-            (stop, EmulateStop.self), (powerCycle, EmulatePowerCycle.self), (reset, EmulateReset.self),
-            (display, EmulateDisplay.self), (usb, EmulateUSB.self), (unplug, EmulateUnplug.self), (plug, EmulatePlug.self),
-            (remove, EmulateRemove.self),
+        let deeds: [(String?, any EmulationDeed.Type)] = [
+            (stop, StopDeed.self), (powerCycle, PowerCycleDeed.self), (reset, ResetDeed.self), (display, DisplayDeed.self),
+            (usb, USBDeed.self), (unplug, UnplugDeed.self), (plug, PlugDeed.self), (remove, RemoveDeed.self),
         ]
-        for case (let name?, let verb) in verbs { return { try verb.act(on: name, $0, $1) } }
+        for case (let name?, let deed) in deeds { return { try deed.act(on: name, $0, $1) } }
         return nil
     }
 }
