@@ -95,16 +95,7 @@ struct HostileListTests {
                         _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
                     }
                 }
-                var buffer = [UInt8](repeating: 0, count: 1024)
-                while case let count = read(connection, &buffer, buffer.count), count > 0 {
-                    let bytes = Array(buffer[..<count])
-                    let done = DispatchSemaphore(value: 0)
-                    Task {
-                        try? await hosted.send(bytes)
-                        done.signal()
-                    }
-                    done.wait()
-                }
+                hosted.receive(from: connection)
             }
         }
 

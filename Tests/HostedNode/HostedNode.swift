@@ -149,3 +149,19 @@ extension SlipmuxDecoder {
         return content.withUnsafeBytes { Array($0) }
     }
 }
+
+extension HostedNode {
+    /// Gives the node what comes from `descriptor`, until that ends; returns then. Each piece has been taken before the next is read.
+    public func receive(from descriptor: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        while case let count = read(descriptor, &buffer, buffer.count), count > 0 {
+            let bytes = Array(buffer[..<count])
+            let done = DispatchSemaphore(value: 0)
+            Task {
+                try? await self.send(bytes)
+                done.signal()
+            }
+            done.wait()
+        }
+    }
+}
