@@ -107,11 +107,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         system("CEdit", pkgConfig: "libedit", debian: "libedit-dev"),
         host("Reporting", []),
         host("HostCrypto", ["Reporting", "CSodium"]),
-        host("FirmwareBuild", ["Reporting", "CSodium"]),
+        host("Programs", ["Reporting"]),
+        host("BoardFacts", ["Reporting"]),
+        host("Image", ["BoardFacts", "Reporting", "CSodium"]),
+        host("FirmwareBuild", ["Programs", "BoardFacts", "Image", "Reporting"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["FirmwareBuild", "VirtualUSB", "Reporting"]),
-        host("Flashing", ["Emulation", "FirmwareBuild", "USBStrings", "Reporting", "CLibUSB"]),
+        host("Emulation", ["Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
+        host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
             name: "QEMUProbe", path: "Host/QEMUProbe",
@@ -123,7 +126,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             linkerSettings: [
                 .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
             ]),
-        host("TestRunner", ["Emulation", "FirmwareBuild", "Reporting"]),
+        host("TestRunner", ["Programs", "BoardFacts", "Image", "Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "USBStrings", "Reporting", "CLibUSB"]),
         host("NodeProtocol", ["CBOR", "COSE", "Bech32", "Reporting", "HostCrypto"]),
         host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
@@ -137,14 +140,18 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ["CoAP", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels", "Transport", "Reporting"]),
         host(
             "NodeEmulation",
+            ["BoardFacts", "Image", "Emulation", "Flashing", "Transport", "Keystore", "ControlNode", "Reporting"]),
+        host(
+            "Benchmarks",
             [
-                "Emulation", "FirmwareBuild", "Transport", "NodeProtocol", "Keystore", "ControlNode", "Labels", "Provisioning",
-                "Reporting",
+                "BoardFacts", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore", "ControlNode",
+                "Labels",
+                "Provisioning", "Reporting",
             ]),
         .executableTarget(
             name: "first-light",
             dependencies: [
-                "NodeEmulation", "Emulation", "FirmwareBuild", "NodeProtocol", "Keystore", "ControlNode", "Provisioning",
+                "BoardFacts", "Image", "NodeEmulation", "Emulation", "NodeProtocol", "Keystore", "ControlNode", "Provisioning",
                 "Labels", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -155,8 +162,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "lightnode",
             dependencies: [
                 "Reporting", "Transport", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels",
-                "Provisioning", "FirmwareBuild", "Emulation",
-                "NodeEmulation", "TestRunner", "Gateway", "Bridge", "Flashing", "CEdit", "CWipingHeap",
+                "Provisioning", "BoardFacts", "Image", "FirmwareBuild", "Emulation",
+                "NodeEmulation", "Benchmarks", "TestRunner", "Gateway", "Bridge", "Flashing", "CEdit", "CWipingHeap",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Host/lightnode"),
@@ -184,12 +191,15 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
             codecs + [
-                "CodecSupport", "Ed25519", "HAL", "DeviceModel", "Drivers", "FlashStore", "LightNode", "Vocabulary", "NodeServer",
-                "SimulatedNOR",
+                "CodecSupport", "Ed25519", "DeviceModel", "FlashStore", "LightNode", "Vocabulary", "NodeServer", "SimulatedNOR",
+                "TestNode",
             ]),
         support(
             "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
-            ["FuzzProperties", "CBOR", "Reporting", "HostCrypto", "FirmwareBuild", "Flashing", "NodeProtocol"]),
+            [
+                "FuzzProperties", "CBOR", "Reporting", "HostCrypto", "BoardFacts", "Image", "FirmwareBuild", "Flashing",
+                "NodeProtocol",
+            ]),
         firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"]),
         firmware(
             "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "STM32", "USBDevice"],
@@ -205,11 +215,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("USBRig", path: "Tests/USBRig", ["USBDevice", "HAL", "MPS2", "STM32F4", "RegisterModels"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
         support(
+            "TestNode", path: "Tests/TestNode",
+            ["NodeServer", "HAL", "LightNode", "DeviceModel", "Drivers", "SimulatedNOR", "SimulatedPins"]),
+        support(
             "HostedNode", path: "Tests/HostedNode",
-            [
-                "NodeServer", "HAL", "LightNode", "CBOR", "DeviceModel", "Drivers", "Slipmux", "SimulatedNOR", "SimulatedPins",
-                "Transport",
-            ]),
+            ["NodeServer", "LightNode", "CBOR", "Slipmux", "SimulatedNOR", "SimulatedPins", "TestNode", "Transport"]),
         support("SimulatedNOR", path: "Tests/SimulatedNOR", ["HAL"]),
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "SimulatedTerminal", path: "Tests/SimulatedTerminal"),
@@ -236,15 +246,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "LightNodeTests",
             [
                 "LightNode", "NodeServer", "HostCrypto", "NodeProtocol", "CBOR", "COSE", "CoAP", "HAL", "Bytes", "Vocabulary",
-                "DeviceModel", "Drivers", "SimulatedNOR",
+                "DeviceModel", "Drivers", "SimulatedNOR", "SimulatedPins", "TestNode",
                 "CSodium",
             ]),
         tests(
             "NodeServerTests",
             [
                 "NodeServer", "LightNode", "HostCrypto", "NodeProtocol", "CBOR", "CoAP", "HAL", "Bytes", "Vocabulary",
-                "DeviceModel", "Drivers", "SimulatedNOR",
-                "SimulatedPins", "CodecSupport",
+                "SimulatedNOR", "SimulatedPins", "TestNode", "CodecSupport",
             ]),
         tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
@@ -272,34 +281,38 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "CLITests",
             [
-                "lightnode", "CoAP", "Emulation", "FirmwareBuild", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
+                "lightnode", "CoAP", "Emulation", "BoardFacts", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ]),
         tests("ReportingTests", ["Reporting"]),
         tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
-        tests("FirmwareBuildTests", ["FirmwareBuild", "Reporting"]),
-        tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
-        tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB", "Reporting"]),
+        tests("FirmwareBuildTests", ["BoardFacts", "Image", "FirmwareBuild", "Reporting"]),
+        tests("BoardDeviceTests", ["BoardFacts", "Image", "Emulation", "FirmwareBuild"]),
+        tests("EmulationTests", ["BoardFacts", "Image", "Emulation", "VirtualUSB", "Reporting"]),
         tests(
             "EndToEndTests",
             [
-                "CBOR", "CoAP", "NodeEmulation", "Emulation", "FirmwareBuild", "HostCrypto", "NodeProtocol", "Keystore",
+                "CBOR", "CoAP", "BoardFacts", "Image", "NodeEmulation", "Emulation", "FirmwareBuild", "HostCrypto",
+                "NodeProtocol", "Keystore",
                 "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
                 "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting",
             ]),
         .executableTarget(
-            name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "FirmwareBuild", "VirtualUSB"],
+            name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "BoardFacts", "Image", "VirtualUSB"],
             path: "Tests/BootloaderBench"),
         support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
         tests(
             "FlashingTests",
             [
-                "Flashing", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "FirmwareBuild", "USBStrings",
-                "Reporting",
+                "Flashing", "NodeEmulation", "BootloaderModel", "SimulatedTerminal", "VirtualUSB", "Emulation", "BoardFacts",
+                "Image",
+                "USBStrings", "Reporting",
             ],
             exclude: ["Chip"]),
-        tests("TestRunnerTests", ["TestRunner", "Emulation", "FirmwareBuild", "Reporting", "lightnode"]),
+        tests(
+            "TestRunnerTests",
+            ["TestRunner", "Programs", "BoardFacts", "Image", "Emulation", "FirmwareBuild", "Reporting", "lightnode"]),
     ]
 }
 

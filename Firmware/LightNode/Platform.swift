@@ -8,7 +8,7 @@ public protocol Platform: ~Copyable {
     var board: StaticString { get }
     /// Firmware version.
     var version: Version { get }
-    /// The hash in the header of the image that runs (Host/FirmwareBuild/ImageHeader.swift).
+    /// The hash in the header of the image that runs (Host/Image/ImageHeader.swift).
     var imageHash: InlineArray<24, UInt8> { get }
     /// The chip's own serial number; 0 when it has none.
     var hardwareSerial: UInt64 { get }

@@ -6,10 +6,7 @@ import VirtualUSB
 
 /// The board's end of the cable. It is at home in `VirtualHostController`; the emulator connects it whenever the board is on.
 public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
-    private enum Kind: UInt8 {
-        case reset = 0x01, setup, out, `in`, acknowledge, suspend, resume, hello, detached, sync
-        case data = 0x81, handshake, ready, connect, remoteWakeup, started, synced
-    }
+    private typealias Kind = USBFrame.Kind
 
     private let condition = NSCondition()
     private var descriptor: Int32 = -1
@@ -79,25 +76,19 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
 
     private func receive(_ code: UInt8, _ endpoint: UInt8, _ data: [UInt8]) {
         let event: DeviceEvent? = condition.withLock {
-            let kind = Kind(rawValue: code)
-            if kind != .started, let doubt { found.append(doubt) }
+            let message = BoardMessage(code, endpoint, data)
+            if Kind(rawValue: code) != .started, let doubt { found.append(doubt) }
             doubt = nil
-            switch (kind, data.count) {
-            case (.started, 0): return started()
-            case (.synced, 1):
+            switch message {
+            case .started: return started()
+            case .synced(let isShown):
                 isSyncing = false
                 condition.broadcast()
-                return .connected(data[0] != 0)
+                return .connected(isShown)
             case _ where isSyncing: return nil
-            case (.data, 1...): return deliver(.data(toggle: data[0], Array(data.dropFirst())))
-            case (.handshake, 1):
-                let answers: [UInt8: DeviceAnswer] = [0x02: .ack, 0x0A: .nak, 0x0E: .stall, 0: .silence]
-                guard let answer = answers[data[0]] else { return complain(code, data) }
-                return deliver(answer)
-            case (.ready, 0): return .ready(endpoint: endpoint)
-            case (.connect, 1): return .connected(data[0] != 0)
-            case (.remoteWakeup, 0): return .remoteWakeup
-            default: return complain(code, data)
+            case .answer(let answer): return deliver(answer)
+            case .event(let event): return event
+            case nil: return complain(code, data)
             }
         }
         if let event { condition.withLock { report }?(event) }
@@ -152,7 +143,7 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
 
     // Both while `condition` is locked, so that what is sent before SYNC and after it is told apart.
     private func transmit(_ kind: Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
-        transmit(USBFrame.encoded(kind.rawValue, endpoint, data))
+        transmit(USBFrame.encoded(kind, endpoint, data))
     }
 
     private func transmit(_ bytes: [UInt8]) {

@@ -1,5 +1,5 @@
 // The lights of a board as QEMU's registers show them, independent of what the firmware says.
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import Reporting
 

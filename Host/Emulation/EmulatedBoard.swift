@@ -1,6 +1,8 @@
 // One board in QEMU: power, flash, UART, registers and pins.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
+import Programs
 import Reporting
 
 /// A board whose processor, flash and pins are QEMU's. All calls block, each with a time limit; a board is used by one thread at a time.
@@ -32,9 +34,9 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// with.
     public struct Configuration: Sendable {
         /// What is emulated; must have an `emulator`.
-        public var board: Board
-        /// ELF image. Nil runs what the flash file holds (boards whose whole flash is modelled).
-        public var image: URL?
+        public let board: Board
+        /// What is programmed before it starts. Nil runs what the flash file holds (boards whose whole flash is modelled).
+        public let image: CheckedImage?
         /// Where the flash is kept; nil: in the run folder, gone with the board.
         public var flashFile: URL?
         /// What time follows; `run(untilInstruction:)` repeats itself only with `.instructions`.
@@ -59,12 +61,17 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var extraArguments: [String] = []
 
         /// The host's clock, a socket for the UART, everything else off.
-        /// - Parameters:
-        ///   - image: an ELF image; nil: what the flash file holds.
-        ///   - flashFile: where the flash is kept; nil: in the run folder, gone with the board.
-        public init(board: Board, image: URL? = nil, flashFile: URL? = nil) {
-            self.board = board
+        /// - Parameter flashFile: where the flash is kept; nil: in the run folder, gone with the board.
+        public init(image: CheckedImage, flashFile: URL? = nil) {
+            board = image.board
             self.image = image
+            self.flashFile = flashFile
+        }
+
+        /// A board that runs what its flash file holds; everything else as with an image.
+        public init(board: Board, flashFile: URL) {
+            self.board = board
+            image = nil
             self.flashFile = flashFile
         }
     }
@@ -87,33 +94,31 @@ public final class EmulatedBoard: @unchecked Sendable {
     public let flash: FlashFile
     /// The board's USB, nil for a board without a virtual one, or unless `Configuration.usb` asks for it. Plug it into a `VirtualHostController`.
     public let usb: BoardCable?
-    private let imageFlash: Data?
     private var process: ChildProcess?
     private var qmp: QMP?
     private var qtest: QTest?
     private var probe: Probe?
 
-    /// Checks that QEMU can run the board and that image and flash file belong to it. Starts nothing.
+    /// Checks that QEMU can run the board and that the flash file belongs to it. Starts nothing.
     /// - Throws: `Failure` that says which of these is not so; nothing stays of the board then.
     public init(_ configuration: Configuration) throws {
         self.configuration = configuration
         let board = configuration.board
         try QEMU.installed(for: board).require(board)
-        if let image = configuration.image {
-            imageFlash = try ELFImage(contentsOf: image).checkedFlash(for: board)
-        } else {
-            imageFlash = nil
-            guard board.emulator?.flash == .nrf51 else {
-                throw Failure(
-                    .environment, "board \(board.name) keeps no image in its flash file: name an image",
-                    remedy: .build(board: nil))
-            }
+        guard configuration.image != nil || board.emulator?.flash == .nrf51 else {
+            throw Failure(
+                .environment, "board \(board.name) keeps no image in its flash file: name an image",
+                remedy: .build(board: nil))
         }
         usb = configuration.usb && board.emulator?.usbState != nil ? BoardCable() : nil
         folder = try RunFolder.make()
         do {
             flash = try FlashFile(configuration.flashFile ?? folder.appendingPathComponent("flash.bin"), board: board)
-            if let imageFlash { try program(imageFlash) }
+            if let image = configuration.image {
+                try program(image.flat)
+                // QEMU loads what was checked, whatever becomes of the file that it was read from.
+                if board.emulator?.flash != .nrf51 { try image.elf.write(to: imageFile) }
+            }
         } catch {
             try? FileManager.default.removeItem(at: folder)
             throw error
@@ -130,6 +135,7 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     /// Path of the UART's socket, with `Configuration.uart` at `.socket`; there only while the board is on.
     public var uartSocket: URL { folder.appendingPathComponent("uart") }
+    private var imageFile: URL { folder.appendingPathComponent("image.elf") }
     /// On, and QEMU has not ended: a paused board runs, too.
     public var isRunning: Bool { process != nil && process?.exit == nil }
     /// Process id of QEMU, nil when off.
@@ -431,7 +437,7 @@ public final class EmulatedBoard: @unchecked Sendable {
         } else {
             arguments += ["-machine", emulator.machine]
         }
-        if emulator.flash != .nrf51, let image = configuration.image { arguments += ["-kernel", image.path] }
+        if emulator.flash != .nrf51, configuration.image != nil { arguments += ["-kernel", imageFile.path] }
         for name in ["qmp", "qtest"] {
             arguments += ["-chardev", "socket,id=\(name),path=\((folder.path + "/" + name).qemuEscaped),server=on,wait=off"]
         }
@@ -475,21 +481,4 @@ public final class EmulatedBoard: @unchecked Sendable {
 extension String {
     /// As a value in one of QEMU's option lists, where a comma is doubled.
     var qemuEscaped: String { Quoted.qemu(self) }
-}
-
-/// Private folders for sockets.
-enum RunFolder {
-    static func make() throws -> URL {
-        let environment = ProcessInfo.processInfo.environment
-        let candidates = [environment["XDG_RUNTIME_DIR"], environment["TMPDIR"], "/tmp"].compactMap { $0 }
-        for base in candidates where base.utf8.count < 60 {
-            var template = Array((base + "/lightnode-XXXXXX").utf8CString)
-            if mkdtemp(&template) != nil {
-                return URL(fileURLWithPath: String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self))
-            }
-        }
-        throw Failure(
-            .environment, "no folder for sockets can be made in \(candidates.joined(separator: ", ")): \(systemError())",
-            advice: "Check the permissions of these folders, and the number of files that are open")
-    }
 }

@@ -3,7 +3,7 @@
 // <home>/emulated/<name>/ holds record.json (what it is), image.elf (a copy: a later build does not change a board that exists),
 // flash.bin, supervisor.log and lock (held while it runs). <home> is LIGHTNODE_HOME, or $XDG_STATE_HOME/lightnode, or
 // ~/.local/state/lightnode.
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import Reporting
 

@@ -1,5 +1,6 @@
 // QEMU from start to end with nothing attached: as cheap as QEMU itself.
 import Foundation
+import Programs
 import Reporting
 
 /// One run of QEMU that ends by itself, or is killed when its time is over.

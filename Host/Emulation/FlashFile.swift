@@ -1,5 +1,5 @@
 // The file that keeps a board's flash across power cycles, and the lock that gives it one user at a time.
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import Reporting
 

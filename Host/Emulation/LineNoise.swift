@@ -1,5 +1,4 @@
 // A bad serial line: bytes that arrive changed, not at all, or that were never sent.
-import FirmwareBuild
 import Foundation
 
 /// What a line does to the bytes on it. The same seed does the same to the same bytes.

@@ -1,5 +1,4 @@
 // Single bits that change by themselves: what radiation, a weak cell or a failing supply does to a memory.
-import FirmwareBuild
 import Foundation
 import Reporting
 

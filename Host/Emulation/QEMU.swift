@@ -1,6 +1,7 @@
 // The installed QEMU: where it is, whether it is new enough, and what it can run.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Programs
 import Reporting
 
 /// `qemu-system-arm` as found in PATH, or named by LIGHTNODE_QEMU; for a board that this one is too old for, the newer one that

@@ -1,6 +1,7 @@
 // A named board that is off: its image and its flash as files, for who programs it.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 
 /// The image and the flash of a named board. While it is open for writing the board cannot be started.
@@ -36,28 +37,22 @@ public final class StoredBoard: @unchecked Sendable {
             ? FlashFile.contents(of: flash, board: board) : Data(repeating: 0xFF, count: FlashFile.size(for: board))
         if isWholeFlashKept { return [(board.flash.address.value, kept)] }
         // The image is loaded from its file.
-        let held = (try? ELFImage(contentsOf: image).flat(in: board.flash.range)) ?? Data()
+        let held = (try? CheckedImage(contentsOf: image, for: board).flat) ?? Data()
         let program = held + Data(repeating: 0xFF, count: size - held.count)
         return [(board.flash.address.value, program)] + (board.store.map { [($0.address.value, kept)] } ?? [])
     }
 
-    /// Replaces flash and store, and keeps the image as the one that the board starts with.
-    /// - Parameters:
-    ///   - source: the image's file, when it is an ELF: its symbols are kept for debugging.
-    ///   - size: bytes of the image.
-    /// - Throws: `Failure` when it cannot be written: the flash may be replaced then and the image not. Foundation's error when
-    ///   `source` cannot be read.
-    public func replace(_ contents: [(address: UInt64, bytes: Data)], image size: Int, source: URL, isELF: Bool) throws {
-        let program = contents[0].bytes.prefix(size)
-        let file = try isELF ? Data(contentsOf: source) : ELFImage.file(Data(program), at: contents[0].address)
+    /// Replaces flash and store, and keeps the image, with its symbols if it has any, as the one that the board starts with.
+    /// - Throws: `Failure` when it cannot be written: the flash may be replaced then and the image not.
+    public func replace(_ contents: [(address: UInt64, bytes: Data)], image program: CheckedImage) throws {
         let kept = isWholeFlashKept ? contents[0].bytes : contents.count > 1 ? contents[1].bytes : Data()
         if !kept.isEmpty { try FlashFile(flash, board: board).replace(with: kept) }
         var changed = record
-        changed.imageSource = source.path
+        changed.imageSource = program.source.path
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            try file.write(to: image, options: .atomic)
+            try program.elf.write(to: image, options: .atomic)
             try encoder.encode(changed).write(to: state.appendingPathComponent("record.json"), options: .atomic)
         } catch {
             throw Failure(

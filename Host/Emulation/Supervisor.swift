@@ -1,6 +1,8 @@
 // Runs one named board: keeps its flash saved, answers requests, and ends it cleanly.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
+import Programs
 import Reporting
 import Synchronization
 import VirtualUSB
@@ -21,11 +23,24 @@ public final class Supervisor: @unchecked Sendable {
     private var failure: Failure?
     private var signals: [any DispatchSourceSignal] = []
 
-    /// Registers the board under `name` and powers it on.
-    /// - Parameter image: nil starts a board that exists with the image it has.
+    /// Registers a board under `name`, programs the image and powers it on.
     /// - Throws: `Failure` when the name is taken or belongs to another kind of board, or the board does not start.
-    public init(
-        name: String, board: Board, image: URL?, boards: EmulatedBoards = EmulatedBoards(), clock: EmulatedBoard.Clock = .host
+    public convenience init(
+        name: String, image: CheckedImage, boards: EmulatedBoards = EmulatedBoards(), clock: EmulatedBoard.Clock = .host
+    ) throws {
+        try self.init(name, image.board, image, boards, clock)
+    }
+
+    /// Powers a board that exists on with the image that it has.
+    /// - Throws: `Failure` when it runs, has no image or is of another kind, or does not start.
+    public convenience init(
+        name: String, board: Board, boards: EmulatedBoards = EmulatedBoards(), clock: EmulatedBoard.Clock = .host
+    ) throws {
+        try self.init(name, board, nil, boards, clock)
+    }
+
+    private init(
+        _ name: String, _ board: Board, _ image: CheckedImage?, _ boards: EmulatedBoards, _ clock: EmulatedBoard.Clock
     ) throws {
         try EmulatedBoards.check(name: name)
         let state = boards.stateFolder(name)
@@ -48,8 +63,7 @@ public final class Supervisor: @unchecked Sendable {
         }
         let kept = state.appendingPathComponent("image.elf")
         if let image {
-            _ = try ELFImage(contentsOf: image).checkedFlash(for: board)
-            do { try Data(contentsOf: image).write(to: kept, options: .atomic) } catch {
+            do { try image.elf.write(to: kept, options: .atomic) } catch {
                 throw Failure(
                     .environment, "the image cannot be kept in \(state.path): \(error.localizedDescription)",
                     advice: "Check the permissions of its folder and the space on its disk")
@@ -60,7 +74,8 @@ public final class Supervisor: @unchecked Sendable {
                 remedy: .either([.advice("Name one"), .build(board: board.name)]))
         }
         var configuration = EmulatedBoard.Configuration(
-            board: board, image: kept, flashFile: state.appendingPathComponent("flash.bin"))
+            image: try image ?? CheckedImage(contentsOf: kept, for: board),
+            flashFile: state.appendingPathComponent("flash.bin"))
         configuration.clock = clock
         configuration.usb = true
         emulated = try EmulatedBoard(configuration)
@@ -71,7 +86,7 @@ public final class Supervisor: @unchecked Sendable {
         let usb = try emulated.usb.map { try SupervisedUSB($0, socket: socket) }
         self.usb = usb
         record = EmulatedBoardRecord(
-            name: name, board: board, imageSource: image?.path ?? former?.imageSource ?? kept.path, supervisor: getpid(),
+            name: name, board: board, imageSource: image?.source.path ?? former?.imageSource ?? kept.path, supervisor: getpid(),
             uart: line.path, usb: usb?.socket, control: control, started: Date())
         try emulated.start()
         let encoder = JSONEncoder()
@@ -193,7 +208,8 @@ public final class Supervisor: @unchecked Sendable {
 
 extension Supervisor {
     /// Starts `executable arguments` as a supervisor in the background and waits until its board is on.
-    /// - Throws: `Failure` with what it said when it did not come up.
+    /// - Parameter arguments: such that the program reports what it fails with as JSON on its error output.
+    /// - Throws: what it failed with; `Failure` with what it said when that is no such report.
     public static func detach(
         executable: String, arguments: [String], name: String, boards: EmulatedBoards = EmulatedBoards(), timeout: Double = 20
     ) throws -> EmulatedBoardRecord {
@@ -220,12 +236,7 @@ extension Supervisor {
             }
             var status: Int32 = 0
             if waitpid(child.pid, &status, WNOHANG) == child.pid {
-                let said =
-                    (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
-                throw Failure(
-                    .environment, "emulated board \"\(name)\" did not start" + (said.isEmpty ? "" : ":\n\(said)"),
-                    advice: "Read \(log)")
-
+                throw failure(of: name, log)
             }
             usleep(5000)
         }
@@ -233,6 +244,24 @@ extension Supervisor {
         throw Failure(
             .environment, "the emulated board \"\(name)\" did not come up within \(Int(timeout)) s; see \(log)",
             advice: "Read what it wrote there, then start it again")
+    }
+
+    /// Why a supervisor ended before its board was on.
+    private static func failure(of name: String, _ log: String) -> Failure {
+        /// What a program of ours reports with `--json`.
+        struct Report: Decodable {
+            let error: String
+            let subject: String?
+            let remedy: Remedy?
+            let reason: Failure.Kind
+        }
+        let said = (try? Data(contentsOf: URL(fileURLWithPath: log))) ?? Data()
+        if let report = try? JSONDecoder().decode(Report.self, from: said) {
+            return Failure(report.reason, report.error, about: report.subject, remedy: report.remedy ?? .advice(""))
+        }
+        let text = String(decoding: said, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return Failure(
+            .environment, "emulated board \"\(name)\" did not start" + (text.isEmpty ? "" : ":\n\(text)"), advice: "Read \(log)")
     }
 }
 

@@ -1,5 +1,4 @@
 // What surrounds a board: buttons that are pressed and parts that measure, worked from a test while the firmware runs.
-import FirmwareBuild
 import Foundation
 import Reporting
 

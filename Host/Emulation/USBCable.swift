@@ -1,15 +1,16 @@
 // A USB cable to a board whose controller is a byte stream: a host that configures the device, and a plug that can be pulled.
-import FirmwareBuild
 import Foundation
 import Reporting
+import VirtualUSB
 
-/// The far end of the virtual USB of `mps2-an386` (frames: Firmware/MCU/MPS2/VirtualUSB.swift). The processor must stand still while
-/// bytes are moved (`run(untilInstruction:)`), so that the same run gets the same frames at the same instructions. It does what a test
-/// of firmware needs, no more: bus reset, address, first configuration, and IN packets of the data endpoints taken and counted.
+/// A script of VirtualUSB's requests at the far end of the virtual USB of `mps2-an386`. The host of `BoardCable` lives by the computer's time;
+/// here the processor stands still while bytes are moved (`run(untilInstruction:)`), so that the same run gets the same frames at the same
+/// instructions. It does what a test of firmware needs, no more: bus reset, address, first configuration, and IN packets of the data
+/// endpoint taken.
 public final class USBCable {
     private enum Step: Equatable {
         case reset
-        case setup([UInt8])
+        case setup(SetupPacket)
         /// The status stage of a request without data.
         case status
         case poll
@@ -25,8 +26,6 @@ public final class USBCable {
     private var isPlugged = false, isShown = false
     /// Whether the host has configured the device.
     public private(set) var isConfigured = false
-    /// Bytes that the device sent on its data endpoint.
-    public private(set) var received: [UInt8] = []
 
     /// UART1 of the board is the wire; QEMU must have its second serial line at the socket `path`.
     /// - Throws: `Failure` when the board has no USB in the emulator, or the socket takes no connection.
@@ -50,7 +49,7 @@ public final class USBCable {
     /// Plugs it in: the device is asked whether it shows itself.
     public func plug() {
         isPlugged = true
-        send(0x08)  // HELLO
+        send(.hello)
     }
 
     /// Pulls it out: whatever was under way is lost.
@@ -59,7 +58,7 @@ public final class USBCable {
         isConfigured = false
         isShown = false
         (script, awaited) = ([], nil)
-        send(0x09)  // DETACHED
+        send(.detached)
     }
 
     /// Moves what has arrived and one byte to the board, if its receiver is free. Call once per time of a byte.
@@ -68,7 +67,7 @@ public final class USBCable {
         if let arrived = try? line.receive(timeout: 0) { fromBoard += arrived }
         while let frame = USBFrame.next(in: &fromBoard) {
             switch frame {
-            case .whole(let kind, _, let data): hear(kind, data)
+            case .whole(let kind, let endpoint, let data): BoardMessage(kind, endpoint, data).map(hear)
             case .cutOff: break
             case .tooLong: fromBoard.removeFirst()
             }
@@ -79,31 +78,36 @@ public final class USBCable {
         for _ in 0..<2 { _ = try board.readRegister(state) }
     }
 
-    private func send(_ kind: UInt8, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
+    private func send(_ kind: USBFrame.Kind, _ endpoint: UInt8 = 0, _ data: [UInt8] = []) {
         toBoard += USBFrame.encoded(kind, endpoint, data)
     }
 
-    private func hear(_ kind: UInt8, _ data: [UInt8]) {
+    /// The IN endpoints of requests and of data.
+    private static let control: UInt8 = 0x80, data: UInt8 = 0x81
+
+    private func hear(_ message: BoardMessage) {
         guard isPlugged else { return }
-        switch kind {
-        case 0x84 where data == [1]:  // CONNECT: SET_ADDRESS 1 and SET_CONFIGURATION 1 (USB 2.0, 9.4)
+        switch message {
+        case .event(.connected(true)):
             // HELLO may be answered by what the device has said already.
             if isShown { break }
             isShown = true
-            script = [.reset, .setup([0, 5, 1, 0, 0, 0, 0, 0]), .status, .setup([0, 9, 1, 0, 0, 0, 0, 0]), .status, .poll]
+            let address = SetupPacket(requestType: 0, request: StandardRequest.setAddress, value: 1)
+            script = [.reset, .setup(address), .status, .setup(.setConfiguration(1)), .status, .poll]
             awaited = nil
             next()
-        case 0x84:
+        case .event(.connected(false)):
             (script, awaited, isConfigured, isShown) = ([], nil, false, false)
-        case 0x81:  // DATA
-            send(0x05, awaited == .poll ? 0x81 : 0x80)  // ACK
-            if awaited == .poll { received += data.dropFirst() }
+        case .answer(.data):
+            send(.acknowledge, awaited == .poll ? Self.data : Self.control)
             next()
-        case 0x82 where data == [0x02]: next()  // ACK
-        case 0x82 where data == [0x0A]: break  // NAK: READY follows
-        case 0x82: awaited = nil  // STALL or no answer: the host gives up
-        case 0x83: awaited.map(perform)  // READY
-        default: break
+        case .answer(.ack): next()
+        // READY follows.
+        case .answer(.nak): break
+        // The host gives up.
+        case .answer: awaited = nil
+        case .event(.ready): awaited.map(perform)
+        case .event, .started, .synced: break
         }
     }
 
@@ -117,13 +121,13 @@ public final class USBCable {
         awaited = step
         switch step {
         case .reset:
-            send(0x01)
+            send(.reset)
             next()
-        case .setup(let request): send(0x02, 0, request)
-        case .status: send(0x04, 0x80)
+        case .setup(let request): send(.setup, 0, request.bytes)
+        case .status: send(.in, Self.control)
         case .poll:
             isConfigured = true
-            send(0x04, 0x81)
+            send(.in, Self.data)
         }
     }
 }

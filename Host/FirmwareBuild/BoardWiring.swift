@@ -1,4 +1,5 @@
 // Which device of a board is on which pin or bus address, from the rows of its board.json, and what two of them both want.
+import BoardFacts
 import Foundation
 import Reporting
 

@@ -1,4 +1,5 @@
 // The Swift of a board's devices, made from the rows of its board.json: pins, storage, names, declarations, dispatch.
+import BoardFacts
 import Foundation
 import Reporting
 

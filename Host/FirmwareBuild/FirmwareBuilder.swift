@@ -1,5 +1,8 @@
 // Builds a board's firmware image: the right triple, toolsets and run-time library for `swift build`, then stamps its header.
+import BoardFacts
 import Foundation
+import Image
+import Programs
 import Reporting
 
 /// Builds images of one source tree.
@@ -24,16 +27,16 @@ public struct FirmwareBuilder: Sendable {
     /// Where the images of a board are built.
     public func scratchFolder(_ board: Board) -> URL { catalogue.root.appendingPathComponent(".build-\(board.name)") }
 
-    /// Builds `product` for `board`, stamps its header and returns the image.
+    /// Builds `product` for `board`, stamps its header and returns the image, which is known to fit the board.
     /// - Throws: `Failure` with the compiler's first error, or naming the tool or the product that is missing, or both users of
     ///   one pin.
-    public func build(board: Board, product: String) throws -> ELFImage {
+    public func build(board: Board, product: String) throws -> CheckedImage {
         try build(board: board, products: [product])[0]
     }
 
     /// Builds several products for one board.
     /// - Throws: `Failure` as for one product; those before it are built and stamped.
-    public func build(board: Board, products wanted: [String]) throws -> [ELFImage] {
+    public func build(board: Board, products wanted: [String]) throws -> [CheckedImage] {
         for product in wanted where !products.contains(product) {
             throw Failure(
                 .environment, "nothing called \"\(product)\" to build", advice: "There are: \(products.joined(separator: ", "))")
@@ -105,10 +108,10 @@ public struct FirmwareBuilder: Sendable {
     }
 
     /// Copies the linked file to build/<board>/<product>.elf and fills its header, so that `swift build`'s own output stays as linked.
-    private func stamp(_ linked: URL, board: Board, product: String) throws -> ELFImage {
+    private func stamp(_ linked: URL, board: Board, product: String) throws -> CheckedImage {
         let folder = catalogue.root.appendingPathComponent("build/\(board.name)")
         let target = folder.appendingPathComponent("\(product).elf")
-        var image = try ELFImage(contentsOf: linked)
+        var image = try ELFFile(contentsOf: linked)
         try image.stampHeader(board: board, buildIdentifier: buildIdentifier())
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -118,7 +121,7 @@ public struct FirmwareBuilder: Sendable {
                 .environment, "the image cannot be written to \(target.path): \(error.localizedDescription)",
                 advice: "Check the permissions of its folder and the space on its disk")
         }
-        return try ELFImage(contentsOf: target)
+        return try CheckedImage(ImageFile(image.bytes, from: target), for: board)
     }
 
     /// The first 32 bits of the commit's hash, 0 outside of git.

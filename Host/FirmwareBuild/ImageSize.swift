@@ -1,5 +1,7 @@
 // Where an image's bytes go (R16): flash and static RAM, as a whole and per module, from its sections and symbols.
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 
 /// The bytes of one part of an image.
@@ -34,7 +36,7 @@ public struct ImageSize: Codable, Sendable {
     /// - Throws: `Failure` when it does not fit the board's flash.
     public init(_ image: ELFImage, board: Board) throws {
         let flash = board.flash.range, ram = board.ram.range
-        total = Footprint(flash: try image.flat(in: flash).count, ram: image.staticRAM(in: ram))
+        total = Footprint(flash: try image.file.flat(in: flash).count, ram: image.staticRAM(in: ram))
         modules = [:]
         let initialised = image.sections.filter { ram.contains($0.address) && $0.hasContents }.map {
             $0.address..<$0.address + UInt64($0.size)

@@ -2,6 +2,7 @@
 //
 // DWARF Debugging Information Format, version 4 section 6.2 and version 5 section 6.2; what Swift and clang emit for these images.
 import Foundation
+import Image
 import Reporting
 
 /// A stretch of code that comes from one line.
@@ -30,20 +31,16 @@ extension ELFImage {
     public func lineTable() throws -> [LineRow] {
         guard let lines = sectionBytes(".debug_line") else {
             throw Failure(
-                .environment, "\(url.path) has no line table", about: "\(url.path)",
+                .environment, "\(file.url.path) has no line table", about: "\(file.url.path)",
                 advice: "Build it again with debug information")
         }
         var reader = DwarfReader(
-            lines, strings: sectionBytes(".debug_str"), lineStrings: sectionBytes(".debug_line_str"), file: url.path)
+            lines, strings: sectionBytes(".debug_str"), lineStrings: sectionBytes(".debug_line_str"), file: file.url.path)
         var rows: [LineRow] = []
         while !reader.isAtEnd { rows += try reader.unit() }
         // No function is before the image header's end (LinkerScripts/sections.ld) but a few of Startup's.
-        let first = (segments.map(\.address).min() ?? 0) + 0x240
+        let first = (file.segments.map(\.address).min() ?? 0) + 0x240
         return rows.filter { $0.sequence >= first }
-    }
-
-    private func sectionBytes(_ name: String) -> [UInt8]? {
-        sections.first { $0.name == name && $0.hasContents }.map { [UInt8](bytes[$0.fileOffset..<$0.fileOffset + $0.size]) }
     }
 }
 

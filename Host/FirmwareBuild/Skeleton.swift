@@ -1,4 +1,5 @@
 // A new board, driver or application: the few files it takes, ready to build and with a test of its own.
+import BoardFacts
 import Foundation
 import Reporting
 

@@ -1,4 +1,5 @@
 // The texts of a new driver, application and board. Each builds as it stands; what it says of itself is to be replaced.
+import BoardFacts
 
 extension Skeleton {
     enum Template {

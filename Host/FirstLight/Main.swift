@@ -1,7 +1,7 @@
 // first-light: takes a board from nothing to its owner's signed $('led').on(), and checks every step from outside.
 import ArgumentParser
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
 import Reporting
 

@@ -1,8 +1,9 @@
 // The eight steps: tools, image, power, keys, owner, command, proof, and what a power cut and three intruders cannot change.
+import BoardFacts
 import ControlNode
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Keystore
 import Labels
 import NodeEmulation
@@ -35,8 +36,7 @@ final class Story {
     func tell(_ walk: inout Walk, keep: (EmulatedNode) -> Void) async throws {
         walk.title("First light: \(board.title) obeys exactly one owner")
         try checkTools(&walk)
-        try checkImage(&walk)
-        let node = try await powerOn(&walk, keep)
+        let node = try await powerOn(try checkImage(&walk), &walk, keep)
         let label = try await provision(node, &walk)
         let owner = try await bind(node, scanned: label, &walk)
         let command = try await command(owner, &walk)
@@ -55,20 +55,23 @@ final class Story {
             else: qemu.obstacle(to: board) ?? "")
     }
 
-    private func checkImage(_ walk: inout Walk) throws {
+    private func checkImage(_ walk: inout Walk) throws -> CheckedImage {
         walk.begin("The image is built, whole, and made for this board")
-        let header = try ImageHeader.check(flash: try ELFImage(contentsOf: image).flat(in: board.flash.range), for: board)
+        let checked = try CheckedImage(contentsOf: image, for: board), header = checked.header
         let path = image.path.hasPrefix(root.path + "/") ? String(image.path.dropFirst(root.path.count + 1)) : image.path
         walk.say("\(path)  \(header.versionText)  \(header.size) bytes of flash")
         walk.check("its hash and its board, “\(header.board)”, are what its header says", header.board == board.name)
+        return checked
     }
 
     // MARK: 3
 
-    private func powerOn(_ walk: inout Walk, _ keep: (EmulatedNode) -> Void) async throws -> EmulatedNode {
+    private func powerOn(
+        _ image: CheckedImage, _ walk: inout Walk, _ keep: (EmulatedNode) -> Void
+    ) async throws -> EmulatedNode {
         walk.begin("Power on: that very image, its flash in a file")
         let node = try EmulatedNode(
-            board: board, image: image, flashFile: folder.appendingPathComponent("flash.bin"), name: board.name)
+            image: image, flashFile: folder.appendingPathComponent("flash.bin"), name: board.name)
         self.node = node
         keep(node)
         let status = try await NodeProbe(try await node.powerOn()).status()
@@ -82,7 +85,7 @@ final class Story {
 
     private func provision(_ node: EmulatedNode, _ walk: inout Walk) async throws -> String {
         walk.begin("Provision: the node gets its identity, the box gets its label")
-        let provisioned = try await node.provision(Station(home: try home("factory")))
+        let provisioned = try await Station(home: try home("factory")).provisionAndFinish(node.client)
         let record = provisioned.record
         walk.say(try LabelDrawing(provisioned.label).terminalText())
         let origin =

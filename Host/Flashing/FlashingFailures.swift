@@ -15,9 +15,3 @@ extension Failure {
     /// The flash may be partly written.
     static func notFlashed(_ what: String, remedy: Remedy) -> Failure { Failure(.notFlashed, what, remedy: remedy) }
 }
-
-/// "0x08004000"
-func hexadecimal(_ address: UInt64) -> String {
-    let digits = String(address, radix: 16, uppercase: true)
-    return "0x" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-}

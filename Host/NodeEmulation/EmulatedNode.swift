@@ -1,10 +1,10 @@
 // A light node's image on an emulated board with a line to it: what first light, the measurements and the end-to-end tests stand on.
+import BoardFacts
 import ControlNode
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Keystore
-import Provisioning
 import Reporting
 import Transport
 
@@ -27,18 +27,18 @@ public final class EmulatedNode: @unchecked Sendable {
     ///   - countsInstructions: for `EmulatedBoard.run(untilInstruction:)`; the processor then stands still after power on.
     ///   - parts: more of QEMU's command line, such as parts on a bus: `["-device", "tmp105,address=0x48,id=t1"]`.
     ///   - wrap: puts something between the client and the UART, such as noise or a meter.
-    /// - Throws: `Failure` when the image is missing, damaged or another board's; `Failure` when QEMU or the file is the matter.
+    /// - Throws: `Failure` when QEMU or the file is the matter.
     public init(
-        board: Board, image: URL, flashFile: URL, name: String? = nil, clock: EmulatedBoard.Clock = .host,
+        image: CheckedImage, flashFile: URL, name: String? = nil, clock: EmulatedBoard.Clock = .host,
         countsInstructions: Bool = false, parts: [String] = [],
         wrap: @escaping @Sendable (any BytePipe) -> any BytePipe = { $0 }
     ) throws {
-        var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: flashFile)
+        var configuration = EmulatedBoard.Configuration(image: image, flashFile: flashFile)
         configuration.clock = clock
         configuration.countsInstructions = countsInstructions
         configuration.extraArguments = parts
         emulated = try EmulatedBoard(configuration)
-        self.name = name ?? "the emulated \(board.name)"
+        self.name = name ?? "the emulated \(image.board.name)"
         self.wrap = wrap
     }
 
@@ -103,21 +103,6 @@ public final class EmulatedNode: @unchecked Sendable {
     public func powerCycle() async throws -> CoAPClient {
         try await powerOff()
         return try await powerOn()
-    }
-
-    // MARK: The first minutes of a node
-
-    /// What the factory does: keys in, proof out, the label's text printed and its secret forgotten.
-    ///
-    /// A board without a true random generator gets its identity from the factory's computer.
-    /// - Throws: what the station throws; `Failure` before the first connection.
-    public func provision(_ station: Station, isTest: Bool = false) async throws -> Provisioned {
-        var options = Station.Options()
-        options.isTest = isTest
-        options.identity = .whereNeeded
-        let provisioned = try await station.provision(client, options: options)
-        try await station.finish(provisioned)
-        return provisioned
     }
 
     /// The node as the control node with that home sees it; its key is made when it has none.

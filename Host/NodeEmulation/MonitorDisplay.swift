@@ -1,6 +1,6 @@
 // The lights of a board by QEMU's human monitor: the same words that a person would type at it.
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
 import Reporting
 

@@ -423,6 +423,18 @@ public final class Station: Sendable {
         return done
     }
 
+    /// All that the factory does with a node, where the label is the caller's affair: keys in, proof out, the secret forgotten. A board
+    /// without a true random generator gets its identity from the factory's computer.
+    /// - Throws: as `provision` and `finish`.
+    public func provisionAndFinish(_ client: CoAPClient, isTest: Bool = false) async throws -> Provisioned {
+        var options = Options()
+        options.isTest = isTest
+        options.identity = .whereNeeded
+        let provisioned = try await provision(client, options: options)
+        try await finish(provisioned)
+        return provisioned
+    }
+
     /// The first half of `finish`: after it the node can be unplugged.
     /// - Throws: `Failure`; the record is not *done* then, though the sealed secret may be in the escrow file.
     public func commit(_ provisioned: Provisioned, escrow: Escrow? = nil) async throws -> NodeRecord {

@@ -37,6 +37,10 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
     case makeKey
     /// Tell the node the time.
     case setTime
+    /// See the grants that this key has given.
+    case listGrants
+    /// Make another key the node's owner: all grants end.
+    case rotateKey
     /// Build an image, of this board if it is given.
     case build(board: String?)
     /// See what is wired to a board.
@@ -173,6 +177,8 @@ extension Remedy {
         case .transfer: "Hand it over with the acceptance"
         case .makeKey: "Make a new key"
         case .setTime: "Tell the node the time"
+        case .listGrants: "See its grants, to revoke some"
+        case .rotateKey: "Give it a new owner key, which ends all of them"
         case .build(let board): board == nil ? "Build it" : "Build it for this board"
         case .showLayout: "Look at the board's wiring"
         case .startEmulated: "Start an emulated one"

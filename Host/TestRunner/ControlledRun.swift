@@ -1,6 +1,6 @@
 // A test run that the host interferes with or watches: it runs from one point to the next, and between them the processor stands still.
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
 import Reporting
 
@@ -199,7 +199,7 @@ final class ControlledRun {
     }
 
     private func makeBoard() throws -> EmulatedBoard {
-        var configuration = EmulatedBoard.Configuration(board: run.prepared.board, image: run.prepared.image.url)
+        var configuration = EmulatedBoard.Configuration(image: run.prepared.image)
         configuration.clock = .instructions(shift: TestRun.shift)
         configuration.countsInstructions = true
         configuration.countsFrom = UInt64(run.test.address)

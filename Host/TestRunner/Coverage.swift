@@ -2,6 +2,7 @@
 // source lines through the image's DWARF line table.
 import FirmwareBuild
 import Foundation
+import Image
 import Reporting
 
 /// Lines of source that were executed, of those that have code.

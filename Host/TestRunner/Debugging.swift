@@ -1,6 +1,5 @@
 // One test under a debugger.
 import Emulation
-import FirmwareBuild
 import Foundation
 import Reporting
 
@@ -18,7 +17,7 @@ extension Runner {
         say(
             """
             \(test.path) [\(test.board)] waits at reset. In another terminal:
-              gdb-multiarch \(Quoted.shell(item.prepared.image.url.path)) -ex \(Quoted.shell("target remote " + socket)) -ex 'break *0x\(String(test.address, radix: 16))' -ex continue
+              gdb-multiarch \(Quoted.shell(item.prepared.image.source.path)) -ex \(Quoted.shell("target remote " + socket)) -ex 'break *0x\(String(test.address, radix: 16))' -ex continue
             Ctrl-C ends it.
             """)
         _ = try EmulatorRun(

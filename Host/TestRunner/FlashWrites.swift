@@ -1,6 +1,6 @@
 // How much a test wrote to flash, counted by the plugin QEMUProbe.
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
 
 /// Stores that reached the board's store.

@@ -75,9 +75,8 @@ public struct Runner: Sendable {
             }
             let built = try builder.build(board: board, products: wanted.map(\.name))
             for (suite, image) in zip(wanted, built) {
-                let prepared = try PreparedImage(
-                    suite, image: image, board: board, root: catalogue.root, scratch: plan.scratch.url)
-                for test in try suite.tests(in: image, board: board) where selects(test) {
+                let prepared = try PreparedImage(suite, image: image, root: catalogue.root, scratch: plan.scratch.url)
+                for test in try suite.tests(in: prepared.linked, board: board) where selects(test) {
                     plan.items.append(TestPlan.Item(test: test, prepared: prepared, sources: suite.folder))
                 }
             }
@@ -142,7 +141,7 @@ public struct Runner: Sendable {
         var coverage = Coverage()
         var seen: Set<ObjectIdentifier> = []
         for item in plan.items where seen.insert(ObjectIdentifier(item.prepared)).inserted {
-            try coverage.add(item.prepared.image, executed: item.prepared.executed, root: builder.catalogue.root)
+            try coverage.add(item.prepared.linked, executed: item.prepared.executed, root: builder.catalogue.root)
         }
         return coverage
     }

@@ -2,6 +2,7 @@
 import Emulation
 import FirmwareBuild
 import Foundation
+import Programs
 import Reporting
 
 /// A row of bench.json.

@@ -1,6 +1,7 @@
 // Names of functions, files and lines for addresses, from the image's symbols and its DWARF line table.
 import FirmwareBuild
 import Foundation
+import Image
 
 /// Turns addresses of an image into "function at file:line".
 final class Symbolizer: Sendable {
@@ -50,7 +51,7 @@ final class Symbolizer: Sendable {
         stack.filter { word in
             guard word & 1 == 1, word > 4 else { return false }
             let address = UInt64(word & ~1)
-            guard let code = image.contents(address - 4..<address) else { return false }
+            guard let code = image.file.contents(address - 4..<address) else { return false }
             let bytes = [UInt8](code)
             let first = UInt16(bytes[0]) | UInt16(bytes[1]) << 8, second = UInt16(bytes[2]) | UInt16(bytes[3]) << 8
             let isBL = first & 0xF800 == 0xF000 && second & 0xD000 == 0xD000

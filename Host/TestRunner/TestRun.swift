@@ -1,13 +1,16 @@
 // Runs one test in one QEMU, from reset to its end, and says how it ended.
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Reporting
 
 /// An image prepared for its tests: the flash of a board as it is after programming, made once.
 final class PreparedImage: @unchecked Sendable {
-    let board: Board
-    let image: ELFImage
+    let image: CheckedImage
+    var board: Board { image.board }
+    /// Sections and symbols of its file.
+    let linked: ELFImage
     let symbolizer: Symbolizer
     /// QEMU's arguments that load it.
     let load: [String]
@@ -23,28 +26,30 @@ final class PreparedImage: @unchecked Sendable {
 
     func note(executed more: Set<UInt64>) { lock.withLock { addresses.formUnion(more) } }
 
-    init(_ suite: TestSuite, image: ELFImage, board: Board, root: URL, scratch: URL) throws {
+    init(_ suite: TestSuite, image: CheckedImage, root: URL, scratch: URL) throws {
         self.image = image
-        self.board = board
-        symbolizer = Symbolizer(image: image, root: root)
+        let board = image.board
+        linked = try image.linked()
+        symbolizer = Symbolizer(image: linked, root: root)
         qemu = try QEMU.installed(for: board)
         writesFlash = try board.emulator?.flash != Board.Emulator.Flash.none && suite.imports(["Board", "MCU"])
-        folder = scratch.appendingPathComponent("\(board.name)-\(image.url.deletingPathExtension().lastPathComponent)")
+        folder = scratch.appendingPathComponent("\(board.name)-\(image.source.deletingPathExtension().lastPathComponent)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let flat = try image.checkedFlash(for: board)
         switch board.emulator?.flash {
         case .nrf51:
             // The whole flash, so that what is not programmed reads as erased.
             let file = folder.appendingPathComponent("flash.bin")
-            try Self.write(flat + Data(repeating: 0xFF, count: board.flash.size.int - flat.count), to: file)
+            try Self.write(image.flat + Data(repeating: 0xFF, count: board.flash.size.int - image.flat.count), to: file)
             load = ["-kernel", file.path]
         case .psram:
             let store = folder.appendingPathComponent("store.bin")
             try Self.write(Data(repeating: 0xFF, count: board.store?.size.int ?? 0), to: store)
             let address = board.store?.address.description ?? "0"
-            load = ["-kernel", image.url.path, "-device", "loader,file=\(Quoted.qemu(store.path)),addr=\(address),force-raw=on"]
+            load = [
+                "-kernel", image.source.path, "-device", "loader,file=\(Quoted.qemu(store.path)),addr=\(address),force-raw=on",
+            ]
         default:
-            load = ["-kernel", image.url.path]
+            load = ["-kernel", image.source.path]
         }
     }
 }
@@ -71,8 +76,7 @@ struct TestRun {
     let seed: UInt32
     /// Host seconds after which it is killed.
     let hostLimit: Double
-    let scratch: URL
-    let sources: URL
+    let scratch, sources: URL
     var coverage = false
     var control: RunControl?
 

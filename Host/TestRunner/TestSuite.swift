@@ -1,6 +1,8 @@
 // A suite of on-target tests: its sources, its image, and the tests in it, listed from the image's symbols without running it.
+import BoardFacts
 import FirmwareBuild
 import Foundation
+import Image
 import Reporting
 
 /// One test in one image.

@@ -89,6 +89,17 @@ extension Table {
         guard offset == size else { throw TableError("\(place): its fields have \(offset) bytes of \(size)") }
     }
 
+    private func check(_ refusal: Refusal) throws {
+        _ = try responseCode(refusal.coap)
+        guard refusal.then == nil || refusal.or == nil else {
+            throw TableError("refusals: “\(refusal.name)” has remedies after its advice and remedies beside it")
+        }
+        // What is typed is the command line's own affair: it makes that of remedies, and tests it.
+        guard !refusal.advice.contains("lightnode "), !refusal.advice.contains("--"), !refusal.advice.contains("`") else {
+            throw TableError("refusals: the advice of “\(refusal.name)” names a command: name a remedy")
+        }
+    }
+
     private func checkResources() throws {
         let known = Set(contentFormats.map(\.name))
         for resource in resources {
@@ -103,7 +114,7 @@ extension Table {
                 throw TableError("resources: nothing knows the pattern “\(resource.path)”")
             }
         }
-        for refusal in refusals { _ = try responseCode(refusal.coap) }
+        for refusal in refusals { try check(refusal) }
         let statements = messages.filter(\.isRequest).map(\.name)
         for resource in resources where statements.contains(resource.path) {
             throw TableError("resources: “\(resource.path)” is the path of a message")

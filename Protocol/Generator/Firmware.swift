@@ -8,16 +8,11 @@ var textModule: String { FileManager.default.fileExists(atPath: "Firmware/Bytes"
 extension Table {
     func firmwareFiles() throws -> [GeneratedFile] {
         let folder = "Firmware/Vocabulary/"
-        return [
-            GeneratedFile(path: folder + "MessageType.swift", text: messageTypes),
-            GeneratedFile(path: folder + "ClaimKeys.swift", text: claimKeys),
-            GeneratedFile(path: folder + "ClaimSets.swift", text: claimSets),
-            GeneratedFile(path: folder + "Refusal.swift", text: refusalCodes),
-            GeneratedFile(path: folder + "LogLayout.swift", text: logLayout),
-            GeneratedFile(path: folder + "Signer.swift", text: signerNumbers),
-            GeneratedFile(path: folder + "States.swift", text: states),
-            GeneratedFile(path: folder + "Record.swift", text: recordKeys),
-            GeneratedFile(path: folder + "MapKeys.swift", text: mapKeys),
+        let vocabulary = [
+            ("MessageType", messageTypes), ("ClaimKeys", claimKeys), ("ClaimSets", claimSets), ("Refusal", refusalCodes),
+            ("LogLayout", logLayout), ("Signer", signerNumbers), ("States", states), ("Record", recordKeys), ("MapKeys", mapKeys),
+        ]
+        return vocabulary.map { GeneratedFile(path: folder + $0 + ".swift", text: $1) } + [
             GeneratedFile(path: "Firmware/HAL/ResetReason.swift", text: reasons),
             GeneratedFile(path: "Firmware/USBDevice/USBIdentity.swift", text: usbNumbers),
             GeneratedFile(path: "Firmware/CoAP/ContentFormat.swift", text: contentFormatNumbers),

@@ -3,17 +3,13 @@
 extension Table {
     func hostFiles() throws -> [GeneratedFile] {
         let folder = "Host/NodeProtocol/Vocabulary/"
-        return [
-            GeneratedFile(path: folder + "MessageType.swift", text: hostMessageTypes),
-            GeneratedFile(path: folder + "ClaimKeys.swift", text: hostClaimKeys),
-            GeneratedFile(path: folder + "RefusalReason.swift", text: try hostRefusals()),
-            GeneratedFile(path: folder + "Outcome.swift", text: hostOutcomes),
-            GeneratedFile(path: folder + "LogFields.swift", text: hostLogFields),
-            GeneratedFile(path: folder + "States.swift", text: hostStates),
-            GeneratedFile(path: folder + "MapFields.swift", text: hostMapFields),
-            GeneratedFile(path: folder + "Resources.swift", text: hostResources),
-            GeneratedFile(path: folder + "NodeUSB.swift", text: hostUSB),
-            GeneratedFile(path: "Host/FirmwareBuild/ImageFields.swift", text: hostImageFields),
+        let vocabulary = [
+            ("MessageType", hostMessageTypes), ("ClaimKeys", hostClaimKeys), ("RefusalReason", try hostRefusals()),
+            ("Outcome", hostOutcomes), ("LogFields", hostLogFields), ("States", hostStates), ("MapFields", hostMapFields),
+            ("Resources", hostResources), ("NodeUSB", hostUSB),
+        ]
+        return vocabulary.map { GeneratedFile(path: folder + $0 + ".swift", text: $1) } + [
+            GeneratedFile(path: "Host/Image/ImageFields.swift", text: hostImageFields)
         ]
     }
 
@@ -23,10 +19,11 @@ extension Table {
             "What a signed message is for. Its name is part of what its signature covers, and the resource that takes it", 0)
         lines += ["public enum MessageType: String, Codable, CaseIterable, Sendable {"]
         for message in messages { lines += doc(message.meaning) + ["    case \(message.name)"] }
-        lines += [
-            "", "    /// Its number in the log and in consents.", "    public var number: UInt8 {", "        switch self {",
-        ]
-        lines += messages.map { "        case .\($0.name): \($0.number)" } + ["        }", "    }", ""]
+        lines +=
+            [""]
+            + property(
+                "public var number: UInt8", "Its number in the log and in consents", messages.map { ($0.name, "\($0.number)") })
+        lines += [""]
         lines += ["    /// The type with a number; nil when none has it.", "    public init?(number: UInt8) {"]
         lines += ["        guard let found = Self.allCases.first(where: { $0.number == number }) else { return nil }"]
         lines += [
@@ -35,8 +32,9 @@ extension Table {
         ]
         let raising = messages.filter { $0.raisesEpoch ?? false }.map { ".\($0.name)" }.joined(separator: ", ")
         lines += ["        switch self {", "        case \(raising): true", "        default: false", "        }", "    }", ""]
-        lines += ["    /// The name as `external_aad` takes it.", "    var staticName: StaticString {", "        switch self {"]
-        lines += messages.map { "        case .\($0.name): \"\($0.name)\"" } + ["        }", "    }", "}", ""]
+        lines += property(
+            "var staticName: StaticString", "The name as `external_aad` takes it", messages.map { ($0.name, quoted($0.name)) })
+        lines += ["}", ""]
         return lines.joined(separator: "\n")
     }
 
@@ -58,7 +56,7 @@ extension Table {
     }
 
     private func hostRefusals() throws -> String {
-        var lines = [head("why a node refuses a message.")]
+        var lines = [head("why a node refuses a message."), "import Reporting", ""]
         lines += doc("Why a node refuses. The raw value is the stable name that programs match on", 0)
         lines += ["public enum RefusalReason: String, Codable, CaseIterable, Sendable {"]
         for refusal in refusals {
@@ -66,13 +64,7 @@ extension Table {
             lines += doc(refusal.meaning) + ["    case \(camel(refusal.name))\(value)"]
         }
         func facts(_ name: String, _ type: String, _ what: String, _ value: (Refusal) throws -> String) rethrows {
-            lines += [""] + doc(what) + ["    public var \(name): \(type) {", "        switch self {"]
-            for refusal in refusals {
-                let text = try value(refusal)
-                let line = "        case .\(camel(refusal.name)): \(text)"
-                lines += line.count <= 130 ? [line] : ["        case .\(camel(refusal.name)):"] + literal(text, indent: 12)
-            }
-            lines += ["        }", "    }"]
+            lines += [""] + property("public var \(name): \(type)", what, try refusals.map { ($0.name, try value($0)) })
         }
         facts("code", "UInt8", "The code on the wire") { "\($0.code)" }
         try facts("responseCode", "UInt8", "The response code of CoAP that it comes with: class in the upper three bits") {
@@ -80,13 +72,48 @@ extension Table {
         }
         facts("meaning", "String", "What it means, in one sentence") { quoted($0.meaning) }
         facts("advice", "String", "What to do next, in one sentence") { quoted($0.advice) }
+        lines += [
+            "", "    /// What to do next: the advice, and what carries it out where this program can.",
+            "    public var remedy: Remedy {",
+        ]
+        lines += ["        let advice = Remedy.advice(advice)", "        return switch self {"]
+        for refusal in refusals {
+            guard let deeds = refusal.then ?? refusal.or else { continue }
+            let form = refusal.then == nil ? "either" : "inOrder"
+            lines += ["        case .\(camel(refusal.name)): .\(form)([advice, \(deeds.map(remedy).joined(separator: ", "))])"]
+        }
+        lines += ["        default: advice", "        }", "    }"]
         lines += ["", "    /// The reason with a code; nil when none has it.", "    public init?(code: UInt64) {"]
         lines += ["        guard let found = Self.allCases.first(where: { UInt64($0.code) == code }) else { return nil }"]
         lines += ["        self = found", "    }", "}", ""]
         return lines.joined(separator: "\n")
     }
 
+    /// As a value in Swift. Which nodes there are, a table does not know.
+    private func remedy(_ deeds: Deeds) -> String {
+        func one(_ name: String) -> String { name == "nameNode" ? ".nameNode([])" : "." + name }
+        return switch deeds {
+        case .one(let name): one(name)
+        case .any(let names): ".either([\(names.map(one).joined(separator: ", "))])"
+        }
+    }
+
     private func quoted(_ text: String) -> String { "\"\(text.replacing("\"", with: "\\\""))\"" }
+
+    /// A property of an enum, with a value for each of its cases by their names in the table.
+    private func property(_ declaration: String, _ what: String, _ rows: [(String, String)], otherwise: String? = nil) -> [String]
+    {
+        var lines = doc(what) + ["    \(declaration) {", "        switch self {"]
+        for (name, value) in rows {
+            let line = "        case .\(camel(name)): \(value)"
+            lines += line.count <= 130 ? [line] : ["        case .\(camel(name)):"] + literal(value, indent: 12)
+        }
+        return lines + (otherwise.map { ["        default: \($0)"] } ?? []) + ["        }", "    }"]
+    }
+
+    private func stableName(_ rows: [(String, String)]) -> [String] {
+        property("public var name: String", "The stable name that programs match on", rows)
+    }
 
     /// A long string literal in several lines.
     private func literal(_ text: String, indent: Int) -> [String] {
@@ -120,14 +147,8 @@ extension Table {
             ("name", "The stable name that programs match on; nil when it is not known here", \Coded.name),
             ("meaning", "What it means and what to do, in one sentence; nil when it is not known here", \Coded.meaning),
         ] {
-            lines += doc(what) + ["    var \(name): String? {", "        switch self {"]
-            for outcome in outcomes {
-                let line = "        case .\(camel(outcome.name)): \(quoted(outcome[keyPath: value]))"
-                lines +=
-                    line.count <= 130
-                    ? [line] : ["        case .\(camel(outcome.name)):"] + literal(quoted(outcome[keyPath: value]), indent: 12)
-            }
-            lines += ["        default: nil", "        }", "    }"]
+            lines += property(
+                "var \(name): String?", what, outcomes.map { ($0.name, quoted($0[keyPath: value])) }, otherwise: "nil")
         }
         return (lines + ["}", ""]).joined(separator: "\n")
     }
@@ -170,17 +191,10 @@ extension Table {
         var lines = [head("states of a node, its settings, and why its chip started.")]
         lines += doc("The state of ownership", 0) + ["public enum NodeState: UInt8, CaseIterable, Sendable {"]
         for row in conditions { lines += doc(row.meaning) + ["    case \(camel(row.name)) = \(row.code)"] }
-        lines += [
-            "", "    /// The stable name that programs match on.", "    public var name: String {", "        switch self {",
-        ]
-        lines += conditions.map { "        case .\(camel($0.name)): \"\($0.name)\"" } + ["        }", "    }", "}", ""]
+        lines += [""] + stableName(conditions.map { ($0.name, quoted($0.name)) }) + ["}", ""]
         lines += doc("Why a chip started", 0) + ["public enum ResetCause: UInt8, CaseIterable, Sendable {"]
         for row in resetReasons { lines += doc(row.meaning) + ["    case \(camel(row.name)) = \(row.code)"] }
-        lines += [
-            "", "    /// The stable name that programs match on.", "    public var name: String {", "        switch self {",
-        ]
-        lines +=
-            resetReasons.map { "        case .\(camel($0.name)): \"\($0.word ?? $0.name)\"" } + ["        }", "    }", "}", ""]
+        lines += [""] + stableName(resetReasons.map { ($0.name, quoted($0.word ?? $0.name)) }) + ["}", ""]
         lines += doc("What the owner has set: the bits of `flags`", 0)
         lines += [
             "public struct NodeSettings: OptionSet, Hashable, Codable, Sendable {", "    /// The bits.",

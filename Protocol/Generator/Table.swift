@@ -41,10 +41,32 @@ struct Table: Codable {
         var code: Int
         var coap: String
         var meaning: String
+        /// In words that name no program.
         var advice: String
+        /// Remedies that carry the advice out, one after the other; several in one place are alternatives.
+        var then: [Deeds]?
+        /// Remedies that stand beside the advice.
+        var or: [Deeds]?
         var transport: Bool?
 
         var isTransport: Bool { transport ?? false }
+    }
+    /// Cases of `Remedy` (Host/Reporting): one, or alternatives.
+    enum Deeds: Codable {
+        case one(String), any([String])
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            self = if let names = try? value.decode([String].self) { .any(names) } else { .one(try value.decode(String.self)) }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var value = encoder.singleValueContainer()
+            switch self {
+            case .one(let name): try value.encode(name)
+            case .any(let names): try value.encode(names)
+            }
+        }
     }
     struct Coded: Codable {
         var name: String

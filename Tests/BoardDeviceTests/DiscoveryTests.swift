@@ -1,7 +1,7 @@
 // The B-L475E-IOT01A in QEMU: light, lock, button, seen and worked from outside. Skipped where QEMU is older than 9.1.
 
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
 import Testing
 

@@ -1,8 +1,10 @@
 // A board with its devices in QEMU, called over its serial port and watched through QEMU's own registers, pins and parts.
 
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation
+import Image
 import Synchronization
 
 final class Probe {
@@ -13,8 +15,7 @@ final class Probe {
         .deletingLastPathComponent()
 
     init(_ name: String, parts: [String] = []) throws {
-        let (description, image) = try Probe.image(name)
-        var configuration = EmulatedBoard.Configuration(board: description, image: image)
+        var configuration = EmulatedBoard.Configuration(image: try Probe.image(name))
         configuration.extraArguments = parts
         board = try EmulatedBoard(configuration)
         // Connected before the processor runs, or what it says first would be lost.
@@ -27,20 +28,19 @@ final class Probe {
 
     deinit { board.powerOff() }
 
-    private static let images = Mutex<[String: URL]>([:])
+    private static let images = Mutex<[String: CheckedImage]>([:])
 
     /// The probe's image, built once for all tests. LIGHTNODE_ROOT names another source tree.
-    private static func image(_ name: String) throws -> (Board, URL) {
+    private static func image(_ name: String) throws -> CheckedImage {
         let isElsewhere = ProcessInfo.processInfo.environment["LIGHTNODE_ROOT"] != nil
         let catalogue = try BoardCatalogue(root: isElsewhere ? nil : root)
         let board = try catalogue.board(name)
-        let image = try images.withLock { images in
+        return try images.withLock { images in
             if let known = images[name] { return known }
-            let built = try FirmwareBuilder(catalogue: catalogue).build(board: board, product: "device-probe").url
+            let built = try FirmwareBuilder(catalogue: catalogue).build(board: board, product: "device-probe")
             images[name] = built
             return built
         }
-        return (board, image)
     }
 
     struct Answer: Equatable {

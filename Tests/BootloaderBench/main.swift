@@ -1,10 +1,11 @@
 // dfu-bench: flashes the model of the STM32F411's bootloader with Debian's dfu-util and with lightnode, the same 256 KB image from the
 // same start, and compares the model's own time: that of the flash, the bus and the waits that the device asks for.
 // Prints rows for bench.json. Usage: dfu-bench LIGHTNODE WITH-USB (both paths), in the source tree.
+import BoardFacts
 import BootloaderModel
-import FirmwareBuild
 import Flashing
 import Foundation
+import Image
 import VirtualUSB
 
 struct Row: Encodable {
@@ -22,11 +23,9 @@ struct Trouble: Error, CustomStringConvertible {
 /// A chip that ran an older firmware, at the end of a cable.
 final class Bench {
     let board: Board
-    let image: Data
-    let boot: Data
+    let image, boot: Data
     let folder: URL
-    let lightnode: String
-    let withUSB: String
+    let lightnode, withUSB: String
 
     init(lightnode: String, withUSB: String) throws {
         self.lightnode = lightnode

@@ -22,18 +22,7 @@ struct ChainTests {
             (self.master, self.slave) = (master, slave)
             let descriptor = master
             Thread.detachNewThread {
-                var buffer = [UInt8](repeating: 0, count: 1024)
-                while true {
-                    let count = read(descriptor, &buffer, buffer.count)
-                    guard count > 0 else { return }
-                    let bytes = Array(buffer[..<count])
-                    let done = DispatchSemaphore(value: 0)
-                    Task {
-                        try? await hosted.send(bytes)
-                        done.signal()
-                    }
-                    done.wait()
-                }
+                hosted.receive(from: descriptor)
             }
             Task {
                 for try await bytes in hosted.incoming { _ = write(descriptor, bytes, bytes.count) }

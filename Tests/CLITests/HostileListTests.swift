@@ -1,6 +1,6 @@
 // The commands that find nodes by themselves or run until they are ended, with something hostile at the other end.
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
 import HostedNode
 import Testing
@@ -95,16 +95,7 @@ struct HostileListTests {
                         _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
                     }
                 }
-                var buffer = [UInt8](repeating: 0, count: 1024)
-                while case let count = read(connection, &buffer, buffer.count), count > 0 {
-                    let bytes = Array(buffer[..<count])
-                    let done = DispatchSemaphore(value: 0)
-                    Task {
-                        try? await hosted.send(bytes)
-                        done.signal()
-                    }
-                    done.wait()
-                }
+                hosted.receive(from: connection)
             }
         }
 

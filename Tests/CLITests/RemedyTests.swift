@@ -13,7 +13,8 @@ struct RemedyTests {
     /// One of each kind, with and without what a kind may lack.
     static let deeds: [Remedy] = [
         .bind, .provision, .provisionBatch("lamps-1"), .listNodes, .showStatus, .verifyStatus, .listDevices, .showHistory,
-        .acceptTransfer, .transfer, .makeKey, .setTime, .build(board: nil), .build(board: "microbit"), .showLayout,
+        .acceptTransfer, .transfer, .makeKey, .setTime, .listGrants, .rotateKey, .build(board: nil), .build(board: "microbit"),
+        .showLayout,
         .startEmulated(board: nil, name: nil), .startEmulated(board: "microbit", name: "kitchen"), .stopEmulated(name: "kitchen"),
         .removeEmulated(name: "kitchen"), .listEmulated, .listBatches, .showBatch("lamps-1", serial: nil),
         .showBatch("lamps-1", serial: 12), .discard(batch: "lamps-1", serial: 12, reason: "erased"), .exportManifest,
@@ -77,13 +78,15 @@ struct RemedyTests {
         case .nameDatabase: 44
         case .nameEmulated: 45
         case .watch: 46
+        case .listGrants: 47
+        case .rotateKey: 48
         }
     }
 
     @Test("Every deed is tried here")
     func complete() {
         let numbers = Set(Self.deeds.compactMap(Self.number))
-        #expect(numbers == Set(0..<47))
+        #expect(numbers == Set(0..<49))
     }
 
     @Test("Every deed has words, and the command line that it is shown with is one that the parser takes", arguments: deeds)
@@ -123,6 +126,9 @@ struct RemedyTests {
     func refusals(_ reason: RefusalReason) {
         #expect(reason.remedy.text.contains(reason.advice.dropFirst()))
         #expect(!reason.advice.contains("lightnode ") && !reason.advice.contains("--"), "the protocol knows no command line")
+        for remedy in reason.remedy.parts where remedy != .advice(reason.advice) {
+            #expect(RemedyLine(remedy) != nil, "\(remedy) is prose beside the table's advice, or no deed of this program")
+        }
     }
 
     @Test("As JSON an error has what happened, to what, and the remedy as words and as a value")
@@ -133,5 +139,15 @@ struct RemedyTests {
         let json = Output.encoded(report)
         #expect(json.contains(#""advice" : "Provision it: lightnode provision""#), "\(json)")
         #expect(json.contains(#""subject" : "emulated:one""#) && json.contains(#""provision""#), "\(json)")
+    }
+}
+
+extension Remedy {
+    /// The advice and the deeds that it is made of.
+    fileprivate var parts: [Remedy] {
+        switch self {
+        case .either(let parts), .inOrder(let parts): parts.flatMap(\.parts)
+        default: [self]
+        }
     }
 }

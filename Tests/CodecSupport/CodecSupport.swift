@@ -90,3 +90,32 @@ private func transcodeItem(_ reader: inout CBORReader, _ writer: inout CBORWrite
     case .float: writer.double(try reader.double())
     }
 }
+
+/// What became of many mutants of one message.
+public struct Mutants {
+    /// How many were read.
+    public private(set) var accepted = 0
+    /// Those that came back otherwise when what was read of them was written again, in hexadecimal.
+    public private(set) var changed: [String] = []
+
+    /// Changes up to three bytes of `message`, `count` times, and has each mutant read and written again by `rewrite`, which throws for what it
+    /// refuses. The same seed makes the same mutants.
+    public init(of message: [UInt8], count: Int, seed: UInt64, rewrite: ([UInt8]) throws -> [UInt8]) {
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<count {
+            var mutated = message
+            for _ in 0...Int.random(in: 0...2, using: &generator) {
+                let index = Int.random(in: 0..<mutated.count, using: &generator)
+                switch Int.random(in: 0..<4, using: &generator) {
+                case 0: mutated[index] ^= 1 << UInt8.random(in: 0...7, using: &generator)
+                case 1: mutated[index] = UInt8.random(in: 0...255, using: &generator)
+                case 2: mutated.remove(at: index)
+                default: mutated.insert(UInt8.random(in: 0...255, using: &generator), at: index)
+                }
+            }
+            guard let again = try? rewrite(mutated) else { continue }
+            accepted += 1
+            if again != mutated { changed.append("\(hexString(mutated)) came back as \(hexString(again))") }
+        }
+    }
+}

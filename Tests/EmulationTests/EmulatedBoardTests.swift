@@ -1,10 +1,12 @@
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 import Testing
 
 @testable import Emulation
+
 // Boards in QEMU: power, flash, registers, names, and what happens when something is missing.
-@testable import FirmwareBuild
 
 /// A tiny image for `board` made from machine code, so that these tests need no compiler.
 struct TinyImage {
@@ -25,6 +27,11 @@ struct TinyImage {
         let url = folder.appendingPathComponent("tiny-\(board.name).elf")
         try elf(flat).write(to: url)
         return url
+    }
+
+    /// The image, known to fit `board`.
+    static func checked(for board: Board, code: [UInt16], to folder: URL) throws -> CheckedImage {
+        try CheckedImage(contentsOf: try write(for: board, code: code, to: folder), for: board)
     }
 
     /// The least of an ELF file: one loaded segment at 0.
@@ -62,9 +69,10 @@ let idle: [UInt16] = [0xE7FE]
 
     func emulated(_ name: String, code: [UInt16] = idle, keep: Bool = true) throws -> EmulatedBoard {
         let board = try loadBoard(name)
-        let image = try TinyImage.write(for: board, code: code, to: scratch.url)
         return try EmulatedBoard(
-            .init(board: board, image: image, flashFile: keep ? scratch.url.appendingPathComponent("flash-\(name)") : nil))
+            .init(
+                image: try TinyImage.checked(for: board, code: code, to: scratch.url),
+                flashFile: keep ? scratch.url.appendingPathComponent("flash-\(name)") : nil))
     }
 
     @Test(
@@ -115,8 +123,8 @@ let idle: [UInt16] = [0xE7FE]
     func wrongBoard() throws {
         let board = try loadBoard("microbit")
         let image = try TinyImage.write(for: board, code: idle, to: scratch.url, name: "mps2-an386")
-        #expect { _ = try EmulatedBoard(.init(board: board, image: image)) } throws: {
-            "\($0)".contains("made for board \"mps2-an386\", not for \"microbit\"")
+        #expect { _ = try EmulatedBoard(.init(image: CheckedImage(contentsOf: image, for: board))) } throws: {
+            "\($0)".contains("made for board “mps2-an386”, not for “microbit”")
         }
     }
 
@@ -127,10 +135,12 @@ let idle: [UInt16] = [0xE7FE]
         var bytes = try Data(contentsOf: image)
         bytes[bytes.count - 1] ^= 1
         try bytes.write(to: image)
-        #expect { _ = try EmulatedBoard(.init(board: board, image: image)) } throws: { "\($0)".contains("it is damaged") }
+        #expect { _ = try EmulatedBoard(.init(image: CheckedImage(contentsOf: image, for: board))) } throws: {
+            "\($0)".contains("it is damaged")
+        }
         let large = try TinyImage.write(for: board, code: idle, to: scratch.url, size: 0x3C004)
-        #expect { _ = try EmulatedBoard(.init(board: board, image: large)) } throws: {
-            "\($0)".contains("reaches into the store")
+        #expect { _ = try EmulatedBoard(.init(image: CheckedImage(contentsOf: large, for: board))) } throws: {
+            "\($0)".contains("into the store of microbit")
         }
     }
 
@@ -215,8 +225,8 @@ let idle: [UInt16] = [0xE7FE]
     @Test("a part's measurement is set while the board runs, and one that is not there is an error")
     func sensor() throws {
         let board = try loadBoard("mps2-an386")
-        let image = try TinyImage.write(for: board, code: idle, to: scratch.url)
-        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        let image = try TinyImage.checked(for: board, code: idle, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(image: image)
         configuration.extraArguments = ["-device", "tmp105,address=0x48,id=t1"]
         let emulated = try EmulatedBoard(configuration)
         try emulated.start()
@@ -249,8 +259,8 @@ let idle: [UInt16] = [0xE7FE]
         let code: [UInt16] = [
             0xB082, 0x4669, 0x4A02, 0x600A, 0x2207, 0x604A, 0x2020, 0xBEAB, 0x0026, 0x0002,
         ]
-        let image = try TinyImage.write(for: board, code: code, to: scratch.url)
-        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        let image = try TinyImage.checked(for: board, code: code, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(image: image)
         configuration.semihosting = ["test"]
         configuration.clock = .instructions(shift: 6)
         let emulated = try EmulatedBoard(configuration)
@@ -276,10 +286,10 @@ let idle: [UInt16] = [0xE7FE]
     @Test("power can be cut after any number of instructions, and the flash is as it was then")
     func cutAtInstruction() throws {
         let board = try loadBoard("microbit")
-        let image = try TinyImage.write(for: board, code: Self.writer, to: scratch.url)
+        let image = try TinyImage.checked(for: board, code: Self.writer, to: scratch.url)
         for (cut, words) in [(6, 1), (5, 0), (11, 2), (100, 19), (0, 0), (6, 1), (6, 1), (6, 1)] {
             let file = scratch.url.appendingPathComponent("cut-\(UUID().uuidString)")
-            var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: file)
+            var configuration = EmulatedBoard.Configuration(image: image, flashFile: file)
             configuration.clock = .instructions(shift: 6)
             configuration.countsInstructions = true
             let emulated = try EmulatedBoard(configuration)
@@ -295,8 +305,8 @@ let idle: [UInt16] = [0xE7FE]
     @Test("one run can be stopped at many counts, and goes on")
     func manyCuts() throws {
         let board = try loadBoard("microbit")
-        let image = try TinyImage.write(for: board, code: Self.writer, to: scratch.url)
-        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        let image = try TinyImage.checked(for: board, code: Self.writer, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(image: image)
         configuration.countsInstructions = true
         let emulated = try EmulatedBoard(configuration)
         try emulated.start()
@@ -326,8 +336,8 @@ let idle: [UInt16] = [0xE7FE]
     @Test("pin changes are traced with their virtual time, and written for a waveform viewer")
     func trace() throws {
         let board = try loadBoard("microbit")
-        let image = try TinyImage.write(for: board, code: Self.toggler, to: scratch.url)
-        var configuration = EmulatedBoard.Configuration(board: board, image: image)
+        let image = try TinyImage.checked(for: board, code: Self.toggler, to: scratch.url)
+        var configuration = EmulatedBoard.Configuration(image: image)
         configuration.clock = .instructions(shift: 6)
         configuration.countsInstructions = true
         let emulated = try EmulatedBoard(configuration)

@@ -1,13 +1,13 @@
 // What a programmer writes: the image, the boot code of a chip that starts elsewhere, and never the store.
+import BoardFacts
 import Foundation
+import Image
 import Testing
-
-@testable import FirmwareBuild
 
 @Suite("Pieces of an image")
 struct PieceTests {
     /// An ELF file with a loaded segment for each piece.
-    private func elf(_ pieces: [ELFImage.Piece]) -> Data {
+    private func elf(_ pieces: [Segment]) -> Data {
         func half(_ value: Int) -> [UInt8] { [UInt8(value & 0xFF), UInt8(value >> 8 & 0xFF)] }
         func word(_ value: Int) -> [UInt8] { half(value & 0xFFFF) + half(value >> 16) }
         var bytes: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
@@ -22,39 +22,45 @@ struct PieceTests {
         return pieces.reduce(Data(bytes)) { $0 + $1.bytes }
     }
 
+    /// First stack pointer and reset handler of code at `address`.
+    private func vectors(_ board: Board, at address: UInt64) -> Data {
+        Data(
+            [board.ram.range.upperBound, address + 9].flatMap { word in
+                (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+            })
+    }
+
     private func image(_ board: Board) -> Data {
         var flat = Data((0..<0x300).map { UInt8(truncatingIfNeeded: $0) })
+        flat.replaceSubrange(0..<8, with: vectors(board, at: board.flash.address.value))
         flat.stampImageHeader(board: board, version: [0, 1, 0], build: 0)
         return flat
     }
 
-    private func load(_ pieces: [ELFImage.Piece]) throws -> ELFImage {
-        let scratch = try Scratch()
-        let url = scratch.url.appendingPathComponent("image.elf")
-        try elf(pieces).write(to: url)
-        return try ELFImage(contentsOf: url)
+    private func pieces(of loaded: [Segment], for board: Board) throws -> [Segment] {
+        try CheckedImage(ImageFile(elf(loaded), from: URL(fileURLWithPath: "/image.elf")), for: board).pieces
     }
 
     @Test("a board that starts at its image has one piece")
     func one() throws {
         let board = try loadBoard("microbit")
-        let piece = ELFImage.Piece(address: 0, bytes: image(board))
-        #expect(try load([piece]).pieces(for: board) == [piece])
+        let piece = Segment(address: 0, bytes: image(board))
+        #expect(try pieces(of: [piece], for: board) == [piece])
     }
 
     @Test("a board that starts elsewhere has its boot code too, and nothing lies in its store")
     func boot() throws {
         let board = try loadBoard("blackpill-f411")
         let store = try #require(board.store)
-        let pieces = [
-            ELFImage.Piece(address: 0x0800_0000, bytes: Data(repeating: 0xB0, count: 32)),
-            ELFImage.Piece(address: board.flash.address.value, bytes: image(board)),
+        let loaded = [
+            Segment(address: 0x0800_0000, bytes: vectors(board, at: 0x0800_0000) + Data(repeating: 0xB0, count: 24)),
+            Segment(address: board.flash.address.value, bytes: image(board)),
         ]
-        #expect(try load(pieces).pieces(for: board) == pieces)
-        for piece in pieces { #expect(!store.range.overlaps(piece.address..<piece.address + UInt64(piece.bytes.count))) }
-        let intruder = ELFImage.Piece(address: store.address.value + 0x100, bytes: Data(repeating: 1, count: 4))
-        #expect { _ = try load(pieces + [intruder]).pieces(for: board) } throws: {
-            "\($0)".contains("4 bytes at 0x8004100, in the store at 0x8004000")
+        #expect(try pieces(of: loaded, for: board) == loaded)
+        for piece in loaded { #expect(!store.range.overlaps(piece.address..<piece.address + UInt64(piece.bytes.count))) }
+        let intruder = Segment(address: store.address.value + 0x100, bytes: Data(repeating: 1, count: 4))
+        #expect { _ = try pieces(of: loaded + [intruder], for: board) } throws: {
+            "\($0)".contains("would write 0x08004100, into the store of blackpill-f411")
         }
     }
 

@@ -1,9 +1,11 @@
 // A node that runs an application of Firmware/Apps, owned, on an emulated board: what an application's test begins with.
+import BoardFacts
 import ControlNode
 import Emulation
 import FirmwareBuild
 import Foundation
 import HostCrypto
+import Image
 import NodeEmulation
 import NodeProtocol
 import Provisioning
@@ -13,20 +15,20 @@ import Testing
 import Transport
 
 /// The application's image for `board`, built once for all tests.
-func image(of application: String, on board: String) throws -> URL {
+func image(of application: String, on board: String) throws -> CheckedImage {
     // That one is built before the tests.
-    if application == "light-node" { return try lightNodeImage(board) }
+    if application == "light-node" { return try checkedImage(board) }
     return try Images.built.withLock { images in
         if let known = images["\(board)/\(application)"] { return known }
         let catalogue = try BoardCatalogue(root: sourceRoot)
-        let image = try FirmwareBuilder(catalogue: catalogue).build(board: try catalogue.board(board), product: application).url
+        let image = try FirmwareBuilder(catalogue: catalogue).build(board: try catalogue.board(board), product: application)
         images["\(board)/\(application)"] = image
         return image
     }
 }
 
 private enum Images {
-    static let built = Mutex<[String: URL]>([:])
+    static let built = Mutex<[String: CheckedImage]>([:])
 }
 
 /// An application on an emulated board, and the people around it.
@@ -45,10 +47,10 @@ struct Stage {
     ) async throws {
         scratch = try Scratch()
         node = try EmulatedNode(
-            board: try board(name), image: try image(of: application, on: name),
+            image: try image(of: application, on: name),
             flashFile: scratch.url.appendingPathComponent("flash.bin"), clock: clock, parts: parts)
         try await node.powerOn(timeout: 120)
-        label = try await node.provision(Station(home: try scratch.home("factory"))).label
+        label = try await Station(home: try scratch.home("factory")).provisionAndFinish(node.client).label
         owner = try node.seen(from: try scratch.home("owner"))
         try await owner.bind(label: label, recovery: recovery)
     }

@@ -1,7 +1,6 @@
 // The whole chain on both boards: factory, owner, command, power cut, and those who must not command.
 import CBOR
 import Emulation
-import FirmwareBuild
 import Foundation
 import NodeEmulation
 import Provisioning
@@ -35,7 +34,7 @@ struct ChainTests {
         let node = try await blankNode(name, scratch)
         #expect(try await NodeProbe(node.client).status().state == .blank)
 
-        let provisioned = try await node.provision(Station(home: try scratch.home("factory")))
+        let provisioned = try await Station(home: try scratch.home("factory")).provisionAndFinish(node.client)
         #expect(provisioned.record.board == name)
         #expect(
             provisioned.record.isIdentityInjected == (name == "mps2-an386"), "only a chip with a generator makes its own identity"
@@ -84,7 +83,7 @@ struct ChainTests {
     func uptime(name: String) async throws {
         // Counted instructions: the firmware reaches the timer's setting before its first tick, each time.
         let node = try EmulatedNode(
-            board: try board(name), image: try lightNodeImage(name), flashFile: scratch.url.appendingPathComponent("flash.bin"),
+            image: try checkedImage(name), flashFile: scratch.url.appendingPathComponent("flash.bin"),
             clock: .instructions(shift: 0))
         try await node.powerOn()
         // Half a period of the 32-bit timer is 2,147 s.

@@ -1,8 +1,8 @@
 // The real image on QEMU's micro:bit, whose power fails right after a chosen operation of its flash.
 import CoAP
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Reporting
 import SimulatedNOR
 import Transport
@@ -39,8 +39,7 @@ struct Cut {
 
 /// Runs the image from power on to a chosen operation of its store.
 struct CutBoard {
-    let board: Board
-    let image: URL
+    let image: CheckedImage
     let folder: URL
 
     private static let erasePage: UInt64 = 0x4001_E508  // NVMC ERASEPAGE (nRF51 Series Reference Manual v3.0, section 6)
@@ -59,7 +58,7 @@ struct CutBoard {
         let file = folder.appendingPathComponent("cut-\(UInt32.random(in: 0 ... .max))")
         try flash.write(to: file)
         defer { for name in [file.path, file.path + ".lock"] { unlink(name) } }
-        var configuration = EmulatedBoard.Configuration(board: board, image: image, flashFile: file)
+        var configuration = EmulatedBoard.Configuration(image: image, flashFile: file)
         configuration.clock = .instructions(shift: 0)
         configuration.countsInstructions = true
         configuration.seed = 1

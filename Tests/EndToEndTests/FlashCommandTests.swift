@@ -1,21 +1,19 @@
 // `lightnode flash` with boards in QEMU: an owned node gets new firmware and is still owned.
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Testing
 
 @Suite("Flashing boards in QEMU", .serialized)
-struct FlashCommandTests {
+struct FlashCommandTests: WorkbenchSuite {
     let bench: Workbench
-    var scratch: Scratch { bench.scratch }
-    var lightnode: Program { bench.lightnode }
 
     init() throws { bench = try Workbench() }
 
     /// The light node as a plain binary with another build in its header: new firmware that does the same.
     private func nextBuild(_ name: String) throws -> URL {
         let board = try board(name)
-        var flat = try ELFImage(contentsOf: try lightNodeImage(name)).flat(in: board.flash.range)
+        var flat = try checkedImage(name).flat
         flat.stampImageHeader(board: board, version: [0, 1, 0], build: 0x1234_5678)
         let file = scratch.url.appendingPathComponent("next-\(name).bin")
         try flat.write(to: file)

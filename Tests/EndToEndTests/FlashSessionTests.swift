@@ -1,8 +1,8 @@
 // `lightnode flash` as a person uses it: it builds, waits for a board, asks for an address, shows how far it is.
 import BootloaderModel
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import SimulatedTerminal
 import SimulatedUSB
 import Testing
@@ -114,7 +114,7 @@ struct FlashSessionTests {
     func detaches() throws {
         let image = try lightNodeImage("blackpill-f411")
         var configuration = EmulatedBoard.Configuration(
-            board: try EndToEndTests.board("mps2-an386"), image: try lightNodeImage("mps2-an386"),
+            image: try checkedImage("mps2-an386"),
             flashFile: scratch.url.appendingPathComponent("flash.bin"))
         configuration.startTimeout = 60
         configuration.usb = true
@@ -139,7 +139,7 @@ struct FlashSessionTests {
         #expect(flashed.error.contains("runs: asking it for its bootloader"), "\(flashed.error)")
         #expect(chip.wasAsked && rom.hasLeft)
         let facts = try EndToEndTests.board("blackpill-f411")
-        let wanted = [UInt8](try ELFImage(contentsOf: image).flat(in: facts.flash.range))
+        let wanted = [UInt8](try CheckedImage(contentsOf: image, for: facts).flat)
         let offset = Int(facts.flash.address.value - STM32Bootloader.flashBase)
         #expect(Array(rom.flash[offset..<offset + wanted.count]) == wanted)
         #expect((board.usb?.complaints ?? []).isEmpty && bus.controller.violations.isEmpty, "\(bus.controller.violations)")

@@ -9,8 +9,7 @@ struct IdleTests {
     /// each of the loop's. Wherever the alarm comes, just before the sleep too, the node goes on.
     @Test("An alarm that comes just before the sleep ends it", arguments: ["microbit", "mps2-an386"])
     func alarm(board name: String) throws {
-        var configuration = EmulatedBoard.Configuration(
-            board: try EndToEndTests.board(name), image: try lightNodeImage(name))
+        var configuration = EmulatedBoard.Configuration(image: try checkedImage(name))
         configuration.countsInstructions = true
         let board = try EmulatedBoard(configuration)
         defer { board.close() }

@@ -2,7 +2,6 @@
 //
 // LIGHTNODE_KILLS sets how many kills, LIGHTNODE_KILL repeats the one with that number.
 import Emulation
-import FirmwareBuild
 import Foundation
 import NodeEmulation
 import SimulatedNOR
@@ -41,7 +40,7 @@ struct KillTests {
 
     init() throws {
         scratch = try Scratch()
-        cutter = CutBoard(board: try board("microbit"), image: try lightNodeImage("microbit"), folder: scratch.url)
+        cutter = CutBoard(image: try checkedImage("microbit"), folder: scratch.url)
     }
 
     @Test("Whatever it was doing, a killed node has its old state or its new one, and obeys the one owner who has it")
@@ -97,7 +96,7 @@ struct KillTests {
         let file = scratch.url.appendingPathComponent("flash-\(UInt32.random(in: 0 ... .max))")
         try flash.write(to: file)
         defer { for name in [file.path, file.path + ".lock"] { unlink(name) } }
-        let node = try EmulatedNode(board: cutter.board, image: cutter.image, flashFile: file)
+        let node = try EmulatedNode(image: cutter.image, flashFile: file)
         let probe = NodeProbe(try await node.powerOn(timeout: 60))
         defer { node.emulated.close() }
         let status = try await probe.status()

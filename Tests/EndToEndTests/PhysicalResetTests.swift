@@ -61,7 +61,7 @@ struct PhysicalResetTests {
         async throws
     {
         let node = try await blankNode("microbit", scratch)
-        let label = try await node.provision(Station(home: try scratch.home("factory"))).label
+        let label = try await Station(home: try scratch.home("factory")).provisionAndFinish(node.client).label
         let owner = try node.seen(from: try scratch.home("owner"))
         try await owner.bind(label: label)
         try await powerOnHolding(node)

@@ -1,14 +1,12 @@
 // The program with boards in QEMU as a user has them: names, exit codes, JSON, and everything that can be wrong with an emulated board.
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Testing
 
 @Suite("The command line with emulated boards", .serialized)
-struct ProgramTests {
+struct ProgramTests: WorkbenchSuite {
     let bench: Workbench
-    var scratch: Scratch { bench.scratch }
-    var lightnode: Program { bench.lightnode }
 
     init() throws { bench = try Workbench() }
 
@@ -88,17 +86,34 @@ struct ProgramTests {
         let other = try lightNodeImage("mps2-an386").path
         let wrong = try lightnode(
             "emulate", "start", "--board", "microbit", "--name", "x", "--image", other, "--detach", "--json")
-        #expect(wrong.status == 4)
-        #expect(wrong.error.contains("made for board \\\"mps2-an386\\\", not for \\\"microbit\\\""), "\(wrong.error)")
+        #expect(wrong.status == 8)
+        #expect(wrong.error.contains("made for board “mps2-an386”, not for “microbit”"), "\(wrong.error)")
         let cut = scratch.url.appendingPathComponent("cut.elf")
         try Data(contentsOf: try lightNodeImage("microbit")).prefix(50_000).write(to: cut)
-        for image in [cut.path, scratch.url.path + "/none.elf", "/bin/true"] {
-            let result = try lightnode(
-                "emulate", "start", "--board", "microbit", "--name", "x", "--image", image, "--detach", "--json")
-            #expect(result.status == 4, "\(image): \(result.output)")
-            #expect(try result.failure()["advice"] as? String != nil)
+        let none = scratch.url.path + "/none.elf"
+        for (image, status, words) in [
+            (cut.path, 8, "truncated or damaged"), (none, 4, "cannot be read"), ("/bin/true", 8, "64-bit"),
+        ] {
+            let start = ["emulate", "start", "--board", "microbit", "--name", "x", "--image", image, "--detach"]
+            let result = try lightnode.run(start + ["--json"])
+            #expect(result.status == Int32(status), "\(image): \(result.output)")
+            let told = try result.failure()
+            #expect((told["error"] as? String)?.contains(words) == true, "\(result.error)")
+            #expect((told["advice"] as? String)?.contains("lightnode build --board BOARD") == true, "\(result.error)")
+            // In words it is one error, not one within another.
+            let text = try lightnode.run(start)
+            #expect(text.status == Int32(status) && text.error.components(separatedBy: "error:").count == 2, "\(text.error)")
         }
         #expect(EmulatedBoards(home: scratch.url).running.isEmpty)
+    }
+
+    @Test("An emulated board takes its image as Intel HEX too, and runs it")
+    func hex() throws {
+        let hex = scratch.url.appendingPathComponent("light-node.hex")
+        try Data(try checkedImage("mps2-an386").intelHex.utf8).write(to: hex)
+        let started = try lightnode("emulate", "start", "--board", "mps2-an386", "--name", "x", "--image", hex.path, "--detach")
+        #expect(started.status == 0, "\(started.error)")
+        #expect(try lightnode("status", "--node", "emulated:x", "--json").status == 0)
     }
 
     @Test("A flash file of the wrong size is refused and left as it is")

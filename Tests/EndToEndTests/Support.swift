@@ -1,8 +1,9 @@
 // The real images on real QEMU: where they are, a node made of one, and the program as a user runs it.
+import BoardFacts
 import ControlNode
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Keystore
 import NodeEmulation
 import NodeProtocol
@@ -26,6 +27,11 @@ func lightNodeImage(_ board: String) throws -> URL {
     return image
 }
 
+/// That image, known to fit its board.
+func checkedImage(_ name: String) throws -> CheckedImage {
+    try CheckedImage(contentsOf: try lightNodeImage(name), for: try board(name))
+}
+
 /// A folder with a short name, because sockets' paths are limited; gone with the object.
 final class Scratch: Sendable {
     let url: URL
@@ -44,7 +50,7 @@ final class Scratch: Sendable {
 /// A blank node, powered on; its flash is gone with the scratch folder.
 func blankNode(_ name: String, _ scratch: Scratch) async throws -> EmulatedNode {
     let node = try EmulatedNode(
-        board: try board(name), image: try lightNodeImage(name), flashFile: scratch.url.appendingPathComponent("flash.bin"))
+        image: try checkedImage(name), flashFile: scratch.url.appendingPathComponent("flash.bin"))
     try await node.powerOn()
     return node
 }
@@ -52,7 +58,7 @@ func blankNode(_ name: String, _ scratch: Scratch) async throws -> EmulatedNode 
 /// A node with an owner, and the label that made it so.
 func ownedNode(_ name: String, _ scratch: Scratch) async throws -> (node: EmulatedNode, owner: RemoteNode, label: ClaimLabel) {
     let node = try await blankNode(name, scratch)
-    let label = try await node.provision(Station(home: try scratch.home("factory"))).label
+    let label = try await Station(home: try scratch.home("factory")).provisionAndFinish(node.client).label
     let owner = try node.seen(from: try scratch.home("owner"))
     try await owner.bind(label: label)
     return (node, owner, label)
@@ -92,6 +98,16 @@ final class Workbench: Sendable {
         try #require(started.status == 0, "\(started.error)")
         return ["--node", "emulated:\(name)"]
     }
+}
+
+/// A suite that runs `lightnode` in a home of its own.
+protocol WorkbenchSuite {
+    var bench: Workbench { get }
+}
+
+extension WorkbenchSuite {
+    var scratch: Scratch { bench.scratch }
+    var lightnode: Program { bench.lightnode }
 }
 
 /// `lightnode` as a user runs it.

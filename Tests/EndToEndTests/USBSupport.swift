@@ -20,7 +20,7 @@ final class USBRig: @unchecked Sendable {
         scratch = try Scratch()
         home = scratch.url.path + "/home"
         var configuration = EmulatedBoard.Configuration(
-            board: try EndToEndTests.board("mps2-an386"), image: try lightNodeImage("mps2-an386"),
+            image: try checkedImage("mps2-an386"),
             flashFile: scratch.url.appendingPathComponent("flash.bin"))
         configuration.startTimeout = 60
         configuration.usb = true

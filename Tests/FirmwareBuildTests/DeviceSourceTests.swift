@@ -1,4 +1,5 @@
 // The Swift that a board's rows give. That a name or method that the board has not is an error at its line, Tools/test-skeletons shows.
+import BoardFacts
 import Foundation
 import Testing
 

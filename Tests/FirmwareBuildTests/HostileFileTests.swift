@@ -1,7 +1,8 @@
+import BoardFacts
+import FirmwareBuild
 import Foundation
+import Image
 import Testing
-
-@testable import FirmwareBuild
 
 /// Images and board files whose numbers lie: each ends in a sentence, and soon.
 @Suite("Images and boards that lie") struct HostileFileTests {

@@ -1,4 +1,5 @@
 // What `lightnode new` writes, and what it refuses. That it builds and passes its own tests, Tools/test-skeletons shows.
+import BoardFacts
 import Foundation
 import Reporting
 import Testing

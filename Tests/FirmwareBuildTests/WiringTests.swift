@@ -1,4 +1,5 @@
 // The wiring of a board, from the rows of its board.json, and the clashes found in it before anything is built.
+import BoardFacts
 import Foundation
 import FoundationXML
 import Reporting

@@ -1,22 +1,23 @@
+import BoardFacts
 import BootloaderModel
 import Foundation
+import Image
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// Images for the Black Pill, each made and checked once.
 enum Made {
     private static let lock = NSLock()
-    nonisolated(unsafe) private static var images: [[UInt64]: FlashImage] = [:]
+    nonisolated(unsafe) private static var images: [[UInt64]: CheckedImage] = [:]
 
-    static func image(_ size: Int, seed: UInt64, _ board: Board) throws -> FlashImage {
+    static func image(_ size: Int, seed: UInt64, _ board: Board) throws -> CheckedImage {
         try lock.withLock {
             if let made = images[[UInt64(size), seed]] { return made }
             let scratch = try Scratch()
             let file = try scratch.file("image.hex", hexFile(try makeImage(for: board, size: size, seed: seed), board))
-            let made = try FlashImage(try ImageFile(contentsOf: file), for: board)
+            let made = try CheckedImage(contentsOf: file, for: board)
             images[[UInt64(size), seed]] = made
             return made
         }
@@ -60,7 +61,7 @@ struct Attempt {
     var size: Int { image.count + makeBoot(board)!.bytes.count }
 
     func job(_ mode: FlashJob.Mode = .write, erasesAll: Bool = false) throws -> FlashJob {
-        FlashJob(board: board, image: try Made.image(image.count, seed: seed, board), mode: mode, erasesAll: erasesAll)
+        FlashJob(image: try Made.image(image.count, seed: seed, board), mode: mode, erasesAll: erasesAll)
     }
 
     @discardableResult

@@ -1,8 +1,9 @@
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// A folder that stands in for a DAPLink drive: it takes a HEX file away, comes back with a higher remount count, and complains in FAIL.TXT.
@@ -87,8 +88,7 @@ final class StandInDrive: @unchecked Sendable {
         -> FlashReport
     {
         let file = try scratch.file("image.bin", image)
-        let job = FlashJob(
-            board: board, image: try FlashImage(ImageFile(contentsOf: file), for: board), mode: mode, erasesAll: erasesAll)
+        let job = FlashJob(image: try CheckedImage(contentsOf: file, for: board), mode: mode, erasesAll: erasesAll)
         let way = try way(drive, patience: patience)
         let device = try #require(try way.candidates(for: board).first)
         return try way.flash(job, device, progress: SilentProgress(), cancellation: Cancellation())

@@ -1,9 +1,11 @@
+import BoardFacts
 import Foundation
+import Image
+import NodeEmulation
 import Reporting
 import Testing
 
 @testable import Emulation
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// A named board that was made and is off, its flash in files.
@@ -24,7 +26,8 @@ import Testing
             name: name, board: board, imageSource: "old.elf", supervisor: 0, uart: "", control: "", started: Date())
         try JSONEncoder().encode(record).write(to: folder.appendingPathComponent("record.json"))
         let old = try makeImage(for: board, size: 0x5000, seed: 7)
-        try ELFImage.file(old, at: board.flash.address.value).write(to: folder.appendingPathComponent("image.elf"))
+        try ELFFile.file([Segment(address: board.flash.address.value, bytes: old)]).write(
+            to: folder.appendingPathComponent("image.elf"))
         let keys = Data(repeating: 0x5A, count: 4096)
         let size = FlashFile.size(for: board)
         var flash = Data(repeating: 0xFF, count: size)
@@ -43,9 +46,8 @@ import Testing
         throws -> FlashReport
     {
         let start = board.flash.address.value
-        let file = try scratch.file("image-\(name)", elf ? ELFImage.file(image, at: start) : image)
-        let job = FlashJob(
-            board: board, image: try FlashImage(ImageFile(contentsOf: file), for: board), mode: mode, erasesAll: erasesAll)
+        let file = try scratch.file("image-\(name)", elf ? ELFFile.file([Segment(address: start, bytes: image)]) : image)
+        let job = FlashJob(image: try CheckedImage(contentsOf: file, for: board), mode: mode, erasesAll: erasesAll)
         let way = EmulatedWay(boards: boards) { _ in Issue.record("a board that was off is turned on") }
         let device = try #require(try way.candidates(for: board).first { $0.serial == name })
         return try way.flash(job, device, progress: SilentProgress(), cancellation: Cancellation())
@@ -70,8 +72,8 @@ import Testing
         let report = try flash("kitchen", board, image, elf: elf)
         #expect(report.outcome == .written && report.verified == image.count)
         #expect(try keys("kitchen", board).allSatisfy { $0 == 0x5A })
-        let kept = try ELFImage(contentsOf: boards.stateFolder("kitchen").appendingPathComponent("image.elf"))
-        #expect(try kept.checkedFlash(for: board) == image)
+        let kept = try CheckedImage(contentsOf: boards.stateFolder("kitchen").appendingPathComponent("image.elf"), for: board)
+        #expect(kept.flat == image)
         #expect(try flash("kitchen", board, image, elf: elf).outcome == .unchanged)
         #expect(try flash("kitchen", board, image, mode: .verifyOnly, elf: elf).outcome == .verified)
         if kind == "microbit" {

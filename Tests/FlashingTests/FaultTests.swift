@@ -1,9 +1,9 @@
+import BoardFacts
 import BootloaderModel
 import Foundation
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// A fault, and what a user sees: kind of failure (the exit code), words of the message, and words of the advice.
@@ -19,6 +19,11 @@ import Testing
         #expect(found?.what.contains(what) == true, "\(found?.what ?? "no failure")", sourceLocation: sourceLocation)
         #expect(found?.advice.contains(advice) == true, "\(found?.advice ?? "")", sourceLocation: sourceLocation)
         #expect(it.keysAreThere, sourceLocation: sourceLocation)
+        try heal(it, sourceLocation: sourceLocation)
+    }
+
+    /// With the fault gone and the device plugged in again, flashing ends well.
+    func heal(_ it: Attempt, sourceLocation: SourceLocation = #_sourceLocation) throws {
         it.device.faults = Faults()
         it.device.timing = FlashTiming()
         it.device.replug()
@@ -41,10 +46,7 @@ import Testing
             #expect(it.device.programmedBlocks == block && it.keysAreThere)
             #expect(!it.holdsImage)
             if block < blocks - 1 { #expect(it.isStartBlank) }
-            it.device.faults = Faults()
-            it.device.replug()
-            try it.run()
-            #expect(it.holdsImage && it.keysAreThere)
+            try heal(it)
         }
     }
 
@@ -67,10 +69,7 @@ import Testing
                 found?.kind == .notFlashed || found?.kind == .unreachable, "\(request): \(found?.description ?? "no failure")")
             if it.device.erases > 0, !isWritten { #expect(found?.kind == .notFlashed, "\(request)") }
             #expect(found?.what.contains("unplugged") == true && it.keysAreThere, "\(request): \(found?.what ?? "")")
-            it.device.faults = Faults()
-            it.device.replug()
-            try it.run()
-            #expect(it.holdsImage)
+            try heal(it)
         }
     }
 

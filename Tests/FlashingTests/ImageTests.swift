@@ -1,8 +1,9 @@
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// `arm-none-eabi-objcopy`: GNU binutils read and write the formats that we do.
@@ -36,12 +37,12 @@ func objcopy(_ arguments: String...) throws {
         let hex = scratch.url.appendingPathComponent("a.hex"), bin = scratch.url.appendingPathComponent("a.bin")
         try objcopy("-O", "ihex", elf.path, hex.path)
         try objcopy("-O", "binary", elf.path, bin.path)
-        let linked = try FlashImage(ImageFile(contentsOf: elf), for: facts)
+        let linked = try CheckedImage(contentsOf: elf, for: facts)
         #expect(linked.header.mcu == facts.mcu && linked.pieces.count == (facts.boot == nil ? 1 : 2))
         for (url, format) in [(elf, ImageFile.Format.elf), (hex, .hex), (bin, .bin)] {
             let file = try ImageFile(contentsOf: url)
             #expect(file.format == format)
-            let pieces = try FlashImage(file, for: facts).pieces
+            let pieces = try CheckedImage(file, for: facts).pieces
             #expect(pieces.last == linked.pieces.last)
             // A binary's filling belongs to its boot code, for all that it tells.
             #expect(format == .bin ? pieces[0].bytes.starts(with: linked.pieces[0].bytes) : pieces == linked.pieces)
@@ -51,9 +52,9 @@ func objcopy(_ arguments: String...) throws {
     @Test("an ELF file that we wrap around a binary holds just that")
     func wraps() throws {
         let flat = try makeImage(for: microbit, size: 70_001)
-        let elf = try scratch.file("w.elf", ELFImage.file(flat, at: 0))
-        #expect(try FlashImage(ImageFile(contentsOf: elf), for: microbit).pieces == [Segment(address: 0, bytes: flat)])
-        #expect(try ELFImage(contentsOf: elf).entry == 0x241)
+        let elf = try scratch.file("w.elf", ELFFile.file([Segment(address: 0, bytes: flat)]))
+        #expect(try CheckedImage(contentsOf: elf, for: microbit).pieces == [Segment(address: 0, bytes: flat)])
+        #expect(try ELFFile(contentsOf: elf).entry == 0x241)
     }
 
     @Test(
@@ -64,8 +65,8 @@ func objcopy(_ arguments: String...) throws {
         let hex = try scratch.file("c.hex", hexFile(flat, blackpill)), bin = scratch.url.appendingPathComponent("c.bin")
         try objcopy("-I", "ihex", "-O", "binary", "--gap-fill=0xFF", hex.path, bin.path)
         let pieces = [try #require(makeBoot(blackpill)), Segment(address: 0x0802_0000, bytes: flat)]
-        #expect(try FlashImage(ImageFile(contentsOf: hex), for: blackpill).pieces == pieces)
-        let image = try FlashImage(ImageFile(contentsOf: bin), for: blackpill)
+        #expect(try CheckedImage(contentsOf: hex, for: blackpill).pieces == pieces)
+        let image = try CheckedImage(contentsOf: bin, for: blackpill)
         #expect(image.pieces[1] == pieces[1] && image.pieces[0].bytes.starts(with: pieces[0].bytes))
         #expect(try check(flat)?.what.contains("lacks the boot code") == true)
     }
@@ -103,7 +104,7 @@ func objcopy(_ arguments: String...) throws {
 
     func check(_ data: Data, _ name: String = "image.bin", for board: Board? = nil) throws -> Failure? {
         let url = try scratch.file(name, data)
-        return failure { _ = try FlashImage(try ImageFile(contentsOf: url), for: board ?? blackpill) }
+        return failure { _ = try CheckedImage(contentsOf: url, for: board ?? blackpill) }
     }
 
     /// As a file for the Black Pill.
@@ -146,11 +147,75 @@ func objcopy(_ arguments: String...) throws {
         try expect(try check(Data(elsewhere.utf8), "elsewhere.hex"), "too large, or for another chip")
     }
 
+    /// The ELF file of an image for the micro:bit, with these bytes in its header in place of its own.
+    private func elf(_ changes: [Int: UInt8] = [:]) throws -> Data {
+        var file = ELFFile.file([Segment(address: 0, bytes: try makeImage(for: microbit))])
+        for (place, byte) in changes { file[place] = byte }
+        return file
+    }
+
+    @Test(
+        "an ELF file that is no linked program for these chips is refused as an unfit image, and said what it is",
+        arguments: [
+            ([4: 2], "64-bit"), ([5: 2], "big-endian"), ([18: 62], "another processor (ELF machine 62)"),
+            ([16: 1], "relocatable object file: it was compiled and not linked"), ([16: 3], "no linked program (ELF type 3)"),
+        ] as [([Int: UInt8], String)])
+    func foreign(changes: [Int: UInt8], words: String) throws {
+        let found = try check(elf(changes), "a.elf", for: microbit)
+        try expect(found, words)
+        #expect(found?.subject?.hasSuffix("a.elf") == true)
+    }
+
+    @Test(
+        "an ELF file that is cut anywhere is refused as an unfit image", arguments: [4, 16, 19, 20, 51, 52, 83, 84, 500, 12_371])
+    func cut(length: Int) throws {
+        let whole = try elf()
+        #expect(try check(whole, "a.elf", for: microbit) == nil)
+        try expect(try check(whole.prefix(length), "a.elf", for: microbit), "truncated or damaged")
+    }
+
+    @Test("a part of a program that takes no bytes of the file may say that it lies behind the file's end")
+    func emptyLoad() throws {
+        // A second program header: PT_LOAD at the file's end and far beyond, no bytes in the file, .bss in memory.
+        let image = try makeImage(for: microbit)
+        var file = ELFFile.file([Segment(address: 0, bytes: image), Segment(address: 0x2000_0000, bytes: Data())])
+        for (index, byte) in [0xFF, 0xFF, 0xFF, 0x7F].enumerated() { file[52 + 32 + 4 + index] = UInt8(byte) }
+        file[52 + 32 + 20 + 1] = 0x10
+        let found = try scratch.file("bss.elf", file)
+        #expect(try CheckedImage(contentsOf: found, for: microbit).pieces == [Segment(address: 0, bytes: image)])
+    }
+
+    @Test("a damaged symbol table keeps no image from being flashed: it is not read for that")
+    func symbolsUnread() throws {
+        var file = try elf()
+        // One section header at the end: a symbol table whose names are in section 7, which is not there.
+        let place = file.count
+        for (index, byte) in [UInt8(place & 0xFF), UInt8(place >> 8 & 0xFF), UInt8(place >> 16 & 0xFF), 0].enumerated() {
+            file[32 + index] = byte
+        }
+        (file[46], file[48]) = (40, 1)
+        file += Data([0, 2, 0, 0, 0, 0, 7, 0, 0, 0].flatMap { [UInt8($0), 0, 0, 0] })
+        let damaged = try scratch.file("symbols.elf", file)
+        let image = try CheckedImage(contentsOf: damaged, for: microbit)
+        #expect(failure { _ = try image.linked() }?.kind == .unfitImage)
+        #expect(image.elf == file)
+    }
+
+    @Test("an image of any format is an ELF file for who needs one", arguments: ["image.bin", "image.hex"])
+    func anyAsELF(name: String) throws {
+        let board = name.hasSuffix("hex") ? blackpill : microbit
+        let flat = try makeImage(for: board)
+        let url = try scratch.file(name, name.hasSuffix("hex") ? hexFile(flat, board) : flat)
+        let image = try CheckedImage(contentsOf: url, for: board)
+        let again = try CheckedImage(ImageFile(image.elf, from: url), for: board)
+        #expect(again.file.format == .elf && again.pieces == image.pieces)
+    }
+
     @Test("padding with 0xFF behind the image is no part of it")
     func padded() throws {
         let good = try makeImage(for: microbit)
         let url = try scratch.file("padded.bin", good + Data(repeating: 0xFF, count: 1000))
-        #expect(try FlashImage(try ImageFile(contentsOf: url), for: microbit).pieces[0].bytes == good)
+        #expect(try CheckedImage(contentsOf: url, for: microbit).pieces[0].bytes == good)
     }
 
     @Test("what an image says about itself is shown field by field, and whether it may be flashed")

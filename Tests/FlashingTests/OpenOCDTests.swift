@@ -1,8 +1,9 @@
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// Debian's OpenOCD, really run: without a probe, and with its dummy adapter and the flash in memory that it has for tests.
@@ -17,8 +18,7 @@ import Testing
 
     func job(_ mode: FlashJob.Mode = .write, erasesAll: Bool = false) throws -> FlashJob {
         let file = try scratch.file("image.bin", try makeImage(for: board))
-        return FlashJob(
-            board: board, image: try FlashImage(ImageFile(contentsOf: file), for: board), mode: mode, erasesAll: erasesAll)
+        return FlashJob(image: try CheckedImage(contentsOf: file, for: board), mode: mode, erasesAll: erasesAll)
     }
 
     /// No chip: a dummy adapter, a target that does nothing and a flash bank in OpenOCD's memory.
@@ -93,9 +93,8 @@ import Testing
     func readsBack() throws {
         let board = try FlashingTests.board("blackpill-f411")
         let flat = try makeImage(for: board)
-        let image = try FlashImage(
-            ImageFile(contentsOf: try scratch.file("image.hex", hexFile(flat, board))), for: board)
-        func job(_ mode: FlashJob.Mode) -> FlashJob { FlashJob(board: board, image: image, mode: mode, erasesAll: false) }
+        let image = try CheckedImage(contentsOf: try scratch.file("image.hex", hexFile(flat, board)), for: board)
+        func job(_ mode: FlashJob.Mode) -> FlashJob { FlashJob(image: image, mode: mode, erasesAll: false) }
         func offset(_ address: UInt64) -> Int { Int(address - board.wholeFlash.lowerBound) }
 
         var flash = Data(repeating: 0xFF, count: board.wholeFlash.count)
@@ -136,12 +135,11 @@ import Testing
     func writes() throws {
         let board = try FlashingTests.board("blackpill-f411")
         let flat = try makeImage(for: board)
-        let image = try FlashImage(
-            ImageFile(contentsOf: try scratch.file("image.hex", hexFile(flat, board))), for: board)
+        let image = try CheckedImage(contentsOf: try scratch.file("image.hex", hexFile(flat, board)), for: board)
         var flash = Data(repeating: 0x5A, count: board.wholeFlash.count)
         let chip = try ChipAtJTAG(flash, in: scratch)
         let report = try OpenOCDWay.flash(
-            FlashJob(board: board, image: image, mode: .write, erasesAll: false), chip.openocd, progress: SilentProgress(),
+            FlashJob(image: image, mode: .write, erasesAll: false), chip.openocd, progress: SilentProgress(),
             cancellation: Cancellation())
         #expect(report.outcome == .written && report.verified == image.size)
         // Its sectors (RM0383, table 5), and what of them is the image.

@@ -1,10 +1,10 @@
 import BootloaderModel
 import Foundation
+import Image
 import Reporting
 import Testing
 import USBStrings
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// What a device says of times, names and places is bounded and checked before it is used.
@@ -159,7 +159,7 @@ import USBStrings
     private func job() throws -> FlashJob {
         let board = try FlashingTests.board("microbit")
         let file = try scratch.file("image.bin", try makeImage(for: board))
-        return FlashJob(board: board, image: try FlashImage(ImageFile(contentsOf: file), for: board), erasesAll: true)
+        return FlashJob(image: try CheckedImage(contentsOf: file, for: board), erasesAll: true)
     }
 
     @Test("silence has a limit, and the program is gone after it", arguments: [false, true])

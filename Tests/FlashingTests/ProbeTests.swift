@@ -1,8 +1,9 @@
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// Debug probes as the kernel lists them, honest ones and others, and what OpenOCD is told of them.
@@ -71,12 +72,12 @@ import Testing
         try plug("1-1", vendor: "0483", product: "3748", name: "STLink \(hostile)", serial: hostile)
         try plug("1-2", vendor: "1234", product: "5678", name: "CMSIS-DAP \(hostile)", serial: hostile, interfaceName: hostile)
         let file = try scratch.file("image.bin", try makeImage(for: board))
-        let image = try FlashImage(ImageFile(contentsOf: file), for: board)
+        let image = try CheckedImage(contentsOf: file, for: board)
         for candidate in try way.candidates(for: board) {
             for mode in [FlashJob.Mode.dryRun, .verifyOnly, .write] {
                 let found = failure {
                     _ = try way.flash(
-                        FlashJob(board: board, image: image, mode: mode), candidate, progress: SilentProgress(),
+                        FlashJob(image: image, mode: mode), candidate, progress: SilentProgress(),
                         cancellation: Cancellation())
                 }
                 #expect(found?.kind == .unreachable, "\(found?.description ?? "no failure")")
@@ -116,8 +117,10 @@ import Testing
             ["-f", "interface/stlink.cfg", "-c", "adapter usb location 1-2.3"],
             ["-f", "interface/cmsis-dap.cfg", "-c", "cmsis_dap_vid_pid 0x0d28 0x0204", "-c", "adapter serial A-b_c.1"],
         ] {
-            try OpenOCD(configuration: arguments).run(
-                ["shutdown"], in: scratch.url, progress: SilentProgress(), size: 0, cancellation: Cancellation())
+            #expect(throws: Never.self, "\(arguments)") {
+                try OpenOCD(configuration: arguments).run(
+                    ["shutdown"], in: scratch.url, progress: SilentProgress(), size: 0, cancellation: Cancellation())
+            }
         }
     }
 

@@ -4,7 +4,6 @@ import SimulatedTerminal
 import Testing
 import VirtualUSB
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// `lightnode flash` at a terminal, over libusb, with the bootloader's model plugged in: what a person sees and how Ctrl-C ends.

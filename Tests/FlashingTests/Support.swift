@@ -1,9 +1,10 @@
+import BoardFacts
 import BootloaderModel
 import Foundation
+import Image
 import Reporting
 import Testing
 
-@testable import FirmwareBuild
 // Images made by hand, and the bootloader's model as a bus in this process.
 @testable import Flashing
 

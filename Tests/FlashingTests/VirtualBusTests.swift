@@ -4,7 +4,6 @@ import Reporting
 import Testing
 import VirtualUSB
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// The virtual host controller as a bus for the client: every packet of the model is checked against USB 2.0.

@@ -4,7 +4,6 @@ import Reporting
 import Testing
 import VirtualUSB
 
-@testable import FirmwareBuild
 @testable import Flashing
 
 /// Debian's dfu-util, unmodified, and our own program, each over libusb at the end of the virtual cable (Tools/with-usb).

@@ -2,73 +2,18 @@
 // what a device accepts; the faults are those of the wire and of the power.
 
 import CBOR
-import DeviceModel
-import Drivers
 import Foundation
-import HAL
 import LightNode
 import NodeServer
 import SimulatedNOR
 import SimulatedPins
 import Slipmux
+import TestNode
 import Transport
 
-/// LED, lock and dimmer on simulated pins.
-public struct HostedDevices: DeviceTable {
-    public var events = EventQueue()
-    var led: LED<SimulatedOutput>
-    var lock: Lock<SimulatedOutput>
-    var dimmer: Dimmer<SimulatedPWM>
-
-    init(_ waveform: Waveform) {
-        led = LED(SimulatedOutput(waveform, "led"))
-        lock = Lock(SimulatedOutput(waveform, "lock"))
-        dimmer = Dimmer(SimulatedPWM(waveform, "dimmer"))
-    }
-
-    public static func declaration(_ index: UInt8) -> Declaration? {
-        switch index {
-        case 0: Declaration("led", LED<SimulatedOutput>.self)
-        case 1: Declaration("lock", Lock<SimulatedOutput>.self)
-        case 2: Declaration("dimmer", Dimmer<SimulatedPWM>.self)
-        default: nil
-        }
-    }
-
-    public mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
-        switch index {
-        case 0: request.reach(&led)
-        case 1: request.reach(&lock)
-        case 2: request.reach(&dimmer)
-        default: break
-        }
-    }
-}
-
-/// A chip with the system's random generator, or with none.
-public struct HostedPlatform: Platform {
-    public var board: StaticString { "hosted" }
-    public var version: Version { Version(0, 1, 0) }
-    public var imageHash: InlineArray<24, UInt8> { .init(repeating: 0x5A) }
-    public var hardwareSerial: UInt64
-    public var isReadbackProtected = false
-    public mutating func protectReadback() { isReadbackProtected = true }
-    public var resetReason: ResetReason { .power }
-    public var stackUsed: UInt32 { 0 }
-    public var stackSize: UInt32 { 0 }
-    public var isTrueRandom: Bool
-    /// How many times faster than the computer's its clock runs.
-    var speed: UInt64 = 1
-    let start = ContinuousClock.now
-
-    public mutating func microseconds() -> UInt64 {
-        let (seconds, attoseconds) = (ContinuousClock.now - start).components
-        return (UInt64(seconds) * 1_000_000 + UInt64(attoseconds / 1_000_000_000_000)) * speed
-    }
-
-    public mutating func fillRandom(_ bytes: inout MutableRawSpan) {
-        for index in 0..<bytes.byteCount { bytes.storeBytes(of: UInt8.random(in: 0...255), toByteOffset: index, as: UInt8.self) }
-    }
+/// A light, a lock and a dimmer.
+public enum HostedFitting: TestFitting {
+    public static let devices: [TestDevice] = [.led, .lock, .dimmer]
 }
 
 /// One power-on of a node. Make another over the same flash for the next.
@@ -76,10 +21,11 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     public let incoming: AsyncThrowingStream<[UInt8], any Error>
     private let outgoing: AsyncThrowingStream<[UInt8], any Error>.Continuation
     public let flash: SimulatedNOR<4>
-    public let waveform: Waveform
+    public var waveform: Waveform { world.waveform }
     // All below is touched on the queue only.
     private let queue = DispatchQueue(label: "hosted-node")
-    private var server: NodeServer<SimulatedNOR<4>, HostedDevices, HostedPlatform>
+    private let world: TestWorld
+    private var server: TestServer<HostedFitting>
     private var decoder = SlipmuxDecoder<1152>()
     private var answersToLose = 0
     private var answersToKeep = 0
@@ -96,20 +42,17 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
         case hold(answer: [UInt8])
     }
 
-    /// A part like the microbit's: 16 pages of 1 KB.
-    public static func blankFlash() -> SimulatedNOR<4> { SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16)) }
+    public static func blankFlash() -> SimulatedNOR<4> { blankPart() }
 
     public init(
         flash: SimulatedNOR<4> = HostedNode.blankFlash(), serial: UInt64 = 0x1122_3344, isTrueRandom: Bool = true,
         speed: UInt64 = 1
     ) {
         self.flash = flash
-        waveform = Waveform()
-        let devices = HostedDevices(waveform)
-        server = NodeServer(
-            Node(
-                flash: flash, devices: devices,
-                platform: HostedPlatform(hardwareSerial: serial, isTrueRandom: isTrueRandom, speed: speed)))
+        world = TestWorld(.system, speed: speed)
+        var platform = TestPlatform(world, isTrueRandom: isTrueRandom)
+        (platform.board, platform.version, platform.hardwareSerial) = ("hosted", Version(0, 1, 0), serial)
+        server = NodeServer(Node(flash: flash, devices: TestDevices(world), platform: platform))
         (incoming, outgoing) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
     }
 
@@ -200,22 +143,25 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
     public func isHigh(_ name: String) -> Bool { queue.sync { waveform.history(name).last?.value == 1 } }
 }
 
-extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
-    fileprivate mutating func turn() -> [UInt8] {
-        while nextEvent() != nil {}
-        poll()
-        return notification.withUnsafeBytes { Array($0) }
-    }
-
-    fileprivate mutating func exchange(_ message: [UInt8], from wire: WireNumber = .serial) -> [UInt8] {
-        receive(message.span.bytes, from: wire)
-        return answer.withUnsafeBytes { Array($0) }
-    }
-}
-
 extension SlipmuxDecoder {
     fileprivate mutating func message(endingWith byte: UInt8) -> [UInt8]? {
         guard case .coap = receive(byte) else { return nil }
         return content.withUnsafeBytes { Array($0) }
+    }
+}
+
+extension HostedNode {
+    /// Gives the node what comes from `descriptor`, until that ends; returns then. Each piece has been taken before the next is read.
+    public func receive(from descriptor: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        while case let count = read(descriptor, &buffer, buffer.count), count > 0 {
+            let bytes = Array(buffer[..<count])
+            let done = DispatchSemaphore(value: 0)
+            Task {
+                try? await self.send(bytes)
+                done.signal()
+            }
+            done.wait()
+        }
     }
 }

@@ -6,6 +6,7 @@ import Drivers
 import HAL
 import LightNode
 import SimulatedNOR
+import TestNode
 import Testing
 
 @testable import NodeProtocol
@@ -18,30 +19,11 @@ private struct Counter: EdgeCounter {
     var count: UInt32 { pulses.takeUnretainedValue().count }
 }
 
-private struct Meters: DeviceTable {
-    static var keepsCounts: Bool { true }
-    var events = EventQueue()
-    var led: LED<Wire>
-    var meter: PulseMeter<Counter>
+/// A light and a meter.
+private enum Meters: TestFitting {
     /// An update has put the meter before the light.
     nonisolated(unsafe) static var isTurnedRound = false
-
-    init(_ wires: Wires, _ pulses: Pulses) {
-        led = LED(Wire(wires: wires, name: "led"))
-        meter = PulseMeter(Counter(pulses: .passUnretained(pulses)))
-    }
-
-    static func declaration(_ index: UInt8) -> Declaration? {
-        switch isTurnedRound ? index ^ 1 : index {
-        case 0: Declaration("led", LED<Wire>.self)
-        case 1: Declaration("meter", PulseMeter<Counter>.self)
-        default: nil
-        }
-    }
-
-    mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
-        if (index == 1) != Meters.isTurnedRound { request.reach(&meter) } else { request.reach(&led) }
-    }
+    static var devices: [TestDevice] { isTurnedRound ? [.meter, .led] : [.led, .meter] }
 }
 
 /// As many meters as a node can have, with names as long as names can be.
@@ -67,17 +49,17 @@ private struct ManyMeters: DeviceTable {
 @Suite("Counts", .serialized) struct CountTests {
     private final class MeterStage {
         let flash = Stage.part()
-        let dice = Dice(seed: 1)
-        var clock = Clock()
-        var pulses = Pulses()
-        var node: Node<SimulatedNOR<4>, Meters, BenchPlatform>
+        let chance = Chance.seeded(1)
+        var world: TestWorld
+        var node: TestNode<Meters>
 
         init() throws {
-            node = Self.start(flash, clock, pulses, dice)
+            world = TestWorld(chance)
+            node = Self.start(flash, world)
             try Self.provision(&node)
         }
 
-        static func provision<Table: DeviceTable>(_ node: inout Node<SimulatedNOR<4>, Table, BenchPlatform>) throws {
+        static func provision<Table: DeviceTable>(_ node: inout Node<SimulatedNOR<4>, Table, TestPlatform>) throws {
             let request = CBORItem.map([
                 0: .bytes(Cast.claim.publicKey.bytes), 1: .bytes(Cast.identity.seed.withUnsafeBytes { Array($0) }),
                 2: .uint(Cast.network),
@@ -86,23 +68,19 @@ private struct ManyMeters: DeviceTable {
             _ = try node.provision(request.span.bytes, reply: reply.mutableSpan)
         }
 
-        private static func start(_ flash: SimulatedNOR<4>, _ clock: Clock, _ pulses: Pulses, _ dice: Dice)
-            -> Node<SimulatedNOR<4>, Meters, BenchPlatform>
-        {
-            Node(
-                flash: flash, devices: Meters(Wires(), pulses),
-                platform: BenchPlatform(isTrueRandom: true, clock: clock, dice: dice))
+        private static func start(_ flash: SimulatedNOR<4>, _ world: TestWorld) -> TestNode<Meters> {
+            Node(flash: flash, devices: TestDevices(world), platform: TestPlatform(world))
         }
 
         func reboot(_ faults: SimulatedNOR<4>.Faults = .none) {
             flash.powerUp(faults)
-            (clock, pulses) = (Clock(), Pulses())
-            node = Self.start(flash, clock, pulses, dice)
+            world = TestWorld(chance)
+            node = Self.start(flash, world)
         }
 
         func count(_ pulses: UInt32, andPass seconds: UInt64) {
-            self.pulses.count += pulses
-            clock.pass(seconds: seconds)
+            world.pulses += pulses
+            world.pass(seconds: seconds)
             node.poll()
         }
 
@@ -144,13 +122,11 @@ private struct ManyMeters: DeviceTable {
     }
 
     @Test("Sixteen meters with the longest names keep their counts, however large") func many() throws {
-        let flash = Stage.part(), dice = Dice(seed: 1)
-        func start(_ clock: Clock, _ pulses: [Pulses]) -> Node<SimulatedNOR<4>, ManyMeters, BenchPlatform> {
-            Node(
-                flash: flash, devices: ManyMeters(pulses),
-                platform: BenchPlatform(isTrueRandom: true, clock: clock, dice: dice))
+        let flash = Stage.part()
+        func start(_ world: TestWorld, _ pulses: [Pulses]) -> Node<SimulatedNOR<4>, ManyMeters, TestPlatform> {
+            Node(flash: flash, devices: ManyMeters(pulses), platform: TestPlatform(world))
         }
-        let clock = Clock(), pulses = (0..<16).map { _ in Pulses() }
+        let clock = TestWorld(.seeded(1)), pulses = (0..<16).map { _ in Pulses() }
         var node = start(clock, pulses)
         try MeterStage.provision(&node)
         let counted = (0..<16).map { UInt32(Int32.max) - UInt32($0) }
@@ -159,7 +135,7 @@ private struct ManyMeters: DeviceTable {
         node.poll()
         flash.powerUp()
         let later = (0..<16).map { _ in Pulses() }
-        let again = start(Clock(), later)
+        let again = start(TestWorld(.seeded(2)), later)
         #expect((0..<16).map { again.devices.meters[$0].state.integer } == counted.map { Int32($0) })
         withExtendedLifetime((pulses, later)) {}
     }

@@ -4,7 +4,7 @@ import CBOR
 import CoAP
 import LightNode
 import NodeServer
-import SimulatedNOR
+import TestNode
 
 @testable import NodeProtocol
 
@@ -25,10 +25,9 @@ enum ProblemVectors {
 
     /// The payload of the last answer, which must be an error.
     private static func answer(to requests: [(path: String, payload: [UInt8])]) throws -> [UInt8] {
+        let world = TestWorld(.seeded(1))
         var server = NodeServer(
-            Bench(
-                flash: Stage.part(), devices: BenchDevices(Wires()),
-                platform: BenchPlatform(isTrueRandom: true, clock: Clock(), dice: Dice(seed: 1))))
+            Bench(flash: Stage.part(), devices: TestDevices(world), platform: TestPlatform(world)))
         var body: [UInt8] = []
         for (number, request) in requests.enumerated() {
             var buffer = [UInt8](repeating: 0, count: 256)

@@ -2,6 +2,8 @@
 
 import CBOR
 import SimulatedNOR
+import SimulatedPins
+import TestNode
 import Vocabulary
 
 @testable import HostCrypto
@@ -9,7 +11,11 @@ import Vocabulary
 @testable import NodeProtocol
 
 typealias Reason = Vocabulary.Refusal
-typealias Bench = Node<SimulatedNOR<4>, BenchDevices, BenchPlatform>
+/// A light, a lock, and a gauge that can fail.
+enum BenchFitting: TestFitting {
+    static let devices: [TestDevice] = [.led, .lock, .gauge]
+}
+typealias Bench = TestNode<BenchFitting>
 
 /// Everybody's keys. Seeds are constants, so that a failing test repeats.
 enum Cast {
@@ -29,9 +35,10 @@ enum Cast {
 
 final class Stage {
     let flash: SimulatedNOR<4>
-    let dice: Dice
-    private(set) var clock = Clock()
-    private(set) var wires = Wires()
+    let chance: Chance
+    private(set) var clock: TestWorld
+    /// What the outside sees of its pins.
+    var wires: Waveform { clock.waveform }
     private var node: Bench
     let device = NodeAddress(of: Cast.identity.publicKey)
     private let isTrueRandom: Bool
@@ -41,28 +48,25 @@ final class Stage {
     var sequence: UInt64 = 1_700_000_000_000_000
 
     /// Like the microbit's part: pages of 1 KB.
-    static func part(pages: Int = 16) -> SimulatedNOR<4> { SimulatedNOR<4>(pages: Array(repeating: 1024, count: pages)) }
+    static func part(pages: Int = 16) -> SimulatedNOR<4> { blankPart(pages: pages) }
 
     init(_ flash: SimulatedNOR<4> = Stage.part(), isTrueRandom: Bool = true, seed: UInt64 = 1) {
         self.flash = flash
         self.isTrueRandom = isTrueRandom
-        dice = Dice(seed: seed)
-        node = Stage.start(flash, wires, clock, dice, isTrueRandom)
+        chance = .seeded(seed)
+        clock = TestWorld(chance)
+        node = Stage.start(flash, clock, isTrueRandom)
     }
 
-    private static func start(_ flash: SimulatedNOR<4>, _ wires: Wires, _ clock: Clock, _ dice: Dice, _ isTrueRandom: Bool)
-        -> Bench
-    {
-        Bench(
-            flash: flash, devices: BenchDevices(wires),
-            platform: BenchPlatform(isTrueRandom: isTrueRandom, clock: clock, dice: dice))
+    private static func start(_ flash: SimulatedNOR<4>, _ world: TestWorld, _ isTrueRandom: Bool) -> Bench {
+        Bench(flash: flash, devices: TestDevices(world), platform: TestPlatform(world, isTrueRandom: isTrueRandom))
     }
 
     /// Power goes off and comes back: RAM, uptime and pins start afresh.
     func reboot(_ faults: SimulatedNOR<4>.Faults = .none) {
         flash.powerUp(faults)
-        (clock, wires) = (Clock(), Wires())
-        node = Stage.start(flash, wires, clock, dice, isTrueRandom)
+        clock = TestWorld(chance)
+        node = Stage.start(flash, clock, isTrueRandom)
     }
 
     /// A second device with the same flash contents, to try things out on.

@@ -196,7 +196,7 @@ extension Walk {
         if stage.condition != (model.owner == nil ? .unowned : .owned) { diverge("the device is \(stage.condition)") }
         if stage.epoch != model.epoch { diverge("epoch \(stage.epoch), expected \(model.epoch)") }
         if stage.ownerMark != model.marks[.owner] ?? 0 { diverge("high-water mark \(stage.ownerMark), expected \(model.marks)") }
-        if stage.wires["led"] != model.levels[0] || stage.wires["gauge"] != model.levels[2] {
+        if stage.wires["led"] != UInt32(model.levels[0]) || stage.wires["gauge"] != UInt32(model.levels[2]) {
             diverge("pins \(stage.wires.levels), expected \(model.levels)")
         }
         if stage.floor != model.floor || stage.savedFloor != model.saved {

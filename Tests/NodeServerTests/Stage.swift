@@ -2,91 +2,19 @@
 
 import CBOR
 import CoAP
-import DeviceModel
-import Drivers
-import HAL
 import LightNode
 import NodeServer
 import SimulatedNOR
 import SimulatedPins
+import TestNode
 import Vocabulary
 
 @testable import HostCrypto
 @testable import NodeProtocol
 
-/// A thing that does nothing it is told.
-struct BrokenGauge: Device {
-    static var interface: StaticString { "set(level:% 0..100)|gauge:%|" }
-    var state: DeviceModel.Value { .integer(0) }
-    mutating func enterSafeState() {}
-    mutating func invoke(_ method: UInt8, _ arguments: borrowing Arguments) throws(DeviceFault) -> DeviceModel.Value {
-        throw .notResponding
-    }
-}
-
-struct Bench: DeviceTable {
-    var events = EventQueue()
-    var led: LED<SimulatedOutput>
-    var button: Button<SimulatedInput>
-    var lock: Lock<SimulatedOutput>
-    var gauge = BrokenGauge()
-
-    static func declaration(_ index: UInt8) -> Declaration? {
-        switch index {
-        case 0: Declaration("led", LED<SimulatedOutput>.self)
-        case 1: Declaration("button", Button<SimulatedInput>.self)
-        case 2: Declaration("lock", Lock<SimulatedOutput>.self)
-        case 3: Declaration("gauge", BrokenGauge.self)
-        default: nil
-        }
-    }
-
-    mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
-        switch index {
-        case 0: request.reach(&led)
-        case 1: request.reach(&button)
-        case 2: request.reach(&lock)
-        case 3: request.reach(&gauge)
-        default: break
-        }
-    }
-}
-
-final class Clock {
-    var microseconds: UInt64 = 1_000_000
-}
-
-struct BenchPlatform: Platform {
-    var board: StaticString { "bench" }
-    var version: Version { Version(1, 2, 3) }
-    var imageHash: InlineArray<24, UInt8> { .init(repeating: 0) }
-    var hardwareSerial: UInt64 { 1 }
-    var isReadbackProtected: Bool { false }
-    mutating func protectReadback() {}
-    var resetReason: ResetReason { .power }
-    var stackUsed: UInt32 { 0 }
-    var stackSize: UInt32 { 0 }
-    let isTrueRandom: Bool
-    let clock: Clock
-    mutating func microseconds() -> UInt64 { clock.microseconds }
-    mutating func fillRandom(_ bytes: inout MutableRawSpan) {
-        for index in 0..<bytes.byteCount { bytes.storeBytes(of: 7, toByteOffset: index, as: UInt8.self) }
-    }
-}
-
-extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
-    fileprivate mutating func exchange(_ datagram: [UInt8], from wire: WireNumber) -> [UInt8] {
-        receive(datagram.span.bytes, from: wire)
-        return answer.array
-    }
-
-    /// As the main loop does; the notification of this turn.
-    fileprivate mutating func turn() -> [UInt8] {
-        poll()
-        let sent = notification.array
-        while nextEvent() != nil {}
-        return sent
-    }
+/// A light, a button, a lock, and a gauge that does nothing it is told.
+enum BenchFitting: TestFitting {
+    static let devices: [TestDevice] = [.led, .button, .lock, .gauge]
 }
 
 /// A message taken apart, copied out of the datagram.
@@ -117,11 +45,11 @@ final class Stage {
     static func key(_ number: UInt8) -> SigningKey { SigningKey(seed: SecretBytes([UInt8](repeating: number, count: 32)))! }
     static let (identity, claim, owner, network) = (key(1), key(2), key(3), UInt64(7))
 
-    let clock = Clock()
-    let waveform = Waveform()
-    let button: SimulatedInput
+    let clock = TestWorld(.constant(7), microseconds: 1_000_000)
+    var waveform: Waveform { clock.waveform }
+    var button: SimulatedInput { clock.button }
     let flash: SimulatedNOR<4>
-    private var server: NodeServer<SimulatedNOR<4>, Bench, BenchPlatform>
+    private var server: TestServer<BenchFitting>
     private var id: UInt16 = 0x4000
     private var sequence: UInt64 = 1_700_000_000_000_000
     let device = NodeAddress(of: Stage.identity.publicKey)
@@ -129,13 +57,13 @@ final class Stage {
     private let isTrueRandom: Bool
 
     init(
-        flash: SimulatedNOR<4> = SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16)), isTrueRandom: Bool = true,
+        flash: SimulatedNOR<4> = blankPart(), isTrueRandom: Bool = true,
         isProvisioned: Bool = true, isBound: Bool = true, recovery: PublicKey? = nil
     ) throws {
         self.flash = flash
         self.isTrueRandom = isTrueRandom
-        button = SimulatedInput(waveform, "button")
-        server = Stage.start(flash, waveform, button, clock, isTrueRandom)
+        clock.isGaugeBroken = true
+        server = Stage.start(flash, clock, isTrueRandom)
         if server.node.condition != .blank || !isProvisioned { return }
         let request = CBORItem.map([
             0: .bytes(Stage.claim.publicKey.bytes), 1: .bytes(Stage.identity.seed.withUnsafeBytes { Array($0) }),
@@ -149,16 +77,12 @@ final class Stage {
                 recovery: recovery, claim: Stage.claim))
     }
 
-    private static func start(
-        _ flash: SimulatedNOR<4>, _ waveform: Waveform, _ button: SimulatedInput, _ clock: Clock, _ isTrueRandom: Bool
-    ) -> NodeServer<SimulatedNOR<4>, Bench, BenchPlatform> {
-        let devices = Bench(
-            led: LED(SimulatedOutput(waveform, "led")), button: Button(button), lock: Lock(SimulatedOutput(waveform, "lock")))
-        return NodeServer(Node(flash: flash, devices: devices, platform: BenchPlatform(isTrueRandom: isTrueRandom, clock: clock)))
+    private static func start(_ flash: SimulatedNOR<4>, _ world: TestWorld, _ isTrueRandom: Bool) -> TestServer<BenchFitting> {
+        NodeServer(Node(flash: flash, devices: TestDevices(world), platform: TestPlatform(world, isTrueRandom: isTrueRandom)))
     }
 
     /// The node starts anew from what the flash has; its clock goes on.
-    func restart() { server = Stage.start(flash, waveform, button, clock, isTrueRandom) }
+    func restart() { server = Stage.start(flash, clock, isTrueRandom) }
 
     var condition: Condition { server.node.condition }
 
@@ -227,7 +151,7 @@ final class Stage {
     // MARK: Time
 
     /// Lets time pass of which nothing is asked.
-    func rest(seconds: UInt64) { clock.microseconds += seconds * 1_000_000 }
+    func rest(seconds: UInt64) { clock.pass(seconds: seconds) }
 
     /// Lets time pass as the main loop does, in steps of 10 ms; the notifications that were sent meanwhile.
     func pass(milliseconds: Int, acknowledge: Bool = true) throws -> [Datagram] {

@@ -15,6 +15,10 @@ public final class Waveform {
     private var widths: [Int] = []
     private var values: [UInt32] = []
     public private(set) var changes: [Change] = []
+    /// How often anything was set, to whatever level.
+    public private(set) var settings = 0
+    /// How often anything moved.
+    public var moves: Int { changes.count }
 
     public init() {}
 
@@ -29,12 +33,19 @@ public final class Waveform {
     }
 
     public func set(_ signal: Int, _ value: UInt32) {
+        settings += 1
         if values[signal] == value { return }
         values[signal] = value
         changes.append(Change(time: now, signal: signal, value: value))
     }
 
     public func value(_ signal: Int) -> UInt32 { values[signal] }
+
+    /// The level of the newest signal of that name, 0 when there is none.
+    public subscript(name: String) -> UInt32 { names.lastIndex(of: name).map { values[$0] } ?? 0 }
+
+    /// The newest level of each name.
+    public var levels: [String: UInt32] { Dictionary(zip(names, values)) { $1 } }
 
     /// When the signal called `name` changed, in milliseconds, and to what.
     public func history(_ name: String) -> [(milliseconds: UInt64, value: UInt32)] {

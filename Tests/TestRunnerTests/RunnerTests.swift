@@ -1,4 +1,5 @@
 // The runner's own failures: a suite whose tests end in every way there is gives exactly the expected report.
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation

@@ -1,7 +1,9 @@
 // What the runner does when its surroundings fail it: no QEMU, an old one, one that is killed, no space, a debugger.
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation
+import Programs
 import Reporting
 import Synchronization
 import Testing
@@ -158,7 +160,7 @@ import Testing
             let registers = try socket.answer()
             #expect(registers.count >= 16 * 8)
             let program = Array(registers)[15 * 8..<16 * 8]
-            #expect(String(program) == littleEndian(UInt32(truncatingIfNeeded: plan.items[0].prepared.image.entry & ~1)))
+            #expect(String(program) == littleEndian(UInt32(truncatingIfNeeded: plan.items[0].prepared.linked.file.entry & ~1)))
             try socket.send(Data("+$k#6b".utf8))
         }
         ended.wait()

@@ -1,6 +1,7 @@
 // Flashing over USB DFU: finds bootloaders and running nodes, asks a node to detach, and follows it through its change of identity.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 
 /// The way `dfu`.

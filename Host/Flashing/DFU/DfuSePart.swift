@@ -3,6 +3,7 @@
 // A block's address is (wValue - 2) × its length + the address pointer (AN3156, 4.1 and 5.1): with blocks of one length, aligned to the
 // start of the flash, the pointer is set once and the block number says the rest.
 import Foundation
+import Image
 import Reporting
 
 final class DfuSePart: FlashPart {

@@ -1,6 +1,7 @@
 // The rules of every flash (R17): compare, erase only what changes, write, read back, start. The store is never touched unless all is erased.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 
 /// What is wanted of one flash.
@@ -16,17 +17,16 @@ public struct FlashJob: Sendable {
     }
 
     /// The board that is flashed: its store stays untouched unless all is erased, its name stands in messages.
-    public var board: Board
-    /// What its flash shall hold, checked for `board` already.
-    public var image: FlashImage
+    public var board: Board { image.board }
+    /// What its flash shall hold.
+    public var image: CheckedImage
     /// How far it goes; `erasesAll` counts with `write`, and in what `dryRun` says.
     public var mode: Mode
     /// Erase everything, the store with its keys too.
     public var erasesAll: Bool
 
     /// - Parameter erasesAll: erase the keys and records too; the node is blank afterwards.
-    public init(board: Board, image: FlashImage, mode: Mode = .write, erasesAll: Bool = false) {
-        self.board = board
+    public init(image: CheckedImage, mode: Mode = .write, erasesAll: Bool = false) {
         self.image = image
         self.mode = mode
         self.erasesAll = erasesAll
@@ -57,6 +57,11 @@ public struct FlashReport: Codable, Equatable, Sendable {
     public var written: Int
     /// Bytes that were read back and found right.
     public var verified: Int
+
+    /// All numbers are bytes.
+    public init(outcome: Outcome, size: Int, erased: Int, written: Int, verified: Int) {
+        (self.outcome, self.size, self.erased, self.written, self.verified) = (outcome, size, erased, written, verified)
+    }
 }
 
 /// Runs one job on one part, once, in one thread.

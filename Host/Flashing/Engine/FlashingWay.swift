@@ -1,5 +1,5 @@
 // The ways to get an image into a board, and which device is meant.
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import Reporting
 

@@ -1,6 +1,7 @@
 // Flashing by a copy to the drive of an interface chip (DAPLink). The drive cannot be read back: what it says in FAIL.TXT counts.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 
 /// The way `mass-storage`.
@@ -98,7 +99,7 @@ public struct MassStorageWay: FlashingWay {
             remedy: .either([.nameWay(["openocd"]), .eraseAll]))
     }
 
-    private func copy(_ image: FlashImage, to drive: DAPLinkDrive, _ progress: any FlashProgress) throws {
+    private func copy(_ image: CheckedImage, to drive: DAPLinkDrive, _ progress: any FlashProgress) throws {
         let bytes = Array(image.intelHex.utf8)
         let path = drive.mountPoint + "/LIGHTNOD.HEX"
         progress.begin(.write, total: bytes.count)

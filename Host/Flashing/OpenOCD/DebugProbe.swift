@@ -13,8 +13,7 @@ struct DebugProbe: Equatable, Sendable {
     let kind: Kind
     /// Where it is plugged in, "1-2.3": bus and ports.
     let port: String
-    let vendor: UInt16
-    let productID: UInt16
+    let vendor, productID: UInt16
     /// As the device tells it; may be empty, may be another one's too, and may hold any character.
     let serial: String
     let product: String

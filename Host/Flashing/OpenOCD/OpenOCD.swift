@@ -1,7 +1,6 @@
 // Runs OpenOCD and follows what it says. It ends with this program, when it is interrupted, and when it says nothing for too long.
-import Emulation
-import FirmwareBuild
 import Foundation
+import Programs
 import Reporting
 
 /// OpenOCD with a probe and a target.

@@ -1,6 +1,7 @@
 // Flashing with a debug probe: OpenOCD reads, writes and verifies; what is to be done is decided here, by the rules of every flash.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 
 /// The way `openocd`.
@@ -104,7 +105,7 @@ public struct OpenOCDWay: FlashingWay {
 
     /// Reads the image's place back and compares.
     private static func holds(
-        _ image: FlashImage, _ openocd: OpenOCD, _ folder: URL, _ progress: any FlashProgress, _ cancellation: Cancellation
+        _ image: CheckedImage, _ openocd: OpenOCD, _ folder: URL, _ progress: any FlashProgress, _ cancellation: Cancellation
     ) throws -> Bool {
         progress.begin(.compare, total: image.size)
         defer { progress.end(.compare) }

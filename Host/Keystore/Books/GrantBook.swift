@@ -80,16 +80,18 @@ public struct GrantBook: Sendable {
     /// Opens nothing: the file is made by the first change.
     public init(_ file: PrivateFile) { self.file = file }
 
-    private struct Contents: Codable {
-        static let format = "lightnode-grants"
-        var format = Contents.format
+    private var records: RecordFile<Contents> { RecordFile(file: file) }
+
+    private struct Contents: RecordFileContents {
+        static let format = "lightnode-grants", what = "grants"
+        var format: String = Contents.format
         var version = 1
         var grants: [GivenGrant] = []
     }
 
     /// All that were given, in that order, those revoked or expired too.
     /// - Throws: `Failure` when the file is there and cannot be read, is none of grants, or has another version.
-    public func grants() throws -> [GivenGrant] { try contents().grants }
+    public func grants() throws -> [GivenGrant] { try records.contents().grants }
 
     /// Adds `grant` behind the others, also when one of its id is there. On the disk when it returns.
     /// - Throws: `Failure`; the file is then as it was.
@@ -103,27 +105,5 @@ public struct GrantBook: Sendable {
         }
     }
 
-    private func change(_ body: (inout [GivenGrant]) -> Void) throws {
-        try withFileLock(file.path + ".lock") {
-            var contents = try contents()
-            body(&contents.grants)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            encoder.dateEncodingStrategy = .iso8601
-            try file.write(Array(try encoder.encode(contents)) + [UInt8(ascii: "\n")])
-        }
-    }
-
-    private func contents() throws -> Contents {
-        guard file.exists else { return Contents() }
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        guard let contents = try? decoder.decode(Contents.self, from: Data(try file.read())), contents.format == Contents.format,
-            contents.version == 1
-        else {
-            throw Failure(
-                .environment, "\(file.path) is no file of grants", about: "\(file.path)", advice: "Restore it from a copy")
-        }
-        return contents
-    }
+    private func change(_ body: (inout [GivenGrant]) -> Void) throws { try records.change { body(&$0.grants) } }
 }

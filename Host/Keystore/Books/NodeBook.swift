@@ -73,9 +73,11 @@ public struct NodeBook: Sendable {
     /// Opens nothing: the file is made by the first change.
     public init(_ file: PrivateFile) { self.file = file }
 
-    private struct Contents: Codable {
-        static let format = "lightnode-devices"
-        var format = Contents.format
+    private var records: RecordFile<Contents> { RecordFile(file: file) }
+
+    private struct Contents: RecordFileContents {
+        static let format = "lightnode-devices", what = "known nodes"
+        var format: String = Contents.format
         var version = 1
         var nodes: [KnownNode] = []
 
@@ -88,7 +90,7 @@ public struct NodeBook: Sendable {
 
     /// All that are known, by address.
     /// - Throws: `Failure` when the file is there and cannot be read, is none of nodes, or has another version.
-    public func nodes() throws -> [KnownNode] { try contents().nodes }
+    public func nodes() throws -> [KnownNode] { try records.contents().nodes }
 
     /// What is known of that node; nil if it is unknown.
     /// - Throws: `Failure` when the file cannot be read.
@@ -116,31 +118,9 @@ public struct NodeBook: Sendable {
     public func forget(_ address: NodeAddress) throws { try change { $0.removeAll { $0.address == address } } }
 
     private func change(_ body: (inout [KnownNode]) throws -> Void) throws {
-        try withFileLock(file.path + ".lock") {
-            var contents = try contents()
+        try records.change { contents in
             try body(&contents.nodes)
             contents.nodes.sort { $0.address.description < $1.address.description }
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            encoder.dateEncodingStrategy = .iso8601
-            try file.write(Array(try encoder.encode(contents)) + [UInt8(ascii: "\n")])
         }
-    }
-
-    private func contents() throws -> Contents {
-        guard file.exists else { return Contents() }
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        let bytes = try file.read()
-        guard let contents = try? decoder.decode(Contents.self, from: Data(bytes)), contents.format == Contents.format else {
-            throw Failure(
-                .environment, "\(file.path) is no file of known nodes", about: "\(file.path)", advice: "Restore it from a copy")
-        }
-        guard contents.version == 1 else {
-            throw Failure(
-                .environment, "\(file.path) has version \(contents.version), which is unknown here", about: "\(file.path)",
-                advice: "Use a newer lightnode")
-        }
-        return contents
     }
 }

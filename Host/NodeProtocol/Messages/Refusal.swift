@@ -65,27 +65,6 @@ public struct Refusal: Error, Hashable, Codable, Sendable {
     public var remedy: Remedy { known?.remedy ?? .showStatus }
 }
 
-extension RefusalReason {
-    /// What to do next: the advice of the protocol's table, and the deed that carries it out where there is one.
-    public var remedy: Remedy {
-        let advice = Remedy.advice(advice)
-        return switch self {
-        case .wrongAddress: .inOrder([advice, .nameNode([])])
-        case .wrongEpoch, .forbidden: .inOrder([advice, .verifyStatus])
-        case .wrongState: .inOrder([advice, .showStatus, .either([.provision, .bind])])
-        case .timeUnknown: .inOrder([advice, .setTime])
-        case .tokenRequired, .tokenInvalid: .inOrder([advice, .proveFreshness])
-        case .badSignature: .either([advice, .nameKey])
-        case .damaged, .storeFailed: .inOrder([advice, .showStatus])
-        case .noEntropy: .inOrder([advice, .injectIdentity])
-        case .consentRequired: .inOrder([advice, .consentByRecoveryKey])
-        case .consentInvalid: .inOrder([advice, .acceptTransfer])
-        case .keyInvalid: .inOrder([advice, .makeKey])
-        default: advice
-        }
-    }
-}
-
 extension Refusal: CustomStringConvertible {
     public var description: String { "\(reason)\(detail.isEmpty ? "" : ": \(detail)")" }
 }

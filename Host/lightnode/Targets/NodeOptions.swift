@@ -3,6 +3,7 @@ import ArgumentParser
 import ControlNode
 import Foundation
 import Keystore
+import NodeEmulation
 import Transport
 
 /// `--node`: which one is meant.

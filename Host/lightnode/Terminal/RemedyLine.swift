@@ -44,6 +44,8 @@ struct RemedyLine {
         case .transfer: run("transfer", "ACCEPTANCE")
         case .makeKey: run("keys", "new")
         case .setTime: run("time")
+        case .listGrants: run("grants")
+        case .rotateKey: run("rotate", "FILE")
         case .nameKey: add("--key", "FILE", to: "history")
         case .allowTestKeys: add("--allow-test", to: "bind", "LABEL")
         case .proveFreshness: add("--fresh", to: "send", "$('led').on()")

@@ -1,9 +1,11 @@
 // What must hold for any bytes whatever that the computer's side reads: files, texts, and what a node signs. Each reader accepts or throws.
+import BoardFacts
 import CBOR
 import FirmwareBuild
 import Foundation
 import FuzzProperties
 import HostCrypto
+import Image
 import Reporting
 
 @testable import Flashing
@@ -78,9 +80,6 @@ private enum Bench {
             throw Violation("a row", input)
         }
         for board in Bench.boards {
-            let flash = try? image.checkedFlash(for: board)
-            if let flash, flash.count > board.flash.size.value { throw Violation("an image larger than the flash", input) }
-            _ = try? image.pieces(for: board)
             _ = try? ImageSize(image, board: board)
         }
     }
@@ -91,7 +90,10 @@ private enum Bench {
 private func checkFile(_ url: URL, _ input: [UInt8]) throws {
     let file = try ImageFile(contentsOf: url)
     _ = try? file.header()
-    for board in Bench.boards { _ = try? FlashImage(file, for: board) }
+    for board in Bench.boards {
+        guard let image = try? CheckedImage(file, for: board) else { continue }
+        if image.flat.count > board.flash.size.int { throw Violation("an image larger than the flash", input) }
+    }
 }
 
 @Sendable private func checkImage(_ input: [UInt8]) throws {
@@ -227,6 +229,6 @@ private final class ScriptedDevice: DFUTransport {
 @Sendable private func checkBoard(_ input: [UInt8]) throws {
     let board = try JSONDecoder().decode(Board.self, from: Data(input))
     let file = try ImageFile(contentsOf: try Bench.file([UInt8](repeating: 0x20, count: 1024), ".bin"))
-    _ = try? FlashImage(file, for: board)
+    _ = try? CheckedImage(file, for: board)
     _ = try? ImageHeader.check(flash: Data(repeating: 0x20, count: 1024), for: board)
 }

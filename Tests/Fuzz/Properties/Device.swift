@@ -3,89 +3,27 @@ import CBOR
 import CoAP
 import CodecSupport
 import DeviceModel
-import Drivers
 import Ed25519
 import FlashStore
-import HAL
 import NodeServer
 import SimulatedNOR
+import TestNode
 import Vocabulary
 
 @testable import LightNode
 
-/// Everything outside the chip.
-final class Outside {
-    var microseconds: UInt64 = 0
-    var random: UInt64 = 1
-    var levels: [String: Bool] = [:]
-}
-
-struct Pin: OutputPin {
-    let outside: Outside
-    let name: String
-    func setHigh() { outside.levels[name] = true }
-    func setLow() { outside.levels[name] = false }
-    var isSetHigh: Bool { outside.levels[name] ?? false }
-}
-
-/// A meter's pulses, one in two seconds.
-struct Pulses: EdgeCounter, BitwiseCopyable {
-    let outside: Unmanaged<Outside>
-    var count: UInt32 { UInt32(truncatingIfNeeded: outside._withUnsafeGuaranteedRef { $0.microseconds } / 2_000_000) }
-}
-
-struct Table: DeviceTable {
+/// A light, a lock and a meter with a pulse in two seconds.
+enum Table: TestFitting {
     static let names = ["led", "lock", "meter"]
-    static var keepsCounts: Bool { true }
-    var events = EventQueue()
-    var led: LED<Pin>
-    var lock: Lock<Pin>
-    var meter: PulseMeter<Pulses>
-
-    init(_ outside: Outside) {
-        led = LED(Pin(outside: outside, name: "led"))
-        lock = Lock(Pin(outside: outside, name: "lock"))
-        meter = PulseMeter(Pulses(outside: .passUnretained(outside)))
-    }
-
-    static func declaration(_ index: UInt8) -> Declaration? {
-        switch index {
-        case 0: Declaration("led", LED<Pin>.self)
-        case 1: Declaration("lock", Lock<Pin>.self)
-        case 2: Declaration("meter", PulseMeter<Pulses>.self)
-        default: nil
-        }
-    }
-
-    mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) {
-        switch index {
-        case 0: request.reach(&led)
-        case 1: request.reach(&lock)
-        case 2: request.reach(&meter)
-        default: break
-        }
-    }
+    static let devices: [TestDevice] = [.led, .lock, .meter]
 }
 
-struct Chip: Platform {
-    var board: StaticString { "fuzzed" }
-    var version: Version { Version(0, 0, 1) }
-    var imageHash: InlineArray<24, UInt8> { .init(repeating: 0xF0) }
-    var hardwareSerial: UInt64 { 1 }
-    var isReadbackProtected = false
-    mutating func protectReadback() { isReadbackProtected = true }
-    var resetReason: ResetReason { .power }
-    var stackUsed: UInt32 { 0 }
-    var stackSize: UInt32 { 0 }
-    var isTrueRandom: Bool { true }
-    let outside: Outside
-
-    mutating func microseconds() -> UInt64 { outside.microseconds }
-    mutating func fillRandom(_ bytes: inout MutableRawSpan) {
-        for index in 0..<bytes.byteCount {
-            outside.random = outside.random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            bytes.storeBytes(of: UInt8(truncatingIfNeeded: outside.random >> 33), toByteOffset: index, as: UInt8.self)
-        }
+/// Random bytes whose generator goes on over reboots.
+private final class Dice {
+    var state: UInt64 = 1
+    func next() -> UInt8 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return UInt8(truncatingIfNeeded: state >> 33)
     }
 }
 
@@ -100,22 +38,31 @@ struct Shown: Equatable {
 }
 
 struct Device: ~Copyable {
-    private typealias Server = NodeServer<SimulatedNOR<4>, Table, Chip>
-    let flash = SimulatedNOR<4>(pages: Array(repeating: 1024, count: 16))
-    private(set) var outside = Outside()
-    private var server: Server
+    let flash = blankPart()
+    private let dice = Dice()
+    private(set) var outside: TestWorld
+    private var server: TestServer<Table>
     static let network: UInt64 = 7
 
     init() {
-        server = Server(Node(flash: flash, devices: Table(outside), platform: Chip(outside: outside)))
+        outside = Device.world(dice)
+        server = Device.start(flash, outside)
+    }
+
+    private static func world(_ dice: Dice) -> TestWorld { TestWorld(Chance { dice.next() }) }
+
+    private static func start(_ flash: SimulatedNOR<4>, _ world: TestWorld) -> TestServer<Table> {
+        var platform = TestPlatform(world)
+        (platform.board, platform.version, platform.hardwareSerial) = ("fuzzed", Version(0, 0, 1), 1)
+        platform.imageHash = .init(repeating: 0xF0)
+        return NodeServer(Node(flash: flash, devices: TestDevices(world), platform: platform))
     }
 
     mutating func reboot() {
         flash.powerUp()
-        let random = outside.random &+ 99
-        outside = Outside()
-        outside.random = random
-        server = Server(Node(flash: flash, devices: Table(outside), platform: Chip(outside: outside)))
+        dice.state &+= 99
+        outside = Device.world(dice)
+        server = Device.start(flash, outside)
     }
 
     mutating func button() { try? server.node.physicalReset() }
@@ -129,6 +76,7 @@ struct Device: ~Copyable {
     mutating func pass(microseconds: UInt64) -> [[UInt8]] {
         (0..<4).map { _ in
             outside.microseconds += microseconds / 4
+            outside.pulses = UInt32(truncatingIfNeeded: outside.microseconds / 2_000_000)
             while server.nextEvent() != nil {}
             server.poll()
             return server.notification.array
@@ -137,7 +85,7 @@ struct Device: ~Copyable {
 
     var shown: Shown {
         mutating get {
-            var shown = Shown(condition: server.node.condition, epoch: server.node.epoch, levels: outside.levels)
+            var shown = Shown(condition: server.node.condition, epoch: server.node.epoch, levels: levels)
             shown.highWater = server.node.watermarks.owner
             shown.log = server.node.memory.nextIndex
             if shown.condition == .owned || shown.condition == .unowned { shown.rights = Rights(server.node.ownership) }
@@ -145,12 +93,14 @@ struct Device: ~Copyable {
         }
     }
 
+    /// Of the pins that hold something.
+    private var levels: [String: Bool] { ["led": outside.waveform["led"] == 1, "lock": outside.waveform["lock"] == 1] }
+
     var address: [UInt8] { server.node.address.text.span.bytes.array }
 
     /// The answer to a datagram; empty when there is none.
     mutating func receive(_ datagram: [UInt8], _ wire: WireNumber = .serial) -> [UInt8] {
-        server.receive(datagram.span.bytes, from: wire)
-        return server.answer.array
+        server.exchange(datagram, from: wire)
     }
 
     /// Gives it the identity of signer 1 and the claim key of signer 2.

@@ -18,15 +18,12 @@ struct Console: AsyncParsableCommand, JSONCapable {
             Reads plain lines when standard input is no terminal; the exit code is then that of the first line that failed.
             """)
 
-    @OptionGroup var options: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+    var output: Output { options.output }
 
     func run() async throws {
         let home = try Home.standard()
-        let controller = try key.controller()
-        try await options.withClient { client in
-            let node = RemoteNode(client, controller: controller)
+        try await options.withNode(as: try options.key.controller()) { node in
             let known = try await node.known()
             let devices = try await node.devices()
             let isInteractive = isatty(STDIN_FILENO) == 1

@@ -13,7 +13,7 @@ struct History: AsyncParsableCommand {
         defaultSubcommand: HistoryShow.self)
 }
 
-struct HistoryShow: AsyncParsableCommand, JSONCapable {
+struct HistoryShow: ActingCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
         abstract: "Show the receipts in a node's log, each verified, and the chain between them too.",
@@ -25,15 +25,9 @@ struct HistoryShow: AsyncParsableCommand, JSONCapable {
     @Option(help: "The number of the first entry.")
     var from: UInt32 = 0
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            let entries = try await RemoteNode(client, controller: controller).history(from: from)
-            output.show(list: entries, empty: "the log has no entries from \(from) on")
-        }
+    func act(on node: RemoteNode) async throws {
+        output.show(list: try await node.history(from: from), empty: "the log has no entries from \(from) on")
     }
 }

@@ -5,7 +5,7 @@ import Keystore
 import NodeProtocol
 import Reporting
 
-struct HistoryExport: AsyncParsableCommand, JSONCapable {
+struct HistoryExport: ActingCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Write the receipts in a node's log, verified, to a file: a CBOR sequence (RFC 8742) of COSE_Sign1.",
@@ -21,26 +21,20 @@ struct HistoryExport: AsyncParsableCommand, JSONCapable {
     @Option(help: "The number of the first entry.")
     var from: UInt32 = 0
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            let entries = try await RemoteNode(client, controller: controller).history(from: from)
-            let receipts = entries.receipts
-            guard let first = receipts.first, let last = receipts.last else {
-                throw Failure(
-                    .usage, "the log has no entries from \(from) on",
-                    remedy: .inOrder([.advice("The node tells the number of its entries"), .showStatus]))
-            }
-            try PrivateFile(file).write(receipts.flatMap(\.bytes), replacing: false)
-            output.show(
-                Result(
-                    node: first.node, file: file, first: first.index, next: last.index + 1, receipts: receipts.count,
-                    gaps: entries.gaps.map { .gap($0) }, missing: entries.missing.map { .missing($0) }))
+    func act(on node: RemoteNode) async throws {
+        let entries = try await node.history(from: from), receipts = entries.receipts
+        guard let first = receipts.first, let last = receipts.last else {
+            throw Failure(
+                .usage, "the log has no entries from \(from) on",
+                remedy: .inOrder([.advice("The node tells the number of its entries"), .showStatus]))
         }
+        try PrivateFile(file).write(receipts.flatMap(\.bytes), replacing: false)
+        output.show(
+            Result(
+                node: first.node, file: file, first: first.index, next: last.index + 1, receipts: receipts.count,
+                gaps: entries.gaps.map { .gap($0) }, missing: entries.missing.map { .missing($0) }))
     }
 
     struct Result: Encodable, CustomStringConvertible {

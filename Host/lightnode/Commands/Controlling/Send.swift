@@ -32,18 +32,16 @@ struct Send: AsyncParsableCommand, JSONCapable {
     @Option(help: "A grant, or the file that holds it: send as its holder.", completion: .file())
     var grant: String?
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+    var output: Output { options.output }
 
     func run() async throws {
         let call = try Call(parsing: call)
-        let controller = try key.controller()
+        let controller = try options.key.controller()
         let lent = try grant.map {
             try Grant(parsing: $0.hasPrefix("LNGRANT") ? $0 : String(decoding: PrivateFile($0).read(), as: UTF8.self))
         }
-        try await node.withClient { client in
-            let node = RemoteNode(client, controller: controller)
+        try await options.withNode(as: controller) { node in
             let type: MessageType = state ? .state : .command
             let end = expires.map { Date(timeIntervalSinceNow: $0) }
             let receipt =
@@ -52,7 +50,7 @@ struct Send: AsyncParsableCommand, JSONCapable {
                 } else {
                     try await node.perform(call, as: type, fresh: fresh, expires: end)
                 }
-            output.show(ReceiptReport(receipt))
+            options.output.show(ReceiptReport(receipt))
         }
     }
 }

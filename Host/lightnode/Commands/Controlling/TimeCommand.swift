@@ -1,8 +1,9 @@
 // lightnode time: tell a node the time.
 import ArgumentParser
 import ControlNode
+import NodeProtocol
 
-struct TimeCommand: AsyncParsableCommand, JSONCapable {
+struct TimeCommand: ReceiptCommand {
     static let configuration = CommandConfiguration(
         commandName: "time",
         abstract: "Tell a node the time of this computer's clock, signed and in answer to its token.",
@@ -13,14 +14,7 @@ struct TimeCommand: AsyncParsableCommand, JSONCapable {
             A node without the time refuses what has a time limit. It forgets the time, but not how late it was, when it restarts.
             """)
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).setTime()))
-        }
-    }
+    func receipt(of node: RemoteNode) async throws -> Receipt { try await node.setTime() }
 }

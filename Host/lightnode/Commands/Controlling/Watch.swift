@@ -23,16 +23,14 @@ struct Watch: AsyncParsableCommand, JSONCapable {
     var count: Int?
     @Flag(help: "Only a node that this control node has bound: whatever else answers is refused.")
     var mine = false
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+    var output: Output { options.output }
 
     func run() async throws {
         if let count, count < 1 { throw ValidationError("--count takes a number from 1.") }
-        let controller = try key.controllerOrNew(output)
-        try await node.withClient { client in
+        try await options.withNode(as: try options.key.controllerOrNew(output)) { node in
             var left = count ?? .max
-            for try await event in try await RemoteNode(client, controller: controller).happenings(onlyKnown: mine) {
+            for try await event in try await node.happenings(onlyKnown: mine) {
                 if case .sample(let sample) = event, !names.isEmpty, !names.contains(sample.device) { continue }
                 show(event)
                 if case .sample = event { left -= 1 }

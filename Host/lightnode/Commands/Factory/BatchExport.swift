@@ -40,29 +40,37 @@ struct BatchExport: AsyncParsableCommand, JSONCapable {
 
 /// What is said of a manifest.
 struct ManifestSummary: Encodable, CustomStringConvertible {
-    let file: String
-    let batch: String
+    let file, batch, station: String
     let nodes: Int
     let isTest: Bool
-    let station: String
     let stationKey: PublicKey
     let created: Date
     /// True if the station's key is known here.
     let isTrusted: Bool
 
     init(_ manifest: Manifest, file: String, isTrusted: Bool) {
-        self.file = file
-        batch = manifest.batch
-        nodes = manifest.nodes.count
-        isTest = manifest.isTest
-        station = manifest.station
-        stationKey = manifest.publicKey
-        created = manifest.created
-        self.isTrusted = isTrusted
+        (self.file, batch, station) = (file, manifest.batch, manifest.station)
+        (nodes, isTest, created) = (manifest.nodes.count, manifest.isTest, manifest.created)
+        (stationKey, self.isTrusted) = (manifest.publicKey, isTrusted)
     }
 
     var description: String {
         "\(file): batch \(batch)\(isTest ? " (TEST)" : ""), \(nodes) node\(nodes == 1 ? "" : "s"), signed by station “\(station)”\n  station key \(stationKey)"
+    }
+}
+
+/// A manifest, and whose it must be.
+struct ManifestOptions: ParsableArguments {
+    @Argument(help: "The file, JSON or CSV.") var file: String
+    @Option(help: "The key of the factory's station, which must have signed it.", transform: { try PublicKey(argument: $0) })
+    var stationKey: PublicKey?
+
+    func bytes() throws -> [UInt8] {
+        do { return Array(try Data(contentsOf: URL(fileURLWithPath: file))) } catch {
+            throw Failure(
+                .environment, "\(file) could not be read: \(error.localizedDescription)", about: "\(file)",
+                advice: "Check its name")
+        }
     }
 }
 
@@ -75,13 +83,13 @@ struct BatchVerify: AsyncParsableCommand, JSONCapable {
 
             Without --station-key the station must be known here: from the records of this factory, or from a manifest imported before.
             """)
-    @Argument(help: "The file, JSON or CSV.") var file: String
-    @Option(help: "The key that must have signed it.", transform: { try PublicKey(argument: $0) }) var stationKey: PublicKey?
+    @OptionGroup var manifest: ManifestOptions
     @OptionGroup var output: Output
 
     func run() async throws {
-        let manifest = try Manifest(verifying: try Self.bytes(file), from: file)
-        if let stationKey {
+        let file = self.manifest.file
+        let manifest = try Manifest(verifying: try self.manifest.bytes(), from: file)
+        if let stationKey = self.manifest.stationKey {
             guard manifest.publicKey == stationKey else {
                 throw Failure(
                     .notAuthentic, "\(file) is signed by station key \(manifest.publicKey), not by \(stationKey)",
@@ -104,14 +112,6 @@ struct BatchVerify: AsyncParsableCommand, JSONCapable {
         }
         output.show(ManifestSummary(manifest, file: file, isTrusted: true))
     }
-
-    static func bytes(_ file: String) throws -> [UInt8] {
-        do { return Array(try Data(contentsOf: URL(fileURLWithPath: file))) } catch {
-            throw Failure(
-                .environment, "\(file) could not be read: \(error.localizedDescription)", about: "\(file)",
-                advice: "Check its name")
-        }
-    }
 }
 
 struct BatchImport: AsyncParsableCommand, JSONCapable {
@@ -124,13 +124,12 @@ struct BatchImport: AsyncParsableCommand, JSONCapable {
 
             The key is what the factory told you by another way; it is needed once.
             """)
-    @Argument(help: "The file, JSON or CSV.") var file: String
-    @Option(help: "The key of the factory's station.", transform: { try PublicKey(argument: $0) }) var stationKey: PublicKey?
+    @OptionGroup var manifest: ManifestOptions
     @OptionGroup var output: Output
 
     func run() async throws {
-        let manifest = try ManifestBook(try .standard()).add(
-            try BatchVerify.bytes(file), from: file, stationKey: stationKey)
-        output.show(ManifestSummary(manifest, file: file, isTrusted: true))
+        let taken = try ManifestBook(try .standard()).add(
+            try manifest.bytes(), from: manifest.file, stationKey: manifest.stationKey)
+        output.show(ManifestSummary(taken, file: manifest.file, isTrusted: true))
     }
 }

@@ -1,7 +1,8 @@
 // lightnode provision: keys into blank nodes, and their labels out: one at a time, or a whole production line.
 import ArgumentParser
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
 import Keystore
 import Labels
 import NodeProtocol
@@ -134,16 +135,9 @@ struct Provision: AsyncParsableCommand, JSONCapable {
     /// The header of an image for whichever board it is made.
     private static func header(_ path: String, board: String) throws -> ImageHeader {
         let catalogue = try BoardCatalogue()
-        let image = try ELFImage(contentsOf: URL(fileURLWithPath: path))
-        var reason: (any Error)?
-        for name in board.isEmpty ? catalogue.names : [board] {
-            let facts = try catalogue.board(name)
-            do { return try ImageHeader.check(flash: try image.flat(in: facts.flash.range), for: facts) } catch { reason = error }
-        }
-        throw reason
-            ?? Failure(
-                .environment, "\(path) is for no board that is known here", about: "\(path)",
-                advice: "Name the image of a board that is known here")
+        let file = try ImageFile(contentsOf: URL(fileURLWithPath: path))
+        let name = try board.isEmpty ? file.header().header.board : board
+        return try CheckedImage(file, for: try catalogue.board(name)).header
     }
 
     func run() async throws {

@@ -1,7 +1,7 @@
 // lightnode boards: what can be built for, emulated and flashed.
 import ArgumentParser
+import BoardFacts
 import Emulation
-import FirmwareBuild
 
 struct Boards: ParsableCommand, JSONCapable {
     static let configuration = CommandConfiguration(

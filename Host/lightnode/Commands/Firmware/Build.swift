@@ -1,5 +1,6 @@
 // lightnode build: firmware images.
 import ArgumentParser
+import BoardFacts
 import FirmwareBuild
 import Foundation
 import Reporting
@@ -36,22 +37,17 @@ struct Build: ParsableCommand, JSONCapable {
         let images = try board.map { name in
             let board = try catalogue.board(name)
             let image = try builder.build(board: board, product: application)
-            let header = try ImageHeader.check(flash: try image.flat(in: board.flash.range), for: board)
-            return Image(
-                board: board.name, path: image.url.path, flash: header.size, ram: image.staticRAM(in: board.ram.range),
-                version: header.versionText)
+            let ram = try image.linked().staticRAM(in: board.ram.range)
+            return Result(
+                board: board.name, path: image.source.path, version: image.header.versionText, flash: image.header.size, ram: ram)
         }
         output.show(list: images, empty: "")
     }
 
-    struct Image: Encodable, CustomStringConvertible {
-        let board: String
-        let path: String
-        /// Bytes of flash that it takes.
-        let flash: Int
-        /// Bytes of static RAM.
-        let ram: Int
-        let version: String
+    struct Result: Encodable, CustomStringConvertible {
+        let board, path, version: String
+        /// Bytes of flash that it takes, and of static RAM.
+        let flash, ram: Int
 
         var description: String { "\(board): \(path)  \(flash) bytes of flash, \(ram) of RAM, \(version)" }
     }

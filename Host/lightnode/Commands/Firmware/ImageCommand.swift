@@ -1,8 +1,9 @@
 // lightnode image: what an image file says about itself.
 import ArgumentParser
-import FirmwareBuild
+import BoardFacts
 import Flashing
 import Foundation
+import Image
 
 struct ImageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

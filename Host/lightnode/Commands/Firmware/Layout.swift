@@ -1,5 +1,6 @@
 // lightnode layout: draws which device of a board is on which pin.
 import ArgumentParser
+import BoardFacts
 import FirmwareBuild
 import Foundation
 import Reporting

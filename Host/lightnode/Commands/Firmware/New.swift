@@ -1,5 +1,6 @@
 // lightnode new: skeletons of a board, a driver and an application, which build and pass their own test.
 import ArgumentParser
+import BoardFacts
 import FirmwareBuild
 
 struct New: ParsableCommand {

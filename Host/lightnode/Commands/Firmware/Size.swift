@@ -1,9 +1,11 @@
 // lightnode size: flash, static RAM and stack of an image, per board and module, against the board's budget.
 import ArgumentParser
+import Benchmarks
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation
-import NodeEmulation
+import Image
 import Reporting
 
 struct Size: AsyncParsableCommand, JSONCapable {
@@ -41,7 +43,7 @@ struct Size: AsyncParsableCommand, JSONCapable {
             let image = try ELFImage(contentsOf: file)
             let size = try ImageSize(image, board: board)
             let canRun = stack && application == "light-node" && board.emulator != nil
-            let measured = canRun ? try await StackMeasurement(board: board, image: file) : nil
+            let measured = canRun ? try await StackMeasurement(image: CheckedImage(contentsOf: file, for: board)) : nil
             var report = Report(
                 board: name, application: application, image: size, stack: measured, budget: board.budgets?[application], top: top
             )

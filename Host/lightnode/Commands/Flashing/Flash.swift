@@ -1,9 +1,12 @@
 // lightnode flash: an image into a board, by any way that the board has.
 import ArgumentParser
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Flashing
 import Foundation
+import Image
+import NodeEmulation
 import Reporting
 import Transport
 
@@ -69,7 +72,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
         let catalogue = try BoardCatalogue()
         let selection = try self.selection()
         if list { return try show(selection, catalogue) }
-        let (board, image) = try self.image(catalogue)
+        let image = try self.image(catalogue), board = image.board
         let progress = progress()
         let chosen =
             try wait
@@ -82,7 +85,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
             : selection.choose(for: board)
         if eraseAll { for candidate in chosen.devices { try await confirm(erasing: candidate) } }
         let mode: FlashJob.Mode = verifyOnly ? .verifyOnly : dryRun ? .dryRun : .write
-        let job = FlashJob(board: board, image: image, mode: mode, erasesAll: eraseAll)
+        let job = FlashJob(image: image, mode: mode, erasesAll: eraseAll)
         let results = await Self.flash(job, chosen.devices, via: chosen.way, progress, interruption.cancellation)
         var lines: [FlashOutcome] = []
         for result in results { lines.append(await outcome(result, job)) }
@@ -91,20 +94,17 @@ struct Flash: AsyncParsableCommand, JSONCapable {
 
     // MARK: What is flashed
 
-    private func image(_ catalogue: BoardCatalogue) throws -> (Board, FlashImage) {
+    private func image(_ catalogue: BoardCatalogue) throws -> CheckedImage {
         let isFile = image.contains("/") || image.contains(".") || FileManager.default.fileExists(atPath: image)
         if isFile {
             let file = try ImageFile(contentsOf: URL(fileURLWithPath: image))
-            let board = try catalogue.board(try board ?? file.header().header.board)
-            return (board, try FlashImage(file, for: board))
+            return try CheckedImage(file, for: try catalogue.board(try board ?? file.header().header.board))
         }
         guard let board else {
             throw Failure(
                 .usage, "no board is named", remedy: .nameBoard(catalogue.names))
         }
-        let facts = try catalogue.board(board)
-        let built = try FirmwareBuilder(catalogue: catalogue).build(board: facts, product: image)
-        return (facts, try FlashImage(ImageFile(contentsOf: built.url), for: facts))
+        return try FirmwareBuilder(catalogue: catalogue).build(board: try catalogue.board(board), product: image)
     }
 
     // MARK: Where it goes
@@ -128,10 +128,8 @@ struct Flash: AsyncParsableCommand, JSONCapable {
         if drive != nil { via = .massStorage }
         let ways: [any FlashingWay] = [
             EmulatedWay { record in
-                _ = try Supervisor.detach(
-                    executable: EmulateStart.executable,
-                    arguments: ["emulate", "start", "--board", record.board.name, "--name", record.name],
-                    name: record.name, timeout: 60)
+                _ = try EmulateStart.detach(
+                    ["emulate", "start", "--board", record.board.name, "--name", record.name], name: record.name, timeout: 60)
             },
             MassStorageWay(givenMountPoint: drive), OpenOCDWay(), DFUWay(bus: LazyBus()),
         ]
@@ -207,7 +205,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
         }
     }
 
-    private func report(_ outcomes: [FlashOutcome], _ image: FlashImage) throws {
+    private func report(_ outcomes: [FlashOutcome], _ image: CheckedImage) throws {
         // One node that failed is an error like any other.
         if outcomes.count == 1, let error = outcomes[0].thrown {
             if outcomes[0].report != nil { output.say(outcomes[0].description) }

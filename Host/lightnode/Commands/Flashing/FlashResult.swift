@@ -1,7 +1,7 @@
 // What `lightnode flash` prints: for each node what was done, and the node that came back.
-import FirmwareBuild
 import Flashing
 import Foundation
+import Image
 import Reporting
 
 /// One node after its flash.
@@ -59,7 +59,7 @@ struct FlashSummary: Encodable, CustomStringConvertible {
     let size: Int
     let nodes: [FlashOutcome]
 
-    init(image: FlashImage, nodes: [FlashOutcome]) {
+    init(image: CheckedImage, nodes: [FlashOutcome]) {
         self.image = image.source.relativePath
         version = image.header.versionText
         size = image.header.size

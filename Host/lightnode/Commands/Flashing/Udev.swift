@@ -1,6 +1,6 @@
 // lightnode udev: the rule that lets people open nodes on USB.
 import ArgumentParser
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import NodeProtocol
 import Reporting

@@ -46,15 +46,14 @@ struct GrantCommand: AsyncParsableCommand, JSONCapable {
     @Option(help: "Write the grant to a file.", completion: .file())
     var file: String?
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+
+    var output: Output { options.output }
 
     func run() async throws {
         let terms = try terms()
-        let controller = try key.controller()
-        try await node.withClient { client in
-            let grant = try await RemoteNode(client, controller: controller).grant(terms)
+        try await options.withNode(as: try options.key.controller()) { node in
+            let grant = try await node.grant(terms)
             if let file { try PrivateFile(file).write(Array((grant.text + "\n").utf8), replacing: false) }
             output.show(Result(grant, file: file))
         }
@@ -85,11 +84,10 @@ struct GrantCommand: AsyncParsableCommand, JSONCapable {
     }
 
     struct Result: Encodable, CustomStringConvertible {
-        let id: String
+        let id, grant: String
         let node: NodeAddress
         let holder: PublicKey
         let bytes: Int
-        let grant: String
         let file: String?
 
         init(_ grant: Grant, file: String?) {

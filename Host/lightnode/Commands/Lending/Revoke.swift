@@ -1,8 +1,9 @@
 // lightnode revoke: take a grant back.
 import ArgumentParser
 import ControlNode
+import NodeProtocol
 
-struct Revoke: AsyncParsableCommand, JSONCapable {
+struct Revoke: ReceiptCommand {
     static let configuration = CommandConfiguration(
         abstract: "Take a grant back, at once and for good.",
         discussion: """
@@ -15,16 +16,9 @@ struct Revoke: AsyncParsableCommand, JSONCapable {
     @Argument(help: "The grant's id: 16 hexadecimal digits.", transform: { try GrantID.parse($0) })
     var grant: [UInt8]
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).revoke(grant)))
-        }
-    }
+    func receipt(of node: RemoteNode) async throws -> Receipt { try await node.revoke(grant) }
 }
 
 enum GrantID {

@@ -1,8 +1,9 @@
 // lightnode tick: tell a node that ticks of a metered grant are paid.
 import ArgumentParser
 import ControlNode
+import NodeProtocol
 
-struct Tick: AsyncParsableCommand, JSONCapable {
+struct Tick: ReceiptCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell a node how many ticks of a metered grant are paid, counted from the first.",
         discussion: """
@@ -17,18 +18,11 @@ struct Tick: AsyncParsableCommand, JSONCapable {
     @Argument(help: "Ticks paid in all.")
     var paid: UInt16
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
     func validate() throws {
         guard paid > 0 else { throw ValidationError("At least one tick is paid.") }
     }
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).pay(grant, ticks: paid)))
-        }
-    }
+    func receipt(of node: RemoteNode) async throws -> Receipt { try await node.pay(grant, ticks: paid) }
 }

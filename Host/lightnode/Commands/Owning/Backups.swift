@@ -4,7 +4,7 @@ import ControlNode
 import HostCrypto
 import NodeProtocol
 
-struct Backups: AsyncParsableCommand, JSONCapable {
+struct Backups: ReceiptCommand {
     static let configuration = CommandConfiguration(
         abstract: "Name the controllers that may take over when the owner is silent, first rank first.",
         discussion: """
@@ -21,20 +21,13 @@ struct Backups: AsyncParsableCommand, JSONCapable {
     @Flag(help: "No controller may take over.")
     var none = false
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
     func validate() throws {
         guard backups.isEmpty == none else { throw ValidationError("Give KEY=SECONDS, or --none.") }
     }
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).setBackups(backups)))
-        }
-    }
+    func receipt(of node: RemoteNode) async throws -> Receipt { try await node.setBackups(backups) }
 }
 
 extension Backup {

@@ -29,16 +29,14 @@ struct Bind: AsyncParsableCommand, JSONCapable {
     @Flag(help: "Take a node with test keys too, from a rehearsal of the factory.")
     var allowTest = false
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+    var output: Output { options.output }
 
     func run() async throws {
         let label = try LabelText.read(label)
-        let controller = try key.controllerOrNew(output)
-        try await node.withClient { client in
-            let receipt = try await RemoteNode(client, controller: controller, allowsTest: allowTest).bind(
-                label: label, name: name, recovery: recovery)
+        let controller = try options.key.controllerOrNew(output)
+        try await options.withNode(as: controller, allowsTest: allowTest) { node in
+            let receipt = try await node.bind(label: label, name: name, recovery: recovery)
             output.show(Result(node: label.address, owner: controller.key.publicKey, receipt: receipt))
         }
     }

@@ -16,15 +16,12 @@ struct Recover: AsyncParsableCommand, JSONCapable {
     @Argument(help: "The file of the recovery key.", completion: .file())
     var recoveryKey: String
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+    var output: Output { options.output }
 
     func run() async throws {
-        let controller = try key.controllerOrNew(output)
+        let controller = try options.key.controllerOrNew(output)
         let recovery = try ControllerKey.load(from: PrivateFile(recoveryKey), passphrase: { Passphrase.existing() })
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).recover(with: recovery.signing)))
-        }
+        try await options.withNode(as: controller) { output.show(ReceiptReport(try await $0.recover(with: recovery.signing))) }
     }
 }

@@ -3,8 +3,9 @@ import ArgumentParser
 import ControlNode
 import HostCrypto
 import Keystore
+import NodeProtocol
 
-struct Release: AsyncParsableCommand, JSONCapable {
+struct Release: ReceiptCommand {
     static let configuration = CommandConfiguration(
         abstract: "Give a node up: it is nobody's, and its label binds it again.",
         discussion: """
@@ -15,16 +16,9 @@ struct Release: AsyncParsableCommand, JSONCapable {
             """)
 
     @OptionGroup var consent: ConsentOptions
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).release(recovery: consent.key())))
-        }
-    }
+    func receipt(of node: RemoteNode) async throws -> Receipt { try await node.release(recovery: consent.key()) }
 }
 
 /// `--recovery-key`, for what removes it.

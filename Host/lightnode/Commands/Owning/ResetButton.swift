@@ -1,8 +1,9 @@
 // lightnode reset-button: forbid or allow that the node is reset by its button.
 import ArgumentParser
 import ControlNode
+import NodeProtocol
 
-struct ResetButton: AsyncParsableCommand, JSONCapable {
+struct ResetButton: ReceiptCommand {
     static let configuration = CommandConfiguration(
         commandName: "reset-button",
         abstract: "Forbid or allow that holding the node's button takes it from its owner.",
@@ -22,18 +23,11 @@ struct ResetButton: AsyncParsableCommand, JSONCapable {
     @Flag(help: "Holding the button makes the node ownerless, as at first.")
     var allow = false
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
     func validate() throws {
         guard forbid != allow else { throw ValidationError("Give --forbid or --allow.") }
     }
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).setReset(forbidden: forbid)))
-        }
-    }
+    func receipt(of node: RemoteNode) async throws -> Receipt { try await node.setReset(forbidden: forbid) }
 }

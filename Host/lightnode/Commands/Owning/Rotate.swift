@@ -17,15 +17,12 @@ struct Rotate: AsyncParsableCommand, JSONCapable {
     @Argument(help: "The file of the new key.", completion: .file())
     var newKey: String
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+    var output: Output { options.output }
 
     func run() async throws {
-        let controller = try key.controller()
+        let controller = try options.key.controller()
         let new = try ControllerKey.load(from: PrivateFile(newKey), passphrase: { Passphrase.existing() })
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).rotate(to: new.signing)))
-        }
+        try await options.withNode(as: controller) { output.show(ReceiptReport(try await $0.rotate(to: new.signing))) }
     }
 }

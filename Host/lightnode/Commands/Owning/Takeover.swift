@@ -1,8 +1,9 @@
 // lightnode takeover: become the owner as a backup.
 import ArgumentParser
 import ControlNode
+import NodeProtocol
 
-struct Takeover: AsyncParsableCommand, JSONCapable {
+struct Takeover: ReceiptCommand {
     static let configuration = CommandConfiguration(
         abstract: "Become the owner of a node whose owner named this control node a backup and has been silent.",
         discussion: """
@@ -10,14 +11,7 @@ struct Takeover: AsyncParsableCommand, JSONCapable {
               lightnode takeover --node serial:/dev/ttyACM0
             """)
 
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
 
-    func run() async throws {
-        let controller = try key.controller()
-        try await node.withClient { client in
-            output.show(ReceiptReport(try await RemoteNode(client, controller: controller).takeOver()))
-        }
-    }
+    func receipt(of node: RemoteNode) async throws -> Receipt { try await node.takeOver() }
 }

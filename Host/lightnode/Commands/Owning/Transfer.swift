@@ -34,9 +34,8 @@ struct Transfer: AsyncParsableCommand, JSONCapable {
     var recovery: PublicKey?
 
     @OptionGroup var consent: ConsentOptions
-    @OptionGroup var node: NodeOptions
-    @OptionGroup var key: KeyOptions
-    @OptionGroup var output: Output
+    @OptionGroup var options: ActingOptions
+    var output: Output { options.output }
 
     func validate() throws {
         guard [acceptance != nil, accept, finish].filter({ $0 }).count == 1 else {
@@ -51,10 +50,9 @@ struct Transfer: AsyncParsableCommand, JSONCapable {
     }
 
     func run() async throws {
-        let controller = accept ? try key.controllerOrNew(output) : try key.controller()
+        let controller = accept ? try options.key.controllerOrNew(output) : try options.key.controller()
         let text = try acceptance.map { try Line.read($0, "acceptance") }
-        try await node.withClient { client in
-            let node = RemoteNode(client, controller: controller)
+        try await options.withNode(as: controller) { node in
             if let text {
                 output.show(ReceiptReport(try await node.transfer(to: Acceptance(parsing: text), recovery: consent.key())))
             } else if accept {

@@ -1,9 +1,11 @@
 // lightnode bench: the figures of bench.json, measured under QEMU, with other implementations' beside them.
 import ArgumentParser
+import Benchmarks
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation
-import NodeEmulation
+import Image
 import Reporting
 
 struct Bench: AsyncParsableCommand, JSONCapable {
@@ -37,7 +39,7 @@ struct Bench: AsyncParsableCommand, JSONCapable {
     }
 
     private func measure(_ board: Board, _ root: URL) async throws -> [Row] {
-        let image = root.appendingPathComponent("build/\(board.name)/light-node.elf")
+        let image = try CheckedImage(contentsOf: root.appendingPathComponent("build/\(board.name)/light-node.elf"), for: board)
         func row(_ name: String, _ variant: String, _ value: Int, _ unit: String) -> Row {
             Row(name: name, board: board.name, variant: variant, value: Double(value), unit: unit)
         }
@@ -67,14 +69,14 @@ struct Bench: AsyncParsableCommand, JSONCapable {
                     advice: "Measure again; when it stays so, look at what changed")
             }
         }
-        let latency = try await LatencyMeasurement(board: board, image: image)
-        let atChipSpeed = try await ProvisioningMeasurement(board: board, image: image, speed: .chip)
-        let unthrottled = try await ProvisioningMeasurement(board: board, image: image, speed: .unthrottled)
+        let latency = try await LatencyMeasurement(image: image)
+        let atChipSpeed = try await ProvisioningMeasurement(image: image, speed: .chip)
+        let unthrottled = try await ProvisioningMeasurement(image: image, speed: .unthrottled)
         func seconds(_ name: String, _ variant: String, _ value: Double, _ unit: String = "seconds") -> Row {
             Row(name: name, board: board.name, variant: variant, value: (value * 10_000).rounded() / 10_000, unit: unit)
         }
-        let size = try ImageSize(try ELFImage(contentsOf: image), board: board)
-        let stack = try await StackMeasurement(board: board, image: image)
+        let size = try ImageSize(try image.linked(), board: board)
+        let stack = try await StackMeasurement(image: image)
         return rows + [
             row("boot.ready", "empty store", latency.bootBlank, "instructions"),
             row("boot.ready", "owned", latency.bootOwned, "instructions"),
@@ -102,18 +104,14 @@ struct Bench: AsyncParsableCommand, JSONCapable {
 
     /// One figure of bench.json.
     struct Row: Codable {
-        let name: String
-        let board: String
-        let variant: String
+        let name, board, variant: String
         let value: Double
         let unit: String
     }
 
     /// A figure of somebody else's, as published or measured: Tools/peers.json.
     struct Peer: Codable {
-        let name: String
-        let board: String
-        let peer: String
+        let name, board, peer: String
         let value: Double
         let unit: String
         /// Where the figure comes from.

@@ -1,8 +1,10 @@
 // lightnode emulate: boards in QEMU that other commands address by name.
 import ArgumentParser
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation
+import Image
 import Reporting
 
 struct Emulate: ParsableCommand {
@@ -18,18 +20,16 @@ struct Emulate: ParsableCommand {
             State is in $LIGHTNODE_HOME/emulated, else ~/.local/state/lightnode/emulated; a board keeps a copy of its image.
             """,
         subcommands: [
-            EmulateStart.self, EmulateList.self, EmulateStop.self, EmulatePowerCycle.self, EmulateReset.self,
-            EmulateDisplay.self, EmulateUSB.self, EmulateUnplug.self, EmulatePlug.self, EmulateRemove.self,
+            EmulateStart.self, EmulateList.self, EmulateVerb<StopDeed>.self, EmulateVerb<PowerCycleDeed>.self,
+            EmulateVerb<ResetDeed>.self, EmulateVerb<DisplayDeed>.self, EmulateVerb<USBDeed>.self, EmulateVerb<UnplugDeed>.self,
+            EmulateVerb<PlugDeed>.self, EmulateVerb<RemoveDeed>.self,
         ],
         defaultSubcommand: EmulateStart.self)
 
     /// A named board as it is listed.
     struct Line: Encodable, CustomStringConvertible {
-        let name: String
-        let node: String
-        let board: String
+        let name, node, board, uart: String
         let isOn: Bool
-        let uart: String
         let usb: String?
 
         init(_ record: EmulatedBoardRecord, isOn: Bool) {
@@ -68,7 +68,7 @@ struct EmulateStart: ParsableCommand, JSONCapable {
     var board: String?
     @Option(name: .shortAndLong, help: "Its name; the kind of board when not given.")
     var name: String?
-    @Option(help: "An image to program (ELF). Otherwise the one it has; a new board's is built.")
+    @Option(help: "An image to program: ELF, Intel HEX or binary. Otherwise the one it has; a new board's is built.")
     var image: String?
     @Option(help: "The application to build for a new board.")
     var application = "light-node"
@@ -88,25 +88,30 @@ struct EmulateStart: ParsableCommand, JSONCapable {
         let name = name ?? kind
         if detach {
             let arguments = CommandLine.arguments.dropFirst().filter { $0 != "--detach" && $0 != "--json" }
-            let record = try Supervisor.detach(executable: Self.executable, arguments: Array(arguments), name: name, timeout: 600)
+            let record = try Self.detach(Array(arguments), name: name, timeout: 600)
             output.show(Emulate.Line(record, isOn: true))
             return
         }
         let existing = try? boards.record(name)
         let facts = if let existing, existing.board.name == kind { existing.board } else { try BoardCatalogue().board(kind) }
-        var source = image.map { URL(fileURLWithPath: $0) }
-        if source == nil, existing == nil || rebuild {
-            source = try FirmwareBuilder(catalogue: try BoardCatalogue()).build(board: facts, product: application).url
+        var program = try image.map { try CheckedImage(contentsOf: URL(fileURLWithPath: $0), for: facts) }
+        if program == nil, existing == nil || rebuild {
+            program = try FirmwareBuilder(catalogue: try BoardCatalogue()).build(board: facts, product: application)
         }
-        let supervisor = try Supervisor(name: name, board: facts, image: source)
+        let supervisor = try program.map { try Supervisor(name: name, image: $0) } ?? Supervisor(name: name, board: facts)
         output.show(Emulate.Line(supervisor.record, isOn: true))
         output.say("Ctrl-C turns it off.")
         try supervisor.run()
         output.say("\(name) is off; its flash is saved.")
     }
 
+    /// Runs this program with these arguments in the background until its board is on; what it fails with is this one's failure.
+    static func detach(_ arguments: [String], name: String, timeout: Double) throws -> EmulatedBoardRecord {
+        try Supervisor.detach(executable: executable, arguments: arguments + ["--json"], name: name, timeout: timeout)
+    }
+
     /// This program, wherever it was found.
-    static var executable: String {
+    private static var executable: String {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 }
@@ -126,12 +131,11 @@ struct FormerEmulateOptions: ParsableArguments {
     /// What was asked for in the former way; nil when nothing was.
     var deed: ((EmulatedBoards, Output) throws -> Void)? {
         if list { return EmulateList.show }
-        let verbs: [(String?, any EmulationVerb.Type)] = [
-            (stop, EmulateStop.self), (powerCycle, EmulatePowerCycle.self), (reset, EmulateReset.self),
-            (display, EmulateDisplay.self), (usb, EmulateUSB.self), (unplug, EmulateUnplug.self), (plug, EmulatePlug.self),
-            (remove, EmulateRemove.self),
+        let deeds: [(String?, any EmulationDeed.Type)] = [
+            (stop, StopDeed.self), (powerCycle, PowerCycleDeed.self), (reset, ResetDeed.self), (display, DisplayDeed.self),
+            (usb, USBDeed.self), (unplug, UnplugDeed.self), (plug, PlugDeed.self), (remove, RemoveDeed.self),
         ]
-        for case (let name?, let verb) in verbs { return { try verb.act(on: name, $0, $1) } }
+        for case (let name?, let deed) in deeds { return { try deed.act(on: name, $0, $1) } }
         return nil
     }
 }

@@ -3,22 +3,40 @@ import ArgumentParser
 import Emulation
 import Foundation
 
-/// A subcommand that takes the name of a board and does one thing to it.
-protocol EmulationVerb: ParsableCommand, JSONCapable {
-    var name: String { get }
+/// Something that can be done to a board which was started before.
+protocol EmulationDeed {
+    /// The subcommand, and what its help says of it.
+    static var words: (verb: String, abstract: String) { get }
     static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws
 }
 
-extension EmulationVerb {
-    func run() throws { try Self.act(on: name, EmulatedBoards(), output) }
-
-    static func described(_ verb: String, _ abstract: String) -> CommandConfiguration {
+/// The subcommand that does it.
+struct EmulateVerb<Deed: EmulationDeed>: ParsableCommand, JSONCapable {
+    static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: verb, abstract: abstract,
+            commandName: Deed.words.verb, abstract: Deed.words.abstract,
             discussion: """
                 EXAMPLE:
-                  lightnode emulate \(verb) kitchen
+                  lightnode emulate \(Deed.words.verb) kitchen
                 """)
+    }
+
+    @Argument(help: "The board's name.") var name: String
+    @OptionGroup var output: Output
+
+    func run() throws { try Deed.act(on: name, EmulatedBoards(), output) }
+}
+
+/// A deed that changes something and tells what.
+protocol EmulationChange: EmulationDeed {
+    static var did: String { get }
+    static func change(_ name: String, _ boards: EmulatedBoards) throws
+}
+
+extension EmulationChange {
+    static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
+        try change(name, boards)
+        output.show(Emulate.Done(name: name, did: did))
     }
 }
 
@@ -46,96 +64,54 @@ struct EmulateList: ParsableCommand, JSONCapable {
     }
 }
 
-struct EmulateStop: EmulationVerb {
-    static let configuration = described("stop", "Save a board's flash and turn it off.")
-
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
-
-    static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
-        try boards.stop(name)
-        output.show(Emulate.Done(name: name, did: "stopped; its flash is saved"))
-    }
+enum StopDeed: EmulationChange {
+    static let words = (verb: "stop", abstract: "Save a board's flash and turn it off."), did = "stopped; its flash is saved"
+    static func change(_ name: String, _ boards: EmulatedBoards) throws { try boards.stop(name) }
 }
 
-struct EmulatePowerCycle: EmulationVerb {
-    static let configuration = described("power-cycle", "Turn a board off and on again.")
-
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
-
-    static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
-        _ = try boards.request(name, .powerCycle)
-        output.show(Emulate.Done(name: name, did: "off and on again"))
-    }
+enum RemoveDeed: EmulationChange {
+    static let words = (verb: "remove", abstract: "Forget a stopped board, its flash too."), did = "forgotten"
+    static func change(_ name: String, _ boards: EmulatedBoards) throws { try boards.remove(name) }
 }
 
-struct EmulateReset: EmulationVerb {
-    static let configuration = described("reset", "Reset a board's chip.")
-
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
-
-    static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
-        _ = try boards.request(name, .reset)
-        output.show(Emulate.Done(name: name, did: "reset"))
-    }
+/// A change that the board's supervisor makes when it is asked.
+protocol EmulationRequest: EmulationChange {
+    static var request: EmulatedBoardRequest { get }
 }
 
-struct EmulateUnplug: EmulationVerb {
-    static let configuration = described("unplug", "Pull a board's USB cable.")
-
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
-
-    static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
-        _ = try boards.request(name, .plugUSB(false))
-        output.show(Emulate.Done(name: name, did: "its USB cable is out"))
-    }
+extension EmulationRequest {
+    static func change(_ name: String, _ boards: EmulatedBoards) throws { _ = try boards.request(name, request) }
 }
 
-struct EmulatePlug: EmulationVerb {
-    static let configuration = described("plug", "Plug a board's USB cable in again.")
-
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
-
-    static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
-        _ = try boards.request(name, .plugUSB(true))
-        output.show(Emulate.Done(name: name, did: "its USB cable is in"))
-    }
+enum PowerCycleDeed: EmulationRequest {
+    static let words = (verb: "power-cycle", abstract: "Turn a board off and on again."), did = "off and on again"
+    static let request = EmulatedBoardRequest.powerCycle
 }
 
-struct EmulateRemove: EmulationVerb {
-    static let configuration = described("remove", "Forget a stopped board, its flash too.")
-
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
-
-    static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
-        try boards.remove(name)
-        output.show(Emulate.Done(name: name, did: "forgotten"))
-    }
+enum ResetDeed: EmulationRequest {
+    static let words = (verb: "reset", abstract: "Reset a board's chip."), did = "reset"
+    static let request = EmulatedBoardRequest.reset
 }
 
-struct EmulateDisplay: EmulationVerb {
-    static let configuration = described("display", "Draw a board's lights as QEMU's registers show them.")
+enum UnplugDeed: EmulationRequest {
+    static let words = (verb: "unplug", abstract: "Pull a board's USB cable."), did = "its USB cable is out"
+    static let request = EmulatedBoardRequest.plugUSB(false)
+}
 
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
+enum PlugDeed: EmulationRequest {
+    static let words = (verb: "plug", abstract: "Plug a board's USB cable in again."), did = "its USB cable is in"
+    static let request = EmulatedBoardRequest.plugUSB(true)
+}
 
+enum DisplayDeed: EmulationDeed {
+    static let words = (verb: "display", abstract: "Draw a board's lights as QEMU's registers show them.")
     static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
         output.show(Emulate.Done(name: nil, did: try boards.request(name, .display)))
     }
 }
 
-struct EmulateUSB: EmulationVerb {
-    static let configuration = described(
-        "usb", "Show a board's USB: socket, device, and what it does against the specification.")
-
-    @Argument(help: "The board's name.") var name: String
-    @OptionGroup var output: Output
-
+enum USBDeed: EmulationDeed {
+    static let words = (verb: "usb", abstract: "Show a board's USB: socket, device, and what it does against the specification.")
     static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {
         let answer = try boards.request(name, .usbState)
         output.show(Bus(try JSONDecoder().decode(USBState.self, from: Data(answer.utf8))))

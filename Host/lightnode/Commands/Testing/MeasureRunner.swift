@@ -1,5 +1,6 @@
 // lightnode measure-runner: the rows of bench.json about the test runner; for `make bench`.
 import ArgumentParser
+import BoardFacts
 import FirmwareBuild
 import TestRunner
 

@@ -1,5 +1,6 @@
 // lightnode test: firmware tests in QEMU.
 import ArgumentParser
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation

@@ -3,9 +3,6 @@ import Foundation
 import Glibc
 import Reporting
 
-#if canImport(Glibc)
-#endif
-
 /// One running program. Its output goes to files, so nothing here can block on it.
 public final class ChildProcess: @unchecked Sendable {
     /// How a program ended.
@@ -106,7 +103,7 @@ private final class Spawner: @unchecked Sendable {
         done.wait()
         guard result.code == 0 else {
             throw Failure(
-                .environment, "\(command[0]) cannot be started: \(systemError(result.code))",
+                .environment, "\(command[0]) cannot be started: \(String(cString: strerror(result.code)))",
                 advice: "Check that the program is installed and may be run")
         }
         return result.pid

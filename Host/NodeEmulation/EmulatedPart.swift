@@ -1,7 +1,8 @@
 // The flash of an emulated board as a part: changes are collected and saved as a whole, so the board is never half written.
 import Emulation
-import FirmwareBuild
+import Flashing
 import Foundation
+import Image
 import Reporting
 
 final class EmulatedPart: FlashPart {
@@ -10,11 +11,11 @@ final class EmulatedPart: FlashPart {
     let blockSize: Int
     let recovery = "Nothing was changed: its flash is saved as a whole or not at all"
     private let stored: StoredBoard
-    private let image: FlashImage
+    private let image: CheckedImage
     private var memories: [(address: UInt64, bytes: Data)]
     private var isDirty = false
 
-    init(_ stored: StoredBoard, image: FlashImage) throws {
+    init(_ stored: StoredBoard, image: CheckedImage) throws {
         self.stored = stored
         self.image = image
         name = "emulated:\(stored.record.name)"
@@ -53,7 +54,7 @@ final class EmulatedPart: FlashPart {
 
     /// Saves, and reads back what was saved.
     private func save() throws {
-        try stored.replace(memories, image: image.header.size, source: image.source, isELF: image.format == .elf)
+        try stored.replace(memories, image: image)
         memories = try stored.contents()
         isDirty = false
     }

@@ -1,29 +1,37 @@
 // An image that has passed every check: what may be written to a board's flash.
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import Reporting
 
-/// The bytes for one board's flash, checked before anything is touched.
-public struct FlashImage: Sendable {
+/// An image that is known to fit a board: whatever flashes, emulates or runs an image takes one of these.
+public struct CheckedImage: Sendable {
+    /// The board that it was checked for.
+    public let board: Board
     /// The header that was checked: board, MCU and hash are right.
     public let header: ImageHeader
     /// What is programmed, by address: the boot code of a board that has one, and the image. The store lies outside.
     public let pieces: [Segment]
-    /// Where the image's vector table is.
-    public let address: UInt64
     /// Read from the start of the image; checked to lie in RAM and in the image.
     public let vectors: VectorTable
-    /// Where it was read from.
-    public let source: URL
-    /// How the file wrote it; makes no difference to `pieces`.
-    public let format: ImageFile.Format
+    /// What it was made of.
+    public let file: ImageFile
 
+    /// Where it was read from.
+    public var source: URL { file.url }
+    /// Where the image's vector table is.
+    public var address: UInt64 { board.flash.address.value }
     /// Bytes to be programmed.
     public var size: Int { pieces.reduce(0) { $0 + $1.bytes.count } }
+    /// The image from its vector table to its end, without boot code.
+    public var flat: Data { pieces.first { $0.address == address }?.bytes ?? Data() }
+
+    /// Reads and checks a file.
+    /// - Throws: `Failure`: `environment` when it cannot be read, `unfitImage` that says why it is none for the board.
+    public init(contentsOf url: URL, for board: Board) throws { try self.init(ImageFile(contentsOf: url), for: board) }
 
     /// Checks that `file` is whole, made for `board` and its MCU, starts with a vector table that the chip can start from, fits, and
     /// stays out of the store where keys are kept.
-    /// - Throws: `Failure` saying which of these it is not.
+    /// - Throws: `Failure` of kind `unfitImage` saying which of these it is not.
     public init(_ file: ImageFile, for board: Board) throws {
         let name = file.url.lastPathComponent
         let rebuild = Remedy.build(board: board.name)
@@ -51,7 +59,7 @@ public struct FlashImage: Sendable {
                     + "it is too large, or for another chip",
                 remedy: rebuild)
         }
-        let flat = Self.flat(loaded, in: board.flash.range)
+        let flat = loaded.flat(in: board.flash.range)
         do { header = try ImageHeader.check(flash: flat, for: board) } catch let error as Failure {
             throw Failure.unfit("\(name): \(error.what)", remedy: error.remedy)
         }
@@ -60,40 +68,34 @@ public struct FlashImage: Sendable {
                 "\(name) goes on after the \(header.size) bytes that its header names",
                 advice: "Flash the file that the build wrote")
         }
-        address = board.flash.address.value
-        let image = Segment(address: address, bytes: Data(flat.prefix(header.size)))
+        let image = Segment(address: board.flash.address.value, bytes: Data(flat.prefix(header.size)))
         vectors = VectorTable(image.bytes)
         try vectors.check(board: board, image: image.range, file: name)
         if let boot = board.boot {
-            let code = Self.flat(loaded, in: boot.range)
+            let code = loaded.flat(in: boot.range)
             try VectorTable(code).check(board: board, image: boot.range, file: "the boot code of \(name)")
             pieces = [Segment(address: boot.address.value, bytes: code), image].sorted { $0.address < $1.address }
         } else {
             pieces = [image]
         }
-        source = file.url
-        format = file.format
-    }
-
-    /// The bytes of `range`, gaps as erased flash.
-    private static func flat(_ segments: [Segment], in range: Range<UInt64>) -> Data {
-        let inside = segments.filter { range.overlaps($0.range) }
-        guard let end = inside.map(\.range.upperBound).max() else { return Data() }
-        var flat = Data(repeating: 0xFF, count: Int(end - range.lowerBound))
-        for segment in inside {
-            let at = Int(segment.address - range.lowerBound)
-            flat.replaceSubrange(at..<at + segment.bytes.count, with: segment.bytes)
-        }
-        return flat
+        self.board = board
+        self.file = file
     }
 
     /// The image as a programmer's drive takes it.
     public var intelHex: String { IntelHex.text(pieces) }
+
+    /// The image as an ELF file: the one that was read, with its symbols, or one that is made of the pieces.
+    public var elf: Data { file.format == .elf ? file.bytes : ELFFile.file(pieces) }
+
+    /// Sections and symbols of the file that it was read from, read at each call.
+    /// - Throws: `Failure` of kind `unfitImage` when it is no ELF file, or they lie beyond its end.
+    public func linked() throws -> ELFImage { try ELFImage(ELFFile(file.bytes, from: source)) }
 }
 
 extension Board {
     /// All of the chip's flash: boot code, store and image. Where the store is a memory of its own, without it.
-    var wholeFlash: Range<UInt64> {
+    public var wholeFlash: Range<UInt64> {
         let parts = [boot?.range, flash.range].compactMap { $0 } + (isStoreInFlash ? [store!.range] : [])
         return parts.map(\.lowerBound).min()!..<parts.map(\.upperBound).max()!
     }

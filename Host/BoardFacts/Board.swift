@@ -270,7 +270,7 @@ public struct BoardCatalogue: Sendable {
             return try JSONDecoder().decode(Board.self, from: data)
         } catch {
             throw Failure(
-                .environment, "Boards/\(name)/board.json cannot be read: \(describe(error))", advice: "Correct that file")
+                .environment, "Boards/\(name)/board.json cannot be read: \(Self.words(for: error))", advice: "Correct that file")
         }
     }
 
@@ -279,13 +279,16 @@ public struct BoardCatalogue: Sendable {
     public func boards() throws -> [Board] { try names.map(board) }
 }
 
-func describe(_ error: any Error) -> String {
-    switch error {
-    case DecodingError.keyNotFound(let key, let context):
-        "\"\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))\" is missing"
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
-        DecodingError.dataCorrupted(let context):
-        "\(context.codingPath.map(\.stringValue).joined(separator: ".")): \(context.debugDescription)"
-    default: "\(error)"
+extension BoardCatalogue {
+    /// What is wrong in a JSON file, in words that name the key.
+    public static func words(for error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, let context):
+            "\"\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))\" is missing"
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context):
+            "\(context.codingPath.map(\.stringValue).joined(separator: ".")): \(context.debugDescription)"
+        default: "\(error)"
+        }
     }
 }

@@ -1,4 +1,5 @@
 // The header of a firmware image: its format, reading it, checking it and stamping it after linking.
+import BoardFacts
 import CSodium
 import Foundation
 import Reporting
@@ -44,14 +45,12 @@ public struct ImageHeader: Equatable, Sendable {
     public init(flash: Data) throws {
         let bytes = [UInt8](flash.dropFirst(Self.offset).prefix(Self.length))
         guard bytes.count == Self.length, bytes.starts(with: ImageField.magicBytes) else {
-            throw Failure(
-                .environment,
+            throw Failure.unfit(
                 "no image header at offset 0x\(String(Self.offset, radix: 16)): this is no light node image, or an erased flash",
                 advice: "Name an image that was built for a node")
         }
         guard bytes[ImageField.format.lowerBound] == ImageField.formatNumber else {
-            throw Failure(
-                .environment,
+            throw Failure.unfit(
                 "the image header has format \(bytes[ImageField.format.lowerBound]), this tool knows format \(ImageField.formatNumber)",
                 advice: (bytes[ImageField.format.lowerBound] < ImageField.formatNumber
                     ? "Build the image again" : "Use a newer tool"))
@@ -96,29 +95,28 @@ public struct ImageHeader: Equatable, Sendable {
     public static func check(flash: Data, for board: Board) throws -> ImageHeader {
         let header = try ImageHeader(flash: flash)
         guard header.board == board.name else {
-            throw Failure(
-                .environment, "this image is made for board \"\(header.board)\", not for \"\(board.name)\"",
+            throw Failure.unfit(
+                "this image is made for board \"\(header.board)\", not for \"\(board.name)\"",
                 remedy: .build(board: board.name))
         }
         guard header.mcu == board.mcu else {
-            throw Failure(
-                .environment, "this image is made for the MCU \"\(header.mcu)\"; board \"\(board.name)\" has \"\(board.mcu)\"",
+            throw Failure.unfit(
+                "this image is made for the MCU \"\(header.mcu)\"; board \"\(board.name)\" has \"\(board.mcu)\"",
                 remedy: .build(board: board.name))
         }
         guard header.size >= offset + length, header.size <= flash.count else {
-            throw Failure(
-                .environment, "the image says \(header.size) bytes, \(flash.count) are there: it is not stamped or cut short",
+            throw Failure.unfit(
+                "the image says \(header.size) bytes, \(flash.count) are there: it is not stamped or cut short",
                 advice: "Build it again")
         }
         guard hash(of: flash.prefix(header.size)) == header.hash else {
-            throw Failure(
-                .environment, "the image's bytes do not match the hash in its header: it is damaged", advice: "Build it again")
+            throw Failure.unfit(
+                "the image's bytes do not match the hash in its header: it is damaged", advice: "Build it again")
         }
         if let store = board.store?.range,
             store.overlaps(board.flash.address.value..<board.flash.address.value + UInt64(header.size))
         {
-            throw Failure(
-                .environment,
+            throw Failure.unfit(
                 "the image of \(header.size) bytes reaches into the store at \(board.store!.address), where keys and records are kept",
                 advice: "Make it smaller")
         }
@@ -126,50 +124,20 @@ public struct ImageHeader: Equatable, Sendable {
     }
 }
 
-extension ELFImage {
-    /// The image as a programmer writes it to `board`'s flash, checked by its header.
-    /// - Throws: `Failure` that says why it may not be written there.
-    public func checkedFlash(for board: Board) throws -> Data {
-        let flat = try flat(in: board.flash.range)
-        try ImageHeader.check(flash: flat, for: board)
-        if let store = board.store, let intruder = segments.first(where: { $0.fileSize > 0 && $0.range.overlaps(store.range) }) {
-            throw Failure(
-                .environment,
-                "\(url.lastPathComponent) has \(intruder.fileSize) bytes at \(Word(intruder.address)), in the store at "
-                    + "\(store.address), where keys and records are kept", advice: "Correct its linker script")
-        }
-        return flat
-    }
-
-    /// A part of the flash and what belongs there.
-    public struct Piece: Equatable, Sendable {
-        /// Where its first byte is programmed.
-        public var address: UInt64
-        /// What is programmed there; gaps of the image are filled with 0xFF.
-        public var bytes: Data
-    }
-
-    /// All that a programmer writes to `board`, checked: the boot code, on a board that has one, and the image. The store lies outside.
-    /// - Throws: `Failure` that says why it may not be written there.
-    public func pieces(for board: Board) throws -> [Piece] {
-        let image = Piece(address: board.flash.address.value, bytes: try checkedFlash(for: board))
-        guard let boot = board.boot else { return [image] }
-        return [Piece(address: boot.address.value, bytes: try flat(in: boot.range)), image]
-    }
-
+extension ELFFile {
     /// Fills size, build and hash of the header, and the board's name.
-    /// - Throws: `Failure` when the image was linked without a header.
-    mutating func stampHeader(board: Board, buildIdentifier: UInt32) throws {
+    /// - Throws: `Failure` when it was linked without a header.
+    public mutating func stampHeader(board: Board, buildIdentifier: UInt32) throws {
         let address = board.flash.address.value + UInt64(ImageHeader.offset)
-        guard let at = fileOffset(of: address) else {
-            throw Failure(
-                .environment, "\(url.lastPathComponent) is linked without an image header at \(Word(address))",
-                about: "\(url.lastPathComponent)", advice: "Let it depend on Startup")
+        guard contents(address..<address + UInt64(ImageHeader.length)) != nil else {
+            throw Failure.unfit(
+                "\(url.lastPathComponent) is linked without an image header at \(hexadecimal(address))",
+                about: url.lastPathComponent, advice: "Let it depend on Startup")
         }
         var flat = try flat(in: board.flash.range)
         let header = try ImageHeader(flash: flat)
         flat.stampImageHeader(board: board, version: header.version, build: buildIdentifier)
-        patch(flat[ImageHeader.offset..<ImageHeader.offset + ImageHeader.length], fileOffset: at)
+        patch(Data(flat[ImageHeader.offset..<ImageHeader.offset + ImageHeader.length]), at: address)
     }
 }
 

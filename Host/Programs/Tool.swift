@@ -1,4 +1,4 @@
-// Runs a program that the build needs and names the package when it is missing.
+// Programs of others: found in PATH, run to their end, or named with their package when they are missing.
 import Foundation
 import Reporting
 

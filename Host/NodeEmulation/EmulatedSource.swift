@@ -4,12 +4,15 @@ import Foundation
 import Reporting
 import Transport
 
-struct EmulatedSource: NodeSource {
-    func candidates() throws -> [NodeCandidate] {
+/// The running boards of this user, as nodes that a command line can name.
+public struct EmulatedSource: NodeSource {
+    public init() {}
+
+    public func candidates() throws -> [NodeCandidate] {
         EmulatedBoards().running.map { NodeCandidate(.emulated(name: $0.name), note: $0.board.name) }
     }
 
-    func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
+    public func open(_ locator: NodeLocator) async throws -> (any BytePipe)? {
         guard case .emulated(let name) = locator else { return nil }
         let board: EmulatedBoardRecord
         do { board = try EmulatedBoards().find(name) } catch let failure as Failure {

@@ -1,6 +1,7 @@
 // Flashing boards in QEMU: their flash file is written with the rules of a real flash. A board that is on is turned off for it.
+import BoardFacts
 import Emulation
-import FirmwareBuild
+import Flashing
 import Foundation
 import Reporting
 

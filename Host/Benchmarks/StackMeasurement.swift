@@ -1,9 +1,10 @@
 // How deep the light node's stack gets: the firmware paints it at reset and tells the high-water mark in its status.
 import ControlNode
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Keystore
+import NodeEmulation
 import NodeProtocol
 import Provisioning
 
@@ -17,7 +18,7 @@ public struct StackMeasurement: Codable, Sendable {
     /// Runs provisioning, attestation, bind, commands good and bad, a desired state with a token, a stranger's attempts, history and
     /// another power cycle on the emulated board, and asks for the high-water mark after each cycle.
     /// - Throws: whatever keeps the board from going through all of it: an unfinished run has not measured the worst.
-    public init(board: Board, image: URL) async throws {
+    public init(image: CheckedImage) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "lightnode-stack-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(
@@ -25,9 +26,9 @@ public struct StackMeasurement: Codable, Sendable {
         defer { try? FileManager.default.removeItem(at: folder) }
         func home(_ name: String) throws -> Home { try Home(folder.appendingPathComponent(name).path) }
 
-        let node = try EmulatedNode(board: board, image: image, flashFile: folder.appendingPathComponent("flash.bin"))
+        let node = try EmulatedNode(image: image, flashFile: folder.appendingPathComponent("flash.bin"))
         try await node.powerOn()
-        let label = try await node.provision(Station(home: try home("factory"))).label
+        let label = try await Station(home: try home("factory")).provisionAndFinish(node.client).label
         let owner = try node.seen(from: try home("owner"))
         try await owner.bind(label: label)
         let first = try await Self.exercise(owner, stranger: try node.seen(from: try home("stranger")), label)

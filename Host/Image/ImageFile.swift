@@ -1,5 +1,5 @@
-// A firmware image file of any format that `lightnode flash` takes: ELF, Intel HEX, or a plain binary with the header inside.
-import FirmwareBuild
+// A firmware image file of any format: ELF, Intel HEX, or a plain binary with the header inside.
+import BoardFacts
 import Foundation
 import Reporting
 
@@ -13,37 +13,42 @@ public struct ImageFile: Sendable {
 
     /// Where it was read from; it is not read again.
     public let url: URL
+    /// The whole file, as it was when it was read.
+    public let bytes: Data
     /// Told from the first bytes of the file.
     public let format: Format
     /// By address. A binary has one, at address 0 until a board says where its flash is.
     public let segments: [Segment]
 
     /// Reads the file; its content, not its name, says which format it has.
-    /// - Throws: `Failure` when it cannot be read or is damaged.
-    public init(contentsOf url: URL) throws {
-        self.url = url
-        let data: Data
-        do { data = try Data(contentsOf: url) } catch {
-            throw Failure(
-                .environment, "the image \(url.path) cannot be read: \(error.localizedDescription)",
-                remedy: .either([.advice("Name a file that is there"), .build(board: nil)]))
-        }
-        if data.starts(with: [0x7F, 0x45, 0x4C, 0x46]) {
+    /// - Throws: `Failure`: `environment` when it cannot be read, `unfitImage` when it is damaged.
+    public init(contentsOf url: URL) throws { try self.init(try Self.read(url), from: url) }
+
+    /// - Parameter url: where the bytes were read from, or were written to.
+    /// - Throws: `Failure` of kind `unfitImage` when they are damaged.
+    public init(_ bytes: Data, from url: URL) throws {
+        (self.url, self.bytes) = (url, bytes)
+        if bytes.starts(with: ELFFile.magic) {
             format = .elf
-            let image = try ELFImage(contentsOf: url)
-            segments = image.segments.filter { $0.fileSize > 0 }.sorted { $0.address < $1.address }.map { segment in
-                let start = data.startIndex + segment.fileOffset
-                return Segment(address: segment.address, bytes: Data(data[start..<start + segment.fileSize]))
-            }
-        } else if data.first == UInt8(ascii: ":"), let text = String(data: data, encoding: .ascii) {
+            segments = try ELFFile(bytes, from: url).segments
+        } else if bytes.first == UInt8(ascii: ":"), let text = String(data: bytes, encoding: .ascii) {
             format = .hex
             segments = try IntelHex.parse(text, file: url.lastPathComponent)
         } else {
             format = .bin
-            segments = [Segment(address: 0, bytes: data)]
+            segments = [Segment(address: 0, bytes: bytes)]
         }
         guard segments.contains(where: { !$0.bytes.isEmpty }) else {
-            throw Failure.unfit("the image \(url.path) is empty", remedy: .build(board: nil))
+            throw Failure.unfit("the image \(url.path) is empty", about: url.path, remedy: .build(board: nil))
+        }
+    }
+
+    /// The bytes of an image's file.
+    static func read(_ url: URL) throws -> Data {
+        do { return try Data(contentsOf: url) } catch {
+            throw Failure(
+                .environment, "the image \(url.path) cannot be read: \(error.localizedDescription)", about: url.path,
+                remedy: .either([.advice("Name a file that is there"), .build(board: nil)]))
         }
     }
 

@@ -1,7 +1,8 @@
 // Runs the images bench-ed25519… and turns their readings of SysTick into executed instructions.
+import BoardFacts
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Reporting
 
 /// What Ed25519 takes on one board in one variant.
@@ -48,7 +49,7 @@ public struct KeyBenchmark: Sendable {
             stack[name] = bytes
         }
         (self.instructions, self.stack, leaks) = (instructions, stack, printed["leaks"] ?? .max)
-        func size(_ name: String) throws -> Int { try ELFImage(contentsOf: image(name)).flat(in: board.flash.range).count }
+        func size(_ name: String) throws -> Int { try ELFFile(contentsOf: image(name)).flat(in: board.flash.range).count }
         flash = try size("bench-ed25519-verify") - size("bench-ed25519-empty")
         // One instruction is 1,024 ns, many ticks: what one key takes more than another shows to the instruction.
         let constancy = try Self.run(image("bench-ed25519-constancy"), on: board, shift: 10, keys: keys)
@@ -63,7 +64,7 @@ public struct KeyBenchmark: Sendable {
 
     /// The "name value" lines that the image prints.
     private static func run(_ image: URL, on board: Board, shift: Int, keys: Int? = nil) throws -> [String: Int] {
-        let flat = try ELFImage(contentsOf: image).checkedFlash(for: board)
+        let flat = try CheckedImage(contentsOf: image, for: board).flat
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "lightnode-keys-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

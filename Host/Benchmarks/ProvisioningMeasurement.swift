@@ -1,10 +1,11 @@
 // How long it takes to provision a node: its own time, and the station's.
 import ControlNode
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Keystore
 import Labels
+import NodeEmulation
 import Provisioning
 
 /// Seconds a node, the middle one of several, from a node that is awake to its line that says `done`.
@@ -26,7 +27,7 @@ public struct ProvisioningMeasurement: Sendable {
 
     /// Provisions `nodes` emulated nodes, one after the other, at a station of its own in /tmp, which is removed.
     /// - Throws: what the emulator or the station throws; nothing was measured then.
-    public init(board: Board, image: URL, speed: Speed, nodes: Int = 5) async throws {
+    public init(image: CheckedImage, speed: Speed, nodes: Int = 5) async throws {
         let folder = URL(fileURLWithPath: "/tmp/ln-measure-\(String(UInt32.random(in: 0 ... .max), radix: 36))")
         defer { try? FileManager.default.removeItem(at: folder) }
         let home = try Home(folder.path)
@@ -41,11 +42,11 @@ public struct ProvisioningMeasurement: Sendable {
         for number in 1...nodes {
             let clock: EmulatedBoard.Clock =
                 switch speed {
-                case .chip: .chipSpeed(shift: board.name == "microbit" ? 6 : 5)
+                case .chip: .chipSpeed(shift: image.board.name == "microbit" ? 6 : 5)
                 case .unthrottled: .host
                 }
             let node = try EmulatedNode(
-                board: board, image: image, flashFile: folder.appendingPathComponent("flash-\(number).bin"), clock: clock)
+                image: image, flashFile: folder.appendingPathComponent("flash-\(number).bin"), clock: clock)
             let client = try await node.powerOn()
             // Awake and listening, as a node on a fixture is.
             _ = try await NodeProbe(client).status()

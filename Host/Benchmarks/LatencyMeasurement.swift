@@ -2,11 +2,13 @@
 //
 // A plugin holds QEMU's processor at exact counts of executed instructions; between two holds the wire and the pins are looked at. A
 // figure is therefore exact but for one step. What a sleeping processor does not execute does not count.
+import BoardFacts
 import ControlNode
 import Emulation
-import FirmwareBuild
 import Foundation
+import Image
 import Keystore
+import NodeEmulation
 import NodeProtocol
 import Provisioning
 import Reporting
@@ -28,10 +30,10 @@ public struct LatencyMeasurement: Codable, Sendable {
     /// As `command`, for the first command of a holder, under the owner's grant: two signatures to check, a slot to be saved.
     public var commandUnderGrant: Int
 
-    /// Measures on `board`.
+    /// Measures on the board of the image.
     /// - Throws: `Failure` when the plugin QEMUProbe is not built, or the board has no lights.
-    public init(board: Board, image: URL) async throws {
-        let bench = try Bench(board: board, image: image)
+    public init(image: CheckedImage) async throws {
+        let bench = try Bench(image: image)
         defer { bench.clear() }
         bootBlank = try bench.boot(flash: nil)
         let owned = try await bench.makeOwned()
@@ -49,12 +51,11 @@ public struct LatencyMeasurement: Codable, Sendable {
 }
 
 private struct Bench {
-    let board: Board
-    let image: URL
+    let image: CheckedImage
+    var board: Board { image.board }
     let folder: URL
 
-    init(board: Board, image: URL) throws {
-        self.board = board
+    init(image: CheckedImage) throws {
         self.image = image
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("lightnode-bench-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(
@@ -67,9 +68,9 @@ private struct Bench {
 
     /// The flash of a node with an owner.
     func makeOwned() async throws -> Data {
-        let node = try EmulatedNode(board: board, image: image, flashFile: folder.appendingPathComponent("owned.bin"))
+        let node = try EmulatedNode(image: image, flashFile: folder.appendingPathComponent("owned.bin"))
         try await node.powerOn()
-        let label = try await node.provision(Station(home: try home("factory"))).label
+        let label = try await Station(home: try home("factory")).provisionAndFinish(node.client).label
         let owner = try node.seen(from: try home("owner"))
         try await owner.bind(label: label)
         try await owner.perform(Call(device: "led", method: "off"))
@@ -84,9 +85,9 @@ private struct Bench {
         }
         // Entries of a page, and pages of the log: “Capacity” in Firmware/FlashStore/FlashStore.docc/Specification.md, the executor's layout.
         let entries = (store.page.int - 84) / 32, pages = store.size.int / store.page.int - 2
-        let node = try EmulatedNode(board: board, image: image, flashFile: folder.appendingPathComponent("full.bin"))
+        let node = try EmulatedNode(image: image, flashFile: folder.appendingPathComponent("full.bin"))
         try await node.powerOn()
-        let label = try await node.provision(Station(home: try home("factory of the full one"))).label
+        let label = try await Station(home: try home("factory of the full one")).provisionAndFinish(node.client).label
         let owner = try node.seen(from: try home("owner of the full one"))
         try await owner.bind(label: label)
         let backups = (0..<3).map { _ in Backup(key: ControllerKey.generate().publicKey, silence: 1_000_000) }
@@ -111,7 +112,7 @@ private struct Bench {
         let file = folder.appendingPathComponent("flash-\(UInt32.random(in: 0 ... .max))")
         try flash?.write(to: file)
         return try EmulatedNode(
-            board: board, image: image, flashFile: file, clock: .instructions(shift: 0), countsInstructions: true, wrap: wrap)
+            image: image, flashFile: file, clock: .instructions(shift: 0), countsInstructions: true, wrap: wrap)
     }
 
     func boot(flash: Data?) throws -> Int {

@@ -2,23 +2,6 @@
 import Foundation
 import Reporting
 
-/// Bytes at an address.
-public struct Segment: Equatable, Sendable {
-    /// Where its first byte goes.
-    public var address: UInt64
-    /// Without gaps; may be empty.
-    public var bytes: Data
-
-    /// - Parameter address: at most 32 bits, where it is written as Intel HEX.
-    public init(address: UInt64, bytes: Data) {
-        self.address = address
-        self.bytes = bytes
-    }
-
-    /// Its addresses, the end excluded.
-    public var range: Range<UInt64> { address..<address + UInt64(bytes.count) }
-}
-
 /// The text form of memory contents that many programmers take.
 public enum IntelHex {
     /// The runs of bytes in `text`, by address, neighbours joined.

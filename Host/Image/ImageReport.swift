@@ -1,5 +1,5 @@
 // What `lightnode image show` prints: what an image says about itself, and whether it may be flashed.
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import Reporting
 
@@ -45,7 +45,7 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
         do {
             let board = try catalogue.board(header.board)
             if file.format == .bin { start = board.flash.address.value }
-            _ = try FlashImage(file, for: board)
+            _ = try CheckedImage(file, for: board)
         } catch let error as Failure {
             problem = error.what
         }
