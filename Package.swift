@@ -272,7 +272,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "CLITests",
             [
-                "lightnode", "CoAP", "Emulation", "FirmwareBuild", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
+                "lightnode", "CoAP", "Emulation", "FirmwareBuild", "Flashing", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ]),
         tests("ReportingTests", ["Reporting"]),
