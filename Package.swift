@@ -281,7 +281,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "CLITests",
             [
-                "lightnode", "CoAP", "Emulation", "BoardFacts", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
+                "lightnode", "CoAP", "Emulation", "BoardFacts", "Flashing", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ]),
         tests("ReportingTests", ["Reporting"]),

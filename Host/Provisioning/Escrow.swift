@@ -50,11 +50,14 @@ public struct Escrow: Sendable {
     }
 
     /// The entries of an escrow file. A line that a crash cut short is left out: its node was done again.
-    /// - Throws: `Failure` when the file cannot be read.
+    /// - Throws: `Failure` when the file cannot be read, or is empty: it is made by its first line.
     public static func entries(_ file: PrivateFile) throws -> [Entry] {
-        try file.read().split(separator: UInt8(ascii: "\n")).compactMap {
-            try? JSONDecoder().decode(Entry.self, from: Data($0))
+        let bytes = try file.read()
+        guard !bytes.isEmpty else {
+            throw Failure(
+                .environment, "\(file.path) is empty: what was in it is lost", about: file.path, advice: "Restore it from a copy")
         }
+        return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONDecoder().decode(Entry.self, from: Data($0)) }
     }
 }
 

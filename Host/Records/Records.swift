@@ -73,10 +73,11 @@ public final class Records: Sendable {
     /// - Throws: `Failure` when the database cannot be read.
     public func stations() throws -> [StationRecord] {
         try database.reading { session in
-            try session.execute("SELECT name, public_key FROM station ORDER BY name", []).compactMap { row in
-                guard let name = row["name"]?.text, let key = row["public_key"]?.text.flatMap({ [UInt8](hex: $0) })
-                else { return nil }
-                return PublicKey(key).map { StationRecord(name: name, publicKey: $0) }
+            try session.execute("SELECT name, public_key FROM station ORDER BY name", []).map { row in
+                guard let name = row["name"]?.text, let key = row["public_key"]?.text.flatMap({ [UInt8](hex: $0) }),
+                    let key = PublicKey(key)
+                else { throw Failure.unreadable("a station (“\(row["name"]?.text ?? "?")”)") }
+                return StationRecord(name: name, publicKey: key)
             }
         }
     }
@@ -135,7 +136,7 @@ public final class Records: Sendable {
     /// - Throws: `Failure` when the database cannot be read.
     public func batches() throws -> [Batch] {
         try database.reading { session in
-            try session.execute("SELECT * FROM batch ORDER BY created_at, name", []).compactMap(Batch.init)
+            try session.execute("SELECT * FROM batch ORDER BY created_at, name", []).map { try Batch($0) }
         }
     }
 
@@ -148,7 +149,7 @@ public final class Records: Sendable {
     }
 
     private static func batch(_ name: String, _ session: any SQLSession) throws -> Batch? {
-        try session.execute("SELECT * FROM batch WHERE name = $1", [.text(name)]).first.flatMap(Batch.init)
+        try session.execute("SELECT * FROM batch WHERE name = $1", [.text(name)]).first.map { try Batch($0) }
     }
 
     // MARK: Steps of a node
@@ -239,7 +240,8 @@ public final class Records: Sendable {
         try note(batch, serial, station, "\(what), claim key \(claim.description.prefix(16))", now, session)
         let rows = try session.execute(
             "SELECT * FROM device WHERE batch = $1 AND serial = $2", [.text(batch), .integer(serial)])
-        return try NodeRecord(row: rows[0])
+        guard let row = rows.first else { throw Failure.unreadable("\(batch)#\(serial)") }
+        return try NodeRecord(row: row)
     }
 
     /// What changes with a step.
@@ -387,10 +389,10 @@ public final class Records: Sendable {
             try session.execute(
                 "SELECT * FROM event WHERE batch = $1 AND serial = $2 ORDER BY number",
                 [.text(record.batch), .integer(record.serial)]
-            ).compactMap { row in
+            ).map { row in
                 guard let number = row["number"]?.integer, let station = row["station"]?.text,
                     let time = row["happened_at"]?.text.flatMap(Timestamp.date), let what = row["what"]?.text
-                else { return nil }
+                else { throw Failure.unreadable("what happened to \(record.label)") }
                 return NodeEvent(number: number, station: station, time: time, what: what)
             }
         }
@@ -413,12 +415,12 @@ public final class Records: Sendable {
 }
 
 extension Batch {
-    fileprivate init?(_ row: SQLRow) {
+    fileprivate init(_ row: SQLRow) throws {
         guard let name = row["name"]?.text, let board = row["board"]?.text, let firmware = row["firmware"]?.text,
             let hash = row["firmware_hash"]?.text, let network = row["network"]?.integer.flatMap({ UInt64(exactly: $0) }),
             let isTest = row["is_test"]?.integer,
             let last = row["last_serial"]?.integer, let created = row["created_at"]?.text.flatMap(Timestamp.date)
-        else { return nil }
+        else { throw Failure.unreadable("a batch (“\(row["name"]?.text ?? "?")”)") }
         self.init(
             name: name, board: board, firmware: firmware, firmwareHash: hash, network: network, isTest: isTest != 0,
             created: created)
@@ -426,27 +428,41 @@ extension Batch {
     }
 }
 
+extension Failure {
+    /// What is there and cannot be read is never taken for what is not there.
+    fileprivate static func unreadable(_ what: String) -> Failure {
+        Failure(.environment, "the record of \(what) in the database cannot be read", advice: "Restore the database from a copy")
+    }
+}
+
 extension NodeRecord {
     fileprivate init(row: SQLRow) throws {
-        func key(_ name: String) -> PublicKey? { row[name]?.text.flatMap { [UInt8](hex: $0) }.flatMap { PublicKey($0) } }
-        func text(_ name: String) -> String { row[name]?.text ?? "" }
-        func flag(_ name: String) -> Bool { row[name]?.integer == 1 }
-        guard let serial = row["serial"]?.integer, let step = Step(rawValue: text("step")), let claim = key("claim"),
-            let begun = Timestamp.date(text("begun_at")), let network = UInt64(exactly: row["network"]?.integer ?? 0),
-            case let address = row["address"]?.text, let known = address.map({ try? NodeAddress(parsing: $0) }) ?? .some(nil),
-            address == nil || known != nil
-        else {
-            throw Failure(
-                .environment, "a record in the database cannot be read (\(text("batch"))#\(text("serial")))",
-                advice: "Restore the database from a copy")
+        let label = "\(row["batch"]?.text ?? "?")#\(row["serial"]?.integer.map { "\($0)" } ?? "?")"
+        func needed<Value>(_ name: String, _ read: (SQLValue) throws -> Value?) throws -> Value {
+            guard let value = try row[name].flatMap(read) else { throw Failure.unreadable(label) }
+            return value
         }
+        /// NULL is nil; anything else must be readable.
+        func optional<Value>(_ name: String, _ read: (SQLValue) throws -> Value?) throws -> Value? {
+            row[name] == .null ? nil : try needed(name, read)
+        }
+        func text(_ name: String) throws -> String { try needed(name) { $0.text } }
+        func flag(_ name: String) throws -> Bool { try needed(name) { $0.integer } == 1 }
+        func key(_ value: SQLValue) -> PublicKey? { value.text.flatMap { [UInt8](hex: $0) }.flatMap { PublicKey($0) } }
+        func date(_ value: SQLValue) -> Date? { value.text.flatMap(Timestamp.date) }
         self.init(
-            batch: text("batch"), serial: serial, step: step,
-            address: known,
-            identity: key("identity"), claim: claim, board: text("board"), firmware: text("firmware"),
-            firmwareHash: text("firmware_hash"), hardwareSerial: text("chip"), connection: text("connection"),
-            network: network, isTest: flag("is_test"), isIdentityInjected: flag("is_injected"),
-            isProtected: flag("is_protected"), station: text("station"), operator: text("operator"), begun: begun,
-            time: row["done_at"]?.text.flatMap(Timestamp.date), outcome: text("outcome"))
+            batch: try text("batch"), serial: try needed("serial") { $0.integer },
+            step: try needed("step") { $0.text.flatMap(Step.init(rawValue:)) },
+            address: try optional("address") { $0.text.flatMap { try? NodeAddress(parsing: $0) } },
+            identity: try optional("identity", key), claim: try needed("claim", key), board: try text("board"),
+            firmware: try text("firmware"), firmwareHash: try text("firmware_hash"), hardwareSerial: try text("chip"),
+            connection: try text("connection"), network: try needed("network") { $0.integer.flatMap { UInt64(exactly: $0) } },
+            isTest: try flag("is_test"), isIdentityInjected: try flag("is_injected"), isProtected: try flag("is_protected"),
+            station: try text("station"), operator: try text("operator"), begun: try needed("begun_at", date),
+            time: try optional("done_at", date), outcome: try text("outcome"))
+        let isKeyed = address != nil && identity != nil
+        guard (step == .done) == (time != nil), isKeyed || step == .reserved || step == .discarded else {
+            throw Failure.unreadable(label)
+        }
     }
 }

@@ -99,7 +99,7 @@ public actor CoAPClient {
         return max(0, link.capacity - ((try? bare.encoded().count) ?? link.capacity) + 1)
     }
 
-    /// Fetches the remaining blocks of an answer (RFC 7959, section 2.4).
+    /// Fetches the remaining blocks of an answer (RFC 7959, section 2.4). An error in the place of a block is the answer.
     func assemble(_ first: Message, of request: Request) async throws -> Response {
         var payload = first.payload
         var last = first
@@ -112,6 +112,8 @@ public actor CoAPClient {
             following.payload = []
             following.contentFormat = nil
             last = try await exchange(following, more: [.init(CoAPOptionNumber.block2, uint: next.optionValue)])
+            // The node has no such block: that is what it answers, and no change that asking again would catch.
+            if last.code.class != 2 { return last.response }
             guard last.code == first.code, last.entityTag == first.entityTag, last.block2?.number == next.number else {
                 throw AnswerChanged(name: name, request: request)
             }

@@ -12,7 +12,9 @@ extension CoAPClient {
     }
 
     /// Seconds that a representation is believed to be fresh at the most, whatever Max-Age says: a day.
-    static let longestAge = 86_400
+    private static let longestAge: UInt32 = 86_400
+
+    static func freshness(_ message: Message) -> Duration { .seconds(min(message.maxAge, longestAge)) }
 
     /// Observes a resource (RFC 7641).
     /// - Parameter lateness: how long after the end of its freshness a notification is waited for before the observation is asked for
@@ -33,7 +35,11 @@ extension CoAPClient {
         let pump = Task {
             do {
                 for try await message in notifications {
-                    if let answer = try await self.whole(message, of: request) { outgoing.yield(answer) }
+                    guard let answer = try await self.whole(message, of: request) else {
+                        try await self.askAgain(token, request, lateness)
+                        continue
+                    }
+                    outgoing.yield(answer)
                 }
                 outgoing.finish()
             } catch {
@@ -68,7 +74,7 @@ extension CoAPClient {
         }
         // A later notification may have overtaken the answer; what the node says now is its present state all the same.
         observers[token]?.order.restart(number)
-        observers[token]?.freshUntil = .now + .seconds(Int(first.maxAge)) + lateness
+        observers[token]?.freshUntil = .now + Self.freshness(first) + lateness
         observers[token]?.notifications.yield(first)
     }
 
@@ -81,8 +87,14 @@ extension CoAPClient {
         }
     }
 
-    /// The whole representation of which `message` is the beginning; nil when it changed while it was fetched, and a later notification
-    /// will tell.
+    /// Asks anew though it was told as fresh: the representation could not be fetched. A while later, so that no node is asked without end.
+    private func askAgain(_ token: UInt32, _ request: Request, _ lateness: Duration) async throws {
+        try await Task.sleep(for: lateness)
+        observers[token]?.freshUntil = .now
+        await renew(token, request, lateness)
+    }
+
+    /// The whole representation of which `message` is the beginning; nil when it changed twice while it was fetched.
     private func whole(_ message: Message, of request: Request) async throws -> Response? {
         guard let block = message.block2, block.more else { return message.response }
         await takeTurn()
@@ -100,7 +112,7 @@ extension CoAPClient {
             observer.notifications.finish()
             return
         }
-        observer.freshUntil = max(observer.freshUntil, .now + .seconds(min(Int(message.maxAge), Self.longestAge)) + .seconds(10))
+        observer.freshUntil = max(observer.freshUntil, .now + Self.freshness(message) + .seconds(10))
         if observer.order.accept(number) { observer.notifications.yield(message) }
         observers[token] = observer
     }

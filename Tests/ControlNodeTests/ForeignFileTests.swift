@@ -26,6 +26,39 @@ import Testing
         }
     }
 
+    @Test("a file larger than any of ours is refused before room is made for it")
+    func large() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/ln-large-\(UInt32.random(in: 0 ... .max))"
+        defer { unlink(path) }
+        try PrivateFile(path).write([1])
+        // Sparse: it takes no room on the disk either.
+        #expect(truncate(path, (1 << 30) + 1) == 0)
+        do {
+            _ = try PrivateFile(path).read()
+            Issue.record("it was read")
+        } catch let failure as Failure {
+            #expect(failure.kind == .environment && failure.what.contains("1073741825 bytes"), "\(failure)")
+        }
+        #expect(truncate(path, 1 << 10) == 0)
+        #expect(try PrivateFile(path).read().count == 1024)
+    }
+
+    @Test("a file of 0 bytes is no key, no book and no sequence, and is not begun anew")
+    func empty() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/ln-empty-\(UInt32.random(in: 0 ... .max))"
+        defer { for suffix in ["", ".lock"] { unlink(path + suffix) } }
+        let file = PrivateFile(path)
+        try file.write([])
+        #expect(throws: Failure.self) { try StationKey.open(file) }
+        #expect(throws: Failure.self) { try EscrowKey.load(from: file) }
+        #expect(throws: Failure.self) { try EscrowPublicKey(parsing: path) }
+        #expect(throws: Failure.self) { try ControllerKey.load(from: file) { nil } }
+        #expect(throws: Failure.self) { try NodeBook(file).nodes() }
+        #expect(throws: Failure.self) { try GrantBook(file).grants() }
+        #expect(throws: Failure.self) { try SequenceClock(file).next() }
+        #expect(try file.read().isEmpty)
+    }
+
     @Test("every field of a manifest arrives as it was, in both forms, and a spreadsheet sees no formula")
     func manifests() throws {
         let key = SigningKey.generate(), identity = SigningKey.generate().publicKey

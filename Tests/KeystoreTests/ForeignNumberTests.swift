@@ -127,6 +127,7 @@ import Testing
             "UPDATE receipt SET number = 4294967295",
             "UPDATE receipt SET number = 9223372036854775807", "UPDATE gap SET first = 9, next = 5", "UPDATE gap SET first = -1",
             "UPDATE gap SET next = 4294967296", "UPDATE gap SET next = 9223372036854775807", "UPDATE gap SET first = 3, next = 3",
+            "DELETE FROM device", "UPDATE device SET address = 'node1x'",
         ])
     func changed(sql: String) throws {
         try withFolder { folder throws in

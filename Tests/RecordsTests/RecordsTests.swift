@@ -79,6 +79,33 @@ struct RecordsTests {
         #expect((try? records.batches())?.isEmpty != false)
     }
 
+    @Test(
+        "What is there and cannot be read is told, and never left out of a list or a manifest",
+        arguments: [
+            "UPDATE batch SET created_at = 'x'", "UPDATE batch SET network = -1", "UPDATE station SET public_key = '00'",
+            "UPDATE device SET identity = 'x'", "UPDATE device SET address = 'x'", "UPDATE device SET done_at = 'x'",
+            "UPDATE device SET done_at = NULL", "UPDATE device SET identity = NULL", "UPDATE device SET network = 'x'",
+            "UPDATE device SET step = 'verified'", "UPDATE device SET is_protected = 'x'", "UPDATE event SET happened_at = 'x'",
+            "UPDATE event SET what = x'00'",
+        ])
+    func unreadable(sql: String) throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/ln-records-\(randomBytes(6).hex)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let records = try Records(folder + "/factory.sqlite")
+        try records.register(station: "one", publicKey: key(), at: Date())
+        _ = try finished(records, try records.open(lamps))
+        /// Rows of every kind, read as lists and manifests do.
+        func read() throws -> Int {
+            let nodes = try records.nodes(batch: "lamps")
+            return try records.batches().count + records.stations().count + nodes.compactMap(\.provisioned).count
+                + nodes.flatMap { try records.events($0) }.count
+        }
+        #expect(try read() == 7)
+        try SQLiteSession(folder + "/factory.sqlite", "PRAGMA ignore_check_constraints = ON; \(sql);").end("")
+        #expect(throws: Failure.self) { try read() }
+    }
+
     @Test("Names are values and never statements: what is SQL in them is found again as text", arguments: Kind.allCases)
     func foreignNames(kind: Kind) throws {
         try withRecords(kind) { records, again throws in

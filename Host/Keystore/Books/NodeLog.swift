@@ -164,7 +164,14 @@ public struct NodeLog: Sendable {
             guard
                 let known = try Row.fetchOne(
                     database, sql: "SELECT identity, network FROM device WHERE address = ?", arguments: [node.description])
-            else { return [] }
+            else {
+                // Evidence of a node that it does not know is no sign that there is none.
+                let sql = "SELECT (SELECT count(*) FROM receipt WHERE device = ?1) + (SELECT count(*) FROM gap WHERE device = ?1)"
+                guard try Int64.fetchOne(database, sql: sql, arguments: [node.description]) == 0 else {
+                    throw changed("it no longer knows \(node), whose entries it has")
+                }
+                return []
+            }
             guard let identity = PublicKey(Self.blob(known, "identity")), node.matches(identity),
                 case .int64(let network) = (known["network"] as DatabaseValue).storage
             else { throw changed("what it knows of \(node) cannot be read") }

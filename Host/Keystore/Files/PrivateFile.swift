@@ -122,13 +122,17 @@ public struct PrivateFile: Sendable {
         }
     }
 
-    /// Adds one line (a newline is appended) and brings it to the disk.
+    /// Adds one line (a newline is appended) and brings it to the disk. A line before it that a crash cut short is ended first.
     /// - Throws: `Failure` of kind `environment`; a part of the line may be in the file then.
     public func append(line: [UInt8]) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure("could not be written") }
         defer { close(descriptor) }
-        try Self.writeAll(line + [UInt8(ascii: "\n")], to: descriptor, of: self)
+        let newline = UInt8(ascii: "\n")
+        var last = newline
+        let end = lseek(descriptor, 0, SEEK_END)
+        if end > 0, pread(descriptor, &last, 1, end - 1) != 1 { throw failure("could not be read") }
+        try Self.writeAll((last == newline ? [] : [newline]) + line + [newline], to: descriptor, of: self)
         guard fsync(descriptor) == 0 else { throw failure("could not be brought to the disk") }
         try syncFolder()
     }

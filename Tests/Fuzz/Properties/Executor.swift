@@ -133,9 +133,10 @@ private struct Life: ~Copyable {
     }
 
     private mutating func send(_ letter: Letter) throws {
-        let signer = Keys.publicKey(letter.signer(owner))
-        let token = letter.wantsToken ? try getToken(signer) : nil
-        try post(letter.type.path, letter.message(owner, token: token, lent: &lent))
+        let token = letter.wantsToken ? try getToken(Keys.publicKey(letter.bearer(owner))) : nil
+        let message = letter.message(owner, token: token, lent: &lent)
+        if letter.isLate { return posted.append((letter.type.path, message)) }
+        try post(letter.type.path, message)
     }
 
     private mutating func getToken(_ signer: [UInt8]) throws -> [UInt8]? {

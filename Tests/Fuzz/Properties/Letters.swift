@@ -13,7 +13,7 @@ import Vocabulary
 /// | 2 | the number: 0 the next, below 128 so many above it, else so many below |
 /// | 3 | bit 0 a token, 1 an expiry or no consent, 2 the time or a recovery key, 3 under a grant, 4 and 5 passed on once or twice, 6 of another epoch, 7 long silences |
 /// | 4 | the call |
-/// | 5 | the grant's terms |
+/// | 5 | the grant's terms; without one how far away the expiry is |
 /// | 6 | the new owner, the grant that is meant, flags, or the time |
 /// | 7 | ticks paid, or backups |
 /// | 8 | one thing that is wrong: see `Wrong` |
@@ -30,7 +30,7 @@ struct Letter {
     private enum Wrong: UInt8 {
         case nothing, giver, grantEpoch, grantAddress, grantType, acceptance, consent, hops, purpose, authorities, counterparty,
             signature,
-            noSignature, network, typeName, noAcceptance, address
+            noSignature, network, typeName, noAcceptance, address, tokenOfAnother, late
     }
     private var wrong: Wrong { Wrong(rawValue: self[8]) ?? .nothing }
 
@@ -71,7 +71,7 @@ struct Letter {
         let seq = step < 128 ? mark + 1 + step : mark + 1 - min(mark, step - 127)
         claims.node[NodeKey.seq] = uint(seq)
         if let token { claims.node[NodeKey.token] = CBOR.encode { $0.bytes(token) } }
-        let name = wrong == .typeName ? "receipt" : type.path
+        let name = wrong == .typeName ? type == .command ? "state" : "command" : type.path
         var whole = Keys.signed(name, by: signer(owner), claims.encoded, network: Device.network + (wrong == .network ? 1 : 0))
         if wrong == .signature { whole[whole.count - 1 - Int(self[7] & 63)] ^= 1 << (self[6] & 7) }
         if wrong == .noSignature { whole.replaceSubrange((whole.count - 64)..., with: [UInt8](repeating: 0, count: 64)) }
@@ -79,6 +79,10 @@ struct Letter {
     }
 
     var wantsToken: Bool { has(0) || type == .takeover }
+    /// For whom it fetches a token, if it wants one.
+    func bearer(_ owner: Owner) -> UInt8 { wrong == .tokenOfAnother ? 14 : signer(owner) }
+    /// It is written and not sent: only as one that comes again.
+    var isLate: Bool { wrong == .late }
 
     private func uint(_ value: UInt64) -> [UInt8] { CBOR.encode { $0.uint(value) } }
     /// The time as its signer has it.
@@ -94,7 +98,7 @@ struct Letter {
             writer.text(call.method)
             if let argument = call.argument { writer.uint(UInt64(argument)) }
         }
-        if has(1) { claims.cwt[CWTKey.expiry] = uint(now(owner) + 20) }
+        if has(1) { claims.cwt[CWTKey.expiry] = uint(now(owner) + 20 + (depth == 0 ? UInt64(self[5]) * 20 : 0)) }
         if has(2) { claims.cwt[CWTKey.issuedAt] = uint(now(owner)) }
         let word = owner.words[Array(call.device.utf8)] ?? 0
         if depth > 0 {

@@ -121,8 +121,9 @@ struct Owner {
             guard let token = tokens[bytes], key.starts(with: token.signer), uptime - token.issued <= 30_001_000 else {
                 return "a token of another or too old"
             }
-        } else if message.call?.device == Array("lock".utf8), message.expiry == nil {
-            return "no token"
+        } else if message.call?.device == Array("lock".utf8) {
+            guard let expiry = message.expiry else { return "no token" }
+            if expiry > latest + 30 { return "an expiry far away in place of a token" }
         }
         return nil
     }

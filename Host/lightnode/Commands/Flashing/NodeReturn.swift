@@ -61,16 +61,37 @@ enum NodeReturn {
         }
     }
 
-    /// Where the node of a node that was flashed is reached: by its serial number, else the only one there is.
     private static func locator(of candidate: FlashCandidate) -> NodeLocator? {
+        let ports = candidate.via == .dfu ? ((try? USBSource().nodes()) ?? []).map(\.port) : []
+        let found = candidate.via == .emulated ? [] : (try? NodeOptions.finder.candidates()) ?? []
+        return locator(of: candidate, ports: ports, found: found)
+    }
+
+    /// Where the node in a device that was flashed is reached: at its port, by its name if one alone is called so, else the only one there is.
+    /// - Parameters:
+    ///   - ports: those of the nodes on USB.
+    ///   - found: all nodes that are there.
+    static func locator(of candidate: FlashCandidate, ports: [String], found: [NodeCandidate]) -> NodeLocator? {
         if candidate.via == .emulated { return .emulated(name: candidate.port) }
-        if candidate.via == .dfu, let nodes = try? USBSource().nodes(), nodes.contains(where: { $0.port == candidate.port }) {
-            return .usb(serialNumber: candidate.port)
+        if ports.contains(candidate.port) { return .usb(serialNumber: candidate.port) }
+        let others = found.filter { if case .emulated = $0.locator { false } else { true } }
+        let same = others.filter {
+            $0.note.hasWord(candidate.serial) || $0.locator.description.hasWord(candidate.serial)
         }
-        let found = ((try? NodeOptions.finder.candidates()) ?? []).filter {
-            if case .emulated = $0.locator { false } else { true }
+        return same.count == 1 ? same[0].locator : others.count == 1 ? others[0].locator : nil
+    }
+}
+
+extension String {
+    /// True if `word` stands in it with no letter or digit on either side: “1” is no name of “node10”.
+    fileprivate func hasWord(_ word: String) -> Bool {
+        var rest = startIndex..<endIndex
+        while !word.isEmpty, let found = range(of: word, range: rest) {
+            let before = found.lowerBound == startIndex ? nil : self[index(before: found.lowerBound)]
+            let after = found.upperBound == endIndex ? nil : self[found.upperBound]
+            if ![before, after].contains(where: { $0.map { $0.isLetter || $0.isNumber } ?? false }) { return true }
+            rest = index(after: found.lowerBound)..<endIndex
         }
-        let same = found.filter { $0.note.contains(candidate.serial) || $0.locator.description.contains(candidate.serial) }
-        return same.count == 1 ? same[0].locator : found.count == 1 ? found[0].locator : nil
+        return false
     }
 }
