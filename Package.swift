@@ -24,9 +24,10 @@ func imports(_ path: String, of targets: [Target]) -> [Target.Dependency] {
     return targets.filter { lines.contains("import \($0.name)") }.map { .byName(name: $0.name) }
 }
 
-/// What a test suite's folder holds for the runner (docs/testing.md).
-func suiteFacts(_ path: String) -> [String] {
-    FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(path)/suite.json") ? ["suite.json"] : []
+/// What a folder holds beside Swift: the facts of a test suite (docs/testing.md) or of a board.
+func others(_ path: String) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(Context.packageDirectory)/\(path)")) ?? []
+    return names.filter { !$0.hasSuffix(".swift") }.sorted()
 }
 
 let embeddedFeatures: [SwiftSetting] = [
@@ -71,6 +72,11 @@ let portable: [Target] = [
     firmware("LightNode", ["Ed25519", "Bech32", "Bytes", "Vocabulary", "CBOR", "COSE", "HAL", "FlashStore", "DeviceModel"]),
     firmware("NodeServer", ["LightNode", "Bytes", "Vocabulary", "CoAP", "CBOR", "HAL", "DeviceModel"]),
 ]
+
+/// What all chips here have in common, and those of one maker.
+let cortexM = firmware(
+    "CortexM", path: "Firmware/MCU/CortexM", ["HAL"], settings: [.enableExperimentalFeature("Volatile")])
+let stm32 = firmware("STM32", path: "Firmware/MCU/STM32", ["CortexM", "HAL"])
 
 let package = Package(name: "lightnode", platforms: [.macOS(.v26)], targets: portable)
 
@@ -200,17 +206,15 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "FuzzProperties", "CBOR", "Reporting", "HostCrypto", "BoardFacts", "Image", "FirmwareBuild", "Flashing",
                 "NodeProtocol",
             ]),
-        firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"]),
-        firmware(
-            "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "STM32", "USBDevice"],
-            settings: [.enableExperimentalFeature("Volatile")]),
-        firmware(
-            "STM32L4", path: "Firmware/MCU/STM32L4", ["HAL", "STM32"], settings: [.enableExperimentalFeature("Volatile")]),
+        cortexM,
+        stm32,
+        firmware("STM32F4", path: "Firmware/MCU/STM32F4", ["CortexM", "HAL", "STM32", "USBDevice"]),
+        firmware("STM32L4", path: "Firmware/MCU/STM32L4", ["CortexM", "HAL", "STM32"]),
         .executableTarget(
             name: "codec-witness", dependencies: codecs + ["CodecSupport"], path: "Tests/witness/codec-witness",
             swiftSettings: embeddedFeatures),
-        firmware("NRF51", path: "Firmware/MCU/nRF51", ["HAL"], settings: [.enableExperimentalFeature("Volatile")]),
-        firmware("MPS2", path: "Firmware/MCU/MPS2", ["HAL", "USBDevice"], settings: [.enableExperimentalFeature("Volatile")]),
+        firmware("NRF51", path: "Firmware/MCU/nRF51", ["CortexM", "HAL"]),
+        firmware("MPS2", path: "Firmware/MCU/MPS2", ["CortexM", "HAL", "USBDevice"]),
         support("RegisterModels", path: "Tests/RegisterModels", ["HAL"]),
         support("USBRig", path: "Tests/USBRig", ["USBDevice", "HAL", "MPS2", "STM32F4", "RegisterModels"]),
         support("SimulatedPins", path: "Tests/SimulatedPins", ["HAL"]),
@@ -350,15 +354,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .target(name: "InstructionCounter", path: "Firmware/InstructionCounter"),
         .target(name: "Ed25519Kernel", path: "Firmware/Ed25519Kernel"),
     ]
-    // What the chips of one maker have in common.
-    let family = mcu.hasPrefix("STM32") ? [firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"])] : []
+    let family = [cortexM] + (mcu.hasPrefix("STM32") ? [stm32] : [])
     let common = family.map { Target.Dependency.byName(name: $0.name) }
     package.targets =
         lowest + portable + family + [
-            firmware("MCU", path: "Firmware/MCU/\(mcu)", common + ["HAL", "USBDevice", "Startup"], settings: volatile),
+            firmware("MCU", path: "Firmware/MCU/\(mcu)", common + ["HAL", "USBDevice", "Startup"]),
             firmware(
                 "Board", path: "Boards/\(board)", ["MCU", "HAL", "Bytes", "DeviceModel", "Drivers", "Startup"],
-                exclude: ["board.json", "toolset.json", "README.md"]),
+                exclude: others("Boards/\(board)")),
             // Its functions ask the compiler about what calls them, so that within themselves there is no answer (docs/embedded-swift.md).
             firmware(
                 "Devices", ["Board", "Bytes", "DeviceModel"],
@@ -381,7 +384,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     for (app, path) in images {
         package.targets.append(
             .executableTarget(
-                name: app, dependencies: imports(path, of: package.targets), path: path, exclude: suiteFacts(path),
+                name: app, dependencies: imports(path, of: package.targets), path: path, exclude: others(path),
                 swiftSettings: embeddedFeatures))
         package.products.append(.executable(name: app, targets: [app]))
     }

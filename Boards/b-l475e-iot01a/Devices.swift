@@ -1,4 +1,4 @@
-// The board's devices, made from the rows of board.json by `lightnode build`: edit those.
+// The board and its devices, made from board.json by `lightnode build`: edit that.
 // swift-format-ignore-file
 
 import Bytes
@@ -7,8 +7,33 @@ import Bytes
 import HAL
 import MCU
 
+/// The chip's peripherals as this board uses them.
+public typealias BoardHardware = ChipHardware<ThisBoard>
+
+/// What the chip's start asks of the board.
+public enum ThisBoard: ChipBoard {
+    @inline(__always) public static var name: StaticString { "b-l475e-iot01a" }
+    @inline(__always) public static var vectors: UInt32 { 0x8000000 }
+    @inline(__always) public static var serialTransmit: UInt32 { 22 }
+    @inline(__always) public static var serialReceive: UInt32 { 23 }
+    @inline(__always) public static func configurePins() {
+        Output(30).configure(high: false)
+        Output(5).configure(high: false)
+        Output(62).configure(high: false)
+        Output(3).configure(high: false)
+        Input(45).configure()
+        Input(15).configure()
+        PinCounter().configure(place: 15, edge: .rising)
+    }
+}
+
+/// The store's pages.
+@inline(__always) public func boardFlash() -> ChipFlash { chipFlash(address: 0x8070000, bytes: 0x10000) }
+
 /// Who uses which pin.
 enum Pin: UInt32 {
+    case serialTransmit = 22  // PB6: to the debug probe
+    case serialReceive = 23  // PB7
     case led = 30  // PB14: LD2, green
     case led1 = 5  // PA5: LD1, green, also D13
     case lock = 62  // PD14: D2
@@ -32,19 +57,6 @@ nonisolated(unsafe) private var relay: Relay<Output> = Relay(Output(3))
 nonisolated(unsafe) private var button: Button<ActiveLowInput<Input>> = Button(ActiveLowInput(Input(45)))
 nonisolated(unsafe) private var meter: PulseMeter<PinCounter> = PulseMeter(PinCounter())
 nonisolated(unsafe) private var waiting = EventQueue()
-
-/// Every pin that a device uses, made what the device needs, outputs at their safe level. `BoardHardware` holds one.
-public struct DevicePins: Sendable {
-    @inline(__always) init() {
-        Output(30).configure(high: false)
-        Output(5).configure(high: false)
-        Output(62).configure(high: false)
-        Output(3).configure(high: false)
-        Input(45).configure()
-        Input(15).configure()
-        PinCounter().configure(place: 15, edge: .rising)
-    }
-}
 
 public struct BoardDevices: StaticDeviceTable {
     @inline(__always) public init() {}
@@ -92,25 +104,15 @@ public struct BoardDevices: StaticDeviceTable {
         return 0
     }
 
-    // The compiler asks these for each name and method that an application writes; no image holds them.
-    @_optimize(none) @_effects(readnone) public static func has(_ name: LiteralText) -> Bool {
-        if name == "led" { return true }
-        if name == "led-1" { return true }
-        if name == "lock" { return true }
-        if name == "relay" { return true }
-        if name == "button" { return true }
-        if name == "meter" { return true }
-        return false
-    }
-
+    // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
     @_optimize(none) @_effects(readnone)
     public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return LED<Output>.answers(word) }
-        if name == "led-1" { return LED<Output>.answers(word) }
-        if name == "lock" { return Lock<Output>.answers(word) }
-        if name == "relay" { return Relay<Output>.answers(word) }
-        if name == "button" { return Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "meter" { return PulseMeter<PinCounter>.answers(word) }
+        if name == "led" { return word == "" || LED<Output>.answers(word) }
+        if name == "led-1" { return word == "" || LED<Output>.answers(word) }
+        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
+        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
+        if name == "button" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
+        if name == "meter" { return word == "" || PulseMeter<PinCounter>.answers(word) }
         return false
     }
 }

@@ -1,4 +1,4 @@
-// The board's devices, made from the rows of board.json by `lightnode build`: edit those.
+// The board and its devices, made from board.json by `lightnode build`: edit that.
 // swift-format-ignore-file
 
 import Bytes
@@ -7,14 +7,46 @@ import Bytes
 import HAL
 import MCU
 
+/// The chip's peripherals as this board uses them.
+public typealias BoardHardware = ChipHardware<ThisBoard>
+
+/// What the chip's start asks of the board.
+public enum ThisBoard: ChipBoard {
+    @inline(__always) public static var name: StaticString { "blackpill-f411" }
+    @inline(__always) public static var vectors: UInt32 { 0x8020000 }
+    @inline(__always) public static var crystalHertz: UInt32 { 25000000 }
+    @inline(__always) public static var serialTransmit: UInt32 { 9 }
+    @inline(__always) public static var serialReceive: UInt32 { 10 }
+    @inline(__always) public static var usbMinus: UInt32 { 11 }
+    @inline(__always) public static var usbPlus: UInt32 { 12 }
+    @inline(__always) public static func configurePins() {
+        Output(45).configure(high: true)
+        Output(16).configure(high: false)
+        Output(17).configure(high: false)
+        Input(0).configure(pull: .up)
+        configureAnalog(place: 1, channel: 1)
+    }
+
+    /// Devices whose parts depend on the clock that the chip got.
+    public static func startDevices(_ clocks: ClockTree) {
+        let startedI2C1 = startI2C1(clock: 22, data: 23, clocks)
+        dimmer = Dimmer(startPWM(TimerPin(Base.tim3, 1), place: 6, clocks))
+        thermometer = Thermometer(TMP105(startedI2C1, address: 0x48))
+        eeprom = EEPROM(startedI2C1, address: 0x50)
+    }
+}
+
+/// The store's pages.
+@inline(__always) public func boardFlash() -> ChipFlash { chipFlash(address: 0x8004000, bytes: 0x1C000) }
+
 /// Who uses which pin.
 enum Pin: UInt32 {
     case serialTransmit = 9  // PA9
     case serialReceive = 10  // PA10
     case usbMinus = 11  // PA11
     case usbPlus = 12  // PA12
-    case busClock = 22  // PB6
-    case busData = 23  // PB7
+    case i2c1Clock = 22  // PB6
+    case i2c1Data = 23  // PB7
     case led = 45  // PC13
     case lock = 16  // PB0
     case relay = 17  // PB1
@@ -40,25 +72,6 @@ nonisolated(unsafe) private var sensor: AnalogSensor<ADCInput<Peripheral>> = Ana
 nonisolated(unsafe) private var thermometer: Thermometer<TMP105<I2C<Peripheral>>> = Thermometer(TMP105(I2C(Peripheral(Base.i2c1), busHertz: 16_000_000), address: 0x48))
 nonisolated(unsafe) private var eeprom: EEPROM<I2C<Peripheral>> = EEPROM(I2C(Peripheral(Base.i2c1), busHertz: 16_000_000), address: 0x50)
 nonisolated(unsafe) private var waiting = EventQueue()
-
-/// Every pin that a device uses, made what the device needs, outputs at their safe level. `BoardHardware` holds one.
-public struct DevicePins: Sendable {
-    @inline(__always) init() {
-        Output(45).configure(high: true)
-        Output(16).configure(high: false)
-        Output(17).configure(high: false)
-        Input(0).configure(pull: .up)
-        configureAnalog(place: 1, channel: 1)
-    }
-}
-
-/// Devices whose parts depend on the clock that the chip got.
-func startDevices(_ clocks: ClockTree) {
-    let startedI2C1 = startBus(clocks)
-    dimmer = Dimmer(startPWM(TimerPin(Base.tim3, 1), place: 6, clocks))
-    thermometer = Thermometer(TMP105(startedI2C1, address: 0x48))
-    eeprom = EEPROM(startedI2C1, address: 0x50)
-}
 
 public struct BoardDevices: StaticDeviceTable {
     @inline(__always) public init() {}
@@ -112,29 +125,24 @@ public struct BoardDevices: StaticDeviceTable {
         return 0
     }
 
-    // The compiler asks these for each name and method that an application writes; no image holds them.
-    @_optimize(none) @_effects(readnone) public static func has(_ name: LiteralText) -> Bool {
-        if name == "led" { return true }
-        if name == "lock" { return true }
-        if name == "relay" { return true }
-        if name == "button" { return true }
-        if name == "dimmer" { return true }
-        if name == "sensor" { return true }
-        if name == "thermometer" { return true }
-        if name == "eeprom" { return true }
+    // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
+        if name == "led" { return word == "" || LED<ActiveLow<Output>>.answers(word) }
+        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
+        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
+        if name == "button" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
+        if name == "dimmer" { return word == "" || Dimmer<PWM<Peripheral>>.answers(word) }
+        if name == "sensor" { return word == "" || AnalogSensor<ADCInput<Peripheral>>.answers(word) }
+        if name == "thermometer" { return word == "" || Thermometer<TMP105<I2C<Peripheral>>>.answers(word) }
+        if name == "eeprom" { return word == "" || EEPROM<I2C<Peripheral>>.answers(word) }
         return false
     }
 
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return LED<ActiveLow<Output>>.answers(word) }
-        if name == "lock" { return Lock<Output>.answers(word) }
-        if name == "relay" { return Relay<Output>.answers(word) }
-        if name == "button" { return Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "dimmer" { return Dimmer<PWM<Peripheral>>.answers(word) }
-        if name == "sensor" { return AnalogSensor<ADCInput<Peripheral>>.answers(word) }
-        if name == "thermometer" { return Thermometer<TMP105<I2C<Peripheral>>>.answers(word) }
-        if name == "eeprom" { return EEPROM<I2C<Peripheral>>.answers(word) }
-        return false
+    public static var isResetButtonDown: Bool { @export(interface) get { ActiveLowInput(Input(0)).isHigh } }
+
+    @export(interface) public static func showReset(in seconds: UInt8) {
+        var light = ActiveLow(Output(45))
+        light.showReset(in: seconds)
     }
 }

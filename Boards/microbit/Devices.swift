@@ -1,4 +1,4 @@
-// The board's devices, made from the rows of board.json by `lightnode build`: edit those.
+// The board and its devices, made from board.json by `lightnode build`: edit that.
 // swift-format-ignore-file
 
 import Bytes
@@ -6,6 +6,30 @@ import Bytes
 @_exported import Drivers
 import HAL
 import MCU
+
+/// The chip's peripherals as this board uses them.
+public typealias BoardHardware = ChipHardware<ThisBoard>
+
+/// What the chip's start asks of the board.
+public enum ThisBoard: ChipBoard {
+    @inline(__always) public static var name: StaticString { "microbit" }
+    @inline(__always) public static var vectors: UInt32 { 0x0 }
+    @inline(__always) public static var serialTransmit: UInt32 { 24 }
+    @inline(__always) public static var serialReceive: UInt32 { 25 }
+    @inline(__always) public static func configurePins() {
+        Screen.configure()
+        Output(18).configure(high: false)
+        Output(16).configure(high: false)
+        Input(17).configure(pull: .up)
+        Input(26).configure(pull: .up)
+    }
+}
+
+/// The store's pages.
+@inline(__always) public func boardFlash() -> ChipFlash { chipFlash(address: 0x3C000, bytes: 0x4000) }
+
+/// Where each light is in the matrix, line by line: row × 9 + column.
+let matrixPlaces: InlineArray<25, UInt8> = [0, 12, 1, 13, 2, 21, 22, 23, 24, 25, 10, 8, 11, 26, 9, 7, 6, 5, 4, 3, 20, 15, 18, 14, 19]
 
 /// Who uses which pin.
 enum Pin: UInt32 {
@@ -46,16 +70,6 @@ nonisolated(unsafe) private var buttonB: Button<ActiveLowInput<Input>> = Button(
 nonisolated(unsafe) private var thermometer: Thermometer<DieTemperature> = Thermometer(DieTemperature())
 nonisolated(unsafe) private var dimmer: Dimmer<WholeDisplay> = Dimmer(WholeDisplay())
 nonisolated(unsafe) private var waiting = EventQueue()
-
-/// Every pin that a device uses, made what the device needs, outputs at their safe level. `BoardHardware` holds one.
-public struct DevicePins: Sendable {
-    @inline(__always) init() {
-        Output(18).configure(high: false)
-        Output(16).configure(high: false)
-        Input(17).configure(pull: .up)
-        Input(26).configure(pull: .up)
-    }
-}
 
 public struct BoardDevices: StaticDeviceTable {
     @inline(__always) public init() {}
@@ -109,29 +123,24 @@ public struct BoardDevices: StaticDeviceTable {
         return 0
     }
 
-    // The compiler asks these for each name and method that an application writes; no image holds them.
-    @_optimize(none) @_effects(readnone) public static func has(_ name: LiteralText) -> Bool {
-        if name == "led" { return true }
-        if name == "display" { return true }
-        if name == "lock" { return true }
-        if name == "relay" { return true }
-        if name == "button-a" { return true }
-        if name == "button-b" { return true }
-        if name == "thermometer" { return true }
-        if name == "dimmer" { return true }
+    // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
+        if name == "led" { return word == "" || LED<IconOnDisplay>.answers(word) }
+        if name == "display" { return word == "" || Display5x5<Screen>.answers(word) }
+        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
+        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
+        if name == "button-a" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
+        if name == "button-b" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
+        if name == "thermometer" { return word == "" || Thermometer<DieTemperature>.answers(word) }
+        if name == "dimmer" { return word == "" || Dimmer<WholeDisplay>.answers(word) }
         return false
     }
 
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return LED<IconOnDisplay>.answers(word) }
-        if name == "display" { return Display5x5<Screen>.answers(word) }
-        if name == "lock" { return Lock<Output>.answers(word) }
-        if name == "relay" { return Relay<Output>.answers(word) }
-        if name == "button-a" { return Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "button-b" { return Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "thermometer" { return Thermometer<DieTemperature>.answers(word) }
-        if name == "dimmer" { return Dimmer<WholeDisplay>.answers(word) }
-        return false
+    public static var isResetButtonDown: Bool { @export(interface) get { ActiveLowInput(Input(17)).isHigh } }
+
+    @export(interface) public static func showReset(in seconds: UInt8) {
+        var light = Screen()
+        light.showReset(in: seconds)
     }
 }

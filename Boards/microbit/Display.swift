@@ -3,28 +3,25 @@
 import HAL
 import MCU
 
-/// Where LED y × 5 + x is in the matrix: 9 × row + column (micro:bit v1.5 schematic, sheet "LED matrix").
-private let places: InlineArray<25, UInt8> = [
-    0, 12, 1, 13, 2,
-    21, 22, 23, 24, 25,
-    10, 8, 11, 26, 9,
-    7, 6, 5, 4, 3,
-    20, 15, 18, 14, 19,
-]
-
 /// What the board shows as its `led`.
 let heart: UInt32 = 0b00100_01110_11111_11111_01010
 
 struct Screen: Bitmap5x5 {
+    /// All dark, and scanned from now on.
+    static func configure() { LEDMatrix.configure(firstRow: Pin.row1.rawValue, firstColumn: Pin.column1.rawValue) }
+
     mutating func show(_ bitmap: UInt32) { show(bitmap, duty: .max) }
 
     func show(_ bitmap: UInt32, duty: UInt16) {
         var bits: UInt32 = 0
-        for index in 0..<25 where bitmap & (1 << UInt32(index)) != 0 { bits |= 1 << UInt32(places[index]) }
+        for index in 0..<25 where bitmap & (1 << UInt32(index)) != 0 { bits |= 1 << UInt32(matrixPlaces[index]) }
         shownBitmap = bitmap
         LEDMatrix.show(bits, duty: duty)
     }
     var shown: UInt32 { shownBitmap }
+
+    /// As many lights as seconds are left.
+    mutating func showReset(in seconds: UInt8) { show(1 << UInt32(seconds) &- 1) }
 }
 
 nonisolated(unsafe) private var shownBitmap: UInt32 = 0

@@ -1,4 +1,4 @@
-// The board's devices, made from the rows of board.json by `lightnode build`: edit those.
+// The board and its devices, made from board.json by `lightnode build`: edit that.
 // swift-format-ignore-file
 
 import Bytes
@@ -6,6 +6,26 @@ import Bytes
 @_exported import Drivers
 import HAL
 import MCU
+
+/// The chip's peripherals as this board uses them.
+public typealias BoardHardware = ChipHardware<ThisBoard>
+
+/// What the chip's start asks of the board.
+public enum ThisBoard: ChipBoard {
+    @inline(__always) public static var name: StaticString { "mps2-an386" }
+    @inline(__always) public static var vectors: UInt32 { 0x0 }
+    @inline(__always) public static func configurePins() {
+        Output(0).configure(high: false)
+        Output(1).configure(high: false)
+        Output(16).configure(high: false)
+        Output(17).configure(high: false)
+        Input(32).configure()
+        Input(33).configure()
+    }
+}
+
+/// The store's pages.
+@inline(__always) public func boardFlash() -> ChipFlash { chipFlash(address: 0x21000000, bytes: 0x10000) }
 
 /// Who uses which pin.
 enum Pin: UInt32 {
@@ -34,18 +54,6 @@ nonisolated(unsafe) private var button1: Button<Input> = Button(Input(33))
 nonisolated(unsafe) private var thermometer: Thermometer<TMP105<BitBangI2C<ShieldI2C>>> = Thermometer(TMP105(BitBangI2C(ShieldI2C(shield: 1)), address: 0x48))
 nonisolated(unsafe) private var eeprom: EEPROM<BitBangI2C<ShieldI2C>> = EEPROM(BitBangI2C(ShieldI2C(shield: 1)), address: 0x50, size: 4096)
 nonisolated(unsafe) private var waiting = EventQueue()
-
-/// Every pin that a device uses, made what the device needs, outputs at their safe level. `BoardHardware` holds one.
-public struct DevicePins: Sendable {
-    @inline(__always) init() {
-        Output(0).configure(high: false)
-        Output(1).configure(high: false)
-        Output(16).configure(high: false)
-        Output(17).configure(high: false)
-        Input(32).configure()
-        Input(33).configure()
-    }
-}
 
 public struct BoardDevices: StaticDeviceTable {
     @inline(__always) public init() {}
@@ -99,29 +107,24 @@ public struct BoardDevices: StaticDeviceTable {
         return 0
     }
 
-    // The compiler asks these for each name and method that an application writes; no image holds them.
-    @_optimize(none) @_effects(readnone) public static func has(_ name: LiteralText) -> Bool {
-        if name == "led" { return true }
-        if name == "led-1" { return true }
-        if name == "lock" { return true }
-        if name == "relay" { return true }
-        if name == "button" { return true }
-        if name == "button-1" { return true }
-        if name == "thermometer" { return true }
-        if name == "eeprom" { return true }
+    // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
+    @_optimize(none) @_effects(readnone)
+    public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
+        if name == "led" { return word == "" || LED<Output>.answers(word) }
+        if name == "led-1" { return word == "" || LED<Output>.answers(word) }
+        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
+        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
+        if name == "button" { return word == "" || Button<Input>.answers(word) }
+        if name == "button-1" { return word == "" || Button<Input>.answers(word) }
+        if name == "thermometer" { return word == "" || Thermometer<TMP105<BitBangI2C<ShieldI2C>>>.answers(word) }
+        if name == "eeprom" { return word == "" || EEPROM<BitBangI2C<ShieldI2C>>.answers(word) }
         return false
     }
 
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return LED<Output>.answers(word) }
-        if name == "led-1" { return LED<Output>.answers(word) }
-        if name == "lock" { return Lock<Output>.answers(word) }
-        if name == "relay" { return Relay<Output>.answers(word) }
-        if name == "button" { return Button<Input>.answers(word) }
-        if name == "button-1" { return Button<Input>.answers(word) }
-        if name == "thermometer" { return Thermometer<TMP105<BitBangI2C<ShieldI2C>>>.answers(word) }
-        if name == "eeprom" { return EEPROM<BitBangI2C<ShieldI2C>>.answers(word) }
-        return false
+    public static var isResetButtonDown: Bool { @export(interface) get { Input(32).isHigh } }
+
+    @export(interface) public static func showReset(in seconds: UInt8) {
+        var light = Output(1)
+        light.showReset(in: seconds)
     }
 }

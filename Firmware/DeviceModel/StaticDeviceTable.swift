@@ -1,5 +1,7 @@
 // The devices of a board as one table that an image has once.
 
+import HAL
+
 /// A table that needs no owner: its devices are the image's only ones. Every board's table is.
 public protocol StaticDeviceTable: DeviceTable {
     /// A value that reaches the image's devices. It holds nothing itself: any number may be made.
@@ -13,4 +15,9 @@ public protocol StaticDeviceTable: DeviceTable {
 extension StaticDeviceTable {
     @inline(__always) public static var isResetButtonDown: Bool { false }
     @inline(__always) public static func showReset(in seconds: UInt8) {}
+}
+
+extension OutputPin {
+    /// The light of a reset by hand: it changes with each second that is left, and is off at the end.
+    @inline(__always) public mutating func showReset(in seconds: UInt8) { if seconds & 1 == 0 { setLow() } else { setHigh() } }
 }

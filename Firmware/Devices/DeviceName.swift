@@ -41,6 +41,6 @@ public struct DeviceName: ExpressibleByStringLiteral, _ExpressibleByBuiltinStrin
 /// A device by the name that owners use: `` `$`("led").on() ``. A name that the board has not does not compile.
 @_transparent @_optimize(none)
 public func `$`(_ name: DeviceName) -> DeviceHandle {
-    #assert(BoardDevices.has(name.literal), "this board has no device of that name")
+    #assert(BoardDevices.answers(name.literal, ""), "this board has no device of that name")
     return DeviceHandle(name)
 }

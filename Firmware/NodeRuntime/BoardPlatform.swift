@@ -9,11 +9,8 @@ import Startup
 /// The board's peripherals. Made first of all, in `runNode`.
 nonisolated(unsafe) var hardware = BoardHardware()
 
-/// A board whose devices' pins are not configured has none of these to show, and does not build.
-var configuredPins: DevicePins { hardware.pins }
-
 struct BoardPlatform: Platform {
-    var board: StaticString { boardName }
+    var board: StaticString { ThisBoard.name }
     var version: Version {
         let version = lightnode_image_header.version
         return Version(version.0, version.1, version.2)
@@ -27,7 +24,7 @@ struct BoardPlatform: Platform {
     }
     var stackUsed: UInt32 { startup_stack_high_water() }
     var stackSize: UInt32 { startup_stack_size() }
-    @inline(__always) var isTrueRandom: Bool { boardHasTrueRandom }
+    @inline(__always) var isTrueRandom: Bool { ChipEntropy.isTrueRandom }
 
     var isReadbackProtected: Bool { isFlashReadbackProtected() }
     mutating func protectReadback() { protectFlashReadback() }

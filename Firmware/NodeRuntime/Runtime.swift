@@ -30,7 +30,7 @@ extension Application {
 
 /// The longest request is a command under a grant that was passed on twice, with CoAP's header and options.
 private typealias Decoder = SlipmuxDecoder<1024>
-typealias Server = NodeServer<BoardFlash, BoardDevices, BoardPlatform>
+typealias Server = NodeServer<ChipFlash, BoardDevices, BoardPlatform>
 
 nonisolated(unsafe) private var decoder = Decoder()
 nonisolated(unsafe) private var usbDecoder = Decoder()
@@ -56,7 +56,7 @@ private func run<App: Application>(
     while true {
         feedWatchdog()
         _ = receive(SerialWire.self, &server, &decoder)
-        if BoardUSB.isPresent { serveUSB(&server, &usbDecoder) }
+        if ChipUSB.isPresent { serveUSB(&server, &usbDecoder) }
         server.node.noteButton(isDown: BoardDevices.isResetButtonDown)
         server.poll()
         if server.notification.byteCount > 0 { notify(server) }
@@ -71,7 +71,7 @@ private func run<App: Application>(
 @inline(never)
 private func rest() {
     startup_disable_interrupts()
-    if hardware.serial.isIdle, !BoardUSB.isPresent || hardware.usb.isIdle {
+    if hardware.serial.isIdle, !ChipUSB.isPresent || hardware.usb.isIdle {
         hardware.clock.wake(inMicroseconds: 2000)
         startup_wait_for_interrupt()
     }
@@ -108,7 +108,7 @@ private func transmit<W: Wire>(_ wire: W.Type, _ datagram: RawSpan) {
 
 @inline(never)
 private func notify(_ server: borrowing Server) {
-    if BoardUSB.isPresent, server.notificationWire == USBWire.number {
+    if ChipUSB.isPresent, server.notificationWire == USBWire.number {
         transmit(USBWire.self, server.notification)
     } else {
         transmit(SerialWire.self, server.notification)

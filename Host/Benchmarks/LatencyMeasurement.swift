@@ -148,7 +148,7 @@ private struct Bench {
     private func oneCommand(
         flash: Data, perform: (_ owner: RemoteNode, _ guest: RemoteNode, _ call: Call) async throws -> Receipt
     ) async throws -> Int {
-        guard let lights = board.display?.output.value else {
+        guard let lights = board.display?.registers.first?.value else {
             throw Failure(
                 .environment, "\(board.name) has no lights to look at", about: "\(board.name)",
                 advice: "Use a board whose parts the emulator models")

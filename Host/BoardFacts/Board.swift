@@ -104,37 +104,40 @@ public struct Board: Codable, Sendable {
         }
     }
 
-    /// How to see the board's lights from outside the firmware.
-    public struct Display: Codable, Sendable {
-        /// A matrix of rows and columns, or lights with a pin each.
-        public enum Kind: String, Codable, Sendable { case matrix, leds }
-        /// A light with a pin of its own.
-        public struct LED: Codable, Sendable {
-            /// As printed on the board, "LD2".
-            public var name: String
-            /// Number of its bit in `Display.output`.
-            public var bit: Int
-            /// True when the light is on while its bit is 0; absent: on while it is 1.
-            public var activeLow: Bool?
-        }
-        /// Which of the fields below are used: `rows`, `columns`, `width`, `height` and `cells` of a matrix, `leds` otherwise.
-        public var kind: Kind
-        /// Register that holds the outputs' levels.
-        public var output: Word
-        /// Register that tells which pins are outputs.
+    /// Where a register shows an output pin.
+    public struct OutputLevel: Hashable, Sendable {
+        /// Register that holds the output's level.
+        public var register: Word
+        /// Register that tells which pins are outputs, where there is one with the same bits.
         public var direction: Word?
-        /// Bits of `output` that drive the matrix's rows, high to light.
-        public var rows: [Int]?
-        /// Bits of `output` that drive its columns, low to light.
-        public var columns: [Int]?
-        /// Lights in a line of a matrix, as the viewer sees it.
-        public var width: Int?
-        /// Lines of a matrix, as the viewer sees it.
-        public var height: Int?
-        /// One text per line of the display: for each light "row.column" of the wiring, from 1.
-        public var cells: [String]?
-        /// Single lights.
-        public var leds: [LED]?
+        /// Number of its bit in both.
+        public var bit: Int
+    }
+
+    /// How to see the board's lights from outside the firmware.
+    public struct Display: Sendable {
+        /// One light: it is lit while all of `high` are driven high and all of `low` low.
+        public struct Light: Sendable {
+            /// Its device, "led"; nil for a light of a matrix.
+            public var name: String?
+            /// Outputs at its positive side; empty when that is the supply.
+            public var high: [OutputLevel]
+            /// Outputs at its negative side; empty when that is ground.
+            public var low: [OutputLevel]
+        }
+        /// Line by line from the top left, as the viewer sees it; one line for single lights.
+        public var lights: [[Light]]
+        /// True when firmware shows it row by row, so that one look does not see all.
+        public var isScanned: Bool
+
+        /// The registers that show the lights' outputs, each once, in the order of the lights.
+        public var registers: [Word] {
+            var found: [Word] = []
+            for level in lights.joined().flatMap({ $0.high + $0.low }) where !found.contains(level.register) {
+                found.append(level.register)
+            }
+            return found
+        }
     }
 
     /// What an image may take at most, in bytes.
@@ -183,6 +186,8 @@ public struct Board: Codable, Sendable {
     public var core: String
     /// Target triple of the firmware.
     public var triple: String
+    /// Hertz of its crystal; absent when the chip needs none.
+    public var crystal: UInt32?
     /// The flash that holds the image, from its vector table on.
     public var flash: Memory
     /// Where the chip starts, when that is not the image's vector table: holds the boot code that jumps to it.
@@ -193,8 +198,12 @@ public struct Board: Codable, Sendable {
     public var store: Store?
     /// Absent when QEMU has no model of the board.
     public var emulator: Emulator?
-    /// Absent when the board has no light that can be seen through registers.
-    public var display: Display?
+    /// Lights that are wired as a matrix, if it has such.
+    public var matrix: MatrixRow?
+    /// By name, where registers show the devices that are an `output` of their row. Not in board.json: `BoardCatalogue.board` finds it.
+    public internal(set) var outputs: [String: OutputLevel] = [:]
+    /// Its matrix, or its LEDs; nil when the board has no light that can be seen through registers. Found like `outputs`.
+    public internal(set) var display: Display?
     /// How the board's pins are written, such as "P0.{number}" or "P{port}{pin}", and the number of the first of them: a number for each
     /// pin, as the chip's drivers take it.
     public var pins: [String: UInt32]?
@@ -218,6 +227,12 @@ public struct Board: Codable, Sendable {
     public var openocd: OpenOCD?
     /// Everything that the board shows on USB: debugger, bootloader, node. Empty when it has no USB.
     public var usb: [USBIdentity]
+
+    private enum CodingKeys: CodingKey {
+        case name, title, mcu, core, triple, crystal, flash, boot, ram, store, emulator, matrix, pins, wires, buses, devices,
+            budgets
+        case readbackProtection, readbackWay, flashing, massStorage, openocd, usb
+    }
 }
 
 /// The boards of a source tree.
@@ -267,7 +282,11 @@ public struct BoardCatalogue: Sendable {
             throw Failure(.environment, "no board \"\(name)\"", advice: "There are: \(names.joined(separator: ", "))")
         }
         do {
-            return try JSONDecoder().decode(Board.self, from: data)
+            var board = try JSONDecoder().decode(Board.self, from: data)
+            board.resolve(try ChipFacts(of: board, in: self))
+            return board
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw Failure(
                 .environment, "Boards/\(name)/board.json cannot be read: \(Self.words(for: error))", advice: "Correct that file")

@@ -1,4 +1,4 @@
-// What board.json says of a board's devices, one row each.
+// What board.json says of a board's wires, buses and devices, one row each.
 import Foundation
 
 /// A pin that the board itself uses, for its serial line for example.
@@ -13,16 +13,37 @@ public struct WireRow: Codable, Sendable {
 
 /// A bus that devices share.
 public struct BusRow: Codable, Sendable {
-    /// "I2C1".
+    /// "I2C1", one of the chip's buses, or any name when the row itself says what the bus is.
     public var name: String
-    /// Swift type of the controller.
-    public var type: String
-    /// Swift expression of it that needs no code at boot.
-    public var value: String
-    /// Swift expression of it once the clocks run, when it must be started then.
-    public var started: String?
+    /// Which pins it is on, by their names in the bus: `{ "clock": "PB6", "data": "PB7" }`.
+    public var pins: [String: String]?
+    /// Swift type of the controller, when the chip's file does not say it.
+    public var type: String?
+    /// Swift expression of it that needs no code at boot, when the chip's file does not say it.
+    public var value: String?
     /// Anything that a person should know of the bus; nothing is made of it.
     public var note: String?
+}
+
+/// Lights that are wired as a matrix of rows and columns. Their pins are wires `row1`… and `column1`….
+public struct MatrixRow: Codable, Sendable {
+    /// Pins that feed the rows, high to light.
+    public var rows: [String]
+    /// Pins that sink the columns, low to light.
+    public var columns: [String]
+    /// One text per line of the display: for each light "row.column" of the wiring, from 1.
+    public var cells: [String]
+
+    /// Row and column of each light, from 0, line by line; nil for a text that is no "row.column" of this matrix.
+    var places: [[(row: Int, column: Int)?]] {
+        cells.map { line in
+            line.split(separator: " ").map { cell in
+                let place = cell.split(separator: ".").map { Int($0) ?? 0 }
+                guard place.count == 2, rows.indices ~= place[0] - 1, columns.indices ~= place[1] - 1 else { return nil }
+                return (place[0] - 1, place[1] - 1)
+            }
+        }
+    }
 }
 
 /// A device: one row. Where it is connected is one of `output`, `input`, `pwm`, `analog`, `counter` and `bus`, or none for what is part
@@ -32,6 +53,13 @@ public struct DeviceRow: Codable, Sendable {
     public enum Active: String, Codable, Sendable { case low, high }
     /// Which way the chip's own resistor pulls an input.
     public enum Pull: String, Codable, Sendable { case up, down }
+    /// What the device does in a reset by hand.
+    public enum Reset: String, Codable, Sendable {
+        /// Held from power-on on, it takes the node from its owner.
+        case button
+        /// It shows the seconds until then: an output by turns, any other part as its own `showReset(in:)` does.
+        case light
+    }
 
     /// What owners write: at most 16 of a–z, 0–9 and hyphen, a letter first.
     public var name: String
@@ -61,13 +89,18 @@ public struct DeviceRow: Codable, Sendable {
     public var part: String?
     /// Further arguments of the driver, as Swift expressions; the first names its type when the device is connected to nothing.
     public var with: [String]?
+    /// Swift statement that prepares the part of a device that is connected to nothing.
+    public var configure: String?
+    /// Its part in a reset by hand.
+    public var reset: Reset?
     /// Seconds for which a one-time token is good here, in place of the driver's own.
     public var freshness: UInt8?
     /// Where its wire ends, for people; shown in drawings and as a comment of the generated source.
     public var note: String?
 
     private enum CodingKeys: CodingKey, CaseIterable {
-        case name, driver, output, input, active, pull, pwm, labels, analog, counter, bus, address, part, with, freshness, note
+        case name, driver, output, input, active, pull, pwm, labels, analog, counter, bus, address, part, with, configure, reset,
+            freshness, note
     }
 
     private struct AnyKey: CodingKey {
@@ -104,6 +137,8 @@ public struct DeviceRow: Codable, Sendable {
         address = try row.decodeIfPresent(Word.self, forKey: .address)
         part = try row.decodeIfPresent(String.self, forKey: .part)
         with = try row.decodeIfPresent([String].self, forKey: .with)
+        configure = try row.decodeIfPresent(String.self, forKey: .configure)
+        reset = try row.decodeIfPresent(Reset.self, forKey: .reset)
         freshness = try row.decodeIfPresent(UInt8.self, forKey: .freshness)
         note = try row.decodeIfPresent(String.self, forKey: .note)
     }
@@ -130,6 +165,33 @@ extension Board {
             buttons[row.name] = EmulatedButton(pin: Int(place), pressedIsHigh: row.active != .low)
         }
         return buttons
+    }
+
+    /// Finds in the registers of `chip` what the outputs and the lights of the rows show.
+    mutating func resolve(_ chip: ChipFacts) {
+        func level(_ pin: String) -> OutputLevel? { place(of: pin).flatMap(chip.level) }
+        var lights: [Display.Light] = []
+        for row in devices ?? [] {
+            guard let seen = row.output.flatMap(level) else { continue }
+            outputs[row.name] = seen
+            guard row.driver == "LED" else { continue }
+            let isLow = row.active == .low
+            lights.append(Display.Light(name: row.name, high: isLow ? [] : [seen], low: isLow ? [seen] : []))
+        }
+        if let matrix {
+            let rows = matrix.rows.map(level), columns = matrix.columns.map(level)
+            let lines = matrix.places.map { line in
+                line.map { place in
+                    guard let place, let row = rows[place.row], let column = columns[place.column] else {
+                        return Display.Light(name: nil, high: [], low: [])
+                    }
+                    return Display.Light(name: nil, high: [row], low: [column])
+                }
+            }
+            display = Display(lights: lines, isScanned: true)
+        } else if !lights.isEmpty {
+            display = Display(lights: [lights], isScanned: false)
+        }
     }
 
     /// The number of the pin that is written `label` on the board; nil when it has no such pin.

@@ -21,27 +21,25 @@ public struct BoardDisplay: Equatable, Sendable, Codable, CustomStringConvertibl
         return zip(names, lights.first ?? []).map { "\($0) \($1 ? "●" : "·")" }.joined(separator: "   ")
     }
 
-    /// Decodes one value of the output and direction registers.
-    public init(wiring: Board.Display, output: UInt32, direction: UInt32 = .max) {
-        func level(_ bit: Int) -> Bool { output >> UInt32(bit) & 1 == 1 }
-        func driven(_ bit: Int) -> Bool { direction >> UInt32(bit) & 1 == 1 }
-        switch wiring.kind {
-        case .leds:
-            let leds = wiring.leds ?? []
-            names = leds.map(\.name)
-            lights = [leds.map { driven($0.bit) && level($0.bit) != ($0.activeLow ?? false) }]
-        case .matrix:
-            names = []
-            let rows = wiring.rows ?? [], columns = wiring.columns ?? []
-            lights = (wiring.cells ?? []).map { line in
-                line.split(separator: " ").map { cell in
-                    let place = cell.split(separator: ".").compactMap { Int($0) }
-                    guard place.count == 2, rows.indices ~= place[0] - 1, columns.indices ~= place[1] - 1 else { return false }
-                    let row = rows[place[0] - 1], column = columns[place[1] - 1]
-                    return driven(row) && driven(column) && level(row) && !level(column)
-                }
+    /// Looks once, reading each register that it takes once.
+    /// - Throws: what `read` throws.
+    public init(wiring: Board.Display, read: (Word) throws -> UInt32) rethrows {
+        var values: [Word: UInt32] = [:]
+        func bit(_ register: Word?, _ bit: Int) throws -> Bool? {
+            guard let register else { return nil }
+            let value = try values[register] ?? read(register)
+            values[register] = value
+            return value >> UInt32(bit) & 1 == 1
+        }
+        func isDriven(_ outputs: [Board.OutputLevel], high: Bool) throws -> Bool {
+            try outputs.allSatisfy { try bit($0.direction, $0.bit) != false && bit($0.register, $0.bit) == high }
+        }
+        lights = try wiring.lights.map { line in
+            try line.map { light in
+                try !(light.high + light.low).isEmpty && isDriven(light.high, high: true) && isDriven(light.low, high: false)
             }
         }
+        names = wiring.lights.joined().compactMap(\.name)
     }
 
     /// All lights that are lit in this look or the other: what an eye sees of a display that is scanned row by row.
@@ -56,18 +54,24 @@ extension EmulatedBoard {
     /// Looks at the lights `samples` times and puts together what was lit, because firmware may scan a matrix row by row.
     /// - Throws: `Failure` when the board has no lights that QEMU models.
     public func display(samples: Int = 64) throws -> BoardDisplay {
+        try display(samples: samples) { try readRegister($0.value) }
+    }
+
+    /// Looks by `read`, which says what an address of the board holds.
+    /// - Throws: `Failure` when the board has no lights that QEMU models, and what `read` throws.
+    public func display(samples: Int, read: (Word) throws -> UInt32) throws -> BoardDisplay {
         guard let wiring = board.display else {
-            throw Failure(.environment, "Boards/\(board.name)/board.json tells no display", advice: "Add its wiring there")
+            throw Failure(
+                .environment, "Boards/\(board.name)/board.json has no light that a register shows",
+                advice: "Add a row with the driver LED there, or its matrix")
         }
-        var seen: BoardDisplay?
-        for index in 0..<max(samples, 1) {
-            let output = try readRegister(wiring.output.value)
-            let direction = try wiring.direction.map { try readRegister($0.value) } ?? .max
-            let now = BoardDisplay(wiring: wiring, output: output, direction: direction)
-            seen = seen?.union(now) ?? now
+        var seen = try BoardDisplay(wiring: wiring, read: read)
+        guard wiring.isScanned else { return seen }
+        for index in 1..<max(samples, 2) {
             // Uneven steps, so that they cannot beat with the scan.
-            if wiring.kind == .matrix { usleep(UInt32(200 + index * 37 % 400)) }
+            usleep(UInt32(200 + index * 37 % 400))
+            seen = seen.union(try BoardDisplay(wiring: wiring, read: read))
         }
-        return seen!
+        return seen
     }
 }

@@ -19,6 +19,8 @@ public struct BoardWiring: Encodable, Sendable {
         public let note: String?
         /// Name of the device that uses it; empty for what the board itself uses.
         public let users: [String]
+        /// Which row says so: a file and its line, "Boards/microbit/board.json:51".
+        public let row: String
     }
 
     /// A device of the board, by the two words of its row that people write.
@@ -38,8 +40,19 @@ public struct BoardWiring: Encodable, Sendable {
     /// In the order of their indices on the node.
     public var devices: [Device] { rows.map { Device(name: $0.name, driver: $0.driver) } }
     let rows: [DeviceRow]
-    let buses: [BusRow]
+    let buses: [Bus]
+    let matrix: MatrixRow?
     let chip: ChipFacts
+    private let source: Board
+    private let lines: RowLines
+
+    /// A bus of the board: what its row says, and for the rest what the chip's file does.
+    struct Bus {
+        let name: String
+        let type: String
+        let value: String
+        let started: String?
+    }
 
     private enum CodingKeys: CodingKey { case board, title, places, devices }
 
@@ -59,74 +72,170 @@ public struct BoardWiring: Encodable, Sendable {
     public init(_ board: Board, in catalogue: BoardCatalogue) throws {
         self.board = board.name
         title = board.title
+        source = board
         rows = board.devices ?? []
-        buses = board.buses ?? []
-        chip = try ChipFacts(of: board, in: catalogue)
-        guard rows.count <= Self.mostDevices else {
-            throw fault("there are \(rows.count) devices", "A node has \(Self.mostDevices) at most")
-        }
-        for wire in board.wires ?? [] {
-            guard Self.isIdentifier(wire.name) else {
-                throw fault("\"\(wire.name)\" is no name for a wire", "Use letters and digits, a small letter first")
+        matrix = board.matrix
+        let chip = try ChipFacts(of: board, in: catalogue)
+        self.chip = chip
+        let text = try? Data(contentsOf: catalogue.root.appendingPathComponent("Boards/\(board.name)/board.json"))
+        lines = RowLines(text ?? Data())
+        buses = (board.buses ?? []).map { row in
+            let known = chip.buses?[row.name]
+            func filled(_ form: String) -> String {
+                (row.pins ?? [:]).reduce(form) { text, pin in
+                    text.replacingOccurrences(of: "{\(pin.key)}", with: "\(board.place(of: pin.value) ?? 0)")
+                }
             }
-            places.append(try place(wire.pin, of: board, name: wire.name, note: wire.note, users: []))
+            return Bus(
+                name: row.name, type: row.type ?? known?.type ?? "", value: filled(row.value ?? known?.value ?? ""),
+                started: row.value == nil ? (known?.started).map(filled) : nil)
         }
-        for row in rows { try add(row, of: board) }
+        guard rows.count <= Self.mostDevices else {
+            throw fault("there are \(rows.count) devices", "A node has \(Self.mostDevices) at most", at: file)
+        }
+        try addWires()
+        try addMatrix()
+        try addBuses()
+        for (index, row) in rows.enumerated() { try add(row, at: here("devices", index)) }
+        for part in [DeviceRow.Reset.button, .light] {
+            let all = rows.indices.filter { rows[$0].reset == part }.map { here("devices", $0) }
+            guard all.count > 1 else { continue }
+            throw fault("\"reset\": \"\(part.rawValue)\" is also at \(all[0])", "A board has one", at: all[1])
+        }
     }
 
-    private mutating func add(_ row: DeviceRow, of board: Board) throws {
-        try check(row)
+    private var file: String { "Boards/\(board)/board.json" }
+
+    /// A row's place in the file.
+    private func here(_ key: String, _ index: Int? = nil) -> String {
+        let line =
+            index.map { index in lines.rows[key].flatMap { $0.indices ~= index ? $0[index].line : nil } } ?? lines.keys[key]
+        return line.map { "\(file):\($0)" } ?? file
+    }
+
+    private mutating func addWires() throws {
+        let wires = source.wires ?? []
+        for (index, wire) in wires.enumerated() {
+            let row = here("wires", index)
+            guard Self.isIdentifier(wire.name) else {
+                throw fault("\"\(wire.name)\" is no name for a wire", "Use letters and digits, a small letter first", at: row)
+            }
+            if let pins = chip.wires?[wire.name], !pins.isEmpty, !pins.contains(wire.pin) {
+                throw fault(
+                    "\(wire.name) is on \(wire.pin), which the chip does not reach with it",
+                    "Give it \(pins.joined(separator: " or "))", at: row)
+            }
+            try add(wire.pin, name: wire.name, note: wire.note, row: row)
+        }
+        for (name, pins) in (chip.wires ?? [:]).sorted(by: { $0.key < $1.key }) where !wires.contains(where: { $0.name == name })
+        {
+            guard pins.count == 1 else {
+                throw fault(
+                    "the chip's start asks for a wire \"\(name)\"",
+                    "Add a row to wires" + (pins.isEmpty ? "" : ", on \(pins.joined(separator: " or "))"), at: here("wires"))
+            }
+            try add(pins[0], name: name, note: nil, row: chip.path)
+        }
+    }
+
+    private mutating func addMatrix() throws {
+        guard let matrix else { return }
+        let row = here("matrix")
+        for (index, pin) in matrix.columns.enumerated() { try add(pin, name: "column\(index + 1)", note: nil, row: row) }
+        for (index, pin) in matrix.rows.enumerated() { try add(pin, name: "row\(index + 1)", note: nil, row: row) }
+        guard matrix.places.joined().allSatisfy({ $0 != nil }) else {
+            throw fault("a cell of the matrix has no such row or column", "Write each as \"row.column\", from 1", at: row)
+        }
+    }
+
+    private mutating func addBuses() throws {
+        for (index, bus) in (source.buses ?? []).enumerated() {
+            let row = here("buses", index)
+            guard !buses[index].type.isEmpty, !buses[index].value.isEmpty else {
+                let known = (chip.buses ?? [:]).keys.sorted().joined(separator: ", ")
+                throw fault(
+                    "the chip has no bus \"\(bus.name)\"",
+                    "Say its type and value, or use one of the chip's: \(known.isEmpty ? "none" : known)", at: row)
+            }
+            let wanted = bus.value == nil ? chip.buses?[bus.name]?.pins ?? [:] : [:]
+            for name in Set(wanted.keys).union((bus.pins ?? [:]).keys).sorted() {
+                let reached = wanted[name]
+                guard let pin = bus.pins?[name], reached?.contains(pin) ?? (bus.value != nil) else {
+                    throw fault(
+                        "\(bus.name) has its \"\(name)\" on \(bus.pins?[name] ?? "no pin")",
+                        reached.map { "Give it \($0.joined(separator: " or "))" } ?? "It has \(wanted.keys.sorted())", at: row)
+                }
+                let start = bus.name.lowercased().filter { $0.isLetter || $0.isNumber }
+                try add(pin, name: start + Self.camelCased(name), note: bus.note, row: row)
+            }
+        }
+    }
+
+    private mutating func add(_ row: DeviceRow, at place: String) throws {
+        try check(row, at: place)
         for pin in row.pins {
             let name = row.pins.count == 1 ? row.variable : row.variable + Self.camelCased(pin)
-            places.append(try place(pin, of: board, name: name, note: row.note, users: [row.name]))
+            try add(pin, name: name, note: row.note, users: [row.name], row: place)
         }
         guard let bus = row.bus else { return }
         guard buses.contains(where: { $0.name == bus }) else {
             throw fault(
-                "\"\(row.name)\" is on a bus \"\(bus)\" that \"buses\" does not list", "Add it there, or correct the row")
+                "\"\(row.name)\" is on a bus \"\(bus)\" that \"buses\" does not list", "Add it there, or correct the row",
+                at: place)
         }
         guard let address = row.address?.value, (0x08...0x77).contains(address) else {
-            throw fault("\"\(row.name)\" is on \(bus) without an address", "Give its 7-bit \"address\", 0x08 to 0x77")
+            throw fault("\"\(row.name)\" is on \(bus) without an address", "Give its 7-bit \"address\", 0x08 to 0x77", at: place)
         }
         let hex = String(address, radix: 16, uppercase: true)
         places.append(
             Place(
                 name: row.variable, label: "\(bus) 0x\(hex)", kind: bus, number: UInt32(address), note: row.note,
-                users: [row.name]))
+                users: [row.name], row: place))
     }
 
-    private func place(_ label: String, of board: Board, name: String, note: String?, users: [String]) throws -> Place {
-        guard let number = board.place(of: label) else {
-            let forms = (board.pins ?? [:]).keys.sorted().joined(separator: ", ")
-            throw fault("\(name) is on \"\(label)\", which is no pin of it", "Its pins are written \(forms)")
+    private mutating func add(_ label: String, name: String, note: String?, users: [String] = [], row: String) throws {
+        guard let number = source.place(of: label) else {
+            let forms = (source.pins ?? [:]).keys.sorted().joined(separator: ", ")
+            throw fault("\(name) is on \"\(label)\", which is no pin of it", "Its pins are written \(forms)", at: row)
         }
-        return Place(name: name, label: label, kind: "pin", number: number, note: note, users: users)
+        places.append(Place(name: name, label: label, kind: "pin", number: number, note: note, users: users, row: row))
     }
 
     /// What can be said of a row by itself.
-    private func check(_ row: DeviceRow) throws {
+    private func check(_ row: DeviceRow, at place: String) throws {
         let letters = row.name.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }
         guard letters, row.name.first?.isLowercase == true, row.name.last != "-", !row.name.contains("--"), row.name.count <= 16
         else {
-            throw fault("\"\(row.name)\" is no name of a device", "Use at most 16 of a–z, 0–9 and hyphen, a letter first")
+            throw fault(
+                "\"\(row.name)\" is no name of a device", "Use at most 16 of a–z, 0–9 and hyphen, a letter first", at: place)
         }
         guard Self.isIdentifier(row.driver), row.part.map(Self.isIdentifier) ?? true else {
-            throw fault("\"\(row.name)\" names no driver", "Use the name of a type in Firmware/Drivers")
+            throw fault("\"\(row.name)\" names no driver", "Use the name of a type in Firmware/Drivers", at: place)
         }
         let ways = [row.output, row.input, row.analog, row.counter, row.bus].compactMap { $0 }.count + (row.pwm == nil ? 0 : 1)
         guard ways <= 1, ways == 1 || row.with?.isEmpty == false else {
             throw fault(
                 "\"\(row.name)\" is connected in \(ways) ways",
-                "Give it one of output, input, pwm, analog, counter and bus, or with \"with\" what it is made of")
+                "Give it one of output, input, pwm, analog, counter and bus, or with \"with\" what it is made of", at: place)
         }
         // A pin in an expression is one that no check sees, and that nothing configures.
         if let hidden = row.with?.first(where: { $0.contains(/\b(Output|Input|PWM|ADCInput|PinCounter|Port)\s*[.(]/) }) {
-            throw fault("\"\(row.name)\" takes a pin in \"\(hidden)\"", "Say it with output, input, pwm, analog or counter")
+            throw fault(
+                "\"\(row.name)\" takes a pin in \"\(hidden)\"", "Say it with output, input, pwm, analog or counter", at: place)
+        }
+        guard row.configure == nil || ways == 0 else {
+            throw fault(
+                "\"\(row.name)\" has a pin and a \"configure\"", "Its pin is configured because the row is there", at: place)
+        }
+        if row.reset == .button, row.input == nil { throw fault("\"\(row.name)\" is no button", "Give it an input", at: place) }
+        if row.reset == .light, row.output == nil, ways > 0 {
+            throw fault(
+                "\"\(row.name)\" is no light for a reset", "Use a device with an output, or a part of the board", at: place)
         }
     }
 
-    private func fault(_ what: String, _ remedy: String) -> Failure {
-        Failure(.environment, "Boards/\(board)/board.json: \(what)", advice: remedy)
+    private func fault(_ what: String, _ remedy: String, at place: String) -> Failure {
+        Failure(.environment, "\(place): \(what)", about: place, advice: remedy)
     }
 
     static func isIdentifier(_ text: String) -> Bool {
@@ -138,20 +247,22 @@ public struct BoardWiring: Encodable, Sendable {
         text.split { !$0.isLetter && !$0.isNumber }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }
 
-    /// What two of the board's users both want, in words that name both, or what its chip cannot do; empty when the wiring is sound.
+    /// What two of the board's users both want, in words that name both and their rows, or what its chip cannot do; empty when the wiring is
+    /// sound.
     public var clashes: [String] {
         var found: [String] = []
-        for (index, row) in rows.enumerated() where rows[..<index].contains(where: { $0.name == row.name }) {
-            found.append("two devices are called \(row.name)")
+        for (index, row) in rows.enumerated() {
+            guard let other = rows[..<index].firstIndex(where: { $0.name == row.name }) else { continue }
+            found.append("two devices are called \(row.name), at \(here("devices", other)) and at \(here("devices", index))")
         }
-        func owner(_ place: Place) -> String { place.users.first ?? place.name }
+        func owner(_ place: Place) -> String { "\(place.users.first ?? place.name) (\(place.row))" }
         for (index, place) in places.enumerated() {
             if let other = places[..<index].first(where: { $0.kind == place.kind && $0.number == place.number }) {
                 found.append("\(place.label) is taken twice, by \(owner(other)) and by \(owner(place))")
             } else if let other = places[..<index].first(where: {
                 $0.kind == "pin" && place.kind == "pin" && $0.name == place.name
             }) {
-                found.append("\(other.label) and \(place.label) are both called \(place.name)")
+                found.append("\(other.label) (\(other.row)) and \(place.label) (\(place.row)) are both called \(place.name)")
             }
         }
         return found + sourceFaults("PWM", chip.pwm) { $0.pwm ?? [] }
@@ -162,23 +273,24 @@ public struct BoardWiring: Encodable, Sendable {
     /// What cannot be had of the chip's modulators, converters or counters.
     private func sourceFaults(_ what: String, _ use: ChipFacts.Use?, _ pins: (DeviceRow) -> [String]) -> [String] {
         var found: [String] = []
-        var taken: [String: (device: String, pin: String)] = [:]
-        for row in rows {
+        var taken: [String: String] = [:]
+        for (index, row) in rows.enumerated() {
             for pin in pins(row) {
+                let user = "\(row.name) (\(pin), \(here("devices", index)))"
                 guard let use else {
-                    found.append("\(row.name) wants a \(what) on \(pin), and this chip's drivers have none")
+                    found.append("\(user) wants a \(what), and this chip's drivers have none")
                     continue
                 }
                 guard let source = use.source(of: pin) else {
                     let reached = use.sources.keys.sorted().joined(separator: ", ")
-                    found.append("\(row.name) wants \(what) on \(pin), which none reaches; those reached are \(reached)")
+                    found.append("\(user) wants \(what) on \(pin), which none reaches; those reached are \(reached)")
                     continue
                 }
                 if let other = taken[source] {
                     let name = use.sources["*"] ?? "\(what) \(source.uppercased())"
-                    found.append("\(name) is used by \(other.device) (\(other.pin)) and by \(row.name) (\(pin))")
+                    found.append("\(name) is used by \(other) and by \(user)")
                 }
-                taken[source] = (row.name, pin)
+                taken[source] = user
             }
         }
         return found
@@ -187,7 +299,7 @@ public struct BoardWiring: Encodable, Sendable {
     /// - Throws: `Failure` naming both users of the first clash.
     public func check() throws {
         guard let clash = clashes.first else { return }
-        throw fault(clash, "Give one of them another place")
+        throw Failure(.environment, clash, about: file, advice: "Give one of them another place")
     }
 }
 

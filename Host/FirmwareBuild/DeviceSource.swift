@@ -1,4 +1,4 @@
-// The Swift of a board's devices, made from the rows of its board.json: pins, storage, names, declarations, dispatch.
+// The Swift of a board, made from its board.json: what its chip's start asks for, pins, storage, names, declarations, dispatch.
 import BoardFacts
 import Foundation
 import Reporting
@@ -55,7 +55,7 @@ private struct Writer {
         let devices = wiring.rows.map(written)
         let started = devices.filter { $0.started != nil }
         return """
-            // The board's devices, made from the rows of board.json by `lightnode build`: edit those.
+            // The board and its devices, made from board.json by `lightnode build`: edit that.
             // swift-format-ignore-file
 
             import Bytes
@@ -64,17 +64,22 @@ private struct Writer {
             import HAL
             import MCU
 
-            \(pins)
+            /// The chip's peripherals as this board uses them.
+            public typealias BoardHardware = ChipHardware<ThisBoard>
+
+            /// What the chip's start asks of the board.
+            public enum ThisBoard: ChipBoard {
+                @inline(__always) public static var name: StaticString { "\(board.name)" }
+            \(lines(facts, indent: 4))
+                @inline(__always) public static func configurePins() {
+            \(lines(devices.flatMap(\.configuration), indent: 8))
+                }
+            \(started.isEmpty ? "" : starting(started))}
+
+            \(store)\(matrix)\(pins)
             \(lines(devices.map { "nonisolated(unsafe) private var \(Self.quoted($0.variable)): \($0.type) = \($0.value)" }, indent: 0))
             nonisolated(unsafe) private var waiting = EventQueue()
 
-            /// Every pin that a device uses, made what the device needs, outputs at their safe level. `BoardHardware` holds one.
-            public struct DevicePins: Sendable {
-                @inline(__always) init() {
-            \(lines(devices.flatMap(\.configuration), indent: 8))
-                }
-            }
-            \(started.isEmpty ? "" : starting(started))
             public struct BoardDevices: StaticDeviceTable {
                 @inline(__always) public init() {}
                 @inline(__always) public static var keepsCounts: Bool {
@@ -105,18 +110,70 @@ private struct Writer {
             \(lines(wiring.rows.enumerated().map { "if name.isSame(\"\($1.name)\") { return \($0) }" } + ["return 0"], indent: 8))
                 }
 
-                // The compiler asks these for each name and method that an application writes; no image holds them.
-                @_optimize(none) @_effects(readnone) public static func has(_ name: LiteralText) -> Bool {
-            \(lines(wiring.rows.map { "if name == \"\($0.name)\" { return true }" } + ["return false"], indent: 8))
-                }
-
+                // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
                 @_optimize(none) @_effects(readnone)
                 public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-            \(lines(zip(wiring.rows, devices).map { "if name == \"\($0.name)\" { return \($1.type).answers(word) }" } + ["return false"], indent: 8))
+            \(lines(zip(wiring.rows, devices).map { "if name == \"\($0.name)\" { return word == \"\" || \($1.type).answers(word) }" } + ["return false"], indent: 8))
                 }
-            }
+            \(reset)}
 
             """
+    }
+
+    /// What the board says to its chip's start.
+    private var facts: [String] {
+        func fact(_ name: String, _ value: String) -> String {
+            "@inline(__always) public static var \(name): UInt32 { \(value) }"
+        }
+        let own = wiring.places.filter { $0.kind == "pin" && $0.users.isEmpty }
+        return [fact("vectors", "\(board.flash.address)")] + (board.crystal.map { [fact("crystalHertz", "\($0)")] } ?? [])
+            + own.filter { wiring.chip.wires?[$0.name] != nil }.map { fact(Self.quoted($0.name), "\($0.number)") }
+    }
+
+    /// Where the board keeps what must survive.
+    private var store: String {
+        guard let store = board.store else { return "" }
+        return """
+            /// The store's pages.
+            @inline(__always) public func boardFlash() -> ChipFlash { chipFlash(address: \(store.address), bytes: \(store.size)) }
+
+
+            """
+    }
+
+    /// The places of a matrix's lights, for the board's own Swift.
+    private var matrix: String {
+        guard let matrix = board.matrix else { return "" }
+        let places = matrix.places.joined().map { cell in cell.map { $0.row * matrix.columns.count + $0.column } ?? 0 }
+        return """
+            /// Where each light is in the matrix, line by line: row × \(matrix.columns.count) + column.
+            let matrixPlaces: InlineArray<\(places.count), UInt8> = \(places)
+
+
+            """
+    }
+
+    /// The reset by hand: which device's pin asks for it, and which light counts down.
+    private var reset: String {
+        var text = ""
+        for row in wiring.rows where row.reset == .button {
+            text += """
+
+                    public static var isResetButtonDown: Bool { @export(interface) get { \(input(row)).isHigh } }
+
+                """
+        }
+        for row in wiring.rows where row.reset == .light {
+            text += """
+
+                    @export(interface) public static func showReset(in seconds: UInt8) {
+                        var light = \(row.output == nil ? row.with?.first ?? "" : output(row))
+                        light.showReset(in: seconds)
+                    }
+
+                """
+        }
+        return text
     }
 
     private func kinds(_ devices: [Written]) -> String {
@@ -155,10 +212,10 @@ private struct Writer {
         }
         return """
 
-            /// Devices whose parts depend on the clock that the chip got.
-            func startDevices(_ clocks: ClockTree) {
-            \(lines(buses + devices.map { "\(Self.quoted($0.variable)) = \($0.started ?? "")" }, indent: 4))
-            }
+                /// Devices whose parts depend on the clock that the chip got.
+                public static func startDevices(_ clocks: ClockTree) {
+            \(lines(buses + devices.map { "\(Self.quoted($0.variable)) = \($0.started ?? "")" }, indent: 8))
+                }
 
             """
     }
@@ -176,18 +233,15 @@ private struct Writer {
                 variable: row.variable, type: "\(row.driver)<\(part)>", value: whole(value), started: started.map(whole),
                 configuration: configuration)
         }
-        func place(_ pin: String) -> String { "\(board.place(of: pin) ?? 0)" }
+        let isLow = row.active == .low
         if let pin = row.output {
-            let (isLow, output) = (row.active == .low, "Output(\(place(pin)))")
             return device(
-                isLow ? "ActiveLow<Output>" : "Output", isLow ? "ActiveLow(\(output))" : output,
-                ["\(output).configure(high: \(isLow))"])
+                isLow ? "ActiveLow<Output>" : "Output", output(row), ["Output(\(place(pin))).configure(high: \(isLow))"])
         }
         if let pin = row.input {
-            let (isLow, input) = (row.active == .low, "Input(\(place(pin)))")
             return device(
-                isLow ? "ActiveLowInput<Input>" : "Input", isLow ? "ActiveLowInput(\(input))" : input,
-                ["\(input).configure(\(row.pull.map { "pull: .\($0.rawValue)" } ?? ""))"])
+                isLow ? "ActiveLowInput<Input>" : "Input", input(row),
+                ["Input(\(place(pin))).configure(\(row.pull.map { "pull: .\($0.rawValue)" } ?? ""))"])
         }
         let uses = [
             (row.pwm, wiring.chip.pwm), (row.analog.map { [$0] }, wiring.chip.analog),
@@ -222,7 +276,21 @@ private struct Writer {
         let type = more.first.map { String($0.prefix { $0 != "(" }) } ?? ""
         return Written(
             variable: row.variable, type: "\(row.driver)<\(type)>", value: "\(row.driver)(\(more.joined(separator: ", ")))",
-            started: nil, configuration: [])
+            started: nil, configuration: row.configure.map { [$0] } ?? [])
+    }
+
+    private func place(_ pin: String) -> String { "\(board.place(of: pin) ?? 0)" }
+
+    /// The pin of a row as its driver sees it: high is on.
+    private func output(_ row: DeviceRow) -> String {
+        let pin = "Output(\(place(row.output ?? "")))"
+        return row.active == .low ? "ActiveLow(\(pin))" : pin
+    }
+
+    /// As `output`: high is pressed, closed.
+    private func input(_ row: DeviceRow) -> String {
+        let pin = "Input(\(place(row.input ?? "")))"
+        return row.active == .low ? "ActiveLowInput(\(pin))" : pin
     }
 
     private func lines(_ lines: [String], indent: Int) -> String {
@@ -230,7 +298,7 @@ private struct Writer {
     }
 
     /// The bus once it runs.
-    private static func started(_ bus: BusRow) -> String { "started" + BoardWiring.camelCased(bus.name) }
+    private static func started(_ bus: BoardWiring.Bus) -> String { "started" + BoardWiring.camelCased(bus.name) }
 
     /// Words that Swift wants in backticks.
     private static let reserved: Set = [

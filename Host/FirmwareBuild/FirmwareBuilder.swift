@@ -50,7 +50,25 @@ public struct FirmwareBuilder: Sendable {
                 arguments + ["--product", product], in: catalogue.root, environment: environment(board), live: live)
             guard result.status == 0 else { throw try failure(result, board, product) }
             let linked = scratchFolder(board).appendingPathComponent("\(board.triple)/release/\(product)")
+            try Self.checkMap(try ELFImage(contentsOf: linked), board)
             return try stamp(linked, board: board, product: product)
+        }
+    }
+
+    /// The linker script's memory map is the one that board.json tells the host and the chip's start.
+    /// - Throws: `Failure` naming what differs.
+    static func checkMap(_ image: ELFImage, _ board: Board) throws {
+        var facts = [("__image_start", "flash.address", board.flash.address)]
+        if let store = board.store {
+            facts += [("__store_start", "store.address", store.address), ("__store_size", "store.size", store.size)]
+        }
+        for (symbol, fact, wanted) in facts {
+            guard let found = image.symbol(symbol)?.value, UInt64(found) != wanted.value else { continue }
+            throw Failure(
+                .environment,
+                "Boards/\(board.name)/board.json says \(fact) \(wanted), and the linker script \(Word(UInt64(found)))",
+                about: "Boards/\(board.name)/board.json",
+                advice: "Correct one of them, or name a linker script of the board's own in Boards/\(board.name)/toolset.json")
         }
     }
 
@@ -67,10 +85,16 @@ public struct FirmwareBuilder: Sendable {
             "build", "--manifest-cache", "none", "--configuration", "release", "--build-system", "native",
             // The optimiser sees the whole image: on a Cortex-M0 that saves a tenth of the executor's code.
             "--experimental-lto-mode", "full",
-            "--triple", board.triple, "--toolset", "Firmware/toolset.json", "--toolset", "Boards/\(board.name)/toolset.json",
-            "--scratch-path", scratchFolder(board).path,
+            "--triple", board.triple, "--scratch-path", scratchFolder(board).path,
             "-Xlinker", library.output.trimmingCharacters(in: .whitespacesAndNewlines),
-        ] + jobs
+        ] + toolsets(board).flatMap { ["--toolset", $0] } + jobs
+    }
+
+    /// Compiler flags of every image, of the chip, and of the board where it has its own.
+    func toolsets(_ board: Board) -> [String] {
+        let own = "Boards/\(board.name)/toolset.json"
+        let hasOwn = FileManager.default.fileExists(atPath: catalogue.root.path + "/" + own)
+        return ["Firmware/toolset.json", "Firmware/MCU/\(board.mcu).toolset.json"] + (hasOwn ? [own] : [])
     }
 
     private func environment(_ board: Board) -> [String: String] {

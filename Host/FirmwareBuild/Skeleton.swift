@@ -102,36 +102,73 @@ public struct Skeleton: Sendable {
             ])
     }
 
-    /// A board in Boards/, with the wiring of `model`, another board of the same chip, to begin with; and its on-target test.
-    /// - Throws: `Failure` also when `model` does not exist or lacks a file.
+    /// A board in Boards/, with what board.json says of `model`, another board of the same chip, to begin with; and its on-target test.
+    /// What only `model` itself has, because its folder has Swift for it, is left out.
+    /// - Throws: `Failure` also when `model` does not exist or cannot be read.
     public static func board(_ text: String, like model: String, in catalogue: BoardCatalogue) throws -> Skeleton {
         let name = try Name(text, of: "a board")
         let board = try catalogue.board(model)
         let folder = catalogue.root.appendingPathComponent("Boards/\(model)")
-        let manager = FileManager.default
-        guard let entries = try? manager.contentsOfDirectory(atPath: folder.path) else {
+        let facts: String, own: Set<String>
+        do {
+            facts = try String(contentsOf: folder.appendingPathComponent("board.json"), encoding: .utf8)
+            own = try ownTypes(in: folder)
+        } catch {
             throw Failure(.environment, "Boards/\(model) cannot be read", advice: "Check the folder's permissions")
         }
         var skeleton = Skeleton()
-        for entry in entries.sorted() where entry != "README.md" {
-            guard let text = try? String(contentsOfFile: folder.path + "/" + entry, encoding: .utf8) else { continue }
-            // QEMU's machine may have the model's name as well: only the board's own name changes.
-            let own =
-                entry == "board.json"
-                ? text.replacingOccurrences(of: "\"name\": \"\(model)\"", with: "\"name\": \"\(name.hyphened)\"")
-                    .replacingOccurrences(of: board.title, with: "\(name.type) (like \(model))")
-                : text.replacingOccurrences(of: "\"\(model)\"", with: "\"\(name.hyphened)\"")
-            skeleton.files.append(("Boards/\(name.hyphened)/\(entry)", own))
-        }
+        // QEMU's machine may have the model's name as well: only the board's own name changes.
+        let renamed = facts.replacingOccurrences(of: "\"name\": \"\(model)\"", with: "\"name\": \"\(name.hyphened)\"")
+            .replacingOccurrences(of: board.title, with: "\(name.type) (like \(model))")
+        skeleton.files.append(("Boards/\(name.hyphened)/board.json", without(own, in: renamed)))
         skeleton.files.append(("Boards/\(name.hyphened)/README.md", Template.boardReadme(name, like: board)))
         let suite = "\(name.type)Board"
-        skeleton.files.append(("Tests/OnTarget/\(suite)/\(suite).swift", Template.boardTest(name)))
-        skeleton.files.append(("Tests/OnTarget/\(suite)/suite.json", "{ \"boards\": [\"\(name.hyphened)\"] }\n"))
+        let output = board.devices?.first { ["LED", "Relay"].contains($0.driver) && $0.output != nil }
+        if let device = output?.name {
+            skeleton.files.append(("Tests/OnTarget/\(suite)/\(suite).swift", Template.boardTest(name, device: device)))
+            skeleton.files.append(("Tests/OnTarget/\(suite)/suite.json", "{ \"boards\": [\"\(name.hyphened)\"] }\n"))
+        }
         skeleton.next = [
             ("lightnode layout --board \(name.hyphened)", "the wiring to change in Boards/\(name.hyphened)/board.json"),
             ("lightnode build --board \(name.hyphened)", "its light node"),
         ]
-        if board.emulator != nil { skeleton.next.append(("lightnode test \(suite)", "its test under QEMU")) }
+        if board.emulator != nil, output != nil { skeleton.next.append(("lightnode test \(suite)", "its test under QEMU")) }
         return skeleton
+    }
+
+    /// Types that a board's own Swift declares: all but what is made from its board.json.
+    private static func ownTypes(in folder: URL) throws -> Set<String> {
+        var found: Set<String> = []
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        where file.hasSuffix(".swift") && file != "Devices.swift" {
+            let text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+            for match in text.matches(of: /\b(?:struct|enum)\s+(\w+)/) { found.insert(String(match.1)) }
+        }
+        return found
+    }
+
+    /// A board.json without the devices that are made of these types, and without a matrix of lights, which such a type shows.
+    private static func without(_ types: Set<String>, in facts: String) -> String {
+        guard !types.isEmpty else { return facts }
+        let bytes = Array(facts.utf8)
+        let rows = RowLines(bytes)
+        var dropped = (rows.rows["devices"] ?? []).map(\.bytes).filter { row in
+            let text = String(decoding: bytes[row], as: UTF8.self)
+            return text.split { !$0.isLetter && !$0.isNumber }.contains { types.contains(String($0)) }
+        }
+        if let matrix = rows.values["matrix"] { dropped.append(matrix) }
+        var kept = bytes
+        for range in dropped.sorted(by: { $0.lowerBound > $1.lowerBound }) {
+            // With the comma behind it and the spaces before it; the last of a list takes the comma before it.
+            var (start, end) = (range.lowerBound, range.upperBound)
+            while start > 0, kept[start - 1] <= UInt8(ascii: " ") { start -= 1 }
+            if end < kept.count, kept[end] == UInt8(ascii: ",") {
+                end += 1
+            } else if start > 0, kept[start - 1] == UInt8(ascii: ",") {
+                start -= 1
+            }
+            kept.removeSubrange(start..<end)
+        }
+        return String(decoding: kept, as: UTF8.self)
     }
 }

@@ -126,22 +126,22 @@ extension Skeleton {
             """
         }
 
-        static func boardTest(_ name: Name) -> String {
+        static func boardTest(_ name: Name, device: String) -> String {
             """
             // The devices of Boards/\(name.hyphened), called as an application calls them.
             import Devices
             import FirmwareTesting
 
             @main enum \(name.type)Board: FirmwareSuite {
-                @used static func `the led is on when it is told so, and off in its safe state`() {
+                @used static func `\(device) is on when it is told so, and off in its safe state`() {
                     _ = BoardHardware()
                     var devices = BoardDevices()
                     devices.enterSafeState()
-                    expect(`$`("led").isOn == false)
-                    `$`("led").on()
-                    expect(`$`("led").isOn == true)
+                    expect(`$`("\(device)").isOn == false)
+                    `$`("\(device)").on()
+                    expect(`$`("\(device)").isOn == true)
                     devices.enterSafeState()
-                    expect(`$`("led").isOn == false)
+                    expect(`$`("\(device)").isOn == false)
                 }
             }
 

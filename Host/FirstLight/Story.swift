@@ -136,8 +136,8 @@ final class Story {
 
     private func prove(_ node: EmulatedNode, _ walk: inout Walk) throws {
         walk.begin("Proof from outside: the pins as QEMU's monitor shows them")
-        if let display = board.display {
-            walk.say(try node.emulated.monitor("xp /1wx \(display.output)").trimmingCharacters(in: .whitespacesAndNewlines))
+        if let register = board.display?.registers.first {
+            walk.say(try node.emulated.monitor("xp /1wx \(register)").trimmingCharacters(in: .whitespacesAndNewlines))
         }
         let display = try node.emulated.displayByMonitor()
         walk.say("\n\(display)\n")

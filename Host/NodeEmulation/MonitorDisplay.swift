@@ -22,19 +22,6 @@ extension EmulatedBoard {
     /// The lights, put together from `samples` looks, because firmware scans a matrix row by row.
     /// - Throws: `Failure` when the board has no lights that QEMU models.
     public func displayByMonitor(samples: Int = 64) throws -> BoardDisplay {
-        guard let wiring = board.display else {
-            throw Failure(.environment, "Boards/\(board.name)/board.json tells no display", advice: "Add its wiring there")
-        }
-        var seen: BoardDisplay?
-        for index in 0..<samples {
-            let output = try examine(wiring.output.value)
-            let direction = try wiring.direction.map { try examine($0.value) } ?? .max
-            let now = BoardDisplay(wiring: wiring, output: output, direction: direction)
-            seen = seen?.union(now) ?? now
-            if wiring.kind == .leds { break }
-            // Uneven steps, so that they cannot beat with the scan.
-            usleep(UInt32(200 + index * 37 % 400))
-        }
-        return seen!
+        try display(samples: samples) { try examine($0.value) }
     }
 }

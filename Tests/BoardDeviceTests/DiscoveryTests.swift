@@ -5,7 +5,7 @@ import Emulation
 import Foundation
 import Testing
 
-/// Device indices of Boards/b-l475e-iot01a/Board.swift.
+/// Device indices of Boards/b-l475e-iot01a/board.json.
 private let led: UInt8 = 0, lock: UInt8 = 2, button: UInt8 = 4, meter: UInt8 = 5
 
 /// Why it cannot run here, nil when it can.

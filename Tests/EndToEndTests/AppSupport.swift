@@ -70,19 +70,12 @@ struct Stage {
 
     /// Whether an output is high, as QEMU's own register shows it: `lock`, `relay`, and the first light of `led`.
     func isHigh(_ output: String) throws -> Bool {
-        let (address, bit): (UInt64, UInt32) =
-            switch (node.board.name, output) {
-            case ("microbit", "lock"): (0x5000_0504, 18)
-            case ("microbit", "relay"): (0x5000_0504, 16)
-            case ("mps2-an386", "lock"): (0x4002_F004, 0)
-            case ("mps2-an386", "relay"): (0x4002_F004, 1)
-            case ("mps2-an386", "led"): (0x4002_8000, 0)
-            default:
-                throw Failure(
-                    .environment, "\(node.board.name) has no output \(output) that a register shows",
-                    advice: "Measure again; when it stays so, look at what changed")
-            }
-        return try node.emulated.readRegister(address) & 1 << bit != 0
+        guard let seen = node.board.outputs[output] else {
+            throw Failure(
+                .environment, "\(node.board.name) has no output \(output) that a register shows",
+                advice: "Measure again; when it stays so, look at what changed")
+        }
+        return try node.emulated.readRegister(seen.register.value) & 1 << UInt32(seen.bit) != 0
     }
 
     /// Whether any light of the board's display is lit, as QEMU shows it.

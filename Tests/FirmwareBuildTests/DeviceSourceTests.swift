@@ -32,8 +32,7 @@ struct DeviceSourceTests {
             "        case 0: Declaration(\"porch-light\", LED<ActiveLow<Output>>.self, freshness: 9)",
             "        case 0: request.reach(&porchLight)",
             "        if name.isSame(\"porch-light\") { return 0 }",
-            "        if name == \"porch-light\" { return true }",
-            "        if name == \"porch-light\" { return LED<ActiveLow<Output>>.answers(word) }",
+            "        if name == \"porch-light\" { return word == \"\" || LED<ActiveLow<Output>>.answers(word) }",
             "        case 1: Declaration(\"led\", LED<IconOnDisplay>.self)",
         ] {
             #expect(text.split(separator: "\n").contains { $0.hasSuffix(line) }, "no line \(line)")
@@ -57,9 +56,30 @@ struct DeviceSourceTests {
     @Test("A modulator is started once the clocks run, a bus once for all that are on it")
     func started() throws {
         let text = try source("blackpill-f411").text
-        #expect(text.contains("    dimmer = Dimmer(startPWM(TimerPin(Base.tim3, 1), place: 6, clocks))\n"))
-        #expect(text.components(separatedBy: "startBus(clocks)").count == 2)
-        #expect(text.contains("    eeprom = EEPROM(startedI2C1, address: 0x50)\n"))
+        #expect(text.contains("        dimmer = Dimmer(startPWM(TimerPin(Base.tim3, 1), place: 6, clocks))\n"))
+        #expect(text.components(separatedBy: "let startedI2C1 = startI2C1(clock: 22, data: 23, clocks)\n").count == 2)
+        #expect(text.contains("        eeprom = EEPROM(startedI2C1, address: 0x50)\n"))
+    }
+
+    @Test("What the chip's start asks of the board is what board.json says of name, memory, crystal and wires")
+    func facts() throws {
+        let text = try source("blackpill-f411").text
+        for line in [
+            "StaticString { \"blackpill-f411\" }", "vectors: UInt32 { 0x8020000 }", "crystalHertz: UInt32 { 25000000 }",
+            "serialTransmit: UInt32 { 9 }", "usbPlus: UInt32 { 12 }",
+            "boardFlash() -> ChipFlash { chipFlash(address: 0x8004000, bytes: 0x1C000) }",
+        ] {
+            #expect(text.split(separator: "\n").contains { $0.hasSuffix(line) }, "no line \(line)")
+        }
+    }
+
+    @Test("The reset by hand has the pin and polarity of its rows, or the part that shows it")
+    func reset() throws {
+        let blackpill = try source("blackpill-f411").text
+        #expect(blackpill.contains("isResetButtonDown: Bool { @export(interface) get { ActiveLowInput(Input(0)).isHigh } }"))
+        #expect(blackpill.contains("        var light = ActiveLow(Output(45))\n        light.showReset(in: seconds)\n"))
+        #expect(try source("microbit").text.contains("        var light = Screen()\n"))
+        #expect(try !source("b-l475e-iot01a").text.contains("eset"))
     }
 
     @Test("A device may bear a word of Swift")

@@ -6,6 +6,9 @@ import Testing
 
 @testable import FirmwareBuild
 
+private let sourceRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
 @Suite("Skeletons")
 struct SkeletonTests {
     private func emptyTree() throws -> BoardCatalogue {
@@ -45,11 +48,35 @@ struct SkeletonTests {
         #expect(!FileManager.default.fileExists(atPath: catalogue.root.path + "/" + skeleton.files[0].path))
     }
 
+    @Test(
+        "A board of a known chip takes no Swift, and its board.json has no more than the new name",
+        arguments: ["mps2-an386", "blackpill-f411"])
+    func board(model: String) throws {
+        let catalogue = try BoardCatalogue(root: sourceRoot)
+        let files = try Skeleton.board("porch", like: model, in: catalogue).files
+        #expect(files.map(\.path).filter { $0.hasPrefix("Boards/") } == ["Boards/porch/board.json", "Boards/porch/README.md"])
+        let made = files[0].text.components(separatedBy: "\n")
+        let ours = try String(contentsOf: sourceRoot.appendingPathComponent("Boards/\(model)/board.json"), encoding: .utf8)
+        #expect(zip(made, ours.components(separatedBy: "\n")).filter { $0 != $1 }.map(\.0).allSatisfy { $0.contains("orch") })
+    }
+
+    @Test("What a board has Swift of its own for is left out of another one like it, and the rest is sound")
+    func withoutOwn() throws {
+        let catalogue = try tree(like: "microbit", [])
+        let own = "Boards/microbit/Display.swift"
+        try FileManager.default.copyItem(
+            at: sourceRoot.appendingPathComponent(own), to: catalogue.root.appendingPathComponent(own))
+        try Skeleton.board("porch", like: "microbit", in: catalogue).write(into: catalogue)
+        let board = try catalogue.board("porch")
+        #expect(board.devices?.map(\.name) == ["lock", "relay", "button-a", "button-b", "thermometer"])
+        #expect(board.matrix == nil && board.wires?.count == 2)
+        try BoardWiring(board, in: catalogue).check()
+        #expect(try !DeviceSource(board, in: catalogue).text.contains("showReset"))
+    }
+
     @Test("A board like one that does not exist is refused with those that do")
     func unknownModel() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let catalogue = try BoardCatalogue(root: root)
+        let catalogue = try BoardCatalogue(root: sourceRoot)
         let error = #expect(throws: Failure.self) { try Skeleton.board("porch", like: "nonesuch", in: catalogue) }
         #expect(error?.description.contains("microbit") == true)
     }

@@ -32,6 +32,13 @@ func tree(like board: String, _ changes: [(old: String, new: String)]) throws ->
     return catalogue
 }
 
+/// The place of the row in board.json that holds `text`, as messages name it.
+private func place(of text: String, _ board: String, in catalogue: BoardCatalogue) throws -> String {
+    let path = "Boards/\(board)/board.json"
+    let lines = try String(contentsOf: catalogue.root.appendingPathComponent(path), encoding: .utf8).components(separatedBy: "\n")
+    return "\(path):\(try #require(lines.firstIndex { $0.contains(text) }) + 1)"
+}
+
 /// What is said of `board` with these changes; empty when nothing is.
 private func fault(_ board: String, _ changes: [(old: String, new: String)]) throws -> String {
     let catalogue = try tree(like: board, changes)
@@ -86,37 +93,105 @@ struct WiringTests {
         let catalogue = try tree(like: "microbit", [(#""output": "P0.16""#, #""output": "P0.18""#)])
         let board = try catalogue.board("microbit")
         let error = #expect(throws: Failure.self) { try BoardWiring(board, in: catalogue).check() }
-        #expect(error?.description.contains("P0.18 is taken twice, by lock and by relay") == true)
+        let lock = try place(of: #""name": "lock""#, "microbit", in: catalogue)
+        let relay = try place(of: #""name": "relay""#, "microbit", in: catalogue)
+        #expect(error?.description.contains("P0.18 is taken twice, by lock (\(lock)) and by relay (\(relay))") == true)
         let early = #expect(throws: Failure.self) {
             try FirmwareBuilder(catalogue: catalogue).build(board: board, products: [])
         }
         #expect(early?.description == error?.description)
-        #expect(try fault("microbit", [(#""output": "P0.16""#, #""output": "P0.4""#)]).contains("by column1 and by relay"))
+        let matrix = try place(of: #""matrix""#, "microbit", in: catalogue)
+        #expect(
+            try fault("microbit", [(#""output": "P0.16""#, #""output": "P0.4""#)]).contains(
+                "P0.4 is taken twice, by column1 (\(matrix)) and by relay (\(relay))"))
     }
 
     @Test("Two parts at one I2C address are refused with both names")
     func sameAddress() throws {
         let text = try fault("blackpill-f411", [(#""address": "0x50""#, #""address": "0x48""#)])
-        #expect(text.contains("I2C1 0x48 is taken twice, by thermometer and by eeprom"))
+        let ours = try BoardCatalogue(root: sourceRoot)
+        let first = try place(of: #""name": "thermometer""#, "blackpill-f411", in: ours)
+        let second = try place(of: #""name": "eeprom""#, "blackpill-f411", in: ours)
+        #expect(text.contains("I2C1 0x48 is taken twice, by thermometer (\(first)) and by eeprom (\(second))"))
     }
 
-    @Test(
-        "PWM on a pin that no timer reaches, or that is another's, is refused before the build",
-        arguments: [
-            ("PA5", "dimmer wants PWM on PA5, which none reaches; those reached are PA6, PA7, PB0"),
-            ("PB1", "PB1 is taken twice, by relay and by dimmer"),
-        ])
-    func timerPin(pin: String, message: String) throws {
-        let text = try fault("blackpill-f411", [(#""pwm": "PA6""#, "\"pwm\": \"\(pin)\"")])
-        #expect(text.contains(message), "\(text)")
+    @Test("PWM on a pin that no timer reaches, or that is another's, is refused before the build with the row")
+    func timerPin() throws {
+        let ours = try BoardCatalogue(root: sourceRoot)
+        let dimmer = try place(of: #""name": "dimmer""#, "blackpill-f411", in: ours)
+        let relay = try place(of: #""name": "relay""#, "blackpill-f411", in: ours)
+        func text(_ pin: String) throws -> String { try fault("blackpill-f411", [(#""pwm": "PA6""#, "\"pwm\": \"\(pin)\"")]) }
+        #expect(
+            try text("PA5").contains(
+                "dimmer (PA5, \(dimmer)) wants PWM on PA5, which none reaches; those reached are PA6, PA7, PB0"))
+        #expect(try text("PB1").contains("PB1 is taken twice, by relay (\(relay)) and by dimmer (\(dimmer))"))
     }
 
-    @Test("Two devices on one channel of a timer are refused with both names")
+    @Test("Two devices on one channel of a timer are refused with both names and rows")
     func sameChannel() throws {
         let text = try fault(
             "blackpill-f411",
-            [(#"{ "name": "sensor""#, #"{ "name": "vent", "driver": "Servo", "pwm": "PB4" }, { "name": "sensor""#)])
-        #expect(text.contains("PWM TIM3, 1 is used by dimmer (PA6) and by vent (PB4)"))
+            [(#"{ "name": "sensor""#, "{ \"name\": \"vent\", \"driver\": \"Servo\", \"pwm\": \"PB4\" },\n{ \"name\": \"sensor\"")]
+        )
+        let ours = try BoardCatalogue(root: sourceRoot)
+        let dimmer = try place(of: #""name": "dimmer""#, "blackpill-f411", in: ours)
+        let vent = try place(of: #""name": "sensor""#, "blackpill-f411", in: ours)
+        #expect(text.contains("PWM TIM3, 1 is used by dimmer (PA6, \(dimmer)) and by vent (PB4, \(vent))"))
+    }
+
+    @Test("A pin that the chip itself needs is one that no device can have, and the chip's file is named")
+    func chipWire() throws {
+        let text = try fault("blackpill-f411", [(#""output": "PB0""#, #""output": "PA12""#)])
+        #expect(text.contains("PA12 is taken twice, by usbPlus (Firmware/MCU/STM32F4.json) and by lock (Boards/"), "\(text)")
+    }
+
+    @Test(
+        "What the chip's start or a bus needs and does not get is refused with the pins that it could have",
+        arguments: [
+            (#"{ "pin": "PA9", "name": "serialTransmit" }, "#, "", "asks for a wire \"serialTransmit\""),
+            (#""pin": "PA9""#, #""pin": "PA8""#, "Give it PA9 or PB6"), (#""clock": "PB6", "#, "", "its \"clock\" on no pin"),
+            (#""clock": "PB6""#, #""clock": "PB0""#, "Give it PB6 or PB8"),
+            (#""name": "I2C1""#, #""name": "I2C9""#, "no bus \"I2C9\""),
+        ])
+    func needs(old: String, new: String, message: String) throws {
+        let text = try fault("blackpill-f411", [(old, new)])
+        #expect(text.contains(message), "\(text)")
+    }
+
+    @Test(
+        "Of the reset by hand a board has one button, which is an input, and one light",
+        arguments: [
+            (
+                #""pull": "up" }"#, #""pull": "up", "reset": "button" }"#,
+                "\"reset\": \"button\" is also at Boards/microbit/board.json:"
+            ),
+            (#""output": "P0.18","#, #""output": "P0.18", "reset": "button","#, "\"lock\" is no button"),
+            (#""pull": "up" }"#, #""pull": "up", "reset": "light" }"#, "\"button-b\" is no light"),
+        ])
+    func reset(old: String, new: String, message: String) throws {
+        let text = try fault("microbit", [(old, new)])
+        #expect(text.contains(message), "\(text)")
+    }
+
+    @Test("Where a register shows an output, and which are lights, follow from the rows and the chip")
+    func lights() throws {
+        let mps2 = try tree(like: "mps2-an386", [(#""output": "USERLED1""#, #""active": "low", "output": "USERLED1""#)])
+        let board = try mps2.board("mps2-an386")
+        #expect(board.outputs["relay"] == Board.OutputLevel(register: Word(0x4002_F004), direction: nil, bit: 1))
+        let display = try #require(board.display)
+        #expect(!display.isScanned && display.lights.map { $0.map(\.name) } == [["led", "led-1"]])
+        #expect(display.lights[0][0].low.isEmpty && display.lights[0][1].high.isEmpty)
+        #expect(display.registers == [Word(0x4002_8000)])
+        let microbit = try #require(try tree(like: "microbit", []).board("microbit").display)
+        #expect(microbit.isScanned && microbit.lights.map(\.count) == [5, 5, 5, 5, 5])
+        // "2.4": row 2 is P0.14, column 4 is P0.7.
+        #expect(microbit.lights[0][1].high.map(\.bit) == [14] && microbit.lights[0][1].low.map(\.bit) == [7])
+        #expect(try tree(like: "b-l475e-iot01a", []).board("b-l475e-iot01a").display?.registers.count == 2)
+    }
+
+    @Test("A cell of a matrix that is on no row of it is refused")
+    func badCell() throws {
+        #expect(try fault("microbit", [("3.2\"", "4.2\"")]).contains("a cell of the matrix has no such row or column"))
     }
 
     @Test("A second PWM on a chip that has one is refused with both names, the first is not")
@@ -125,7 +200,7 @@ struct WiringTests {
         #expect(try fault("microbit", [first]).isEmpty)
         let second = (#""driver": "Relay", "output": "P0.16""#, #""driver": "Servo", "pwm": "P0.16""#)
         let text = try fault("microbit", [first, second])
-        #expect(text.contains("the chip's one PWM is used by relay (P0.16) and by dimmer (P0.2)"))
+        #expect(text.contains("the chip's one PWM is used by relay (P0.16, Boards/microbit/board.json:"))
         let none = try fault("b-l475e-iot01a", [(#""driver": "Relay", "output": "PA3""#, #""driver": "Servo", "pwm": "PA3""#)])
         #expect(none.contains("this chip's drivers have none"))
     }

@@ -2,14 +2,11 @@
 
 import HAL
 
-private enum FPGAIO {
-    static let base: UInt = 0x4002_8000
-    static let leds = Register(base + 0x00)  // LED0: bits 1:0 USERLED1, USERLED0
-    static let buttons = Register(base + 0x08)  // bits 1:0 USERPB1, USERPB0, 1 while pressed
-}
-
-private enum SCC {
-    static let leds = Register(0x4002_F004)  // CFG_REG1: bits 7:0 the MCC's user LEDs
+/// Registers of both (AN386, 4.5 and 4.6).
+private enum Offset {
+    static var leds: UInt32 { 0x00 }  // FPGAIO LED0: bits 1:0 USERLED1, USERLED0
+    static var buttons: UInt32 { 0x08 }  // FPGAIO BUTTON: bits 1:0 USERPB1, USERPB0, 1 while pressed
+    static var mccLEDs: UInt32 { 0x04 }  // SCC CFG_REG1: bits 7:0 the MCC's user LEDs
 }
 
 /// A bit of a latch that only the main loop writes.
@@ -26,13 +23,15 @@ public struct Output: OutputPin, Sendable {
     @inline(__always) init(latch: Latch, mask: UInt32) { (self.latch, self.mask) = (latch, mask) }
 
     /// Puts the latch, which resets to low, at the safe level.
-    public func configure(high: Bool) { register.store(high ? register.load() | mask : register.load() & ~mask) }
+    public func configure(high: Bool) { write(high) }
 
-    private var register: Register { latch == .fpgaio ? FPGAIO.leds : SCC.leds }
+    private func write(_ high: Bool) { block.modify(offset, clear: mask, set: high ? mask : 0) }
+    private var block: Peripheral { Peripheral(latch == .fpgaio ? Base.fpgaio : Base.scc) }
+    private var offset: UInt32 { latch == .fpgaio ? Offset.leds : Offset.mccLEDs }
 
-    public mutating func setHigh() { register.store(register.load() | mask) }
-    public mutating func setLow() { register.store(register.load() & ~mask) }
-    public var isSetHigh: Bool { register.load() & mask != 0 }
+    public mutating func setHigh() { write(true) }
+    public mutating func setLow() { write(false) }
+    public var isSetHigh: Bool { block.load(offset) & mask != 0 }
 }
 
 /// A push button, high while pressed. QEMU does not model them: they are never pressed there.
@@ -42,5 +41,5 @@ public struct Input: InputPin, Sendable {
     @inline(__always) public init(_ place: UInt32) { mask = 1 << (place & 15) }
     /// The buttons are inputs always.
     @inline(__always) public func configure() {}
-    public var isHigh: Bool { FPGAIO.buttons.load() & mask != 0 }
+    public var isHigh: Bool { Peripheral(Base.fpgaio).load(Offset.buttons) & mask != 0 }
 }

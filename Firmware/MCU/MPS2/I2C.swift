@@ -3,23 +3,30 @@
 
 import HAL
 
-/// CONTROL reads the lines (bit 0 SCL, bit 1 SDA); writing 1 to CONTROLS releases a line, to CONTROLC pulls it low.
+/// Registers of the controller (AN386, 3.7). CONTROL reads the lines; writing 1 to CONTROLS releases a line, to CONTROLC pulls it low.
+private enum Offset {
+    static var control: UInt32 { 0x0 }  // CONTROL, CONTROLS: bit 0 SCL, 1 SDA
+    static var pull: UInt32 { 0x4 }  // CONTROLC
+}
+
+/// The two lines of a shield.
 public struct ShieldI2C: OpenDrainLines {
-    private let base: UInt
+    private let controller: Peripheral
 
     /// Shield 0 or 1.
-    @inline(__always) public init(shield: UInt) { base = 0x4002_9000 + shield * 0x1000 }
+    @inline(__always) public init(shield: UInt) { controller = Peripheral(Base.shieldI2C + shield * 0x1000) }
 
-    public mutating func setClock(released: Bool) { Register(base + (released ? 0 : 4)).store(1) }
-    public mutating func setData(released: Bool) { Register(base + (released ? 0 : 4)).store(2) }
-    public var isClockHigh: Bool { Register(base).load() & 1 != 0 }
-    public var isDataHigh: Bool { Register(base).load() & 2 != 0 }
+    public mutating func setClock(released: Bool) { controller.store(released ? Offset.control : Offset.pull, 1) }
+    public mutating func setData(released: Bool) { controller.store(released ? Offset.control : Offset.pull, 2) }
+    public var isClockHigh: Bool { controller.load(Offset.control) & 1 != 0 }
+    public var isDataHigh: Bool { controller.load(Offset.control) & 2 != 0 }
 
     public func waitHalfBit() {
-        let start = Register(0x4000_0004).load()  // timer 0 counts down, 25 to the microsecond
+        let timer = Peripheral(Base.timer0)  // counts down, 25 to the microsecond
+        let start = timer.load(TimerRegister.value)
         var passed: UInt32 = 0
         while passed < 125 {
-            let now = Register(0x4000_0004).load()
+            let now = timer.load(TimerRegister.value)
             passed = start >= now ? start &- now : 125
         }
     }

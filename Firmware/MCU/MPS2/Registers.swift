@@ -1,27 +1,47 @@
-// Memory-mapped registers of the MPS2 board with the AN386 image, and the CPU's interrupt enables. "CMSDK" is the Cortex-M System
-// Design Kit Technical Reference Manual (Arm DDI 0479), "AN386" the Application Note of that number (Arm DAI 0386).
+// Peripherals of the MPS2 board with the AN386 image, at their addresses. "CMSDK" is the Cortex-M System Design Kit Technical Reference
+// Manual (Arm DDI 0479), "AN386" the Application Note of that number (Arm DAI 0386). The image has 32 interrupts.
 
-import _Volatile
+@_exported import CortexM
+import HAL
 
-/// One 32-bit register.
-struct Register {
-    let address: UInt
-    @inline(__always) init(_ address: UInt) { self.address = address }
-    @inline(__always) func load() -> UInt32 { VolatileMappedRegister<UInt32>(unsafeBitPattern: address).load() }
-    @inline(__always) func store(_ value: UInt32) { VolatileMappedRegister<UInt32>(unsafeBitPattern: address).store(value) }
-}
-
-/// Nested vectored interrupt controller (ARMv7-M Architecture Reference Manual, B3.4). The image has 32 interrupts.
-enum NVIC {
-    /// Enables interrupt `number` (0…31), after forgetting an older request.
-    @inline(__always) static func enable(_ number: UInt32) {
-        Register(0xE000_E280).store(1 << number)  // ICPR
-        Register(0xE000_E100).store(1 << number)  // ISER
-    }
-
-    /// Makes interrupt `number` happen.
-    @inline(__always) static func request(_ number: UInt32) { Register(0xE000_E200).store(1 << number) }  // ISPR
+/// Base addresses (AN386, 3).
+public enum Base {
+    /// APB timer 0 (CMSDK 4.4), here the clock of the system.
+    public static var timer0: UInt { 0x4000_0000 }
+    /// APB timer 1 (CMSDK 4.4), which wakes the CPU.
+    public static var timer1: UInt { 0x4000_1000 }
+    /// APB UART 0 (CMSDK 4.3), the board's serial connector.
+    public static var uart0: UInt { 0x4000_4000 }
+    /// APB UART 1 (CMSDK 4.3), the wire of the virtual USB.
+    public static var uart1: UInt { 0x4000_5000 }
+    /// APB watchdog (CMSDK 4.6).
+    public static var watchdog: UInt { 0x4000_8000 }
+    /// System controller (CMSDK 3.4).
+    public static var systemController: UInt { 0x4001_F000 }
+    /// FPGA system control and I/O (AN386, 4.5): LEDs and buttons.
+    public static var fpgaio: UInt { 0x4002_8000 }
+    /// SBCon of shield 0 (AN386, 3.7); that of shield 1 is 0x1000 higher.
+    public static var shieldI2C: UInt { 0x4002_9000 }
+    /// SCC registers (AN386, 4.6): the MCC's LEDs.
+    public static var scc: UInt { 0x4002_F000 }
 }
 
 /// The clock of CPU and peripherals: 25 MHz (AN386, 4.2).
 let clockHertz: UInt32 = 25_000_000
+
+/// Registers of a timer (CMSDK 4.4).
+enum TimerRegister {
+    static var control: UInt32 { 0x0 }  // CTRL: bit 0 enable, 3 interrupt
+    static var value: UInt32 { 0x4 }
+    static var reload: UInt32 { 0x8 }
+    static var interrupt: UInt32 { 0xC }  // INTSTATUS, INTCLEAR: read: status; write 1: clear
+}
+
+/// Registers of a UART (CMSDK 4.3).
+enum UARTRegister {
+    static var data: UInt32 { 0x00 }
+    static var state: UInt32 { 0x04 }  // STATE: bit 0 TX full, 1 RX full, 2 TX overrun, 3 RX overrun
+    static var control: UInt32 { 0x08 }  // CTRL: bit 0 TX enable, 1 RX enable, 2 TX interrupt, 3 RX interrupt
+    static var interruptClear: UInt32 { 0x0C }  // INTCLEAR: bit 0 TX, 1 RX, 2 TX overrun, 3 RX overrun
+    static var baudDivisor: UInt32 { 0x10 }  // BAUDDIV
+}

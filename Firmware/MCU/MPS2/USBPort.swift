@@ -5,17 +5,14 @@ import HAL
 import Startup
 import USBDevice
 
-private enum UART1 {
-    static let base: UInt = 0x4000_5000
-    static let data = Register(base + 0x00)
-    static let state = Register(base + 0x04)  // bit 0 TX full, 1 RX full
-    static let control = Register(base + 0x08)  // bit 0 TX enable, 1 RX enable, 2 TX interrupt, 3 RX interrupt
-    static let interruptClear = Register(base + 0x0C)  // INTCLEAR: bit 0 TX, 1 RX
-    static let baudDivisor = Register(base + 0x10)
-    static let receiveInterrupt: UInt32 = 2
-    static let transmitInterrupt: UInt32 = 3
-    static let receiving: UInt32 = 1 << 0 | 1 << 1 | 1 << 3
-    static let congested: UInt32 = receiving | 1 << 2
+private var uart: Peripheral { Peripheral(Base.uart1) }
+private let receiveInterrupt: UInt32 = 2
+private let transmitInterrupt: UInt32 = 3
+
+/// Values of CTRL.
+private enum Control {
+    static var receiving: UInt32 { 1 << 0 | 1 << 1 | 1 << 3 }
+    static var congested: UInt32 { receiving | 1 << 2 }
 }
 
 /// UART1 as both of its interrupts see it. What the line does not take at once waits in a ring.
@@ -23,7 +20,7 @@ struct USBLine: VirtualUSBLine, ~Copyable {
     private var waiting = ByteRing<1024>()
 
     mutating func readByte() -> UInt8? {
-        UART1.state.load() & (1 << 1) != 0 ? UInt8(truncatingIfNeeded: UART1.data.load()) : nil
+        uart.load(UARTRegister.state) & (1 << 1) != 0 ? UInt8(truncatingIfNeeded: uart.load(UARTRegister.data)) : nil
     }
 
     mutating func writeByte(_ byte: UInt8) { waiting.push(byte) }
@@ -32,15 +29,15 @@ struct USBLine: VirtualUSBLine, ~Copyable {
 
     /// Sends what the line takes. The transmit interrupt is asked for only while it takes no more.
     mutating func drain() {
-        UART1.control.store(UART1.receiving)
+        uart.store(UARTRegister.control, Control.receiving)
         while !waiting.isEmpty {
-            if UART1.state.load() & 1 != 0 {
-                UART1.control.store(UART1.congested)
-                if UART1.state.load() & 1 != 0 { return }
+            if uart.load(UARTRegister.state) & 1 != 0 {
+                uart.store(UARTRegister.control, Control.congested)
+                if uart.load(UARTRegister.state) & 1 != 0 { return }
             }
-            if let byte = waiting.pop() { UART1.data.store(UInt32(byte)) }
+            if let byte = waiting.pop() { uart.store(UARTRegister.data, UInt32(byte)) }
         }
-        UART1.control.store(UART1.receiving)
+        uart.store(UARTRegister.control, Control.receiving)
     }
 }
 
@@ -57,12 +54,12 @@ public func uart1TransmitInterrupt() { serviceUSB() }
 /// Both interrupts have one priority, so that neither breaks into the other.
 @inline(never)
 private func serviceUSB() {
-    UART1.interruptClear.store(1 << 0 | 1 << 1)
+    uart.store(UARTRegister.interruptClear, 1 << 0 | 1 << 1)
     usb.controller.line.drain()
     repeat {
         usb.service()
         usb.controller.line.drain()
-    } while usb.controller.mayHear && UART1.state.load() & (1 << 1) != 0
+    } while usb.controller.mayHear && uart.load(UARTRegister.state) & (1 << 1) != 0
 }
 
 /// The main loop's half.
@@ -72,17 +69,17 @@ public struct VirtualUSBPort: USBPort {
         let version = lightnode_image_header.version
         usb.functions.identify(board: board, version: (version.0, version.1, version.2))
         usb.controller.start()
-        UART1.baudDivisor.store(16)
-        UART1.control.store(UART1.receiving)
-        NVIC.enable(UART1.receiveInterrupt)
-        NVIC.enable(UART1.transmitInterrupt)
+        uart.store(UARTRegister.baudDivisor, 16)
+        uart.store(UARTRegister.control, Control.receiving)
+        NVIC.enable(receiveInterrupt)
+        NVIC.enable(transmitInterrupt)
         notify()
     }
 
     public static var isPresent: Bool { true }
 
     /// Lets the interrupt see to what the main loop has changed.
-    private func notify() { NVIC.request(UART1.receiveInterrupt) }
+    private func notify() { NVIC.request(receiveInterrupt) }
 
     @export(interface) public mutating func attach(serial: RawSpan) {
         usb.functions.pipe.attach(serial: serial)

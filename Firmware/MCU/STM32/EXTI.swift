@@ -2,6 +2,7 @@
 
 import HAL
 
+/// Registers of EXTI (RM0383 10, RM0351 14).
 private enum Offset {
     static var mask: UInt32 { 0x00 }  // IMR
     static var rising: UInt32 { 0x08 }  // RTSR

@@ -2,6 +2,7 @@
 
 import HAL
 
+/// Registers of a port (RM0383 8, RM0351 8).
 private enum Offset {
     static var mode: UInt32 { 0x00 }  // MODER: 0 input, 1 output, 2 alternate, 3 analog
     static var type: UInt32 { 0x04 }  // OTYPER: 1 open drain

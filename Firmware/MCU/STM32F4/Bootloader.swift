@@ -54,7 +54,7 @@ public func enterBootloaderIfAsked() {
     // The bootloader expects its own vectors at address 0 (RM 7.2.1, SYSCFG_MEMRMP: system flash memory).
     ClockGate.apb2(14, rcc: Peripheral(Base.rcc))
     Peripheral(Base.syscfg).store(0x00, 1)
-    Peripheral(0xE000_ED08).store(0, 0)  // VTOR
+    SystemControl.useVectors(at: 0)
     startup_jump(0x1FFF_0000)
 }
 #endif

@@ -9,7 +9,7 @@ public typealias Output = PortOutput<Peripheral>
 /// An input of this chip; boards name it by this on every chip.
 public typealias Input = PortInput<Peripheral>
 
-/// GPIO port 0 is A, 1 B, 2 C.
+/// GPIO port 0 is A, 1 B, 2 C, 3 D, 4 E.
 @inline(__always) public func port(_ number: UInt) -> Port<Peripheral> { Port(Peripheral(Base.gpioA + number * 0x400)) }
 
 extension PortOutput where Registers == Peripheral {
@@ -22,13 +22,18 @@ extension PortInput where Registers == Peripheral {
     @inline(__always) public init(_ place: UInt32) { self.init(MCU.port(UInt(place >> 4)), place & 15) }
 }
 
-/// Starts clocks and interrupts. `vectors` is where the image's vector table lies (ARMv7-M ARM B3.2.5, VTOR).
+/// Hands the pin at `place` to a peripheral: see `Port.configureAlternate`.
+func handOver(_ place: UInt32, function: UInt32, pull: Pull = .none, openDrain: Bool = false) {
+    port(UInt(place >> 4)).configureAlternate(place & 15, function: function, pull: pull, openDrain: openDrain)
+}
+
+/// Starts clocks and interrupts. `vectors` is where the image's vector table lies.
 public func startChip(crystalHertz: UInt32, vectors: UInt32) -> ClockTree {
-    Peripheral(0xE000_ED08).store(0, vectors)
+    SystemControl.useVectors(at: vectors)
     let rcc = Peripheral(Base.rcc)
     let clocks = ClockTree.start(
         crystalHertz: crystalHertz, rcc: rcc, flash: Peripheral(Base.flash), power: Peripheral(Base.power))
-    for port in UInt32(0)..<3 { ClockGate.ahb1(port, rcc: rcc) }
+    for port in UInt32(0)..<5 { ClockGate.ahb1(port, rcc: rcc) }
     ClockGate.apb1(1, rcc: rcc)  // TIM3
     ClockGate.apb1(2, rcc: rcc)  // TIM4
     ClockGate.apb1(3, rcc: rcc)  // TIM5
@@ -41,10 +46,19 @@ public func startChip(crystalHertz: UInt32, vectors: UInt32) -> ClockTree {
 
 /// Gives the pin at `place` to its timer's channel, at 1 kHz.
 public func startPWM(_ pin: TimerPin, place: UInt32, _ clocks: ClockTree) -> PWM<Peripheral> {
-    port(UInt(place >> 4)).configureAlternate(place & 15, function: pin.function)
+    handOver(place, function: pin.function)
     var channel = PWM(pin, clock: clocks.timers1)
     channel.configure(hertz: 1000)
     return channel
+}
+
+/// I2C1 on these pins, whose speed depends on the clock that the chip got.
+public func startI2C1(clock: UInt32, data: UInt32, _ clocks: ClockTree) -> I2C<Peripheral> {
+    handOver(clock, function: 4, openDrain: true)
+    handOver(data, function: 4, openDrain: true)
+    let bus = I2C(Peripheral(Base.i2c1), busHertz: clocks.apb1)
+    bus.configure()
+    return bus
 }
 
 /// Gives the pin at `place` to the converter.
@@ -104,12 +118,12 @@ public func usart1Interrupt() {
     if let byte { received.push(byte) }
 }
 
-/// USART1 at 115200 baud, 8N1: PA9 transmits, PA10 receives (alternate function 7).
+/// USART1 at 115200 baud, 8N1.
 public struct SerialUART: SerialPort {
-    /// `clock`: the APB2 clock in hertz.
-    public init(clock: UInt32) {
-        port(0).configureAlternate(9, function: 7)
-        port(0).configureAlternate(10, function: 7, pull: .up)
+    /// The pins are among those that reach it by alternate function 7. `clock`: the APB2 clock in hertz.
+    public init(transmit: UInt32, receive: UInt32, clock: UInt32) {
+        handOver(transmit, function: 7)
+        handOver(receive, function: 7, pull: .up)
         USART(Peripheral(Base.usart1)).configure(clock: clock)
         NVIC.enable(37)
     }

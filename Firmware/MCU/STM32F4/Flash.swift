@@ -5,33 +5,40 @@ import HAL
 /// Registers of the flash interface, by offset (RM0383, 3.8).
 public enum FlashInterface {
     /// Address of FLASH_ACR, the first register (RM0383 2.3, table 1).
-    public static let base: UInt32 = 0x4002_3C00
-    static let accessControl: UInt32 = 0x00  // ACR
-    static let key: UInt32 = 0x04  // KEYR
-    static let status: UInt32 = 0x0C  // SR
-    static let control: UInt32 = 0x10  // CR
+    public static var base: UInt32 { 0x4002_3C00 }
+    static var accessControl: UInt32 { 0x00 }  // ACR
+    static var key: UInt32 { 0x04 }  // KEYR
+    static var status: UInt32 { 0x0C }  // SR
+    static var control: UInt32 { 0x10 }  // CR
 
     // ACR
-    static let dataCacheEnable: UInt32 = 1 << 10  // DCEN
-    static let dataCacheReset: UInt32 = 1 << 12  // DCRST
+    static var dataCacheEnable: UInt32 { 1 << 10 }  // DCEN
+    static var dataCacheReset: UInt32 { 1 << 12 }  // DCRST
     // KEYR (3.5.1)
-    static let key1: UInt32 = 0x4567_0123
-    static let key2: UInt32 = 0xCDEF_89AB
+    static var key1: UInt32 { 0x4567_0123 }
+    static var key2: UInt32 { 0xCDEF_89AB }
     // SR; all but BSY are cleared by writing 1
-    static let operationError: UInt32 = 1 << 1  // OPERR
-    static let writeProtectionError: UInt32 = 1 << 4  // WRPERR
-    static let sequenceErrors: UInt32 = 0b111 << 5  // PGAERR, PGPERR, PGSERR
-    static let readProtectionError: UInt32 = 1 << 8  // RDERR
-    static let errors = operationError | writeProtectionError | sequenceErrors | readProtectionError
-    static let endOfOperation: UInt32 = 1 << 0  // EOP
-    static let busy: UInt32 = 1 << 16  // BSY
+    static var operationError: UInt32 { 1 << 1 }  // OPERR
+    static var writeProtectionError: UInt32 { 1 << 4 }  // WRPERR
+    static var sequenceErrors: UInt32 { 0b111 << 5 }  // PGAERR, PGPERR, PGSERR
+    static var readProtectionError: UInt32 { 1 << 8 }  // RDERR
+    static var errors: UInt32 {
+        operationError | writeProtectionError | sequenceErrors | readProtectionError
+    }
+    static var endOfOperation: UInt32 { 1 << 0 }  // EOP
+    static var busy: UInt32 { 1 << 16 }  // BSY
     // CR
-    static let program: UInt32 = 1 << 0  // PG
-    static let sectorErase: UInt32 = 1 << 1  // SER
-    static let programSize32: UInt32 = 0b10 << 8  // PSIZE: 32 bits at a time, supply from 2.7 V
-    static let start: UInt32 = 1 << 16  // STRT
-    static let lock: UInt32 = 1 << 31  // LOCK
+    static var program: UInt32 { 1 << 0 }  // PG
+    static var sectorErase: UInt32 { 1 << 1 }  // SER
+    static var programSize32: UInt32 { 0b10 << 8 }  // PSIZE: 32 bits at a time, supply from 2.7 V
+    static var start: UInt32 { 1 << 16 }  // STRT
+    static var lock: UInt32 { 1 << 31 }  // LOCK
     static func sector(_ number: Int) -> UInt32 { UInt32(truncatingIfNeeded: number) << 3 }  // SNB
+
+    /// The sector that begins `offset` bytes into the main memory (RM0383, table 5): 0…3 of 16 KB, 4 of 64 KB, 5…7 of 128 KB; 8 is its end.
+    @inline(__always) public static func sector(at offset: Int) -> Int {
+        offset < 0x2_0000 ? min(offset / 0x4000, 4) : 4 + offset / 0x2_0000
+    }
 }
 
 /// Some sectors of the main memory, in words of 4 bytes. Rated 10,000 erases; a word takes at most 100 µs and a sector of 128 KB 2 s at a

@@ -1,23 +1,8 @@
-// Memory-mapped registers of the STM32F411 and the CPU's interrupt enables. "RM" is RM0383 revision 3, "DS" the data sheet of the
+// Memory-mapped registers of the STM32F411. "RM" is RM0383 revision 3, "DS" the data sheet of the
 // STM32F411xC/xE (DS10314).
 
-import HAL
+@_exported import CortexM
 @_exported import STM32
-import _Volatile
-
-/// A peripheral of the chip.
-public struct Peripheral: SharedRegisterBlock {
-    /// Address of the register at offset 0.
-    public let base: UInt
-    /// Touches nothing. A wrong address makes the first access a fault.
-    @inline(__always) public init(_ base: UInt) { self.base = base }
-    @inline(__always) public func load(_ offset: UInt32) -> UInt32 {
-        VolatileMappedRegister<UInt32>(unsafeBitPattern: base + UInt(offset)).load()
-    }
-    @inline(__always) public func store(_ offset: UInt32, _ value: UInt32) {
-        VolatileMappedRegister<UInt32>(unsafeBitPattern: base + UInt(offset)).store(value)
-    }
-}
 
 /// Base addresses (RM 2.3, table 1).
 public enum Base {
@@ -53,23 +38,4 @@ public enum Base {
     public static var flash: UInt { 0x4002_3C00 }
     /// OTG_FS (RM 22); clock: AHB2ENR bit 7.
     public static var otg: UInt { 0x5000_0000 }
-}
-
-/// Nested vectored interrupt controller (ARMv7-M Architecture Reference Manual, B3.4).
-enum NVIC {
-    /// Enables interrupt `number`, after forgetting an older request.
-    static func enable(_ number: UInt32) {
-        let word = (number / 32) * 4
-        Peripheral(0xE000_E280).store(word, 1 << (number & 31))  // ICPR
-        Peripheral(0xE000_E100).store(word, 1 << (number & 31))  // ISER
-    }
-
-    /// Makes interrupt `number` happen.
-    static func request(_ number: UInt32) { Peripheral(0xE000_E200).store((number / 32) * 4, 1 << (number & 31)) }  // ISPR
-
-    /// 0, the reset value, goes before all others; the chip has the upper four bits of `priority`.
-    static func setPriority(_ number: UInt32, _ priority: UInt32) {
-        let shift = (number & 3) * 8
-        Peripheral(0xE000_E400).modify(number & ~3, clear: 0xFF << shift, set: priority << shift)  // IPR
-    }
 }

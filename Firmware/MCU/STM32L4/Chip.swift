@@ -32,8 +32,10 @@ public func startClocks() -> ClockTree {
     return clocks
 }
 
-/// Where the image's vector table lies (ARMv7-M ARM B3.2.5, VTOR).
-public func useVectors(at address: UInt32) { Peripheral(Base.systemControl).store(0x08, address) }
+/// Hands the pin at `place` to a peripheral: see `Port.configureAlternate`.
+func handOver(_ place: UInt32, function: UInt32, pull: Pull = .none) {
+    port(UInt(place >> 4)).configureAlternate(place & 15, function: function, pull: pull)
+}
 
 /// The pages of the part's own flash from `firstPage`, 2048 bytes each.
 public func partFlash(firstPage: Int, count: Int) -> PageFlash<Peripheral, Peripheral> {
@@ -54,12 +56,12 @@ public func usart1Interrupt() {
     if let byte { received.push(byte) }
 }
 
-/// USART1 at 115200 baud, 8N1: PB6 transmits, PB7 receives (alternate function 7).
+/// USART1 at 115200 baud, 8N1.
 public struct SerialUART: SerialPort {
-    /// `clock`: the APB2 clock in hertz.
-    public init(clock: UInt32) {
-        port(1).configureAlternate(6, function: 7)
-        port(1).configureAlternate(7, function: 7, pull: .up)
+    /// The pins are among those that reach it by alternate function 7. `clock`: the APB2 clock in hertz.
+    public init(transmit: UInt32, receive: UInt32, clock: UInt32) {
+        handOver(transmit, function: 7)
+        handOver(receive, function: 7, pull: .up)
         USART(Peripheral(Base.usart1)).configure(clock: clock)
         NVIC.enable(37)
     }

@@ -4,32 +4,34 @@ import HAL
 
 /// Registers of the flash interface, by offset (3.7).
 public enum FlashInterface {
-    static let accessControl: UInt32 = 0x00  // ACR
-    static let key: UInt32 = 0x08  // KEYR
-    static let status: UInt32 = 0x10  // SR
-    static let control: UInt32 = 0x14  // CR
-    static let options: UInt32 = 0x20  // OPTR
+    static var accessControl: UInt32 { 0x00 }  // ACR
+    static var key: UInt32 { 0x08 }  // KEYR
+    static var status: UInt32 { 0x10 }  // SR
+    static var control: UInt32 { 0x14 }  // CR
+    static var options: UInt32 { 0x20 }  // OPTR
 
     // ACR
-    static let dataCacheEnable: UInt32 = 1 << 10  // DCEN
-    static let dataCacheReset: UInt32 = 1 << 12  // DCRST
+    static var dataCacheEnable: UInt32 { 1 << 10 }  // DCEN
+    static var dataCacheReset: UInt32 { 1 << 12 }  // DCRST
     // KEYR (3.3.5)
-    static let key1: UInt32 = 0x4567_0123
-    static let key2: UInt32 = 0xCDEF_89AB
+    static var key1: UInt32 { 0x4567_0123 }
+    static var key2: UInt32 { 0xCDEF_89AB }
     // SR; all but BSY are cleared by writing 1
-    static let endOfOperation: UInt32 = 1 << 0  // EOP
-    static let operationError: UInt32 = 1 << 1  // OPERR
-    static let programError: UInt32 = 1 << 3  // PROGERR: the double word was not erased
-    static let writeProtectionError: UInt32 = 1 << 4  // WRPERR
-    static let sequenceErrors: UInt32 = 0b11111 << 5  // PGAERR, SIZERR, PGSERR, MISERR, FASTERR
-    static let readProtectionError: UInt32 = 1 << 14  // RDERR
-    static let errors = operationError | programError | writeProtectionError | sequenceErrors | readProtectionError
-    static let busy: UInt32 = 1 << 16  // BSY
+    static var endOfOperation: UInt32 { 1 << 0 }  // EOP
+    static var operationError: UInt32 { 1 << 1 }  // OPERR
+    static var programError: UInt32 { 1 << 3 }  // PROGERR: the double word was not erased
+    static var writeProtectionError: UInt32 { 1 << 4 }  // WRPERR
+    static var sequenceErrors: UInt32 { 0b11111 << 5 }  // PGAERR, SIZERR, PGSERR, MISERR, FASTERR
+    static var readProtectionError: UInt32 { 1 << 14 }  // RDERR
+    static var errors: UInt32 {
+        operationError | programError | writeProtectionError | sequenceErrors | readProtectionError
+    }
+    static var busy: UInt32 { 1 << 16 }  // BSY
     // CR
-    static let program: UInt32 = 1 << 0  // PG
-    static let pageErase: UInt32 = 1 << 1  // PER
-    static let start: UInt32 = 1 << 16  // STRT
-    static let lock: UInt32 = 1 << 31  // LOCK
+    static var program: UInt32 { 1 << 0 }  // PG
+    static var pageErase: UInt32 { 1 << 1 }  // PER
+    static var start: UInt32 { 1 << 16 }  // STRT
+    static var lock: UInt32 { 1 << 31 }  // LOCK
     /// PNB and BKER: page 0…255 of bank 0 or 1.
     static func page(_ number: UInt32, bank: UInt32) -> UInt32 { number << 3 | bank << 11 }
 

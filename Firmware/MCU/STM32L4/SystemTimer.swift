@@ -36,7 +36,7 @@ public func sysTickInterrupt() {
     low.store(now, ordering: .releasing)
     if now == 0 { high.store(high.load(ordering: .relaxed) &+ 1, ordering: .releasing) }
     let interrupt = alarmInterrupt.load(ordering: .relaxed)
-    if interrupt != 0, alarm.load(ordering: .relaxed) == now { NVIC.pend(interrupt) }
+    if interrupt != 0, alarm.load(ordering: .relaxed) == now { NVIC.request(interrupt) }
 }
 
 /// The one timer of the system. It runs from the first `init`, and a later one does not disturb it.
@@ -60,8 +60,7 @@ public struct SystemTimer: MonotonicClock {
         while true {
             let top = high.load(ordering: .acquiring), before = low.load(ordering: .acquiring)
             var count = timer.load(SysTickRegister.count)
-            // ICSR.PENDSTSET (B3.2.4)
-            let isPending = Peripheral(Base.systemControl).load(0x04) & 1 << 26 != 0
+            let isPending = SystemControl.isSysTickPending
             if isPending { count = timer.load(SysTickRegister.count) }
             guard low.load(ordering: .acquiring) == before, high.load(ordering: .acquiring) == top else { continue }
             return systemTime(

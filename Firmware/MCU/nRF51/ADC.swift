@@ -2,6 +2,7 @@
 
 import HAL
 
+/// Registers of the converter (RM 31).
 private enum Offset {
     static var start: UInt32 { 0x000 }  // TASKS_START
     static var stop: UInt32 { 0x004 }  // TASKS_STOP

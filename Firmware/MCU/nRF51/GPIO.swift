@@ -2,15 +2,15 @@
 
 import HAL
 
+/// The port, and its registers (RM 13).
 enum GPIO {
-    static let base: UInt = 0x5000_0000
-    static let out = Register(base + 0x504)
-    static let outSet = Register(base + 0x508)
-    static let outClear = Register(base + 0x50C)
-    static let input = Register(base + 0x510)
-    static let directionSet = Register(base + 0x518)
+    static var port: Peripheral { Peripheral(Base.gpio) }
+    static var out: UInt32 { 0x504 }
+    static var outSet: UInt32 { 0x508 }
+    static var outClear: UInt32 { 0x50C }
+    static var input: UInt32 { 0x510 }  // IN
     /// PIN_CNF[pin]: bit 0 DIR, 1 INPUT (1 disconnects the buffer), 3:2 PULL, 10:8 DRIVE, 17:16 SENSE.
-    @inline(__always) static func configuration(_ pin: UInt32) -> Register { Register(base + 0x700 + UInt(pin) * 4) }
+    @inline(__always) static func configuration(_ pin: UInt32) -> UInt32 { 0x700 + pin * 4 }
 }
 
 /// A pull resistor of about 13 kΩ (nRF51822 Product Specification, 8.21).
@@ -30,13 +30,13 @@ public struct Output: OutputPin, Sendable {
     /// Makes the pin an output that starts at `high`, without a glitch. Call before anything else, with the safe level.
     @inline(never)
     public func configure(high: Bool, highDrive: Bool = false) {
-        (high ? GPIO.outSet : GPIO.outClear).store(mask)
-        GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(0x3 | (highDrive ? 3 << 8 : 0))
+        GPIO.port.store(high ? GPIO.outSet : GPIO.outClear, mask)
+        GPIO.port.store(GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)), 0x3 | (highDrive ? 3 << 8 : 0))
     }
 
-    @inline(__always) public mutating func setHigh() { GPIO.outSet.store(mask) }
-    @inline(__always) public mutating func setLow() { GPIO.outClear.store(mask) }
-    @inline(__always) public var isSetHigh: Bool { GPIO.out.load() & mask != 0 }
+    @inline(__always) public mutating func setHigh() { GPIO.port.store(GPIO.outSet, mask) }
+    @inline(__always) public mutating func setLow() { GPIO.port.store(GPIO.outClear, mask) }
+    @inline(__always) public var isSetHigh: Bool { GPIO.port.load(GPIO.out) & mask != 0 }
 }
 
 /// An input, its buffer connected.
@@ -49,8 +49,8 @@ public struct Input: InputPin, Sendable {
     /// Makes the pin an input. Without a resistor an open pin floats, and `isHigh` may be either.
     @inline(never)
     public func configure(pull: Pull = .none) {
-        GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)).store(pull.rawValue << 2)
+        GPIO.port.store(GPIO.configuration(UInt32(truncatingIfNeeded: mask.trailingZeroBitCount)), pull.rawValue << 2)
     }
 
-    @inline(__always) public var isHigh: Bool { GPIO.input.load() & mask != 0 }
+    @inline(__always) public var isHigh: Bool { GPIO.port.load(GPIO.input) & mask != 0 }
 }

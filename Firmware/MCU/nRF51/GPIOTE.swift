@@ -2,6 +2,7 @@
 
 import HAL
 
+/// Registers of GPIOTE (RM 14).
 enum GPIOTERegister {
     @inline(__always) static func event(_ channel: UInt32) -> UInt32 { 0x100 + channel * 4 }  // EVENTS_IN[n]
     static var interruptEnableSet: UInt32 { 0x304 }  // INTENSET

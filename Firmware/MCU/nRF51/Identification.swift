@@ -2,5 +2,5 @@
 
 /// 64 bits.
 public func hardwareSerialNumber() -> UInt64 {
-    UInt64(Register(0x1000_0060).load()) | UInt64(Register(0x1000_0064).load()) << 32
+    UInt64(Peripheral(Base.factory).load(0x60)) | UInt64(Peripheral(Base.factory).load(0x64)) << 32
 }

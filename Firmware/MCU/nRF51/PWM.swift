@@ -3,18 +3,7 @@
 
 import HAL
 
-private enum Timer {
-    static var start: UInt32 { 0x000 }  // TASKS_START
-    static var stop: UInt32 { 0x004 }  // TASKS_STOP
-    static var clear: UInt32 { 0x00C }  // TASKS_CLEAR
-    static var shortcuts: UInt32 { 0x200 }  // SHORTS: bit n COMPARE[n] clears
-    static var mode: UInt32 { 0x504 }
-    static var bitMode: UInt32 { 0x508 }  // 0: 16 bits
-    static var prescaler: UInt32 { 0x510 }
-    @inline(__always) static func compared(_ n: UInt32) -> UInt32 { 0x140 + n * 4 }  // EVENTS_COMPARE[n]
-    @inline(__always) static func compare(_ n: UInt32) -> UInt32 { 0x540 + n * 4 }  // CC[n]
-}
-
+/// Registers of the interconnect (RM 16).
 private enum PPI {
     static var enableSet: UInt32 { 0x504 }  // CHENSET
     static var enableClear: UInt32 { 0x508 }  // CHENCLR
@@ -59,26 +48,26 @@ public struct PWM<Registers: SharedRegisterBlock>: PWMChannel, BitwiseCopyable, 
 
     public mutating func setDuty(_ duty: UInt16) {
         self.duty = duty
-        timer.store(Timer.stop, 1)
+        timer.store(TimerRegister.stop, 1)
         ppi.store(PPI.enableClear, 3)
         let high = duty == .max ? period : (period * UInt32(duty)) >> 16
         // A task that toggles, the pin first at its level; disconnected and connected again, or OUTINIT has no effect (RM 14.1.1).
         gpiote.store(GPIOTERegister.configuration(0), 0)
         gpiote.store(GPIOTERegister.configuration(0), 3 | pin << 8 | 3 << 16 | (high > 0 ? 1 << 20 : 0))
         if high == 0 || high == period { return }
-        timer.store(Timer.mode, 0)
-        timer.store(Timer.bitMode, 0)
-        timer.store(Timer.prescaler, prescaler)
-        timer.store(Timer.compare(0), high)
-        timer.store(Timer.compare(3), period)
-        timer.store(Timer.shortcuts, 1 << 3)
-        ppi.store(PPI.event(0), timerBase + Timer.compared(0))
-        ppi.store(PPI.event(1), timerBase + Timer.compared(3))
+        timer.store(TimerRegister.mode, 0)
+        timer.store(TimerRegister.bitMode, 0)
+        timer.store(TimerRegister.prescaler, prescaler)
+        timer.store(TimerRegister.compare(0), high)
+        timer.store(TimerRegister.compare(3), period)
+        timer.store(TimerRegister.shortcuts, 1 << 3)
+        ppi.store(PPI.event(0), timerBase + TimerRegister.compared(0))
+        ppi.store(PPI.event(1), timerBase + TimerRegister.compared(3))
         ppi.store(PPI.task(0), gpioteBase)  // TASKS_OUT[0]
         ppi.store(PPI.task(1), gpioteBase)
         ppi.store(PPI.enableSet, 3)
-        timer.store(Timer.clear, 1)
-        timer.store(Timer.start, 1)
+        timer.store(TimerRegister.clear, 1)
+        timer.store(TimerRegister.start, 1)
     }
 }
 

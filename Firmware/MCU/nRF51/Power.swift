@@ -4,9 +4,9 @@ import HAL
 
 /// Reads the reason once and forgets it, so that the next reset tells its own.
 public func takeResetReason() -> ResetReason {
-    let register = Register(0x4000_0400)
-    let bits = register.load()
-    register.store(bits)
+    let power = Peripheral(Base.clock)
+    let bits = power.load(0x400)
+    power.store(0x400, bits)
     if bits & (1 << 3) != 0 { return .lockup }  // LOCKUP
     if bits & (1 << 1) != 0 { return .watchdog }  // DOG
     if bits & (1 << 2) != 0 { return .software }  // SREQ

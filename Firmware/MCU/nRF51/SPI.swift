@@ -2,6 +2,7 @@
 
 import HAL
 
+/// Registers of the port (RM 26).
 private enum Offset {
     static var ready: UInt32 { 0x108 }  // EVENTS_READY
     static var enable: UInt32 { 0x500 }

@@ -2,6 +2,7 @@
 
 import HAL
 
+/// Registers of the controller (RM 28).
 private enum Offset {
     static var startReceive: UInt32 { 0x000 }  // TASKS_STARTRX
     static var startTransmit: UInt32 { 0x008 }  // TASKS_STARTTX

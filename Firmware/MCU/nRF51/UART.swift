@@ -3,41 +3,41 @@
 #if hasFeature(Embedded)
 import HAL
 
-private enum UART {
-    static let base: UInt = 0x4000_2000
-    static let taskStartReceive = Register(base + 0x000)  // STARTRX
-    static let taskStartTransmit = Register(base + 0x008)  // STARTTX
-    static let receiveReady = Register(base + 0x108)  // RXDRDY
-    static let transmitReady = Register(base + 0x11C)  // TXDRDY
-    static let error = Register(base + 0x124)  // ERROR
-    static let interruptEnableSet = Register(base + 0x304)  // INTENSET
-    static let errorSource = Register(base + 0x480)  // ERRORSRC
-    static let enable = Register(base + 0x500)
-    static let pinTransmit = Register(base + 0x50C)  // PSELTXD
-    static let pinReceive = Register(base + 0x514)  // PSELRXD
-    static let receiveData = Register(base + 0x518)  // RXD
-    static let transmitData = Register(base + 0x51C)  // TXD
-    static let baudRate = Register(base + 0x524)  // BAUDRATE
-    static let configuration = Register(base + 0x56C)  // CONFIG
-    static let interrupt: UInt32 = 2
+/// Registers of the UART (RM 29).
+private enum Offset {
+    static var startReceive: UInt32 { 0x000 }  // TASKS_STARTRX
+    static var startTransmit: UInt32 { 0x008 }  // TASKS_STARTTX
+    static var receiveReady: UInt32 { 0x108 }  // EVENTS_RXDRDY
+    static var transmitReady: UInt32 { 0x11C }  // EVENTS_TXDRDY
+    static var error: UInt32 { 0x124 }  // EVENTS_ERROR
+    static var interruptEnableSet: UInt32 { 0x304 }  // INTENSET: bit 2 RXDRDY, 9 ERROR
+    static var errorSource: UInt32 { 0x480 }  // ERRORSRC: bit 0 OVERRUN
+    static var enable: UInt32 { 0x500 }
+    static var pinTransmit: UInt32 { 0x50C }  // PSELTXD
+    static var pinReceive: UInt32 { 0x514 }  // PSELRXD
+    static var receiveData: UInt32 { 0x518 }  // RXD
+    static var transmitData: UInt32 { 0x51C }  // TXD
+    static var baudRate: UInt32 { 0x524 }  // BAUDRATE
+    static var configuration: UInt32 { 0x56C }  // CONFIG
 }
+
+private var uart: Peripheral { Peripheral(Base.uart) }
+private let interrupt: UInt32 = 2
 
 /// 1 KB: at 115200 baud 89 ms worth of bytes; a request is at most one CoAP message, which fits whole.
 nonisolated(unsafe) var received = ByteRing<1024>()
 
 /// RXDRDY, ERROR. The receiver buffers six bytes; RXDRDY is raised again for each one that is left (RM 29.4).
 @c(IRQ2_Handler)
-public
-    func uartInterrupt()
-{
-    if UART.receiveReady.isSet {
-        UART.receiveReady.clear()
-        received.push(UInt8(truncatingIfNeeded: UART.receiveData.load()))
+public func uartInterrupt() {
+    if uart.hasHappened(Offset.receiveReady) {
+        uart.forget(Offset.receiveReady)
+        received.push(UInt8(truncatingIfNeeded: uart.load(Offset.receiveData)))
     }
-    if UART.error.isSet {
-        UART.error.clear()
-        let source = UART.errorSource.load()
-        UART.errorSource.store(source)
+    if uart.hasHappened(Offset.error) {
+        uart.forget(Offset.error)
+        let source = uart.load(Offset.errorSource)
+        uart.store(Offset.errorSource, source)
         if source & 1 != 0 { received.countLoss() }  // OVERRUN
     }
 }
@@ -49,17 +49,17 @@ public struct SerialUART: SerialPort {
     /// `transmit` and `receive` are GPIO numbers. Configure the pins' directions first (RM 29.2): `transmit` an output that is
     /// high, `receive` an input.
     public init(transmit: UInt32, receive: UInt32) {
-        UART.pinTransmit.store(transmit)
-        UART.pinReceive.store(receive)
-        UART.baudRate.store(0x01D7_E000)  // 115200 (RM 29.10.10)
-        UART.configuration.store(0)
-        UART.enable.store(4)
-        UART.receiveReady.clear()
-        UART.transmitReady.clear()
-        UART.interruptEnableSet.store(1 << 2 | 1 << 9)  // RXDRDY, ERROR
-        NVIC.enable(UART.interrupt)
-        UART.taskStartReceive.trigger()
-        UART.taskStartTransmit.trigger()
+        uart.store(Offset.pinTransmit, transmit)
+        uart.store(Offset.pinReceive, receive)
+        uart.store(Offset.baudRate, 0x01D7_E000)  // 115200 (RM 29.10.10)
+        uart.store(Offset.configuration, 0)
+        uart.store(Offset.enable, 4)
+        uart.forget(Offset.receiveReady)
+        uart.forget(Offset.transmitReady)
+        uart.store(Offset.interruptEnableSet, 1 << 2 | 1 << 9)  // RXDRDY, ERROR
+        NVIC.enable(interrupt)
+        uart.trigger(Offset.startReceive)
+        uart.trigger(Offset.startTransmit)
     }
 
     // Only in this module: what is inlined into a client drags a second copy of `received` into it.
@@ -67,9 +67,9 @@ public struct SerialUART: SerialPort {
 
     /// Sends while the line has room: one byte takes 87 µs.
     public mutating func writeByte(_ byte: UInt8) {
-        if isSending { while !UART.transmitReady.isSet {} }
-        UART.transmitReady.clear()
-        UART.transmitData.store(UInt32(byte))
+        if isSending { while !uart.hasHappened(Offset.transmitReady) {} }
+        uart.forget(Offset.transmitReady)
+        uart.store(Offset.transmitData, UInt32(byte))
         isSending = true
     }
 

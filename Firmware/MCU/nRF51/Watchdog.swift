@@ -2,14 +2,13 @@
 
 import HAL
 
-private enum WDT {
-    static let base: UInt = 0x4001_0000
-    static let start = Register(base + 0x000)  // TASKS_START
-    static let counterReload = Register(base + 0x504)  // CRV, in 1/32768 s
-    static let reloadEnable = Register(base + 0x508)  // RREN
-    static let configuration = Register(base + 0x50C)  // CONFIG: bit 0 runs in sleep, bit 3 runs while a debugger halts
-    static let reload = Register(base + 0x600)  // RR[0]
-    static let reloadRequest: UInt32 = 0x6E52_4635
+/// Registers of the watchdog (RM 20).
+private enum Offset {
+    static var start: UInt32 { 0x000 }  // TASKS_START
+    static var counterReload: UInt32 { 0x504 }  // CRV, in 1/32768 s
+    static var reloadEnable: UInt32 { 0x508 }  // RREN
+    static var configuration: UInt32 { 0x50C }  // CONFIG: bit 0 runs in sleep, bit 3 runs while a debugger halts
+    static var reload: UInt32 { 0x600 }  // RR[0]
 }
 
 /// Runs through sleep, pauses while a debugger holds the CPU.
@@ -17,14 +16,16 @@ public struct WatchdogTimer: Watchdog {
     /// Touches nothing: `start` sets the watchdog up.
     public init() {}
 
+    private var watchdog: Peripheral { Peripheral(Base.watchdog) }
+
     /// `timeoutMilliseconds` up to 131,071,999.
     public mutating func start(timeoutMilliseconds: UInt32) {
         let ticks = (timeoutMilliseconds / 1000) &* 32768 &+ (timeoutMilliseconds % 1000) &* 32768 / 1000
-        WDT.configuration.store(1)
-        WDT.counterReload.store(max(ticks, 15))
-        WDT.reloadEnable.store(1)
-        WDT.start.trigger()
+        watchdog.store(Offset.configuration, 1)
+        watchdog.store(Offset.counterReload, max(ticks, 15))
+        watchdog.store(Offset.reloadEnable, 1)
+        watchdog.trigger(Offset.start)
     }
 
-    public mutating func feed() { WDT.reload.store(WDT.reloadRequest) }
+    public mutating func feed() { watchdog.store(Offset.reload, 0x6E52_4635) }
 }

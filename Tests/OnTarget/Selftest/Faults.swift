@@ -49,7 +49,7 @@ extension Selftest {
     }
 
     @used static func `asks for its USB cable to be pulled`() {
-        guard BoardUSB.isPresent else { skip("no USB in the emulator") }
+        guard ChipUSB.isPresent else { skip("no USB in the emulator") }
         injectFaults(.unplugUSB(at: 400_000))
         var hardware = BoardHardware()
         let serial: InlineArray<4, UInt8> = [0x54, 0x45, 0x53, 0x54]

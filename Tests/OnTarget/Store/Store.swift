@@ -8,13 +8,13 @@ import MCU
 @main enum Store: FirmwareSuite {
     private static var layout: StoreLayout { StoreLayout(recordPages: 1, intentBytes: 4, outcomeBytes: 6, summaryBytes: 44) }
 
-    private static func formatted() -> FlashStore<BoardFlash> {
+    private static func formatted() -> FlashStore<ChipFlash> {
         var store = FlashStore(boardFlash(), layout: layout)
         do throws(StoreError) { try store.format() } catch { fail("the store cannot be formatted") }
         return store
     }
 
-    private static func word(_ flash: borrowing BoardFlash, page: Int, _ offset: Int) -> UInt32 {
+    private static func word(_ flash: borrowing ChipFlash, page: Int, _ offset: Int) -> UInt32 {
         var words: InlineArray<1, UInt32> = [0]
         var span = words.mutableSpan
         var bytes = span.mutableBytes
@@ -22,13 +22,13 @@ import MCU
         return words[0]
     }
 
-    private static func program(_ flash: inout BoardFlash, page: Int, _ offset: Int, _ value: UInt32) -> FlashError? {
+    private static func program(_ flash: inout ChipFlash, page: Int, _ offset: Int, _ value: UInt32) -> FlashError? {
         let words: InlineArray<1, UInt32> = [value]
         do throws(FlashError) { try flash.program(page: page, offset: offset, words.span.bytes) } catch { return error }
         return nil
     }
 
-    private static func erase(_ flash: inout BoardFlash, _ page: Int) -> FlashError? {
+    private static func erase(_ flash: inout ChipFlash, _ page: Int) -> FlashError? {
         do throws(FlashError) { try flash.erase(page: page) } catch { return error }
         return nil
     }
@@ -107,7 +107,7 @@ import MCU
     }
 
     /// Any word of `value` is somewhere in the part.
-    private static func holds(_ flash: borrowing BoardFlash, _ value: InlineArray<32, UInt8>) -> Bool {
+    private static func holds(_ flash: borrowing ChipFlash, _ value: InlineArray<32, UInt8>) -> Bool {
         for start in 0..<8 {
             var wanted: UInt32 = 0
             for byte in 0..<4 { wanted |= UInt32(value[start * 4 + byte]) << UInt32(8 * byte) }
@@ -119,7 +119,7 @@ import MCU
     }
 
     @used static func `the store takes less than 100 bytes of RAM`() {
-        let size = MemoryLayout<FlashStore<BoardFlash>>.size
+        let size = MemoryLayout<FlashStore<ChipFlash>>.size
         expect(size < 100)
     }
 

@@ -1,0 +1,39 @@
+// The lines of a board.json's rows, found without a parser that keeps them.
+import Foundation
+import Testing
+
+@testable import FirmwareBuild
+
+@Suite("Lines of rows")
+struct RowLinesTests {
+    private let text = #"""
+        {
+            "name": "a \"quoted\" {name}",
+            "wires": [{ "pin": "P1", "note": "],[" }, { "pin": "P2" }],
+            "nested": { "devices": [1, 2] },
+            "devices": [
+                { "name": "led",
+                  "with": ["Calibration(0, is: 1)", "x"] },
+                { "name": "lock" }
+            ],
+            "empty": []
+        }
+        """#
+
+    @Test("Each row of an outermost array has its line and its bytes, whatever its texts hold")
+    func lines() {
+        let rows = RowLines(text.utf8)
+        #expect(rows.rows["wires"]?.map(\.line) == [3, 3])
+        #expect(rows.rows["devices"]?.map(\.line) == [6, 8])
+        #expect(rows.rows["empty"] == nil)
+        #expect(rows.keys["empty"] == 10 && rows.keys["pin"] == nil)
+        let bytes = Array(text.utf8)
+        #expect(rows.rows["wires"].map { String(decoding: bytes[$0[1].bytes], as: UTF8.self) } == #"{ "pin": "P2" }"#)
+        #expect(rows.values["nested"].map { String(decoding: bytes[$0], as: UTF8.self) } == #""nested": { "devices": [1, 2] }"#)
+    }
+
+    @Test(
+        "What is no JSON has rows or none, and does no harm",
+        arguments: ["", "]", "}}[[,", "{\"a\": [\"", "{\"a\\", "[[1,2],[3]]"])
+    func unsound(text: String) { _ = RowLines(text.utf8) }
+}
