@@ -110,7 +110,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Reporting", "CSodium"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["FirmwareBuild", "VirtualUSB", "Reporting"]),
+        host("Emulation", ["CoAP", "Slipmux", "FirmwareBuild", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Emulation", "FirmwareBuild", "USBStrings", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
@@ -274,7 +274,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             [
                 "lightnode", "CoAP", "Emulation", "FirmwareBuild", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
-            ]),
+            ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
         tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
         tests("FirmwareBuildTests", ["FirmwareBuild", "Reporting"]),
