@@ -91,7 +91,10 @@ public final class FlashFile: @unchecked Sendable {
     /// written.
     /// - Throws: `Failure` when it cannot be written; what is not there then is written the next time.
     func change(_ bytes: Data, at offset: Int) throws {
-        if let pending { try apply(pending) }
+        if let pending {
+            try apply(pending)
+            redo.forget()
+        }
         let before = try known ?? contents()
         known = before
         guard let change = Self.difference(before, bytes, at: offset) else { return }
@@ -103,6 +106,8 @@ public final class FlashFile: @unchecked Sendable {
         pending = change
         known = nil
         try apply(change)
+        // Whoever puts another file in this one's place is not to find an old change made in it.
+        redo.forget()
         var after = before
         after.replaceSubrange(change.offset..<(change.offset + change.bytes.count), with: change.bytes)
         known = after

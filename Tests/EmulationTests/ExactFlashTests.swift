@@ -117,7 +117,9 @@ import Testing
         changed.replaceSubrange(0x3C100..<(0x3C100 + bytes.count), with: bytes)
         do { try flashFile().change(bytes, at: 0x3C100) }
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == changed)
-        let record = try Data(contentsOf: URL(fileURLWithPath: path + ".redo"))
+        #expect(FlashRedo.change(besides: path, size: 262144) == nil, "a file that is put in its place keeps what it has")
+        #expect(FlashRedo(besides: path).write(.init(offset: 0x3C100, bytes: bytes)))
+        let record = try Data(contentsOf: URL(fileURLWithPath: path + ".redo")).prefix(24 + bytes.count)
         // Killed while the change was written down: byte by byte what is on the disk.
         for count in stride(from: 0, to: record.count, by: 97) {
             try erased.write(to: URL(fileURLWithPath: path))
