@@ -37,6 +37,8 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
     case makeKey
     /// Tell the node the time.
     case setTime
+    /// Begin the sequence numbers anew.
+    case renumber
     /// Build an image, of this board if it is given.
     case build(board: String?)
     /// See what is wired to a board.
@@ -110,6 +112,10 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
     case nameEmulated
     /// Wait for more nodes.
     case watch
+    /// Sign by this computer's clock all the same.
+    case trustClock
+    /// Wait longer for the node.
+    case waitLonger
 
     /// Something that can be chosen, and what tells it from others.
     public struct Choice: Hashable, Codable, Sendable {
@@ -173,6 +179,7 @@ extension Remedy {
         case .transfer: "Hand it over with the acceptance"
         case .makeKey: "Make a new key"
         case .setTime: "Tell the node the time"
+        case .renumber: "Begin the numbers anew"
         case .build(let board): board == nil ? "Build it" : "Build it for this board"
         case .showLayout: "Look at the board's wiring"
         case .startEmulated: "Start an emulated one"
@@ -208,6 +215,8 @@ extension Remedy {
         case .nameDatabase: "Name another database"
         case .nameEmulated: "Give it another name"
         case .watch: "Wait for more"
+        case .trustClock: "Say that the clock is right"
+        case .waitLonger: "Wait longer"
         }
     }
 }
