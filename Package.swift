@@ -119,7 +119,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Programs", "BoardFacts", "Image", "Reporting"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
+        host("Emulation", ["CoAP", "Slipmux", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
@@ -287,7 +287,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             [
                 "lightnode", "CoAP", "Emulation", "BoardFacts", "Flashing", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
-            ]),
+            ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
         tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
         tests("FirmwareBuildTests", ["BoardFacts", "Image", "FirmwareBuild", "Reporting"]),

@@ -45,6 +45,7 @@ extension RemoteNode {
     ///   cannot be known whether the message was carried out.
     func deliver(_ message: SignedMessage, to addressee: Addressee, after earlier: [SignedMessage] = []) async throws -> Receipt {
         var failure: any Error = uncertain(message)
+        let end = ContinuousClock.now + client.patience * 2
         for _ in 0..<Self.rounds {
             do {
                 let receipt = try await ask(message, addressee)
@@ -68,7 +69,9 @@ extension RemoteNode {
                 // The node's own word that it has not taken the message: whatever the refusal's reason is worth, nothing was done.
                 if let refusal = failure as? Refusal, !Self.contradicts(refusal, attestation, message) { throw refusal.proven }
             case .unknown: failure = uncertain(message)
-            case .silent: throw silent(message)
+            case .silent(let why):
+                failure = silent(message, why)
+                guard .now < end else { throw failure }
             }
         }
         throw failure is Refusal ? uncertain(message) : failure
@@ -89,10 +92,10 @@ extension RemoteNode {
             ]))
     }
 
-    private func silent(_ message: SignedMessage) -> Failure {
+    private func silent(_ message: SignedMessage, _ why: String?) -> Failure {
         Failure(
-            .unreachable,
-            "\(client.name) does not answer any more: it is unknown whether the \(message.type.rawValue) was carried out",
+            .uncertain,
+            "\(why ?? "\(client.name) does not answer any more"): it is unknown whether the \(message.type.rawValue) was carried out",
             about: "\(client.name)",
             remedy: .inOrder([.advice("When it answers again, look there before sending anything twice"), .showHistory]))
     }
@@ -113,10 +116,24 @@ extension RemoteNode {
         let failure: any Error
     }
 
+    /// Records a receipt that the node has signed just now: it answers a message of now.
     private func keep(_ receipt: Receipt, _ addressee: Addressee) throws {
         do {
-            try controller.log.record([receipt], identity: addressee.identity, network: addressee.network)
+            try kept(receipt) {
+                if let fork = try controller.log.record(
+                    [receipt], identity: addressee.identity, network: addressee.network, isPresent: true)
+                {
+                    controller.notice(.forked(receipt.node, from: fork))
+                }
+            }
         } catch { throw Contradiction(failure: error) }
+    }
+
+    /// Runs `body`, which records what the node has done: where it cannot, that is told, and what was done is done.
+    func kept(_ receipt: Receipt, _ body: () throws -> Void) throws {
+        do { try body() } catch let failure as Failure where failure.kind == .environment {
+            controller.notice(.notRecorded(receipt.node, failure))
+        }
     }
 
     private func ask(_ message: SignedMessage, _ addressee: Addressee) async throws -> Receipt {
@@ -151,12 +168,20 @@ extension RemoteNode {
     /// Posts a message, again and again while strangers use up the attempts on its wire: of the next one this message has its share, however
     /// many they send. Pauses are random, or a stranger could be in front each time.
     private func post(_ message: SignedMessage, _ addressee: Addressee) async throws -> [UInt8] {
-        let end = ContinuousClock.now + Self.patience
+        let (end, patient) = (ContinuousClock.now + Self.patience, ContinuousClock.now + client.patience)
         while true {
             let response = try await client.send(
                 .post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1))
             if response.isSuccess { return response.payload }
-            guard let refusal = Refusal(problemDetails: response.payload) else {
+            let refusal: Refusal
+            switch Busy.reason(of: response, from: client.name) {
+            case let busy as Busy:
+                guard .now + busy.wait < patient else { throw busy.failure }
+                try await Task.sleep(for: busy.wait)
+                continue
+            case let found as Refusal: refusal = found
+            case let failure?: throw failure
+            case nil:
                 throw Refusal(
                     try RefusalStatement(
                         verifying: response.payload, of: message, identity: addressee.identity, network: addressee.network))
@@ -174,16 +199,24 @@ extension RemoteNode {
         case absent(Attestation)
         /// The node answers, but not with all that it signs to have.
         case unknown
-        /// Nothing answers.
-        case silent
+        /// Nothing answers, or something on the way says why the node does not.
+        case silent(why: String?)
     }
 
     /// Looks for the receipt of one of `messages` in the node's log, up to where the node signs that it ends.
     private func lookUp(_ messages: [SignedMessage], _ addressee: Addressee) async throws -> Finding {
         do {
             let attestation = try await probe.attest(addressee.identity, network: addressee.network)
-            let receipts = try await receipts(
-                from: addressee.logStart, upTo: attestation.logLength, identity: addressee.identity, network: addressee.network)
+            // A log that has become shorter is another one: the message is behind what both have.
+            var start = min(addressee.logStart, try await branching(addressee, attestation))
+            var receipts: [Receipt]
+            do { receipts = try await self.receipts(from: start, upTo: attestation.logLength, addressee) } catch let failure
+                as Failure
+                where failure.kind == .notAuthentic
+            {
+                start = try await branching(addressee, attestation, from: start)
+                receipts = try await self.receipts(from: start, upTo: attestation.logLength, addressee)
+            }
             if let found = receipts.last(where: { receipt in messages.contains { receipt.answers($0) } }) {
                 return .receipt(found)
             }
@@ -192,18 +225,23 @@ extension RemoteNode {
                     if let failure = falseWitness(receipt, message) { throw Contradiction(failure: failure) }
                 }
             }
-            guard attestation.logLength >= addressee.logStart else { throw Contradiction(failure: rolledBack(attestation)) }
             // A part of the log that is lost may have held it.
-            let isWhole = receipts.count == attestation.logLength - addressee.logStart
+            let isWhole = receipts.count == attestation.logLength - start
             guard isWhole, receipts.last.map({ $0.chain.hex == attestation.chain }) ?? true else { return .unknown }
             return .absent(attestation)
+        } catch let busy as Busy {
+            return .silent(why: busy.failure.what)
         } catch let failure as Failure where failure.kind == .unreachable {
-            return .silent
+            return .silent(why: nil)
         } catch let failure as Failure where failure.kind == .malformedAnswer || failure.kind == .notAuthentic {
             return .unknown
         } catch is Refusal {
             return .unknown
         }
+    }
+
+    private func receipts(from first: UInt32, upTo end: UInt32, _ addressee: Addressee) async throws -> [Receipt] {
+        try await receipts(from: first, upTo: end, identity: addressee.identity, network: addressee.network)
     }
 
     /// The receipts of the entries from `first` up to `end`, as far as they are handed over.
@@ -217,17 +255,11 @@ extension RemoteNode {
         return receipts.filter { $0.index < end }
     }
 
-    /// Why a log that has become shorter is not to be believed.
-    func rolledBack(_ attestation: Attestation) -> Failure {
-        Failure(
-            .notAuthentic, "the log of \(attestation.node) is shorter than it was",
-            advice: "Its flash was exchanged or rolled back: do not trust its history, and look at the node")
-    }
-
-    /// The receipt of a message sent earlier, if the node's log still has it.
-    func pastReceipt(of sent: KnownNode.SentMessage, from identity: PublicKey, network: UInt64) async throws -> Receipt? {
+    /// The receipt of a message sent earlier, if the node's log of `end` entries still has it.
+    func pastReceipt(of sent: KnownNode.SentMessage, from identity: PublicKey, network: UInt64, upTo end: UInt32) async throws
+        -> Receipt?
+    {
         guard let hash = [UInt8](hex: sent.hash) else { return nil }
-        let end = try await probe.attest(identity, network: network).logLength
         // Older entries cannot be about it, and each costs the node a signature.
         return try await receipts(from: sent.logLength, upTo: end, identity: identity, network: network).last {
             $0.answers(sequence: sent.sequence, hash: hash)
@@ -241,30 +273,24 @@ extension RemoteNode {
     func remember(_ receipt: Receipt) async throws {
         var unseen: Range<UInt32>?
         var known: KnownNode?
-        try controller.book.update(receipt.node) { node in
-            if let next = node.nextIndex, let chain = node.chain {
-                if receipt.index < next { throw brokenChain(receipt) }
-                if receipt.index == next, receipt.previous.hex != chain { throw brokenChain(receipt) }
-                if receipt.index > next { unseen = next..<receipt.index }
+        try kept(receipt) {
+            try controller.book.update(receipt.node) { node in
+                if let next = node.nextIndex, receipt.index > next { unseen = next..<receipt.index }
+                node.nextIndex = receipt.index + 1
+                node.chain = receipt.chain.hex
+                // Where the count stands below the mark, the mark counts on.
+                if let mark = node.mark { node.mark = max(mark, receipt.sequence) }
+                known = node
             }
-            node.nextIndex = receipt.index + 1
-            node.chain = receipt.chain.hex
-            known = node
         }
         guard let unseen, let known else { return }
         do {
             _ = try await receipts(
                 from: unseen.lowerBound, upTo: unseen.upperBound, identity: known.identity, network: known.network)
         } catch let failure as Failure where failure.kind == .notAuthentic {
-            throw failure
+            // The log is another one: “history” finds out from where on.
         } catch {
             // The message is done, and its receipt is here; “history” fetches what is missing, and says what it does not get.
         }
-    }
-
-    private func brokenChain(_ receipt: Receipt) -> Failure {
-        Failure(
-            .notAuthentic, "the log of \(receipt.node) does not continue the one seen before (at entry \(receipt.index))",
-            advice: "Its flash was exchanged or rolled back: do not trust its history, and look at the node")
     }
 }

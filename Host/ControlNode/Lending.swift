@@ -67,14 +67,16 @@ extension RemoteNode {
                 remedy: .nameNode([]))
         }
         return try await controller.inTurn(node.address) {
-            let sequence = try controller.sequence.next()
-            let (receipt, _) = try await deliverFresh(to: addressee, demands: fresh) { token in
-                SignedMessage.call(
-                    call, as: type, to: grant.node, epoch: grant.epoch, sequence: sequence, network: grant.network, token: token,
-                    expires: expires?.seconds1970, grant: grant, key: controller.key.signing)
+            try await numbered(node, counts: { $0.grant == grant.id }) { sequence in
+                let (receipt, _) = try await deliverFresh(to: addressee, demands: fresh) { token in
+                    SignedMessage.call(
+                        call, as: type, to: grant.node, epoch: grant.epoch, sequence: sequence, network: grant.network,
+                        token: token,
+                        expires: expires?.seconds1970, grant: grant, key: controller.key.signing)
+                }
+                guard receipt.outcome == .done else { throw await notDone(receipt, call) }
+                return receipt
             }
-            guard receipt.outcome == .done else { throw await notDone(receipt, call) }
-            return receipt
         }
     }
 }

@@ -95,18 +95,23 @@ public struct NodeProbe: Sendable {
     /// How long a node may have no signature left for this wire.
     private static let patience = Duration.seconds(60)
 
-    /// Asks again while the node has no signatures left: it rations them, and gives a few more each second.
+    /// Asks again while the node has no signatures left, which it rations, giving a few more each second; and when something on the way says how
+    /// long to wait, if that is not longer than this client waits.
     func patiently<R>(_ body: () async throws -> R) async throws -> R {
-        let end = ContinuousClock.now + Self.patience
+        let start = ContinuousClock.now
         while true {
-            do { return try await body() } catch let refusal as Refusal where refusal.known == .tooManyAttempts && .now < end {
+            do { return try await body() } catch let refusal as Refusal
+                where refusal.known == .tooManyAttempts && .now < start + Self.patience
+            {
                 try await Task.sleep(for: .milliseconds(.random(in: 200...400)))
+            } catch let busy as Busy where .now + busy.wait < start + client.patience {
+                try await Task.sleep(for: busy.wait)
             }
         }
     }
 
     func get(_ path: String, query: [String] = []) async throws -> [UInt8] {
-        try answer(try await client.send(.get(path, query: query)), to: path)
+        try await patiently { try answer(try await client.send(.get(path, query: query)), to: path) }
     }
 
     func post(_ path: String, _ body: [UInt8], contentFormat: UInt16) async throws -> [UInt8] {
@@ -115,7 +120,7 @@ public struct NodeProbe: Sendable {
 
     private func answer(_ response: Response, to path: String) throws -> [UInt8] {
         if response.isSuccess { return response.payload }
-        if let refusal = Refusal(problemDetails: response.payload) { throw refusal }
+        if let failure = Busy.reason(of: response, from: name) { throw failure }
         throw malformed("answer to /\(path)", "\(response.codeText) without a reason")
     }
 

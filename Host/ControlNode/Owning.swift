@@ -10,16 +10,31 @@ extension RemoteNode {
     func administer(
         _ node: KnownNode, _ make: (SignedMessage.Heading) throws -> SignedMessage
     ) async throws -> Receipt {
-        try await inTurn(node) { node in
-            let receipt = try await deliver(try make(heading(node)), to: Addressee(node))
-            try await remember(receipt)
-            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-            return receipt
+        try await numberedInTurn(node) { node, sequence in
+            try await delivered(try make(heading(node, sequence)), to: node)
         }
     }
 
-    private func heading(_ node: KnownNode) throws -> SignedMessage.Heading {
-        .init(node.address, epoch: node.epoch, sequence: try controller.sequence.next(), network: node.network)
+    /// As `administer`, for what changes who can act on the node: it is written down before it is sent.
+    /// - Parameter newOwner: who owns the node afterwards; nil for no owner, or the present one.
+    private func change(
+        _ node: KnownNode, newOwner: PublicKey?, _ make: (SignedMessage.Heading) throws -> SignedMessage
+    ) async throws -> Receipt {
+        try await numberedInTurn(node) { node, sequence in
+            let message = try make(heading(node, sequence))
+            return try await writtenDown(message, to: node, newOwner: newOwner) { try await delivered(message, to: node) }
+        }
+    }
+
+    private func delivered(_ message: SignedMessage, to node: KnownNode) async throws -> Receipt {
+        let receipt = try await deliver(message, to: Addressee(node))
+        try await remember(receipt)
+        guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+        return receipt
+    }
+
+    private func heading(_ node: KnownNode, _ sequence: UInt64) -> SignedMessage.Heading {
+        .init(node.address, epoch: node.epoch, sequence: sequence, network: node.network)
     }
 
     /// Gives the node up: its label binds it again.
@@ -27,12 +42,13 @@ extension RemoteNode {
     /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the node stays in the book then.
     @discardableResult
     public func release(recovery: SigningKey? = nil) async throws -> Receipt {
+        if let receipt = try await finished(.release) { return receipt }
         let node = try await known()
-        let receipt = try await administer(node) { heading in
+        let receipt = try await change(node, newOwner: nil) { heading in
             let consent = recovery.map { self.consent(to: .release, heading, .none, by: $0) }
             return .release(heading, consent: consent, owner: controller.key.signing)
         }
-        try controller.book.forget(node.address)
+        try kept(receipt) { try controller.book.forget(node.address) }
         return receipt
     }
 
@@ -65,15 +81,16 @@ extension RemoteNode {
     ///   owner; otherwise `NotDone`, `Refusal` or `Failure`, as `send` does. The node stays in the book then.
     @discardableResult
     public func transfer(to acceptance: Acceptance, recovery: SigningKey? = nil) async throws -> Receipt {
+        if let receipt = try await finished(.transfer, newOwner: acceptance.newOwner) { return receipt }
         let node = try await known()
         let result = Authorities(owner: acceptance.newOwner, recovery: acceptance.recovery)
         try check(acceptance, node, result)
-        let receipt = try await administer(node) { heading in
+        let receipt = try await change(node, newOwner: acceptance.newOwner) { heading in
             let consent = recovery.map { self.consent(to: .transfer, heading, result, by: $0) }
             return .transfer(
                 heading, to: acceptance, recovery: acceptance.recovery, consent: consent, owner: controller.key.signing)
         }
-        try controller.book.forget(node.address)
+        try kept(receipt) { try controller.book.forget(node.address) }
         return receipt
     }
 
@@ -94,19 +111,26 @@ extension RemoteNode {
     }
 
     /// Replaces the key that owns the node. The book then names the new key; use it from now on.
-    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does. Should the answer that follows the rotation be lost, the node
-    ///   obeys the new key while the book still names the old one.
+    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does. Should the answer be lost, the next program with either key finds out by
+    ///   the node's attestation which of them it obeys.
     @discardableResult
     public func rotate(to key: SigningKey) async throws -> Receipt {
+        if let receipt = try await finished(.rotate, newOwner: key.publicKey) { return receipt }
         let node = try await known()
         var result = try await probe.attest(node.identity, network: node.network).authorities
         result.owner = key.publicKey
         let acceptance = Acceptance(
             of: node.address, epoch: node.epoch, network: node.network, newOwner: key, purpose: .rotate,
             from: controller.key.publicKey, resultingIn: result)
-        let receipt = try await administer(node) { .rotate($0, to: acceptance, owner: controller.key.signing) }
+        let receipt = try await change(node, newOwner: key.publicKey) {
+            .rotate($0, to: acceptance, owner: controller.key.signing)
+        }
         let epoch = try await attested(node.identity, node.network)?.epoch ?? node.epoch &+ 1
-        try controller.book.update(node.address) { ($0.epoch, $0.owner) = (epoch, key.publicKey) }
+        try kept(receipt) {
+            try controller.book.update(node.address) {
+                ($0.epoch, $0.owner, $0.pending, $0.mark) = (epoch, key.publicKey, nil, nil)
+            }
+        }
         return receipt
     }
 
@@ -119,7 +143,10 @@ extension RemoteNode {
             throw Failure(
                 .usage, "a node takes at most 3 backups, each with a silence above 0", advice: "Name fewer, or longer silences")
         }
-        return try await administer(try await known()) { .backups($0, backups, owner: controller.key.signing) }
+        let node = try await known()
+        let receipt = try await change(node, newOwner: nil) { .backups($0, backups, owner: controller.key.signing) }
+        try kept(receipt) { try controller.book.update(node.address) { $0.pending = nil } }
+        return receipt
     }
 
     /// Forbids or allows the reset by the node's button. To forbid it the button must have been pressed within the minute before.
@@ -136,6 +163,7 @@ extension RemoteNode {
     @discardableResult
     public func setTime(_ time: Date = Date()) async throws -> Receipt {
         let node = try await known()
+        try checkClock(try await probe.attest(node.identity, network: node.network))
         let token = try await token()
         return try await administer(node) { .time($0, seconds: time.seconds1970, token: token, owner: controller.key.signing) }
     }
@@ -162,11 +190,25 @@ extension RemoteNode {
 
     private func acquire(_ node: KnownNode, _ make: (SignedMessage.Heading) throws -> SignedMessage) async throws -> Receipt {
         try await controller.inTurn(node.address) {
-            let message = try make(heading(node))
-            let receipt = try await deliver(message, to: Addressee(node))
-            guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
-            return try await confirm(
-                receipt, identity: node.identity, network: node.network, epoch: node.epoch &+ (message.type == .time ? 0 : 1))
+            try Room.check(in: controller.folder, count: 128 << 10)
+            let present = try controller.book.node(node.address)
+            let message = try make(heading(node, try controller.sequence.next(above: present?.mark ?? 0)))
+            let isAcquiring = message.type != .time
+            if isAcquiring, present.map({ $0.unconfirmedBind != nil || $0.owner != node.owner || $0.epoch != node.epoch }) ?? true
+            {
+                var sent = node
+                sent.unconfirmedBind = .init(message, logLength: node.nextIndex ?? 0)
+                try controller.book.record(sent)
+            }
+            do {
+                let receipt = try await deliver(message, to: Addressee(node))
+                guard receipt.outcome == .done else { throw NotDone(receipt: receipt) }
+                return try await confirm(
+                    receipt, identity: node.identity, network: node.network, epoch: node.epoch &+ (isAcquiring ? 1 : 0))
+            } catch let error where isAcquiring && ((error as? Refusal)?.isProven == true || error is NotDone) {
+                if let present { try controller.book.record(present) } else { try controller.book.forget(node.address) }
+                throw error
+            }
         }
     }
 
@@ -174,14 +216,19 @@ extension RemoteNode {
     /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the book is as it was then.
     @discardableResult
     public func recover(with recovery: SigningKey) async throws -> Receipt {
-        try await acquire(try await strange().node) { .recover($0, to: controller.key.publicKey, recovery: recovery) }
+        if let receipt = try await finished(.recover) { return receipt }
+        let (node, attestation) = try await strange()
+        try checkClock(attestation)
+        return try await acquire(node) { .recover($0, to: controller.key.publicKey, recovery: recovery) }
     }
 
     /// Makes this control node the owner, as a backup whose owner has been silent.
     /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the book is as it was then.
     @discardableResult
     public func takeOver() async throws -> Receipt {
-        let node = try await strange().node
+        if let receipt = try await finished(.takeover) { return receipt }
+        let (node, attestation) = try await strange()
+        try checkClock(attestation)
         let token = try await token()
         return try await acquire(node) { .takeover($0, token: token, backup: controller.key.signing) }
     }
@@ -207,6 +254,7 @@ extension RemoteNode {
                     "Do not pay for it: those keys can take it back. It must be handed over with a transfer, not with a rotation")
         }
         try await demandTransfer(node, attestation, wanted)
+        try checkClock(attestation)
         let token = try await token()
         return try await acquire(node) { .time($0, seconds: Date().seconds1970, token: token, owner: controller.key.signing) }
     }

@@ -69,15 +69,18 @@ public struct RemoteNode: Sendable {
         let before = try await probe.attest(identity, network: network)
         try refuseTest(before)
         if let known = try controller.book.node(address), let sent = known.unconfirmedBind {
-            if let receipt = try await pastReceipt(of: sent, from: identity, network: network) {
+            if let receipt = try await pastReceipt(of: sent, from: identity, network: network, upTo: before.logLength) {
                 return try await confirm(receipt, identity: identity, network: network, name: name)
             }
         }
+        try checkClock(before)
+        try Room.check(in: controller.folder, count: 128 << 10)
         let message = SignedMessage.bind(
             address, owner: controller.key.signing, epoch: before.epoch, sequence: try controller.sequence.next(),
             network: network, recovery: recovery, claim: label.claimKey)
         // On the disk before it is sent: whatever happens now, the next attempt can tell whether this one succeeded.
-        let owned = try controller.book.node(address).flatMap { $0.unconfirmedBind == nil ? $0 : nil }
+        let present = try controller.book.node(address)
+        let owned = before.authorities.owner == nil ? nil : present.flatMap { $0.unconfirmedBind == nil ? $0 : nil }
         if owned == nil {
             var node = KnownNode(
                 address: address, identity: identity, network: network, epoch: before.epoch, owner: controller.key.publicKey,
@@ -114,7 +117,8 @@ public struct RemoteNode: Sendable {
             name: try name ?? controller.book.node(receipt.node)?.name)
         node.nextIndex = receipt.index + 1
         node.chain = receipt.chain.hex
-        try controller.book.record(node)
+        // Where there is no room left, the book has it as sent: the next program finishes it.
+        try kept(receipt) { try controller.book.record(node) }
         return receipt
     }
 
@@ -146,18 +150,31 @@ public struct RemoteNode: Sendable {
                 .usage, "\(client.name) is blank: it has no identity yet", about: "\(client.name)", remedy: .provision)
     }
 
-    /// The entry of the node book for the node at the other end.
+    /// The entry of the node book for the node at the other end, once what an earlier program had begun there is finished.
     /// - Throws: `Failure`, of kind `usage` when the node is blank or not owned by this control node, of kind `unreachable` when
     ///   it does not answer.
     public func known() async throws -> KnownNode {
         let status = try await status()
         guard let address = status.address else { throw nameless(status) }
-        guard let node = try controller.book.node(address), node.unconfirmedBind == nil else {
+        guard let node = try controller.book.node(address) else {
             throw Failure(
                 .usage, "\(client.name) is \(address), which this control node does not own", about: "\(client.name)",
                 remedy: status.state == .unowned ? .bind : .either([.advice("Ask its owner"), .nameKey]))
         }
-        return node
+        // The status is not signed: it says only that it is worth asking.
+        guard
+            node.unconfirmedBind != nil || node.pending != nil || status.epoch != node.epoch
+                || node.owner != controller.key.publicKey
+        else { return node }
+        let attestation = try await probe.attest(node.identity, network: node.network)
+        let settled = try await settle(node, attestation).node
+        if settled == nil, node.unconfirmedBind != nil, attestation.authorities.owner == nil {
+            throw Failure(
+                .usage, "\(address) was not bound: an earlier bind did not reach it", about: "\(address)",
+                remedy: .inOrder([.advice("Bind it again"), .bind]))
+        }
+        guard let settled, settled.owner == controller.key.publicKey else { throw disobeys(node, attestation) }
+        return settled
     }
 
     // MARK: Commanding
@@ -176,8 +193,7 @@ public struct RemoteNode: Sendable {
     public func send(_ call: Call, as type: MessageType = .command, fresh: Bool = false, expires: Date? = nil) async throws
         -> Receipt
     {
-        try await inTurn(try await known()) { node in
-            let sequence = try controller.sequence.next()
+        try await numberedInTurn(try await known()) { node, sequence in
             let demands = fresh || node.demandingDevices?.contains(call.device) ?? false
             let receipt = try await deliverFresh(to: Addressee(node), demands: demands) { token in
                 let now = Date()
@@ -189,7 +205,9 @@ public struct RemoteNode: Sendable {
             }
             if receipt.isFresh, !demands {
                 // It said so itself: next time it gets what it wants at once.
-                try controller.book.update(node.address) { $0.demandingDevices = ($0.demandingDevices ?? []) + [call.device] }
+                try kept(receipt.receipt) {
+                    try controller.book.update(node.address) { $0.demandingDevices = ($0.demandingDevices ?? []) + [call.device] }
+                }
             }
             try await remember(receipt.receipt)
             return receipt.receipt
@@ -222,14 +240,20 @@ public struct RemoteNode: Sendable {
         }
     }
 
+    /// As `inTurn`, with a number for a message to the node, and again with a higher one when the node has taken that already.
+    func numberedInTurn<R>(_ node: KnownNode, _ body: (KnownNode, UInt64) async throws -> R) async throws -> R {
+        try await inTurn(node) { node in try await numbered(node) { try await body(node, $0) } }
+    }
+
     /// R8: signs a call for `node` without sending it: the bytes may travel over anything, once.
     /// - Throws: `Failure` when no sequence number can be recorded; nothing is signed then.
     public func sign(
         _ call: Call, as type: MessageType = .command, for node: KnownNode, token: [UInt8]? = nil, expires: Date? = nil
     ) throws -> SignedMessage {
         SignedMessage.call(
-            call, as: type, to: node.address, epoch: node.epoch, sequence: try controller.sequence.next(),
-            network: node.network, token: token, expires: expires?.seconds1970, key: controller.key.signing)
+            call, as: type, to: node.address, epoch: node.epoch,
+            sequence: try controller.sequence.next(above: node.mark ?? 0), network: node.network, token: token,
+            expires: expires?.seconds1970, key: controller.key.signing)
     }
 
     /// Sends bytes that were signed before, perhaps with another key, perhaps sent already, and verifies the receipt. A refusal
@@ -263,18 +287,28 @@ public struct RemoteNode: Sendable {
         // Signed: whatever is on the way could make the log shorter.
         let attestation = try await probe.attest(node.identity, network: node.network)
         let end = attestation.logLength
-        guard end >= node.nextIndex ?? 0 else { throw rolledBack(attestation) }
+        try await reconcile(node, attestation)
         var next = try controller.log.firstMissing(of: node.address, from: first)
         var fetched = 0
+        var mayPart = true
         while next < end, fetched < Self.entriesAtOnce {
-            let receipts = try await batch(from: next, identity: node.identity, network: node.network)
+            let receipts: [Receipt]
+            do { receipts = try await batch(from: next, identity: node.identity, network: node.network) } catch let failure
+                as Failure
+                where failure.kind == .notAuthentic && mayPart
+            {
+                mayPart = false
+                _ = try await branching(Addressee(node), attestation, from: next)
+                next = try controller.log.firstMissing(of: node.address, from: first)
+                continue
+            }
             guard let last = receipts.last else { break }
             fetched += receipts.count
             next = try controller.log.firstMissing(of: node.address, from: last.index + 1)
         }
         let known = try controller.log.entries(of: node.address, from: first)
         guard next < end else { return known }
-        let index = known.firstIndex { $0.first > next } ?? known.endIndex
+        let index = known.firstIndex { if case .former = $0 { false } else { $0.first > next } } ?? known.endIndex
         let missing = next..<(index < known.endIndex ? known[index].first : end)
         return known[..<index] + [.missing(missing)] + known[index...]
     }
@@ -284,6 +318,18 @@ public struct RemoteNode: Sendable {
 
     /// The receipts that one answer of the node holds, verified and recorded, with the gaps between them.
     func batch(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
+        let (receipts, lost) = try await fetch(from: first, identity: identity, network: network)
+        try controller.log.record(receipts, identity: identity, network: network)
+        for range in lost {
+            try controller.log.recordGap(range, of: receipts[0].node, identity: identity, network: network)
+        }
+        return receipts
+    }
+
+    /// The receipts that one answer of the node holds, verified, and what it signs to have lost between them.
+    func fetch(from first: UInt32, identity: PublicKey, network: UInt64) async throws -> (
+        receipts: [Receipt], lost: [Range<UInt32>]
+    ) {
         let body = try await probe.patiently { try await probe.get(ResourcePath.history, query: ["from=\(first)"]) }
         let items: [[UInt8]]
         do { items = try CBORItem.sequence(body) } catch { throw probe.malformed("history", "that cannot be read: \(error)") }
@@ -304,11 +350,7 @@ public struct RemoteNode: Sendable {
             }
             next = receipt.index + 1
         }
-        try controller.log.record(receipts, identity: identity, network: network)
-        for range in lost {
-            try controller.log.recordGap(range, of: receipts[0].node, identity: identity, network: network)
-        }
-        return receipts
+        return (receipts, lost)
     }
 }
 

@@ -98,6 +98,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     private var qmp: QMP?
     private var qtest: QTest?
     private var probe: Probe?
+    private var reader: FlashReader?
 
     /// Checks that QEMU can run the board and that the flash file belongs to it. Starts nothing.
     /// - Throws: `Failure` that says which of these is not so; nothing stays of the board then.
@@ -283,18 +284,20 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     /// Writes the flash as it is now to the flash file, while the board runs. On `psram` boards the file is always current.
     /// - Throws: `Failure` when the board is off or the file cannot be written; it is left as it was.
-    public func saveFlash() throws {
-        guard board.emulator?.flash != .psram else { return }
-        let temporary = flash.url.path + ".new"
+    public func saveFlash() throws { try save(board.flash.range) }
+
+    /// As `saveFlash`, of the store alone: the part that firmware changes. All is in the file then that the processor had stored when it sent
+    /// what has been received from it up to now.
+    /// - Throws: as `saveFlash`.
+    public func saveStore() throws { try save(board.store?.range ?? board.flash.range) }
+
+    private func save(_ range: Range<UInt64>) throws {
+        guard board.emulator?.flash == .nrf51 else { return }
         let monitor = try monitorProtocol()
-        // By the processor's addresses (memsave): QEMU's nRF51 keeps its flash out of the system's address space, which pmemsave reads.
-        do {
-            try monitor.execute("memsave", ["val": board.flash.address.int, "size": flash.size, "filename": temporary])
-        } catch {
-            unlink(temporary)
-            throw Failure(.environment, "the flash cannot be saved; \(flash.url.path) is left as it was", advice: "\(error)")
-        }
-        try flash.adopt(temporary)
+        let reader = try self.reader ?? FlashReader(folder: folder, wanted: board.flash.size.int)
+        self.reader = reader
+        let bytes = try reader.read(Int(range.lowerBound), count: range.count, through: monitor)
+        try flash.change(bytes, at: Int(range.lowerBound) - board.flash.address.int)
     }
 
     /// The flash as it is now.
@@ -307,6 +310,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// Erases the pages of the image and programs it, as a programmer does: the store stays.
     private func program(_ image: Data) throws {
         guard board.emulator?.flash != .psram else { return }
+        flash.reserve((board.store?.range ?? board.flash.range).count)
         var contents = try flash.contents()
         let end = board.store.map { $0.address.int - board.flash.address.int } ?? contents.count
         contents.replaceSubrange(0..<end, with: image + Data(repeating: 0xFF, count: end - image.count))

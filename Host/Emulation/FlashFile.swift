@@ -4,13 +4,19 @@ import Foundation
 import Reporting
 
 /// The contents of a board's flash: all of the chip's flash where QEMU models it (microbit: 256 KB), else its store alone
-/// (mps2-an386: 64 KB). Replaced as a whole by renaming, so a full disk or a crash leaves the former contents.
+/// (mps2-an386: 64 KB). Replaced as a whole by renaming, or changed in place after the change was written down (`FlashRedo`): a full disk leaves
+/// the former contents, and a program that is killed leaves those or the new ones. Neither survives a crash of the system for certain.
 public final class FlashFile: @unchecked Sendable {
     /// Where it is; the lock is beside it, with ".lock" appended.
     public let url: URL
     /// Bytes that belong in it.
     public let size: Int
     private let lock: FileLock
+    private let redo: FlashRedo
+    /// What the file holds; nil until it has been read.
+    private var known: Data?
+    /// A change that is written down and may be made only in part.
+    private var pending: FlashRedo.Change?
 
     /// Opens it for this process alone; creates it erased (0xFF) when it is not there.
     /// - Throws: `Failure` when another process has it, it has the wrong size, or cannot be written.
@@ -24,6 +30,7 @@ public final class FlashFile: @unchecked Sendable {
                 advice: "Stop that one, or use another file")
         }
         self.lock = lock
+        redo = FlashRedo(besides: url.path)
         guard FileManager.default.fileExists(atPath: url.path) else {
             try replace(with: Data(repeating: 0xFF, count: size))
             return
@@ -37,6 +44,13 @@ public final class FlashFile: @unchecked Sendable {
                 .environment, "the flash file \(url.path) has \(found) bytes; board \(board.name) has \(size)",
                 advice: "It is left as it is: name another file, or move it away to start with an erased flash")
         }
+        try finishChange()
+    }
+
+    /// Makes a change that was written down once more: the program that began it may have been killed.
+    private func finishChange() throws {
+        if let change = FlashRedo.change(besides: url.path, size: size) { try apply(change) }
+        redo.forget()
     }
 
     /// Bytes of a flash file for `board`.
@@ -49,22 +63,78 @@ public final class FlashFile: @unchecked Sendable {
 
     /// All `size` bytes, as saved last: QEMU may hold newer ones.
     /// - Throws: `Failure` when the file cannot be read or is too short.
-    public func contents() throws -> Data {
-        guard let data = try? Data(contentsOf: url), data.count >= size else {
-            throw Failure(
-                .environment, "the flash file \(url.path) cannot be read", advice: "Move it away to start with an erased flash")
-        }
-        return data.prefix(size)
-    }
+    public func contents() throws -> Data { try Self.contents(of: url, size: size) }
 
     /// The contents of a flash file that may belong to a board that runs: as saved last.
     static func contents(of url: URL, board: Board) throws -> Data {
-        let size = size(for: board)
-        guard let data = try? Data(contentsOf: url), data.count >= size else {
+        try contents(of: url, size: size(for: board))
+    }
+
+    private static func contents(of url: URL, size: Int) throws -> Data {
+        guard var data = try? Data(contentsOf: url).prefix(size), data.count == size else {
             throw Failure(
                 .environment, "the flash file \(url.path) cannot be read", advice: "Move it away to start with an erased flash")
         }
-        return Data(data.prefix(size))
+        // A change that is under way, or whose program was killed.
+        if let change = FlashRedo.change(besides: url.path, size: size) {
+            data.replaceSubrange(change.offset..<(change.offset + change.bytes.count), with: change.bytes)
+        }
+        return Data(data)
+    }
+
+    // MARK: Changing a part
+
+    /// Takes the room that changes of up to `count` bytes need, if it is to be had.
+    func reserve(_ count: Int) { redo.reserve(count) }
+
+    /// Makes `bytes` what the flash holds from `offset` on, all of it or nothing, also if this program is killed meanwhile. Only what differs is
+    /// written.
+    /// - Throws: `Failure` when it cannot be written; what is not there then is written the next time.
+    func change(_ bytes: Data, at offset: Int) throws {
+        if let pending {
+            try apply(pending)
+            redo.forget()
+        }
+        let before = try known ?? contents()
+        known = before
+        guard let change = Self.difference(before, bytes, at: offset) else { return }
+        guard redo.write(change) else {
+            let reason = systemError()
+            redo.forget()
+            throw unsaved(reason)
+        }
+        pending = change
+        known = nil
+        try apply(change)
+        // Whoever puts another file in this one's place is not to find an old change made in it.
+        redo.forget()
+        var after = before
+        after.replaceSubrange(change.offset..<(change.offset + change.bytes.count), with: change.bytes)
+        known = after
+    }
+
+    /// The smallest part of `bytes` that makes `before` have them at `offset`; nil when it has.
+    private static func difference(_ before: Data, _ bytes: Data, at offset: Int) -> FlashRedo.Change? {
+        before.withUnsafeBytes { before in
+            bytes.withUnsafeBytes { bytes in
+                let old = UnsafeRawBufferPointer(rebasing: before[offset..<(offset + bytes.count)])
+                guard memcmp(old.baseAddress!, bytes.baseAddress!, bytes.count) != 0 else { return nil }
+                let first = bytes.indices.first { old[$0] != bytes[$0] }!
+                let last = bytes.indices.last { old[$0] != bytes[$0] }!
+                return .init(offset: offset + first, bytes: Data(bytes[first...last]))
+            }
+        }
+    }
+
+    private func apply(_ change: FlashRedo.Change) throws {
+        let descriptor = open(url.path, O_WRONLY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, pwriteAll(change.bytes, to: descriptor, at: change.offset) else { throw unsaved(systemError()) }
+        pending = nil
+    }
+
+    private func unsaved(_ reason: String) -> Failure {
+        Failure(.environment, "the flash cannot be saved to \(url.path): \(reason)", advice: "Free some space on its disk")
     }
 
     /// Replaces the contents, whole or not at all.
@@ -75,6 +145,8 @@ public final class FlashFile: @unchecked Sendable {
                 .environment, "\(data.count) bytes are no contents for a flash of \(size) bytes; \(url.path) is left as it was",
                 about: "\(data.count)", advice: "Give it as many bytes as the flash has")
         }
+        try finishChange()
+        known = nil
         let temporary = url.path + ".new"
         do {
             try data.write(to: URL(fileURLWithPath: temporary))
@@ -88,7 +160,7 @@ public final class FlashFile: @unchecked Sendable {
     }
 
     /// Makes a complete file at `path` the contents.
-    func adopt(_ path: String) throws {
+    private func adopt(_ path: String) throws {
         let found = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? -1
         guard found == size else {
             unlink(path)

@@ -16,6 +16,7 @@ public final class Supervisor: @unchecked Sendable {
     private let lock: FileLock
     private let listener: Int32
     private let line: SharedLine
+    private let gate: FlashGate
     private let usb: SupervisedUSB?
     private let work = DispatchQueue(label: "supervisor")
     private let finished = DispatchSemaphore(value: 0)
@@ -81,7 +82,11 @@ public final class Supervisor: @unchecked Sendable {
         emulated = try EmulatedBoard(configuration)
         let control = emulated.folder.appendingPathComponent("control").path
         listener = try LineSocket.listen(control)
-        line = try SharedLine(path: emulated.folder.appendingPathComponent("line").path, board: emulated.uartSocket.path)
+        let gate = FlashGate(emulated)
+        self.gate = gate
+        line = try SharedLine(path: emulated.folder.appendingPathComponent("line").path, board: emulated.uartSocket.path) {
+            [work] in work.sync { gate.passage() }
+        }
         let socket = emulated.folder.appendingPathComponent("usbredir").path
         let usb = try emulated.usb.map { try SupervisedUSB($0, socket: socket) }
         self.usb = usb
@@ -111,10 +116,7 @@ public final class Supervisor: @unchecked Sendable {
         }
         for number in EndingSignals.numbers {
             let source = DispatchSource.makeSignalSource(signal: number, queue: work)
-            source.setEventHandler { [unowned self] in
-                if let failure = answer(.stop).failure { StandardError.write(Quoted.terminal(failure.description) + "\n") }
-                if stopping { finished.signal() }
-            }
+            source.setEventHandler { [unowned self] in end() }
             source.resume()
             signals.append(source)
         }
@@ -132,29 +134,38 @@ public final class Supervisor: @unchecked Sendable {
         if let failure { throw failure }
     }
 
-    /// Once a second: the flash file follows the flash, so that a crash of the machine loses a second at most.
+    /// A signal: whoever ends this process wants it ended. What cannot be saved is in no answer that has left the board.
+    private func end() {
+        if let failure = answer(.stop).failure {
+            self.failure = failure
+            stopping = true
+        }
+        finished.signal()
+    }
+
+    /// What a signal does.
+    func endAsBySignal() { work.sync { end() } }
+
+    /// Once a second: what the board has changed without a word, or could not be saved before.
     private func tick() {
         guard !stopping else { return }
         guard emulated.isRunning else {
             failure = Failure(
-                .environment, "the emulator of \"\(record.name)\" ended by itself; its flash is as saved within the last second",
+                .environment, "the emulator of \"\(record.name)\" ended by itself; its flash is saved up to its last answer",
                 advice: "Start the board again")
             stopping = true
             finished.signal()
             return
         }
-        do { try emulated.saveFlash() } catch { StandardError.write(Quoted.terminal("\(error)") + "\n") }
+        _ = gate.passage()
     }
 
     private func serve() {
         while true {
             let client = accept(listener, nil, nil)
             guard client >= 0 else { return }
-            let handle = FileHandle(fileDescriptor: client, closeOnDealloc: true)
-            var line = Data()
-            while !line.contains(0x0A), line.count < 65536, case let data = handle.availableData, !data.isEmpty {
-                line.append(data)
-            }
+            defer { close(client) }
+            let line = Self.line(from: client)
             let answer: EmulatedBoardAnswer
             if let request = try? JSONDecoder().decode(EmulatedBoardRequest.self, from: line) {
                 answer = work.sync { self.answer(request) }
@@ -168,6 +179,19 @@ public final class Supervisor: @unchecked Sendable {
             }
             if stopping { finished.signal() }
         }
+    }
+
+    /// A line of at most 64 KB, or what came of it.
+    private static func line(from client: Int32) -> Data {
+        var line = Data()
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        while !line.contains(0x0A), line.count < 65536 {
+            let count = recv(client, &bytes, bytes.count, 0)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            line.append(contentsOf: bytes[..<count])
+        }
+        return line
     }
 
     private func answer(_ request: EmulatedBoardRequest) -> EmulatedBoardAnswer {

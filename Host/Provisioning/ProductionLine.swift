@@ -150,6 +150,9 @@ public actor ProductionLine {
             try await deliver(provisioned, name)
         } catch let already as AlreadyProvisioned where recovered.contains(already.record.label) {
             emit(.init(.skipped, name, message: "was completed in this run: \(already.record.label)"))
+        } catch let already as AlreadyProvisioned where plan.watches && already.record.station == station.name {
+            // A line that was begun again finds what it has made before.
+            emit(.init(.skipped, name, message: "is done already: \(already.record.label)"))
         } catch { fail(name, error) }
         // Only now, so that the line does not end before the label is out.
         counts.underWay -= 1

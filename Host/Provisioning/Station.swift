@@ -57,6 +57,8 @@ public final class Station: Sendable {
     private let now: @Sendable () -> Date
     private let boundary: @Sendable (Boundary) async -> Void
     private let opened = Opened()
+    /// What the clock is held against.
+    let limits: ClockLimits
     private let chips = ChipsUnderWay()
     let vault: ClaimVault
 
@@ -69,15 +71,19 @@ public final class Station: Sendable {
     /// - Parameters:
     ///   - name: the computer's name if nil.
     ///   - database: `home/factory.sqlite` if nil.
+    ///   - limits: what the clock is held against before a node is given a date.
     ///   - now: the clock.
     ///   - boundary: called at each boundary, for tests that interrupt there.
     public init(
         home: Home, network: UInt32 = 1, name: String? = nil, operator: String? = nil, database: String? = nil,
-        now: @escaping @Sendable () -> Date = { Date() }, boundary: @escaping @Sendable (Boundary) async -> Void = { _ in }
+        limits: ClockLimits = ClockLimits(), now: @escaping @Sendable () -> Date = { Date() },
+        boundary: @escaping @Sendable (Boundary) async -> Void = { _ in }
     ) {
         let environment = ProcessInfo.processInfo.environment
         self.home = home
         self.network = network
+        self.limits = limits
+        clock = Clock(limits)
         self.name = name ?? ProcessInfo.processInfo.hostName
         operatorName = `operator` ?? environment["USER"] ?? environment["LOGNAME"] ?? "unknown"
         location = database ?? home.path + "/factory.sqlite"
@@ -139,6 +145,10 @@ public final class Station: Sendable {
         }
     }
 
+    /// The records for reading: nothing is made or changed, neither there nor in the home, and they may be another station's.
+    /// - Throws: `Failure` when there are none, or they cannot be read.
+    public func recordsToRead() throws -> Records { try Records(reading: location) }
+
     private final class Opened: @unchecked Sendable {
         private let lock = NSLock()
         private var records: Records?
@@ -155,23 +165,31 @@ public final class Station: Sendable {
 
     // MARK: The clock
 
-    private let clock = Clock()
+    private let clock: Clock
 
     /// The time; never before the newest record.
     private final class Clock: @unchecked Sendable {
         private let lock = NSLock()
+        private let limits: ClockLimits
         private var newest = Date.distantPast
 
-        func note(_ time: Date) { lock.withLock { newest = max(newest, time) } }
+        init(_ limits: ClockLimits) { self.limits = limits }
+
+        /// A record of a time that no right clock can have shown is not waited for.
+        func note(_ time: Date) {
+            guard limits.isPossible(time.microseconds1970) else { return }
+            lock.withLock { newest = max(newest, time) }
+        }
 
         func check(_ now: Date) throws {
             try lock.withLock {
+                try limits.check(now.microseconds1970, lastUse: newest.microseconds1970)
                 // Two seconds are what a time server may put right.
-                guard now >= newest - 2 else {
+                guard now >= newest - 2 || limits.trusts else {
                     throw Failure(
                         .environment,
                         "this computer's clock shows \(now.formatted(.iso8601)), but this station's newest record is of \(newest.formatted(.iso8601))",
-                        advice: "Set the clock right, then start again; nothing was lost")
+                        remedy: .either([.advice("Set the clock right, then start again; nothing was lost"), .trustClock]))
                 }
                 newest = max(newest, now)
             }
@@ -483,4 +501,9 @@ public final class Station: Sendable {
         }
         return Leftover(unlabelled: unlabelled, toBeRedone: toBeRedone)
     }
+}
+
+extension Date {
+    /// Microseconds since 1970, 0 before; no more than 64 bits hold.
+    fileprivate var microseconds1970: UInt64 { UInt64(min(max(0, timeIntervalSince1970), 1e12) * 1e6) }
 }

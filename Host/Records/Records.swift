@@ -26,6 +26,16 @@ public final class Records: Sendable {
         }
     }
 
+    /// Opens `location` for reading: nothing there is made or changed.
+    /// - Throws: as `init`, also when there is nothing.
+    public init(reading location: String) throws {
+        if location.contains("://") {
+            database = try Records(location).database
+        } else {
+            database = try SQLiteDatabase(reading: location)
+        }
+    }
+
     private func transaction<R>(_ body: (any SQLSession) throws -> R) throws -> R {
         do { return try database.transaction(body) } catch let duplicate as DuplicateError {
             throw Self.explained(duplicate)

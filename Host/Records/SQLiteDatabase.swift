@@ -21,12 +21,7 @@ final class SQLiteDatabase: SQLDatabase {
         try DatabaseFile.prepare(path)
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
-            var migrator = DatabaseMigrator()
-            for migration in Schema.migrations {
-                migrator.registerMigration(migration.name) { database in
-                    for statement in migration.statements { try database.execute(sql: statement) }
-                }
-            }
+            let migrator = Self.migrator
             // One that is up to date is not written to: who only reads waits for no writer.
             if try !queue.read({ try migrator.hasCompletedMigrations($0) }) { try migrator.migrate(queue) }
             let isNewer = try queue.read { try migrator.hasBeenSuperseded($0) }
@@ -34,6 +29,56 @@ final class SQLiteDatabase: SQLDatabase {
                 throw Failure.database(path, "were written by a newer lightnode", advice: "Use that one")
             }
         } catch { throw Self.explained(error, path) }
+    }
+
+    /// Opens what is at `path` for reading. Where SQLite cannot do that without writing beside it, or the schema is older, a private copy is read.
+    init(reading path: String) throws {
+        name = path
+        guard access(path, R_OK) == 0 else {
+            throw Failure.database(
+                path, errno == ENOENT ? "are not there" : "cannot be read: \(String(cString: strerror(errno)))",
+                remedy: .either([.advice("Check the file's name and its permissions"), .nameDatabase]))
+        }
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(20)
+        do {
+            let direct = try? DatabaseQueue(path: path, configuration: configuration)
+            if let direct, (try? direct.read({ try Self.migrator.hasCompletedMigrations($0) })) == true {
+                queue = direct
+            } else {
+                queue = try Self.copy(of: path)
+            }
+            guard try !queue.read({ try Self.migrator.hasBeenSuperseded($0) }) else {
+                throw Failure.database(path, "were written by a newer lightnode", advice: "Use that one")
+            }
+        } catch { throw Self.explained(error, path) }
+    }
+
+    /// A copy in memory, with the schema of this program.
+    private static func copy(of path: String) throws -> DatabaseQueue {
+        let folder = FileManager.default.temporaryDirectory.path + "/lightnode-records-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: path + suffix) {
+            try FileManager.default.copyItem(atPath: path + suffix, toPath: folder + "/copy" + suffix)
+            chmod(folder + "/copy" + suffix, 0o600)
+        }
+        let memory = try DatabaseQueue()
+        try DatabaseQueue(path: folder + "/copy").backup(to: memory)
+        try migrator.migrate(memory)
+        return memory
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        for migration in Schema.migrations {
+            migrator.registerMigration(migration.name) { database in
+                for statement in migration.statements { try database.execute(sql: statement) }
+            }
+        }
+        return migrator
     }
 
     func transaction<R>(_ body: (any SQLSession) throws -> R) throws -> R {

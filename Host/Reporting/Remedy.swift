@@ -41,6 +41,8 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
     case listGrants
     /// Make another key the node's owner: all grants end.
     case rotateKey
+    /// Begin the sequence numbers anew.
+    case renumber
     /// Build an image, of this board if it is given.
     case build(board: String?)
     /// See what is wired to a board.
@@ -114,6 +116,10 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
     case nameEmulated
     /// Wait for more nodes.
     case watch
+    /// Sign by this computer's clock all the same.
+    case trustClock
+    /// Wait longer for the node.
+    case waitLonger
 
     /// Something that can be chosen, and what tells it from others.
     public struct Choice: Hashable, Codable, Sendable {
@@ -179,6 +185,7 @@ extension Remedy {
         case .setTime: "Tell the node the time"
         case .listGrants: "See its grants, to revoke some"
         case .rotateKey: "Give it a new owner key, which ends all of them"
+        case .renumber: "Begin the numbers anew"
         case .build(let board): board == nil ? "Build it" : "Build it for this board"
         case .showLayout: "Look at the board's wiring"
         case .startEmulated: "Start an emulated one"
@@ -214,6 +221,8 @@ extension Remedy {
         case .nameDatabase: "Name another database"
         case .nameEmulated: "Give it another name"
         case .watch: "Wait for more"
+        case .trustClock: "Say that the clock is right"
+        case .waitLonger: "Wait longer"
         }
     }
 }

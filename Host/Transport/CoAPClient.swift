@@ -16,20 +16,26 @@ public actor CoAPClient {
         /// The defaults: a request that is not acknowledged fails after 62 to 93 seconds.
         public init() {}
 
-        /// For a direct line: three tries, given up after about `total`. On a line of one's own there is no other traffic to make room
-        /// for, and a person waits.
+        /// As RFC 7252 has it, in about `total`: at least four retransmissions, each after twice the wait before. In less than 78 s the first
+        /// comes sooner than after 2 s (section 4.8.1 lets it): a line has little traffic to make room for, and a person waits.
         public init(total: Duration) {
-            retransmissions = 2
-            // Waits of 1, 2 and 4 parts, each stretched by 1.25 on average.
-            acknowledgement = total / 8.75
+            // Waits of 1, 2, 4, 8 and 16 parts, each stretched by 1.25 on average.
+            acknowledgement = min(.seconds(2), total / 38.75)
+            while acknowledgement * 1.25 * Double(1 << (retransmissions + 2) - 1) <= total { retransmissions += 1 }
             separateResponse = max(total, .seconds(1))
+            patience = total
         }
+
+        /// How long a caller that is asked to wait does so (Max-Age of 4.29 and 5.03).
+        public var patience = Duration.seconds(60)
     }
 
     /// What the node is called in messages.
     public nonisolated let name: String
     private let link: any CoAPLink
     private let timing: Timing
+    /// How long a caller that is asked to wait does so.
+    public nonisolated var patience: Duration { timing.patience }
     private let onLog: @Sendable (String) -> Void
     private var messageID = UInt16.random(in: 0 ... .max)
     private var exchanges: [UInt32: Exchange] = [:]

@@ -57,6 +57,7 @@ struct Lightnode: AsyncParsableCommand {
         do {
             var command = try parseAsRoot()
             json = (command as? any JSONCapable)?.output.json ?? false
+            Notes.areKept = json
             if let found = command as? any AsyncParsableCommand {
                 // Used by this task alone: the parser hands over the only copy.
                 nonisolated(unsafe) var asynchronous = found
@@ -72,7 +73,7 @@ struct Lightnode: AsyncParsableCommand {
                 if !text.isEmpty { if code == 0 { Output.write(text) } else { Output.standardError(text) } }
                 finish(code, json)
             }
-            let report = ErrorReport(error)
+            let report = ErrorReport(error, notes: Notes.taken)
             Output.standardError(json ? Output.encoded(report) : report.description)
             Foundation.exit(report.exitCode)
         }
@@ -80,8 +81,12 @@ struct Lightnode: AsyncParsableCommand {
 
     /// Ends the program. What was to be printed and could not be is a failure, unless its reader wanted no more of it.
     private static func finish(_ code: Int32, _ json: Bool) -> Never {
-        guard let failure = StandardOutput.failure, !StandardOutput.isClosed else { Foundation.exit(code) }
-        let report = ErrorReport(failure)
+        guard let failure = StandardOutput.failure, !StandardOutput.isClosed else {
+            let notes = Notes.taken
+            if !notes.isEmpty { Output.standardError(Output.encoded(["notes": notes])) }
+            Foundation.exit(code)
+        }
+        let report = ErrorReport(failure, notes: Notes.taken)
         Output.standardError(json ? Output.encoded(report) : report.description)
         Foundation.exit(code == 0 ? report.exitCode : code)
     }

@@ -195,7 +195,8 @@ final class HostileStage: Sendable {
 
     /// Commands that speak to no node, or to a chip that is not running one (`FlashingTests` has hostile ones).
     static let withoutNode: Set<String> = [
-        "keys new", "keys show", "grants", "batch list", "batch show", "batch export", "batch verify", "batch import",
+        "keys new", "keys show", "keys renumber", "grants", "batch list", "batch show", "batch export", "batch verify",
+        "batch import",
         "batch discard", "label", "escrow new", "escrow open", "new app", "new driver", "new board", "boards", "layout", "build",
         "size", "image show", "flash", "udev", "emulate start", "emulate list", "emulate stop", "emulate power-cycle",
         "emulate reset", "emulate display", "emulate usb", "emulate unplug", "emulate plug", "emulate remove", "test", "bench",

@@ -48,6 +48,18 @@ struct NetworkCommandTests {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
+    @Test("A board that is off behind a gateway is out of reach, and the gateway says which")
+    func offBehindGateway() throws {
+        try program.withHome { home throws in
+            let gateway = try Running(
+                ["gateway", "--node", "attic=emulated:attic", "--listen", "127.0.0.1:0", "--json"], home: home)
+            let served = try #require((try gateway.next()["nodes"] as? [[String: Any]])?.first)
+            let status = try program.run(["status", "--node", try #require(served["url"] as? String)], home: home)
+            #expect(
+                status.status == 3 && status.error.contains("attic") && status.error.contains("not reached"), "\(status.error)")
+        }
+    }
+
     @Test("Through the gateway a node is bound, commanded and read by its URL")
     func gateway() throws {
         try program.withHome { home throws in

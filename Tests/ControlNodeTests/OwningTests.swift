@@ -201,9 +201,6 @@ struct OwningTests {
         try stage.controller.book.record(node)
         stage.hosted.loseAnswers(3)
         await #expect(throws: Failure.self) { try await stage.client.send(.post("bind", message.bytes, contentFormat: 18)) }
-        // Until it is confirmed the node counts for nothing.
-        await #expect(throws: Failure.self) { try await stage.node.known() }
-
         await stage.powerCycle()
         let receipt = try await stage.node.bind(label: stage.label, name: "late")
         #expect(receipt.answers(message))
@@ -228,22 +225,6 @@ struct OwningTests {
         #expect(history.last?.chain == receipts.last?.chain)
         #expect(try await stage.node.history(from: 20).receipts.map(\.index) == Array(20...31))
         #expect(try await stage.node.history(from: 1000).isEmpty)
-    }
-
-    @Test("A flash that was rolled back shows in the log, and its receipts are no longer believed")
-    func rolledBack() async throws {
-        let stage = try await Stage()
-        try await stage.node.bind(label: stage.label)
-        let old = stage.hosted.flash.snapshot
-        try await stage.node.`$`("led").on()
-        try await stage.node.`$`("led").off()
-        await stage.client.close()
-        stage.hosted.flash.restore(old)
-        await stage.powerCycle()
-        do {
-            try await stage.node.`$`("led").on()
-            Issue.record("the rolled-back log was believed")
-        } catch let failure as Failure { #expect(failure.kind == .notAuthentic) }
     }
 
     @Test("Commands sent at once are all carried out, each once, in the order of their numbers")

@@ -26,8 +26,33 @@ public struct KnownNode: Hashable, Codable, Sendable {
     public var chain: String?
     /// The devices that have asked for a proof of freshness.
     public var demandingDevices: [String]?
-    /// A bind that was sent and whose receipt has not come back: the node is not ours until it has.
+    /// A bind, recovery or takeover that was sent and whose receipt has not come back: the node is not ours until it has.
     public var unconfirmedBind: SentMessage?
+    /// A change of who can act on the node that was sent and whose end is not known yet.
+    public var pending: PendingChange?
+    /// The highest number that the node is known to have taken, where this control node's own count stands below it.
+    public var mark: UInt64?
+
+    /// A message that changes who can act on a node: written down before it is sent, so that a program that was killed, or whose answer was
+    /// lost, is made good by the next one.
+    public struct PendingChange: Hashable, Codable, Sendable {
+        /// What its receipt is recognised by.
+        public let sent: SentMessage
+        /// The name of its type of message.
+        public let type: MessageType
+        /// The ownership that it was signed for.
+        public let epoch: UInt32
+        /// Who owns the node afterwards; nil for no owner, or the present one.
+        public let newOwner: PublicKey?
+
+        /// - Parameters:
+        ///   - newOwner: who owns the node afterwards; nil for no owner, or the present one.
+        ///   - logLength: entries in the node's log before it was sent.
+        public init(_ message: SignedMessage, newOwner: PublicKey?, logLength: UInt32) {
+            (sent, type) = (.init(message, logLength: logLength), message.type)
+            (epoch, self.newOwner) = (message.epoch, newOwner)
+        }
+    }
 
     /// What is kept of a message to recognise its receipt by.
     public struct SentMessage: Hashable, Codable, Sendable {

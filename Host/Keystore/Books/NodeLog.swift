@@ -8,7 +8,8 @@ import Reporting
 /// The control node's copy of each node's log, in SQLite.
 ///
 /// Only verified receipts come in, and whatever comes out was verified again. What is in it always fits together: an entry that another
-/// receipt of the same node contradicts is refused with a `Failure` of kind `notAuthentic`. Entries that a node lost before they were
+/// receipt of the same node contradicts is refused with a `Failure` of kind `notAuthentic`, unless the node signs just now that this is its
+/// log: then the entries from there on are set aside as a branch, with a number and a date. Entries that a node lost before they were
 /// fetched are explicit gaps. Several programs may use it at once.
 public struct NodeLog: Sendable {
     /// A part of a node's log, in its order.
@@ -19,16 +20,33 @@ public struct NodeLog: Sendable {
         case gap(Range<UInt32>)
         /// The node counts these entries, but did not hand them over. The next receipt will tell whether it has lost them; fetched again later.
         case missing(Range<UInt32>)
+        /// Entries that the node has signed and no longer has: its flash was rolled back or exchanged.
+        case former(Branch)
+    }
+
+    /// What a log was from one of its entries on, before the node had another in its place.
+    public struct Branch: Hashable, Encodable, Sendable {
+        /// 1 for the node's first.
+        public let number: Int
+        /// When it was found that the node no longer has these entries: ISO 8601.
+        public let seen: String
+        /// Its entries that were fetched, in order.
+        public let receipts: [Receipt]
     }
 
     /// Where the database is; SQLite keeps files of its own beside it.
     public let path: String
     private let database: DatabaseQueue
 
-    /// Opens the file at `path`, and makes it (mode 0600) when there is none.
+    /// Opens the file at `path`, and makes it (mode 0600) when there is none. Where nothing can be written a copy in memory takes its place: all
+    /// can be read, and what is recorded is gone with the program.
     /// - Throws: `Failure` of kind `environment` when the file cannot be made, opened or used.
     public init(_ path: String) throws {
         self.path = path
+        if Self.isReadOnly(path) {
+            do { database = try Self.copy(of: path) } catch { throw Self.failure(path, error) }
+            return
+        }
         try DatabaseFile.prepare(path)
         let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
@@ -44,6 +62,23 @@ public struct NodeLog: Sendable {
             database = try DatabaseQueue(path: path, configuration: configuration)
             try Self.migrator.migrate(database)
         } catch { throw Self.failure(path, error) }
+    }
+
+    /// The file, or the folder that it would be made in, cannot be written.
+    private static func isReadOnly(_ path: String) -> Bool {
+        let folder = (path as NSString).deletingLastPathComponent
+        return access(folder.isEmpty ? "." : folder, W_OK) != 0 && (errno == EACCES || errno == EROFS)
+    }
+
+    private static func copy(of path: String) throws -> DatabaseQueue {
+        let memory = try DatabaseQueue()
+        if access(path, F_OK) == 0 {
+            var configuration = Configuration()
+            configuration.readonly = true
+            try DatabaseQueue(path: path, configuration: configuration).backup(to: memory)
+        }
+        try migrator.migrate(memory)
+        return memory
     }
 
     private static var migrator: DatabaseMigrator {
@@ -67,6 +102,19 @@ public struct NodeLog: Sendable {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("2") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE branch (
+                        device TEXT NOT NULL REFERENCES device, branch INTEGER NOT NULL, first INTEGER NOT NULL, seen TEXT NOT NULL,
+                        PRIMARY KEY (device, branch)
+                    ) STRICT, WITHOUT ROWID;
+                    CREATE TABLE former (
+                        device TEXT NOT NULL REFERENCES device, branch INTEGER NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL,
+                        seen TEXT NOT NULL, PRIMARY KEY (device, branch, number)
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 
@@ -74,14 +122,79 @@ public struct NodeLog: Sendable {
 
     /// Adds receipts of the node with the key `identity`, all or none. One that is there already is left, unless the new one names its
     /// message in full.
+    /// - Parameter isPresent: the node has just signed that these are in its log now; what contradicts them is set aside as a branch.
     /// - Throws: `Failure`, of kind `notAuthentic` when one contradicts what is there. Nothing was added then.
-    public func record(_ receipts: [Receipt], identity: PublicKey, network: UInt64) throws {
-        guard let node = receipts.first?.node else { return }
+    /// - Returns: the number of the first entry that was set aside; nil when none was.
+    @discardableResult
+    public func record(_ receipts: [Receipt], identity: PublicKey, network: UInt64, isPresent: Bool = false) throws -> UInt32? {
+        guard let node = receipts.first?.node else { return nil }
         precondition(receipts.allSatisfy { $0.node == node } && node.matches(identity))
-        try write { database in
+        return try write { database in
             try introduce(node, identity, network, database)
-            for receipt in receipts { try add(receipt, database) }
+            var fork: UInt32?
+            for receipt in receipts {
+                if let contradicted = try contradicted(receipt, database) {
+                    guard isPresent else { throw contradiction(receipt) }
+                    try setAside(from: contradicted, of: node, database)
+                    fork = min(fork ?? .max, UInt32(contradicted))
+                }
+                try add(receipt, database)
+            }
+            return fork
         }
+    }
+
+    /// Sets aside what is here from entry `end` on: the node signs that its log ends there.
+    /// - Throws: `Failure` of kind `environment`; nothing was set aside then.
+    /// - Returns: whether there was something.
+    public func cut(at end: UInt32, of node: NodeAddress) throws -> Bool {
+        try write { try setAside(from: Int64(end), of: node, $0) }
+    }
+
+    /// The chain before entry `number`, as far as it is known here: of the entry before it, or of itself.
+    /// - Throws: `Failure` of kind `environment`.
+    public func chain(before number: UInt32, of node: NodeAddress) throws -> [UInt8]? {
+        if number == 0 { return [UInt8](repeating: 0, count: 32) }
+        return try read { database in
+            try chain("chainAfter", Int64(number) - 1, node, database) ?? chain("chainBefore", Int64(number), node, database)
+        }.map { Array($0) }
+    }
+
+    /// Whether anything is here of the node's log before entry `number`.
+    /// - Throws: `Failure` of kind `environment`.
+    public func knows(before number: UInt32, of node: NodeAddress) throws -> Bool {
+        try read { database in
+            try Bool.fetchOne(
+                database, sql: "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND number < ?)",
+                arguments: [node.description, number]) ?? false
+        }
+    }
+
+    /// The highest sequence number of the node's receipts of `epoch` that `counts` takes.
+    /// - Throws: `Failure`, of kind `notAuthentic` when something does not verify any more.
+    public func highestSequence(of node: NodeAddress, epoch: UInt32, where counts: (Receipt) -> Bool) throws -> UInt64? {
+        try entries(of: node).receipts.filter { $0.epoch == epoch && counts($0) }.map(\.sequence).max()
+    }
+
+    @discardableResult
+    private func setAside(from first: Int64, of node: NodeAddress, _ database: Database) throws -> Bool {
+        let name = node.description
+        let isThere = try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM receipt WHERE device = ? AND number >= ?)", arguments: [name, first])
+        guard isThere == true else { return false }
+        let last = try Int64.fetchOne(database, sql: "SELECT max(branch) FROM branch WHERE device = ?", arguments: [name]) ?? 0
+        try database.execute(
+            sql: "INSERT INTO branch (device, branch, first, seen) VALUES (?, ?, ?, ?)",
+            arguments: [name, last + 1, first, Date().ISO8601Format()])
+        try database.execute(
+            sql: """
+                INSERT INTO former (device, branch, number, bytes, seen)
+                    SELECT device, ?, number, bytes, seen FROM receipt WHERE device = ? AND number >= ?
+                """, arguments: [last + 1, name, first])
+        try database.execute(sql: "DELETE FROM receipt WHERE device = ? AND number >= ?", arguments: [name, first])
+        try database.execute(sql: "DELETE FROM gap WHERE device = ? AND first >= ?", arguments: [name, first])
+        try database.execute(sql: "UPDATE gap SET next = ? WHERE device = ? AND next > ?", arguments: [first, name, first])
+        return true
     }
 
     /// Notes that the node no longer has the entries of `range` that are not here.
@@ -114,21 +227,34 @@ public struct NodeLog: Sendable {
             arguments: [node.description, Data(identity.bytes), Int64(bitPattern: network)])
     }
 
+    private func chain(_ column: String, _ number: Int64, _ node: NodeAddress, _ database: Database) throws -> Data? {
+        try Data.fetchOne(
+            database, sql: "SELECT \(column) FROM receipt WHERE device = ? AND number = ?", arguments: [node.description, number])
+    }
+
+    /// The first entry here that the receipt contradicts.
+    private func contradicted(_ receipt: Receipt, _ database: Database) throws -> Int64? {
+        func differs(_ column: String, _ number: Int64, _ expected: [UInt8]) throws -> Bool {
+            try chain(column, number, receipt.node, database).map { $0 != Data(expected) } ?? false
+        }
+        let number = Int64(receipt.index)
+        if try differs("chainAfter", number - 1, receipt.previous) { return number - 1 }
+        if try differs("chainAfter", number, receipt.chain) { return number }
+        return try differs("chainBefore", number + 1, receipt.chain) ? number + 1 : nil
+    }
+
+    private func contradiction(_ receipt: Receipt) -> Failure {
+        Failure(
+            .notAuthentic, "entry \(receipt.index) of the log of \(receipt.node) contradicts the entries seen before",
+            remedy: .inOrder([
+                .advice("Its flash was exchanged or rolled back, or something on the way shows old entries"), .showHistory,
+            ]))
+    }
+
     private func add(_ receipt: Receipt, _ database: Database) throws {
         let node = receipt.node.description
-        func chain(_ column: String, _ number: Int64) throws -> Data? {
-            try Data.fetchOne(
-                database, sql: "SELECT \(column) FROM receipt WHERE device = ? AND number = ?", arguments: [node, number])
-        }
         let number = Int64(receipt.index), before = Data(receipt.previous), after = Data(receipt.chain)
-        let known = try chain("chainAfter", number)
-        guard known.map({ $0 == after }) ?? true, try chain("chainAfter", number - 1).map({ $0 == before }) ?? true,
-            try chain("chainBefore", number + 1).map({ $0 == after }) ?? true
-        else {
-            throw Failure(
-                .notAuthentic, "entry \(number) of the log of \(node) contradicts the entries seen before",
-                advice: "Its flash was exchanged or rolled back: do not trust its history, and look at the node")
-        }
+        let known = try chain("chainAfter", number, receipt.node, database)
         let isWhole = !receipt.isExported
         if known != nil, !isWhole { return }
         try database.execute(
@@ -196,7 +322,30 @@ public struct NodeLog: Sendable {
                 arguments: [node.description, first])
             // The query has left out what ends at `first` or before.
             let lost = try gaps.map { try range($0, of: node) }.map { Entry.gap(max(first, $0.lowerBound)..<$0.upperBound) }
-            return (receipts.map { .receipt($0) } + lost).sorted { $0.first < $1.first }
+            let former = try branches(of: node, from: first, identity, UInt64(bitPattern: network), database)
+            return (former.map { .former($0) } + receipts.map { .receipt($0) } + lost).sorted { $0.first < $1.first }
+        }
+    }
+
+    private func branches(
+        of node: NodeAddress, from first: UInt32, _ identity: PublicKey, _ network: UInt64, _ database: Database
+    ) throws -> [Branch] {
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT branch, seen FROM branch WHERE device = ? ORDER BY branch", arguments: [node.description])
+        return try rows.compactMap { row in
+            guard let number = Self.integer(row, "branch"), case .string(let seen) = (row["seen"] as DatabaseValue).storage,
+                seen.utf8.allSatisfy({ 0x2B...0x5A ~= $0 })
+            else { throw changed("a branch of \(node) cannot be read") }
+            let found = try Row.fetchAll(
+                database, sql: "SELECT bytes FROM former WHERE device = ? AND branch = ? AND number >= ? ORDER BY number",
+                arguments: [node.description, number, first])
+            let receipts = try found.map { row in
+                guard let receipt = try? Receipt(verifying: Self.blob(row, "bytes"), identity: identity, network: network) else {
+                    throw changed("an entry of \(node) cannot be verified any more")
+                }
+                return receipt
+            }
+            return receipts.isEmpty ? nil : Branch(number: Int(number), seen: seen, receipts: receipts)
         }
     }
 
@@ -264,6 +413,7 @@ extension NodeLog.Entry {
         switch self {
         case .receipt(let receipt): receipt.index
         case .gap(let range), .missing(let range): range.lowerBound
+        case .former(let branch): branch.receipts[0].index
         }
     }
 }
@@ -276,10 +426,13 @@ extension NodeLog.Entry: CustomStringConvertible, Encodable {
             "#\(range.lowerBound) to #\(range.upperBound - 1): lost in the node before they were fetched"
         case .missing(let range):
             "#\(range.lowerBound) to #\(range.upperBound - 1): not handed over, nor signed to be lost; ask again, or over another way"
+        case .former(let branch):
+            (["branch \(branch.number), since \(branch.seen): the node has signed these entries and no longer has them"]
+                + branch.receipts.map { "  \($0)" }).joined(separator: "\n")
         }
     }
 
-    private enum CodingKeys: String, CodingKey { case gap, missing, next }
+    private enum CodingKeys: String, CodingKey { case gap, missing, next, branch }
 
     public func encode(to encoder: any Encoder) throws {
         switch self {
@@ -292,6 +445,9 @@ extension NodeLog.Entry: CustomStringConvertible, Encodable {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(range.lowerBound, forKey: .missing)
             try container.encode(range.upperBound, forKey: .next)
+        case .former(let branch):
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(branch, forKey: .branch)
         }
     }
 }
@@ -302,6 +458,9 @@ extension [NodeLog.Entry] {
 
     /// What was not handed over.
     public var missing: Range<UInt32>? { compactMap { if case .missing(let range) = $0 { range } else { nil } }.last }
+
+    /// The branches among them.
+    public var branches: [NodeLog.Branch] { compactMap { if case .former(let branch) = $0 { branch } else { nil } } }
 
     /// The gaps among them.
     public var gaps: [Range<UInt32>] { compactMap { if case .gap(let range) = $0 { range } else { nil } } }

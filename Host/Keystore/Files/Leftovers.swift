@@ -14,6 +14,12 @@ public enum Leftovers {
         }
     }
 
+    /// Removes what was to become `file`.
+    public static func remove(besides file: PrivateFile) {
+        let (folder, name) = ((file.path as NSString).deletingLastPathComponent, (file.path as NSString).lastPathComponent)
+        remove(in: folder.isEmpty ? "." : folder) { $0.hasPrefix(name + ".") }
+    }
+
     private static func isAbandoned(_ name: String) -> Bool {
         let parts = name.split(separator: ".")
         guard parts.count > 2, parts.last == "new",

@@ -65,9 +65,16 @@ struct KeyOptions: ParsableArguments {
     @Option(help: "The controller's key file; controller.key in the home folder if not given.")
     var key: String?
 
+    @Flag(help: "Sign although this computer's clock is far ahead of the program's age, of its last use, or of the node's time.")
+    var trustClock = false
+
     /// Opens the controller; asks for the passphrase only when the key is sealed.
     func controller() throws -> Controller {
-        try Controller(try .standard(), keyFile: key.map { PrivateFile($0) }, passphrase: { Passphrase.existing() })
+        var controller = try Controller(
+            try .standard(), keyFile: key.map { PrivateFile($0) }, clock: ClockLimits(trusts: trustClock),
+            passphrase: { Passphrase.existing() })
+        controller.notice = { Notes.add("\($0)") }
+        return controller
     }
 
     /// As `controller`, but makes a key first when there is none and none was named.

@@ -84,6 +84,13 @@ struct ErrorReport: Encodable, CustomStringConvertible {
     let remedy: Remedy?
     let reason: String?
     let exitCode: Int32
+    /// What was found beside it; nil when nothing was.
+    var notes: [String]?
+
+    init(_ error: any Error, notes: [String]) {
+        self.init(error)
+        self.notes = notes.isEmpty ? nil : notes
+    }
 
     init(_ error: any Error) {
         switch (error as? any Reportable)?.failure ?? error {

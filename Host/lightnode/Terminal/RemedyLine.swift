@@ -46,6 +46,7 @@ struct RemedyLine {
         case .setTime: run("time")
         case .listGrants: run("grants")
         case .rotateKey: run("rotate", "FILE")
+        case .renumber: run("keys", "renumber")
         case .nameKey: add("--key", "FILE", to: "history")
         case .allowTestKeys: add("--allow-test", to: "bind", "LABEL")
         case .proveFreshness: add("--fresh", to: "send", "$('led').on()")
@@ -94,6 +95,8 @@ struct RemedyLine {
         case .nameWay(let found): add("--via", found.first ?? "dfu", to: "flash")
         case .flashAll: add("--all", to: "flash")
         case .wait: add("--wait", to: "flash")
+        case .trustClock: add("--trust-clock", to: "send", "$('led').on()")
+        case .waitLonger: add("--timeout", "60", to: "history")
         case .eraseAll: add("--erase-all", to: "flash")
         case .nameEmulated: add("--name", "NAME", to: "emulate", "start", "--board", "BOARD")
         default: nil

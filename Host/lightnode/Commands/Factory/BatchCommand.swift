@@ -32,7 +32,7 @@ struct BatchList: AsyncParsableCommand, JSONCapable {
     @OptionGroup var output: Output
 
     func run() async throws {
-        let records = try station.station().records()
+        let records = try station.station().recordsToRead()
         output.show(
             list: try records.batches().map { Line(batch: $0, nodes: try records.nodes(batch: $0.name)) }, empty: "no batches"
         )
@@ -73,7 +73,7 @@ struct BatchShow: AsyncParsableCommand, JSONCapable {
     @OptionGroup var output: Output
 
     func run() async throws {
-        let records = try station.station().records()
+        let records = try station.station().recordsToRead()
         _ = try records.batch(batch)
         if let serial {
             let record = try records.node(batch: batch, serial: serial)

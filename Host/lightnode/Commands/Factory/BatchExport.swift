@@ -100,7 +100,7 @@ struct BatchVerify: AsyncParsableCommand, JSONCapable {
             let home = try Home.standard()
             let own =
                 FileManager.default.fileExists(atPath: home.path + "/factory.sqlite")
-                ? try StationOptions.parse([]).station().records().stations().map(\.publicKey) : []
+                ? try StationOptions.parse([]).station().recordsToRead().stations().map(\.publicKey) : []
             let known = own + (try ManifestBook(home).manifests().map(\.publicKey))
             guard known.contains(manifest.publicKey) else {
                 throw Failure(

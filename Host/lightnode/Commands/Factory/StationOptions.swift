@@ -1,6 +1,7 @@
 // Options of the factory's subcommands: which station, which records.
 import ArgumentParser
 import Foundation
+import Keystore
 import Provisioning
 import Records
 import Reporting
@@ -18,8 +19,16 @@ struct StationOptions: ParsableArguments {
     @Option(name: .customLong("operator"), help: "Who works at the station; the user's name if not given.")
     var operatorName: String?
 
+    @Flag(
+        help:
+            "Record although this computer's clock is far ahead of the program's age, or before or far beyond the station's newest record."
+    )
+    var trustClock = false
+
     func station(network: UInt32 = 1) throws -> Station {
         let named = database ?? ProcessInfo.processInfo.environment["LIGHTNODE_DATABASE"].flatMap { $0.isEmpty ? nil : $0 }
-        return Station(home: try .standard(), network: network, name: station, operator: operatorName, database: named)
+        return Station(
+            home: try .standard(), network: network, name: station, operator: operatorName, database: named,
+            limits: ClockLimits(trusts: trustClock))
     }
 }

@@ -53,7 +53,7 @@ struct Attest: AsyncParsableCommand, JSONCapable {
     /// The factory's own records, where there are some.
     private func own(_ home: Home, _ identity: PublicKey) throws -> Voucher? {
         guard station.database != nil || FileManager.default.fileExists(atPath: home.path + "/factory.sqlite") else { return nil }
-        let records = try station.station().records()
+        let records = try station.station().recordsToRead()
         guard let record = try records.node(identity: identity)?.provisioned,
             let station = try records.stations().first(where: { $0.name == record.station })
         else { return nil }

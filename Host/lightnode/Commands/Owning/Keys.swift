@@ -7,7 +7,7 @@ import Reporting
 
 struct Keys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make and show the keys of this control node.", subcommands: [New.self, Show.self])
+        abstract: "Make and show the keys of this control node.", subcommands: [New.self, Show.self, Renumber.self])
 
     struct New: ParsableCommand, JSONCapable {
         static let configuration = CommandConfiguration(
@@ -59,6 +59,31 @@ struct Keys: AsyncParsableCommand {
                     file: file.path, publicKey: publicKey, isSealed: try ControllerKey.isSealed(file),
                     nodes: owned.map(\.address)))
         }
+    }
+
+    struct Renumber: ParsableCommand, JSONCapable {
+        static let configuration = CommandConfiguration(
+            abstract: "Begin the numbers of messages anew at this computer's clock.",
+            discussion: """
+                EXAMPLE:
+                  lightnode keys renumber
+
+                For a file of numbers that is damaged, or that a wrong clock has run up. A node refuses what it has seen, so nothing is carried
+                out twice; where a node has taken higher numbers they are stepped over.
+                """)
+
+        @OptionGroup var key: KeyOptions
+        @OptionGroup var output: Output
+
+        func run() throws {
+            try Home.standard().sequenceClock(ClockLimits(trusts: key.trustClock)).renumber()
+            output.show(Renumbered())
+        }
+    }
+
+    struct Renumbered: Encodable, CustomStringConvertible {
+        let renumbered = true
+        var description: String { "The numbers begin anew at this computer's clock" }
     }
 
     struct KeyReport: Encodable, CustomStringConvertible {

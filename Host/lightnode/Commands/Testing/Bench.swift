@@ -15,7 +15,7 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             EXAMPLE:
               lightnode bench --board microbit --board mps2-an386
 
-            QEMU counts instructions: a figure is the same on every computer, but for the seconds of provision.*, which are this
+            QEMU counts instructions: a figure is the same on every computer, but for those of provision.* and emulator.*, which are this
             computer's. Images must be built before; the signature benchmarks
             are build/<board>/bench-ed25519….elf, those of the portable variant with -swift at the end of the name. The result is
             kept in build/bench.json, as an array of {"name", "board", "variant", "value", "unit"}.
@@ -75,6 +75,7 @@ struct Bench: AsyncParsableCommand, JSONCapable {
         func seconds(_ name: String, _ variant: String, _ value: Double, _ unit: String = "seconds") -> Row {
             Row(name: name, board: board.name, variant: variant, value: (value * 10_000).rounded() / 10_000, unit: unit)
         }
+        let flash = try await FlashCostMeasurement(image: image)
         let size = try ImageSize(try image.linked(), board: board)
         let stack = try await StackMeasurement(image: image)
         return rows + [
@@ -85,6 +86,8 @@ struct Bench: AsyncParsableCommand, JSONCapable {
             row("command.latency", "grant", latency.commandUnderGrant, "instructions"),
             row("image.flash", "light-node", size.total.flash, "bytes"),
             row("image.ram", "light-node", size.total.ram, "bytes"), row("image.stack", "light-node", stack.used, "bytes"),
+            seconds("emulator.exact_flash", "command without it", flash.command),
+            seconds("emulator.exact_flash", "share of a command", 100 * flash.share, "percent"),
             seconds("provision.seconds_per_device", "total", atChipSpeed.node + atChipSpeed.station),
             seconds("provision.seconds_per_device", "node, at its chip's speed", atChipSpeed.node),
             seconds("provision.seconds_per_device", "station", atChipSpeed.station),

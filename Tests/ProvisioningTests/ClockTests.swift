@@ -1,0 +1,30 @@
+import Foundation
+import HostedNode
+import Keystore
+import Provisioning
+import Reporting
+import Testing
+
+@Suite("A station's clock", .serialized) struct ClockTests {
+    private static let decade: TimeInterval = 315_360_000
+
+    private func provision(_ folder: TemporaryHome, ahead: TimeInterval, trusts: Bool = false) async throws {
+        let station = Station(home: try folder.home, limits: ClockLimits(trusts: trusts), now: { Date() + ahead })
+        let provisioned = try await station.provision(quickClient(HostedNode(serial: .random(in: 1 ... .max))))
+        try await station.finish(provisioned)
+    }
+
+    @Test("A clock ten years ahead provisions nothing without a word of the user's; a node made so stops no station")
+    func ahead() async throws {
+        let folder = TemporaryHome()
+        await #expect { try await provision(folder, ahead: Self.decade) } throws: {
+            ($0 as? Failure)?.remedy == .either([.advice("Set this computer's clock"), .trustClock])
+        }
+        try await provision(folder, ahead: Self.decade, trusts: true)
+        try await provision(folder, ahead: 0)
+        // A day is what a right clock can have shown: it is waited for, unless the user says otherwise.
+        try await provision(folder, ahead: 86_400)
+        await #expect { try await provision(folder, ahead: 0) } throws: { "\($0)".contains("newest record") }
+        try await provision(folder, ahead: 0, trusts: true)
+    }
+}
