@@ -1,6 +1,7 @@
 // The flash file is what the flash was when the board said something, whatever ends the emulator.
-import FirmwareBuild
+import BoardFacts
 import Foundation
+import Image
 import Reporting
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
 
     /// Waits for a byte on the line, programs `word` into the store at offset 16, and answers with a frame; then nothing for ever. A loop over a
     /// table of registers and values; "register" 1 waits until the register `value` is not 0.
-    private func answeringImage(_ word: UInt32, reply: [UInt8] = [0x41, 0xC0]) throws -> URL {
+    private func answeringImage(_ word: UInt32, reply: [UInt8] = [0x41, 0xC0]) throws -> CheckedImage {
         let loop: [UInt16] = [
             0xA006, 0xC806, 0x2900, 0xD007, 0x2901, 0xD001, 0x600A, 0xE7F8, 0x6813, 0x2B00, 0xD0FC, 0xE7F4, 0xE7FE, 0xBF00,
         ]
@@ -30,7 +31,7 @@ import Testing
         ]
         let table = first + reply.map { (0x4000_251C, UInt32($0)) } + [(0, 0)]
         let halves = table.flatMap { [$0.0, $0.1] }.flatMap { [UInt16($0 & 0xFFFF), UInt16($0 >> 16)] }
-        return try TinyImage.write(for: microbit, code: loop + halves, to: scratch.url)
+        return try TinyImage.checked(for: microbit, code: loop + halves, to: scratch.url)
     }
 
     private func run(_ supervisor: Supervisor) -> Thread {
@@ -50,7 +51,7 @@ import Testing
 
     @Test("what the board programmed is in the file before its answer is on the line; a kill then loses nothing")
     func answered() throws {
-        let supervisor = try Supervisor(name: "kitchen", board: microbit, image: try answeringImage(0x1234_5678), boards: boards)
+        let supervisor = try Supervisor(name: "kitchen", image: try answeringImage(0x1234_5678), boards: boards)
         let thread = run(supervisor)
         let line = try LineSocket(path: try boards.find("kitchen").uart)
         try line.send([1, 0xC0])
@@ -71,7 +72,7 @@ import Testing
         let redo = state.path + "/flash.bin.redo"
         try FileManager.default.createSymbolicLink(atPath: redo, withDestinationPath: "/dev/full")
         let supervisor = try Supervisor(
-            name: "cellar", board: microbit, image: try answeringImage(0x0BAD_F00D, reply: answer), boards: boards)
+            name: "cellar", image: try answeringImage(0x0BAD_F00D, reply: answer), boards: boards)
         let thread = run(supervisor)
         let line = try LineSocket(path: try boards.find("cellar").uart)
         // A request with that message id and token, so that the answer finds its way.
@@ -95,7 +96,7 @@ import Testing
         let state = boards.stateFolder("attic")
         try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true)
         try FileManager.default.createSymbolicLink(atPath: state.path + "/flash.bin.redo", withDestinationPath: "/dev/full")
-        let supervisor = try Supervisor(name: "attic", board: microbit, image: try answeringImage(0), boards: boards)
+        let supervisor = try Supervisor(name: "attic", image: try answeringImage(0), boards: boards)
         let thread = run(supervisor)
         let line = try LineSocket(path: try boards.find("attic").uart)
         try line.send([1, 0xC0])
