@@ -33,7 +33,11 @@ struct RowLinesTests {
     }
 
     @Test(
-        "What is no JSON has rows or none, and does no harm",
+        "Of what is no JSON each place that is told lies in the text",
         arguments: ["", "]", "}}[[,", "{\"a\": [\"", "{\"a\\", "[[1,2],[3]]"])
-    func unsound(text: String) { _ = RowLines(text.utf8) }
+    func unsound(text: String) {
+        let rows = RowLines(text.utf8)
+        let places = rows.rows.values.flatMap { $0.map(\.bytes) } + rows.values.values.flatMap { $0 }
+        #expect(places.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= text.utf8.count })
+    }
 }
