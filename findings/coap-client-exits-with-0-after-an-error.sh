@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A client on the command line is expected to tell by its exit code whether the request succeeded, as curl -f and aiocoap-client do. libcoap's
-# coap-client exits with 0 whatever came: after 4.04, after 5.03, and after no answer at all. Without -o or -v an error looks like a
-# success with an empty payload but for the text on standard error, which an error without a diagnostic payload lacks too.
-# A check that is a shell's `coap-client … && next` therefore passes against a node that refuses everything, or that is switched off: ask with
-# -v 6 and read the code from the log, or use another client.
+# coap-client exits with 0 whatever came: after 4.04, after 5.03, and after no answer at all. An error leaves its code on standard error alone,
+# and silence leaves nothing: both look like a success with an empty payload.
+# A check that is a shell's `coap-client … && next` therefore passes against a node that refuses everything, or that is switched off: read standard
+# error and ask for a payload, or use another client.
 # Version: libcoap3-bin 4.3.1-1 (Debian 12) against a server of 20 lines; for comparison aiocoap 0.4.17 (PyPI), Python 3.11.
 # Seen: 2.05, 4.04, 5.03, silence: coap-client-notls exits with 0 0 0 0, aiocoap-client with 0 1 1 1.
 set -euo pipefail
