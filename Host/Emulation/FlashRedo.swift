@@ -43,7 +43,9 @@ final class FlashRedo {
 
     /// From now on there is none.
     func forget() {
-        if descriptor >= 0 || FileManager.default.fileExists(atPath: path), open() { _ = store([UInt8](repeating: 0, count: Self.header)) }
+        if descriptor >= 0 || FileManager.default.fileExists(atPath: path), open() {
+            _ = store([UInt8](repeating: 0, count: Self.header))
+        }
     }
 
     private func store(_ bytes: [UInt8]) -> Bool {

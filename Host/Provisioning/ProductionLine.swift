@@ -31,6 +31,8 @@ public actor ProductionLine {
     private let finder: NodeFinder
     private let labels: any LabelOutput
     private let plan: Plan
+    /// What was done before is no failure of this run.
+    private let began = Date()
     private let onEvent: @Sendable (LineEvent) -> Void
     private let start = ContinuousClock.now
 
@@ -150,7 +152,9 @@ public actor ProductionLine {
             try await deliver(provisioned, name)
         } catch let already as AlreadyProvisioned where recovered.contains(already.record.label) {
             emit(.init(.skipped, name, message: "was completed in this run: \(already.record.label)"))
-        } catch let already as AlreadyProvisioned where plan.watches && already.record.station == station.name {
+        } catch let already as AlreadyProvisioned
+            where plan.watches && already.record.station == station.name && (already.record.time ?? .distantFuture) < began
+        {
             // A line that was begun again finds what it has made before.
             emit(.init(.skipped, name, message: "is done already: \(already.record.label)"))
         } catch { fail(name, error) }

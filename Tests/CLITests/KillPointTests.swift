@@ -52,8 +52,8 @@ private let killPoint: String? = {
 
     static let cases: [Case] = {
         let toggle = ["send", "$('led').toggle()"]
-        func key(_ home: String, _ name: String) -> [String] { ["--key", home + "/\(name).key"] }
-        func consent(_ home: String) -> [String] { ["--recovery-key", home + "/recovery.key"] }
+        @Sendable func key(_ home: String, _ name: String) -> [String] { ["--key", home + "/\(name).key"] }
+        @Sendable func consent(_ home: String) -> [String] { ["--recovery-key", home + "/recovery.key"] }
         return [
             Case(
                 description: "bind", world: .unowned, arguments: { stage, _ in ["bind", stage.label] },

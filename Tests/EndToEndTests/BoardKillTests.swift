@@ -36,8 +36,8 @@ import Transport
         let bench = try Workbench()
         let boards = EmulatedBoards(home: bench.scratch.url)
         let node = try bench.emulate(board, "fire")
-        let label = try #require(try bench.lightnode(["provision", "--json"] + node).json()["label"] as? String)
-        try #require(try bench.lightnode(["bind", label] + node).status == 0)
+        let label = try #require(try bench.lightnode("provision", "--json", node[0], node[1]).json()["label"] as? String)
+        try #require(try bench.lightnode("bind", label, node[0], node[1]).status == 0)
         let controller = try Controller(try Home(bench.scratch.url.path), passphrase: { nil })
         var count = Count()
         var receipts: [Receipt] = []
@@ -51,8 +51,8 @@ import Transport
                 try await Task.sleep(for: .milliseconds(.random(in: 5...250)))
                 kill(victim, SIGKILL)
             }
-            let known = try await owner.known()
             do {
+                let known = try await owner.known()
                 while true {
                     let message = try owner.sign(Call(device: "led", method: "toggle"), for: known)
                     messages.append(message)

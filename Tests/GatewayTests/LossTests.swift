@@ -28,7 +28,8 @@ import Transport
             if let receipt = try? await remote.send(Call(device: "led", method: "toggle")), receipt.outcome == .done { done += 1 }
         }
         let (requests, answers) = link.counts
-        print("\(done) of \(Self.commands) commands done; seed \(faults.seed), \(requests.dropped + answers.dropped) messages lost")
+        print(
+            "\(done) of \(Self.commands) commands done; seed \(faults.seed), \(requests.dropped + answers.dropped) messages lost")
         // 99.9 per cent; of fewer than a thousand one may fail by chance.
         #expect(done >= Self.commands - max(1, Self.commands / 1000))
         #expect(hosted.changes("led") >= done && hosted.changes("led") <= Self.commands)

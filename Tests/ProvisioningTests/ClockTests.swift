@@ -22,7 +22,11 @@ import Testing
         }
         try await provision(folder, ahead: Self.decade, trusts: true)
         try await provision(folder, ahead: 0)
-        // A day is what a right clock can have shown: it is waited for, unless the user says otherwise.
+    }
+
+    @Test("A record of tomorrow, which a right clock can have shown, is waited for, unless the user says otherwise")
+    func tomorrow() async throws {
+        let folder = TemporaryHome()
         try await provision(folder, ahead: 86_400)
         await #expect { try await provision(folder, ahead: 0) } throws: { "\($0)".contains("newest record") }
         try await provision(folder, ahead: 0, trusts: true)
