@@ -42,14 +42,6 @@ enum Pin: UInt32 {
     case meter = 15  // PA15: D9
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<Output> = LED(Output(30))
 nonisolated(unsafe) private var led1: LED<Output> = LED(Output(5))
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(62))

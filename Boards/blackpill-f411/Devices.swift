@@ -55,14 +55,6 @@ enum Pin: UInt32 {
     case sensor = 1  // PA1
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<ActiveLow<Output>> = LED(ActiveLow(Output(45)))
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(16))
 nonisolated(unsafe) private var relay: Relay<Output> = Relay(Output(17))

@@ -53,14 +53,6 @@ enum Pin: UInt32 {
     case buttonB = 26  // P0.26
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<IconOnDisplay> = LED(IconOnDisplay(heart))
 nonisolated(unsafe) private var display: Display5x5<Screen> = Display5x5(Screen())
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(18))

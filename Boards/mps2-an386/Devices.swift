@@ -37,14 +37,6 @@ enum Pin: UInt32 {
     case button1 = 33  // USERPB1
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<Output> = LED(Output(0))
 nonisolated(unsafe) private var led1: LED<Output> = LED(Output(1))
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(16))

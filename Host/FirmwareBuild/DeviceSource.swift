@@ -192,14 +192,6 @@ private struct Writer {
             \(lines(cases, indent: 4))
             }
 
-            extension Output {
-                @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-            }
-
-            extension Input {
-                @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-            }
-
             """
     }
 
