@@ -130,6 +130,7 @@ extension Skeleton {
             // The devices of Boards/\(name.hyphened), called as an application calls them.
             import Devices
             import FirmwareTesting
+            import MCU
 
             @main enum \(name.type)Board: FirmwareSuite {
                 @used static func `\(device) is on when it is told so, and off in its safe state`() {
