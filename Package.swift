@@ -281,7 +281,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ]),
         tests("ReportingTests", ["Reporting"]),
         tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
-        tests("FirmwareBuildTests", ["FirmwareBuild", "Reporting"]),
+        tests("FirmwareBuildTests", ["FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("BoardDeviceTests", ["Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["Emulation", "FirmwareBuild", "VirtualUSB", "Reporting"]),
         tests(

@@ -14,7 +14,9 @@ public struct DeviceSource: Sendable {
         let wiring = try BoardWiring(board, in: catalogue)
         try wiring.check()
         path = "Boards/\(board.name)/Devices.swift"
-        text = Writer(wiring: wiring, board: board).file
+        var words: [String: [String]] = [:]
+        for driver in Set(wiring.rows.map(\.driver)) { words[driver] = try DriverWords(of: driver, in: catalogue).words }
+        text = Writer(wiring: wiring, board: board, words: words).file
     }
 
     /// True when the tree holds just this.
@@ -49,6 +51,8 @@ private struct Written {
 private struct Writer {
     let wiring: BoardWiring
     let board: Board
+    /// What each driver answers to.
+    let words: [String: [String]]
 
     var file: String {
         let devices = wiring.rows.map(written)
@@ -112,7 +116,7 @@ private struct Writer {
                 // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
                 @_optimize(none) @_effects(readnone)
                 public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-            \(lines(zip(wiring.rows, devices).map { "if name == \"\($0.name)\" { return word == \"\" || \($1.type).answers(word) }" } + ["return false"], indent: 8))
+            \(lines(wiring.rows.map { "if name == \"\($0.name)\" { return \(answers($0)) }" } + ["return false"], indent: 8))
                 }
             \(reset)}
 
@@ -173,6 +177,11 @@ private struct Writer {
                 """
         }
         return text
+    }
+
+    /// The comparisons with all that may be written of a device.
+    private func answers(_ row: DeviceRow) -> String {
+        ([""] + (words[row.driver] ?? [])).map { "word == \"\($0)\"" }.joined(separator: " || ")
     }
 
     private func kinds(_ devices: [Written]) -> String {

@@ -32,7 +32,7 @@ struct DeviceSourceTests {
             "        case 0: Declaration(\"porch-light\", LED<ActiveLow<Output>>.self, freshness: 9)",
             "        case 0: request.reach(&porchLight)",
             "        if name.isSame(\"porch-light\") { return 0 }",
-            "        if name == \"porch-light\" { return word == \"\" || LED<ActiveLow<Output>>.answers(word) }",
+            "        if name == \"porch-light\" { return word == \"\" || word == \"on\" || word == \"off\" || word == \"toggle\" }",
             "        case 1: Declaration(\"led\", LED<IconOnDisplay>.self)",
         ] {
             #expect(text.split(separator: "\n").contains { $0.hasSuffix(line) }, "no line \(line)")
