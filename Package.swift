@@ -260,7 +260,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "SimulatedNOR", "SimulatedPins", "TestNode", "CodecSupport",
             ]),
         tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
-        tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels"]),
+        tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels", "SimulatedPins"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
         tests("TransportTests", ["Transport"], exclude: ["Witness"]),
         tests(
@@ -290,7 +290,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
         tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
-        tests("FirmwareBuildTests", ["BoardFacts", "Image", "FirmwareBuild", "Reporting"]),
+        tests("FirmwareBuildTests", ["BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("BoardDeviceTests", ["BoardFacts", "Image", "Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["BoardFacts", "Image", "Emulation", "VirtualUSB", "Reporting"]),
         tests(

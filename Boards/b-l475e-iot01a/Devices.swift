@@ -42,14 +42,6 @@ enum Pin: UInt32 {
     case meter = 15  // PA15: D9
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<Output> = LED(Output(30))
 nonisolated(unsafe) private var led1: LED<Output> = LED(Output(5))
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(62))
@@ -107,12 +99,12 @@ public struct BoardDevices: StaticDeviceTable {
     // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
     @_optimize(none) @_effects(readnone)
     public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return word == "" || LED<Output>.answers(word) }
-        if name == "led-1" { return word == "" || LED<Output>.answers(word) }
-        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
-        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
-        if name == "button" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "meter" { return word == "" || PulseMeter<PinCounter>.answers(word) }
+        if name == "led" { return word == "" || word == "on" || word == "off" || word == "toggle" }
+        if name == "led-1" { return word == "" || word == "on" || word == "off" || word == "toggle" }
+        if name == "lock" { return word == "" || word == "open(for:)" || word == "close" || word == "relocked" }
+        if name == "relay" { return word == "" || word == "on" || word == "off" || word == "toggle" || word == "pulse(for:)" }
+        if name == "button" { return word == "" || word == "pressed" || word == "released" || word == "held" || word == "double" }
+        if name == "meter" { return word == "" || word == "read" }
         return false
     }
 }

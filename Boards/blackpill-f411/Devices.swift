@@ -55,14 +55,6 @@ enum Pin: UInt32 {
     case sensor = 1  // PA1
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<ActiveLow<Output>> = LED(ActiveLow(Output(45)))
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(16))
 nonisolated(unsafe) private var relay: Relay<Output> = Relay(Output(17))
@@ -128,14 +120,14 @@ public struct BoardDevices: StaticDeviceTable {
     // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
     @_optimize(none) @_effects(readnone)
     public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return word == "" || LED<ActiveLow<Output>>.answers(word) }
-        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
-        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
-        if name == "button" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "dimmer" { return word == "" || Dimmer<PWM<Peripheral>>.answers(word) }
-        if name == "sensor" { return word == "" || AnalogSensor<ADCInput<Peripheral>>.answers(word) }
-        if name == "thermometer" { return word == "" || Thermometer<TMP105<I2C<Peripheral>>>.answers(word) }
-        if name == "eeprom" { return word == "" || EEPROM<I2C<Peripheral>>.answers(word) }
+        if name == "led" { return word == "" || word == "on" || word == "off" || word == "toggle" }
+        if name == "lock" { return word == "" || word == "open(for:)" || word == "close" || word == "relocked" }
+        if name == "relay" { return word == "" || word == "on" || word == "off" || word == "toggle" || word == "pulse(for:)" }
+        if name == "button" { return word == "" || word == "pressed" || word == "released" || word == "held" || word == "double" }
+        if name == "dimmer" { return word == "" || word == "on" || word == "off" || word == "toggle" || word == "set(level:)" || word == "fade(level:for:)" }
+        if name == "sensor" { return word == "" || word == "read" || word == "watch(low:high:)" || word == "above" || word == "below" }
+        if name == "thermometer" { return word == "" || word == "read" }
+        if name == "eeprom" { return word == "" || word == "read(at:)" || word == "write(at:value:)" }
         return false
     }
 

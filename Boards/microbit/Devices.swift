@@ -53,14 +53,6 @@ enum Pin: UInt32 {
     case buttonB = 26  // P0.26
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<IconOnDisplay> = LED(IconOnDisplay(heart))
 nonisolated(unsafe) private var display: Display5x5<Screen> = Display5x5(Screen())
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(18))
@@ -126,14 +118,14 @@ public struct BoardDevices: StaticDeviceTable {
     // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
     @_optimize(none) @_effects(readnone)
     public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return word == "" || LED<IconOnDisplay>.answers(word) }
-        if name == "display" { return word == "" || Display5x5<Screen>.answers(word) }
-        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
-        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
-        if name == "button-a" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "button-b" { return word == "" || Button<ActiveLowInput<Input>>.answers(word) }
-        if name == "thermometer" { return word == "" || Thermometer<DieTemperature>.answers(word) }
-        if name == "dimmer" { return word == "" || Dimmer<WholeDisplay>.answers(word) }
+        if name == "led" { return word == "" || word == "on" || word == "off" || word == "toggle" }
+        if name == "display" { return word == "" || word == "clear" || word == "icon(dots:)" || word == "text(text:)" || word == "scrolled" }
+        if name == "lock" { return word == "" || word == "open(for:)" || word == "close" || word == "relocked" }
+        if name == "relay" { return word == "" || word == "on" || word == "off" || word == "toggle" || word == "pulse(for:)" }
+        if name == "button-a" { return word == "" || word == "pressed" || word == "released" || word == "held" || word == "double" }
+        if name == "button-b" { return word == "" || word == "pressed" || word == "released" || word == "held" || word == "double" }
+        if name == "thermometer" { return word == "" || word == "read" }
+        if name == "dimmer" { return word == "" || word == "on" || word == "off" || word == "toggle" || word == "set(level:)" || word == "fade(level:for:)" }
         return false
     }
 

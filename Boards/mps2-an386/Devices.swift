@@ -37,14 +37,6 @@ enum Pin: UInt32 {
     case button1 = 33  // USERPB1
 }
 
-extension Output {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
-extension Input {
-    @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-}
-
 nonisolated(unsafe) private var led: LED<Output> = LED(Output(0))
 nonisolated(unsafe) private var led1: LED<Output> = LED(Output(1))
 nonisolated(unsafe) private var lock: Lock<Output> = Lock(Output(16))
@@ -110,14 +102,14 @@ public struct BoardDevices: StaticDeviceTable {
     // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
     @_optimize(none) @_effects(readnone)
     public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-        if name == "led" { return word == "" || LED<Output>.answers(word) }
-        if name == "led-1" { return word == "" || LED<Output>.answers(word) }
-        if name == "lock" { return word == "" || Lock<Output>.answers(word) }
-        if name == "relay" { return word == "" || Relay<Output>.answers(word) }
-        if name == "button" { return word == "" || Button<Input>.answers(word) }
-        if name == "button-1" { return word == "" || Button<Input>.answers(word) }
-        if name == "thermometer" { return word == "" || Thermometer<TMP105<BitBangI2C<ShieldI2C>>>.answers(word) }
-        if name == "eeprom" { return word == "" || EEPROM<BitBangI2C<ShieldI2C>>.answers(word) }
+        if name == "led" { return word == "" || word == "on" || word == "off" || word == "toggle" }
+        if name == "led-1" { return word == "" || word == "on" || word == "off" || word == "toggle" }
+        if name == "lock" { return word == "" || word == "open(for:)" || word == "close" || word == "relocked" }
+        if name == "relay" { return word == "" || word == "on" || word == "off" || word == "toggle" || word == "pulse(for:)" }
+        if name == "button" { return word == "" || word == "pressed" || word == "released" || word == "held" || word == "double" }
+        if name == "button-1" { return word == "" || word == "pressed" || word == "released" || word == "held" || word == "double" }
+        if name == "thermometer" { return word == "" || word == "read" }
+        if name == "eeprom" { return word == "" || word == "read(at:)" || word == "write(at:value:)" }
         return false
     }
 

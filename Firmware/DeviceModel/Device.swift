@@ -4,15 +4,13 @@ import Bytes
 
 /// A driver: it turns names and numbers into pins and bus transfers, knows no signature and no wire format, and is a plain value.
 public protocol Device {
-    /// What it can be told and what it tells, in the form that Interface.swift defines. Method and event indices follow its order.
+    /// What it can be told and what it tells, in the form that Interface.swift defines: one text literal, which `lightnode build` reads too,
+    /// so that an application's words are checked against it. Method and event indices follow its order.
     static var interface: StaticString { get }
     /// Seconds for which a one-time token is good at this device, 1…255. Then a command needs proof that it is fresh: such a token, or
     /// trusted time. 0: it needs none. A board may say otherwise of its own device.
     static var freshness: UInt8 { get }
 
-    /// True when `word` is a method or an event of the interface. The compiler asks it of each that an application writes, and an image has
-    /// no code for it: mark it `@_optimize(none) @_effects(readnone)`.
-    static func answers(_ word: LiteralText) -> Bool
     /// It counts what must outlive a reboot (`retained`).
     static var keepsCount: Bool { get }
 
@@ -34,8 +32,6 @@ public protocol Device {
 extension Device {
     @inline(__always) public static var freshness: UInt8 { 0 }
     @inline(__always) public static var keepsCount: Bool { false }
-    /// For a driver that no application calls by name.
-    @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool { false }
     @inline(__always) public mutating func poll(_ now: Instant) -> UInt8? { nil }
     @inline(__always) public mutating func enterSafeState() {}
     @inline(__always) public var retained: Int32? { nil }

@@ -27,10 +27,6 @@ public struct AnalogSensor<Input: AnalogInput & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "read:1;watch(low:1 -32767..32767,high:1 -32767..32767)|analog:1|above;below"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "read" || word == "watch(low:high:)" || word == "above" || word == "below"
-    }
     private var input: Input
     private let calibration: Calibration
     private var low: Int32 = -32767

@@ -7,10 +7,6 @@ import HAL
 /// `pressed` within 400 ms of the first. A level counts once it has lasted 20 ms. State: true while pressed.
 public struct Button<Pin: InputPin>: Device {
     @inline(__always) public static var interface: StaticString { "|button:bool|pressed;released;held;double" }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "pressed" || word == "released" || word == "held" || word == "double"
-    }
     private let pin: Pin
     private var isPressed = false
     private var settling = DeviceTimer()

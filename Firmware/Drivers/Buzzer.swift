@@ -8,10 +8,6 @@ public struct Buzzer<Channel: PWMChannel & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "beep(pitch:Hz 20..20000=2000,for:ms 10..10000=200);stop|buzzer:Hz|finished"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "beep(pitch:for:)" || word == "stop" || word == "finished"
-    }
     private var channel: Channel
     private var timer = DeviceTimer()
     private var hertz: Int32 = 0

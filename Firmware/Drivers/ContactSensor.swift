@@ -6,10 +6,6 @@ import HAL
 /// Closed while its pin is high; a level counts once it has lasted 50 ms. State: true while closed.
 public struct ContactSensor<Pin: InputPin>: Device {
     @inline(__always) public static var interface: StaticString { "|contact:bool|closed;opened" }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "closed" || word == "opened"
-    }
     private let pin: Pin
     private var isClosed = false
     private var settling = DeviceTimer()

@@ -9,10 +9,6 @@ public struct Dimmer<Channel: PWMChannel & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "on;off;toggle;set(level:% 0..100);fade(level:% 0..100,for:ms 0..60000=1000)|dimmer:%|"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "on" || word == "off" || word == "toggle" || word == "set(level:)" || word == "fade(level:for:)"
-    }
     private var channel: Channel
     private var timer = DeviceTimer()
     /// In 256ths of a percent.

@@ -10,10 +10,6 @@ public struct Display5x5<Screen: Bitmap5x5 & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "clear;icon(dots:1 0..33554431);text(text:text 1..32)|display:count|scrolled"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "clear" || word == "icon(dots:)" || word == "text(text:)" || word == "scrolled"
-    }
     private var screen: Screen
     private var timer = DeviceTimer()
     private var text = InlineArray<32, UInt8>(repeating: 0)

@@ -8,10 +8,6 @@ public struct EEPROM<Bus: I2CBus & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "read(at:1 0..65535):1;write(at:1 0..65535,value:1 0..255)|eeprom|"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "read(at:)" || word == "write(at:value:)"
-    }
     private var bus: Bus
     private let address: UInt8
     /// Bytes in the part.

@@ -6,10 +6,6 @@ import HAL
 /// An LED, or anything else that is on while its pin is high. Safe state: off.
 public struct LED<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString { "on;off;toggle|led:bool|" }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "on" || word == "off" || word == "toggle"
-    }
     private var pin: Pin
 
     /// Takes a pin that is an output already and leaves its level; the state is read from the pin.

@@ -8,10 +8,6 @@ public struct Lock<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString {
         "open(for:ms 100..60000=5000);close|lock:bool|relocked"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "open(for:)" || word == "close" || word == "relocked"
-    }
     @inline(__always) public static var freshness: UInt8 { 30 }
     private var pin: Pin
     private var timer = DeviceTimer()

@@ -6,7 +6,6 @@ import HAL
 /// Counts by interrupt; the count survives a reboot, for the table retains it. State: pulses ever counted, modulo 2^31.
 public struct PulseMeter<Counter: EdgeCounter & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString { "read:count|meter:count|" }
-    @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool { word == "read" }
     @inline(__always) public static var keepsCount: Bool { true }
     private let counter: Counter
     /// Pulses counted before this boot.

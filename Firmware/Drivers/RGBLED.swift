@@ -8,10 +8,6 @@ public struct RGBLED<Channel: PWMChannel & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString {
         "on;off;toggle;color(red:% 0..100,green:% 0..100,blue:% 0..100)|rgb-led:1|"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "on" || word == "off" || word == "toggle" || word == "color(red:green:blue:)"
-    }
     private var red: Channel
     private var green: Channel
     private var blue: Channel

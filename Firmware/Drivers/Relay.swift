@@ -8,10 +8,6 @@ public struct Relay<Pin: OutputPin>: Device {
     @inline(__always) public static var interface: StaticString {
         "on;off;toggle;pulse(for:ms 10..3600000)|relay:bool|"
     }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "on" || word == "off" || word == "toggle" || word == "pulse(for:)"
-    }
     private var pin: Pin
     private var timer = DeviceTimer()
 

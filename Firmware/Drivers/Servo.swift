@@ -7,10 +7,6 @@ import HAL
 /// limp. Safe state: limp.
 public struct Servo<Channel: PWMChannel & BitwiseCopyable>: Device {
     @inline(__always) public static var interface: StaticString { "turn(to:deg 0..180);release|servo:deg|" }
-    @_optimize(none) @_effects(readnone)
-    public static func answers(_ word: LiteralText) -> Bool {
-        word == "turn(to:)" || word == "release"
-    }
     private var channel: Channel
     private var angle: Int32 = -1
 

@@ -7,7 +7,6 @@ import HAL
 /// of a degree the last reading on demand, or the next of its own that differs by half a degree or more; none before the first.
 public struct Thermometer<Sensor: TemperatureSensor>: Device {
     @inline(__always) public static var interface: StaticString { "read:mCel|thermometer:mCel|" }
-    @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool { word == "read" }
     private var sensor: Sensor
     private var timer = DeviceTimer()
     public private(set) var state = Value.none

@@ -15,7 +15,9 @@ public struct DeviceSource: Sendable {
         let wiring = try BoardWiring(board, in: catalogue)
         try wiring.check()
         path = "Boards/\(board.name)/Devices.swift"
-        text = Writer(wiring: wiring, board: board).file
+        var words: [String: [String]] = [:]
+        for driver in Set(wiring.rows.map(\.driver)) { words[driver] = try DriverWords(of: driver, in: catalogue).words }
+        text = Writer(wiring: wiring, board: board, words: words).file
     }
 
     /// True when the tree holds just this.
@@ -50,6 +52,8 @@ private struct Written {
 private struct Writer {
     let wiring: BoardWiring
     let board: Board
+    /// What each driver answers to.
+    let words: [String: [String]]
 
     var file: String {
         let devices = wiring.rows.map(written)
@@ -113,7 +117,7 @@ private struct Writer {
                 // The compiler asks this for each name and word that an application writes, "" for the name alone; no image holds it.
                 @_optimize(none) @_effects(readnone)
                 public static func answers(_ name: LiteralText, _ word: LiteralText) -> Bool {
-            \(lines(zip(wiring.rows, devices).map { "if name == \"\($0.name)\" { return word == \"\" || \($1.type).answers(word) }" } + ["return false"], indent: 8))
+            \(lines(wiring.rows.map { "if name == \"\($0.name)\" { return \(answers($0)) }" } + ["return false"], indent: 8))
                 }
             \(reset)}
 
@@ -176,6 +180,11 @@ private struct Writer {
         return text
     }
 
+    /// The comparisons with all that may be written of a device.
+    private func answers(_ row: DeviceRow) -> String {
+        ([""] + (words[row.driver] ?? [])).map { "word == \"\($0)\"" }.joined(separator: " || ")
+    }
+
     private func kinds(_ devices: [Written]) -> String {
         var types: [String] = []
         for device in devices where !types.contains(device.type) { types.append(device.type) }
@@ -191,14 +200,6 @@ private struct Writer {
             /// Who uses which pin.
             enum Pin: UInt32 {
             \(lines(cases, indent: 4))
-            }
-
-            extension Output {
-                @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
-            }
-
-            extension Input {
-                @inline(__always) init(_ pin: Pin) { self.init(pin.rawValue) }
             }
 
             """

@@ -50,23 +50,24 @@ public struct FirmwareBuilder: Sendable {
                 arguments + ["--product", product], in: catalogue.root, environment: environment(board), live: live)
             guard result.status == 0 else { throw try failure(result, board, product) }
             let linked = scratchFolder(board).appendingPathComponent("\(board.triple)/release/\(product)")
-            try Self.checkMap(try ELFImage(contentsOf: linked), board)
+            let image = try ELFImage(contentsOf: linked)
+            try Self.checkMap(board) { image.symbol($0)?.value }
             return try stamp(linked, board: board, product: product)
         }
     }
 
     /// The linker script's memory map is the one that board.json tells the host and the chip's start.
     /// - Throws: `Failure` naming what differs.
-    static func checkMap(_ image: ELFImage, _ board: Board) throws {
+    static func checkMap(_ board: Board, symbol: (String) -> UInt64?) throws {
         var facts = [("__image_start", "flash.address", board.flash.address)]
         if let store = board.store {
             facts += [("__store_start", "store.address", store.address), ("__store_size", "store.size", store.size)]
         }
-        for (symbol, fact, wanted) in facts {
-            guard let found = image.symbol(symbol)?.value, UInt64(found) != wanted.value else { continue }
+        for (name, fact, wanted) in facts {
+            guard let found = symbol(name), found != wanted.value else { continue }
             throw Failure(
                 .environment,
-                "Boards/\(board.name)/board.json says \(fact) \(wanted), and the linker script \(Word(UInt64(found)))",
+                "Boards/\(board.name)/board.json says \(fact) \(wanted), and the linker script \(Word(found))",
                 about: "Boards/\(board.name)/board.json",
                 advice: "Correct one of them, or name a linker script of the board's own in Boards/\(board.name)/toolset.json")
         }

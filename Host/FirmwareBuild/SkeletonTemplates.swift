@@ -14,10 +14,6 @@ extension Skeleton {
             public struct \(name.type)<Pin: OutputPin>: Device {
                 /// The grammar is in Firmware/DeviceModel/Interface.swift: methods | kind and unit of the state | events.
                 @inline(__always) public static var interface: StaticString { "on;off;toggle|\(name.hyphened):bool|" }
-                /// Its methods, with the names of their arguments as in `open(for:)`, and its events: for the compiler.
-                @_optimize(none) @_effects(readnone) public static func answers(_ word: LiteralText) -> Bool {
-                    word == "on" || word == "off" || word == "toggle"
-                }
                 private var pin: Pin
 
                 /// - Parameter pin: made an output by the board; its level is not changed here.
@@ -55,9 +51,6 @@ extension Skeleton {
                     expect(bench.call("toggle").text, "done")
                     expect(bench.value, 0)
                     expect(bench.call("explode").text, "unknown method")
-                    for word in words(Bench<\(name.type)<SimulatedOutput>>.describe(0)!.interface) {
-                        #expect(\(name.type)<SimulatedOutput>.answers(word))
-                    }
                     bench.call("on")
                     bench.enterSafeState(device: 0)
                     expect(bench.value, 0)
@@ -131,6 +124,7 @@ extension Skeleton {
             // The devices of Boards/\(name.hyphened), called as an application calls them.
             import Devices
             import FirmwareTesting
+            import MCU
 
             @main enum \(name.type)Board: FirmwareSuite {
                 @used static func `\(device) is on when it is told so, and off in its safe state`() {

@@ -3,13 +3,15 @@
 import DeviceModel
 import Drivers
 import HAL
+import SimulatedPins
 import Synchronization
 import Testing
 
 /// Two wires with pull-ups and one part on them, followed edge by edge (NXP UM10204, 3.1): a part of 256 bytes with an address
 /// pointer, which may stretch the clock, hang on to the data line, or be absent.
 private final class Wires: @unchecked Sendable {
-    var memory = (0..<256).map { UInt8(truncatingIfNeeded: $0 * 3 + 1) }
+    private var part = I2CMemory((0..<256).map { UInt8(truncatingIfNeeded: $0 * 3 + 1) })
+    var memory: [UInt8] { part.bytes }
     let address: UInt8 = 0x50
     /// Half bits for which the part holds the clock low after each byte.
     var stretch = 0
@@ -26,8 +28,6 @@ private final class Wires: @unchecked Sendable {
     private var phase = Phase.idle
     private var bit = 0
     private var byte: UInt8 = 0
-    private var pointer = 0
-    private var isPointerNext = true
 
     var clock: Bool { clockReleased && stretchLeft == 0 && !shorted }
     var data: Bool { dataReleased && !partHoldsData && heldFor == 0 }
@@ -80,22 +80,16 @@ private final class Wires: @unchecked Sendable {
         switch phase {
         case .address:
             phase = byte & 1 == 1 ? .read : .write
-            isPointerNext = true
+            part.isPointerNext = true
         case .write:
-            if isPointerNext {
-                pointer = Int(byte)
-            } else {
-                memory[pointer] = byte
-                pointer = (pointer + 1) & 255
-            }
-            isPointerNext = false
-        default: pointer = (pointer + 1) & 255
+            part.take(byte)
+        default: part.pointer = (part.pointer + 1) & 255
         }
         byte = 0
         if phase == .read { send() }
     }
 
-    private func send() { partHoldsData = bit < 8 && memory[pointer] & (0x80 >> UInt8(bit)) == 0 }
+    private func send() { partHoldsData = bit < 8 && part.bytes[part.pointer] & (0x80 >> UInt8(bit)) == 0 }
 }
 
 private struct Lines: OpenDrainLines {
@@ -117,12 +111,7 @@ private struct Lines: OpenDrainLines {
 
 private func read(_ wires: Wires, _ address: UInt8 = 0x50, from: UInt8, count: Int) throws -> [UInt8] {
     var bus = BitBangI2C(Lines(wires))
-    let pointer = [from]
-    var bytes = [UInt8](repeating: 0, count: count)
-    var span = bytes.mutableSpan
-    var raw = span.mutableBytes
-    try bus.transfer(address, write: pointer.span.bytes, read: &raw)
-    return bytes
+    return try bus.bytes(of: address, from: from, count: count)
 }
 
 @Test(

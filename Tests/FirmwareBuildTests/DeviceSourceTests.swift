@@ -1,6 +1,7 @@
 // The Swift that a board's rows give. That a name or method that the board has not is an error at its line, Tools/test-skeletons shows.
 import BoardFacts
 import Foundation
+import Reporting
 import Testing
 
 @testable import FirmwareBuild
@@ -32,7 +33,7 @@ struct DeviceSourceTests {
             "        case 0: Declaration(\"porch-light\", LED<ActiveLow<Output>>.self, freshness: 9)",
             "        case 0: request.reach(&porchLight)",
             "        if name.isSame(\"porch-light\") { return 0 }",
-            "        if name == \"porch-light\" { return word == \"\" || LED<ActiveLow<Output>>.answers(word) }",
+            "        if name == \"porch-light\" { return word == \"\" || word == \"on\" || word == \"off\" || word == \"toggle\" }",
             "        case 1: Declaration(\"led\", LED<IconOnDisplay>.self)",
         ] {
             #expect(text.split(separator: "\n").contains { $0.hasSuffix(line) }, "no line \(line)")
@@ -109,5 +110,15 @@ struct DeviceSourceTests {
         #expect(advice("main.swift:7:15: error: this device has no method on()").contains("button-a (Button)"))
         #expect(advice("main.swift:7:15: error: #assert condition not constant").contains("literal"))
         #expect(advice("ld.lld: error: undefined symbol: uart_write").contains("Correct what the compiler names"))
+    }
+
+    @Test("An image whose linker script has another memory map than board.json is no image of the board")
+    func map() throws {
+        let board = try BoardCatalogue(root: sourceRoot).board("microbit")
+        var symbols: [String: UInt64] = ["__image_start": 0, "__store_start": 0x3_C000, "__store_size": 0x4000]
+        try FirmwareBuilder.checkMap(board) { symbols[$0] }
+        symbols["__store_size"] = 0x8000
+        let error = #expect(throws: Failure.self) { try FirmwareBuilder.checkMap(board) { symbols[$0] } }
+        #expect(error?.description.contains("says store.size 0x4000, and the linker script 0x8000") == true)
     }
 }

@@ -23,6 +23,9 @@ func tree(like board: String, _ changes: [(old: String, new: String)]) throws ->
         text = text.replacingOccurrences(of: old, with: new)
     }
     try Data(text.utf8).write(to: root.appendingPathComponent(path))
+    try FileManager.default.createSymbolicLink(
+        at: root.appendingPathComponent("Firmware/Drivers"),
+        withDestinationURL: sourceRoot.appendingPathComponent("Firmware/Drivers"))
     let catalogue = try BoardCatalogue(root: root)
     let mcus = try FileManager.default.contentsOfDirectory(atPath: sourceRoot.path + "/Firmware/MCU")
     for facts in mcus where facts.hasSuffix(".json") {

@@ -1,70 +1,26 @@
-// A model of the STM32F411's flash interface and main memory (RM0383, section 3), to the letter and no more patient than the chip.
+// A model of the STM32F411's flash interface and main memory (RM0383, section 3).
 
 import HAL
 import RegisterModels
 
 /// The flash interface: registers by offset (3.8).
-final class FlashModel: RegisterModel, @unchecked Sendable {
+final class FlashModel: FlashInterfaceModel, @unchecked Sendable {
     let memory: MainMemoryModel
-    /// Reads of SR for which BSY stays set after an operation.
-    var busyReads = 3
-    /// Sectors that are write-protected.
-    var protected: Set<Int> = []
-    /// The next operation ends with these bits of SR.
-    var failWith: UInt32 = 0
-    private(set) var erased: [Int] = []
-    private(set) var cacheResets = 0
-    private var busyLeft = 0
-    private var keys = 0
-    private var isJammed = false
 
     static let starts = [0, 0x4000, 0x8000, 0xC000, 0x10000, 0x20000, 0x40000, 0x60000, 0x80000]
 
     init(memory: MainMemoryModel) {
         self.memory = memory
-        super.init()
-        words[0x10] = 1 << 31  // LOCK
-        words[0x00] = 1 << 10  // DCEN
+        super.init(key: 0x04, status: 0x0C, control: 0x10, cleared: 0x1F3)
         words[0x14] = 0x0FFF_AAED  // OPTCR as shipped: RDP 0xAA, OPTLOCK
         memory.interface = self
     }
 
-    var isBusy: Bool { busyLeft > 0 }
-    var isLocked: Bool { self[0x10].bit(31) }
-
-    override func load(_ offset: UInt32) -> UInt32 {
-        guard offset == 0x0C else { return self[offset] }
-        if busyLeft > 0 { busyLeft -= 1 }
-        return self[0x0C] | (busyLeft > 0 ? 1 << 16 : 0)
-    }
-
     override func store(_ offset: UInt32, _ value: UInt32) {
         switch offset {
-        case 0x04: unlock(value)
-        case 0x0C: self[0x0C] &= ~(value & 0x1F3)
-        case 0x10: control(value)
         case 0x08: unlockOptions(value)
         case 0x14: optionControl(value)
-        case 0x00:
-            if value.bit(12) {
-                if self[0].bit(10) { violations.append("the data cache is reset while it is on") }
-                cacheResets += 1
-            }
-            self[0] = value
-        default: violations.append("store to \(offset)")
-        }
-    }
-
-    /// Key 1, then key 2; anything else jams the register until the next reset (3.5.1).
-    private func unlock(_ value: UInt32) {
-        if keys == 0 && value == 0x4567_0123 && !isJammed {
-            keys = 1
-        } else if keys == 1 && value == 0xCDEF_89AB && !isJammed {
-            keys = 0
-            self[0x10] &= ~(1 << 31)
-        } else {
-            isJammed = true
-            violations.append("wrong key")
+        default: super.store(offset, value)
         }
     }
 
@@ -92,47 +48,30 @@ final class FlashModel: RegisterModel, @unchecked Sendable {
         self[0x14] = value & ~2
         guard value.bit(1) else { return }
         readProtection = value.bits(15, 8)
-        busyLeft = busyReads
+        begin()
     }
 
-    private func control(_ value: UInt32) {
-        if isBusy { return violations.append("CR is written while the interface is busy") }
-        if isLocked { return violations.append("CR is written while it is locked") }
-        self[0x10] = value & ~(1 << 16)
-        guard value.bit(16) else { return }
-        guard value.bit(1), !value.bit(0), !value.bit(2) else { return violations.append("STRT without SER alone") }
-        if self[0x0C].bits(8, 4) != 0 { violations.append("an erase starts with an old error") }
-        busyLeft = busyReads
-        let sector = Int(value.bits(6, 3))
+    override func erase(by command: UInt32) {
+        guard command.bit(1), !command.bit(0), !command.bit(2) else { return violations.append("STRT without SER alone") }
+        let sector = Int(command.bits(6, 3))
         guard sector < 8 else { return violations.append("sector \(sector)") }
-        if protected.contains(sector) { return fail(1 << 4) }
-        if failWith != 0 { return fail(failWith) }
-        erased.append(sector)
-        memory.fill(from: Self.starts[sector], to: Self.starts[sector + 1])
-    }
-
-    private func fail(_ bits: UInt32) {
-        self[0x0C] |= bits
-        failWith = 0
+        erase(sector) { memory.fill(from: Self.starts[sector], to: Self.starts[sector + 1]) }
     }
 
     /// A word is stored to the main memory; true when it is programmed.
     func programs(_ offset: UInt32) -> Bool {
         if isBusy { violations.append("a word is programmed while the interface is busy") }
-        guard !isLocked, self[0x10].bit(0) else {
+        guard !isLocked, self[control].bit(0) else {
             fail(1 << 7)  // PGSERR
             return false
         }
-        guard self[0x10].bits(9, 8) == 2 else {
+        guard self[control].bits(9, 8) == 2 else {
             fail(1 << 6)  // PGPERR
             return false
         }
-        busyLeft = busyReads
+        begin()
         let sector = Self.starts.lastIndex { $0 <= Int(offset) } ?? 8
-        if protected.contains(sector) {
-            fail(1 << 4)  // WRPERR
-            return false
-        }
+        if protected.contains(sector) { failWith = 1 << 4 }  // WRPERR
         if failWith != 0 {
             fail(failWith)
             return false
@@ -142,29 +81,12 @@ final class FlashModel: RegisterModel, @unchecked Sendable {
 }
 
 /// 512 KB of main memory.
-final class MainMemoryModel: RegisterModel, @unchecked Sendable {
-    weak var interface: FlashModel?
-    private var contents = [UInt32](repeating: .max, count: 128 * 1024)
-    private(set) var programmed = 0
-    /// Bits that cannot be erased any more.
-    var stuck: [Int: UInt32] = [:]
-
-    override func load(_ offset: UInt32) -> UInt32 {
-        if offset % 4 != 0 { violations.append("unaligned load at \(offset)") }
-        if interface?.isBusy == true { violations.append("a read stalls while the interface is busy") }
-        return contents[Int(offset) / 4]
-    }
+final class MainMemoryModel: FlashMemoryModel, @unchecked Sendable {
+    init() { super.init(kilobytes: 512) }
 
     override func store(_ offset: UInt32, _ value: UInt32) {
-        guard interface?.programs(offset) == true else { return }
+        guard (interface as? FlashModel)?.programs(offset) == true else { return }
         programmed += 1
         contents[Int(offset) / 4] &= value
-    }
-
-    /// Puts a word there before the chip is powered.
-    func preload(_ offset: Int, _ word: UInt32) { contents[offset / 4] = word }
-
-    func fill(from start: Int, to end: Int) {
-        for at in (start / 4)..<(end / 4) { contents[at] = .max & ~stuck[at * 4, default: 0] }
     }
 }

@@ -18,18 +18,6 @@ struct FlashTests {
         SectorFlash(registers: interface.block, memory: memory.block, firstSector: first, count: count)
     }
 
-    private func program(_ flash: inout SectorFlash<ModelBlock, ModelBlock>, page: Int, _ offset: Int, _ words: [UInt32])
-        -> FlashError?
-    {
-        do throws(FlashError) { try flash.program(page: page, offset: offset, words.span.bytes) } catch { return error }
-        return nil
-    }
-
-    private func erase(_ flash: inout SectorFlash<ModelBlock, ModelBlock>, _ page: Int) -> FlashError? {
-        do throws(FlashError) { try flash.erase(page: page) } catch { return error }
-        return nil
-    }
-
     private func expectOrder() {
         #expect(interface.violations + memory.violations == [])
         #expect(interface.isLocked)
@@ -51,20 +39,18 @@ struct FlashTests {
     func geometry() {
         let flash = part(0, 8)
         #expect((0..<8).map { flash.pageSize($0) / 1024 } == [16, 16, 16, 16, 64, 128, 128, 128])
+        #expect(FlashModel.starts.map { FlashInterface.sector(at: $0) } == Array(0...8))
     }
 
     @Test("words are programmed where they belong, and the interface is locked again", arguments: 0..<8)
     func programs(sector: Int) throws {
         var flash = part(sector, 1)
         let end = flash.pageSize(0) - 8
-        #expect(program(&flash, page: 0, end, [0x1234_5678, 0x9ABC_DEF0]) == nil)
+        #expect(flash.fault(programming: 0, end, [0x1234_5678, 0x9ABC_DEF0]) == nil)
         #expect(memory.load(UInt32(FlashModel.starts[sector + 1] - 8)) == 0x1234_5678)
         #expect(memory.load(UInt32(FlashModel.starts[sector + 1] - 4)) == 0x9ABC_DEF0)
         #expect(memory.programmed == 2)
-        var bytes = [UInt8](repeating: 0, count: 5)
-        var span = bytes.mutableSpan
-        var raw = span.mutableBytes
-        try flash.read(page: 0, offset: end + 1, into: &raw)
+        let bytes = try flash.bytes(page: 0, end + 1, count: 5)
         #expect(bytes == [0x56, 0x34, 0x12, 0xF0, 0xDE])
         expectOrder()
     }
@@ -72,8 +58,8 @@ struct FlashTests {
     @Test("an erase takes one sector, and resets the data cache")
     func erases() {
         var flash = part(3, 3)
-        for page in 0..<3 { #expect(program(&flash, page: page, 0, [0]) == nil) }
-        #expect(erase(&flash, 1) == nil)
+        for page in 0..<3 { #expect(flash.fault(programming: page, 0, [0]) == nil) }
+        #expect(flash.fault(erasing: 1) == nil)
         #expect(interface.erased == [4])
         #expect([0xC000, 0x10000, 0x20000].map { memory.load($0) } == [0, .max, 0])
         #expect(interface.cacheResets == 1)
@@ -84,8 +70,8 @@ struct FlashTests {
     @Test("a bit that is to be set again is reported")
     func zeroToOne() {
         var flash = part(1, 1)
-        #expect(program(&flash, page: 0, 0, [0xFFFF_0000]) == nil)
-        #expect(program(&flash, page: 0, 0, [0x0000_FFFF]) == .programFailed)
+        #expect(flash.fault(programming: 0, 0, [0xFFFF_0000]) == nil)
+        #expect(flash.fault(programming: 0, 0, [0x0000_FFFF]) == .programFailed)
         expectOrder()
     }
 
@@ -93,7 +79,7 @@ struct FlashTests {
     func worn() {
         memory.stuck = [0x7FFC: 1]
         var flash = part(1, 1)
-        #expect(erase(&flash, 0) == .eraseFailed)
+        #expect(flash.fault(erasing: 0) == .eraseFailed)
         expectOrder()
     }
 
@@ -101,10 +87,10 @@ struct FlashTests {
     func protection() {
         interface.protected = [2]
         var flash = part(1, 2)
-        #expect(erase(&flash, 1) == .writeProtected)
-        #expect(program(&flash, page: 1, 0, [0]) == .writeProtected)
-        #expect(erase(&flash, 0) == nil)
-        #expect(program(&flash, page: 0, 0, [0]) == nil)
+        #expect(flash.fault(erasing: 1) == .writeProtected)
+        #expect(flash.fault(programming: 1, 0, [0]) == .writeProtected)
+        #expect(flash.fault(erasing: 0) == nil)
+        #expect(flash.fault(programming: 0, 0, [0]) == nil)
         expectOrder()
     }
 
@@ -112,22 +98,22 @@ struct FlashTests {
     func errors(bit: UInt32) {
         var flash = part(1, 1)
         interface.failWith = 1 << bit
-        #expect(program(&flash, page: 0, 0, [0]) == .programFailed)
+        #expect(flash.fault(programming: 0, 0, [0]) == .programFailed)
         interface.failWith = 1 << bit
-        #expect(erase(&flash, 0) == .eraseFailed)
-        #expect(erase(&flash, 0) == nil)
+        #expect(flash.fault(erasing: 0) == .eraseFailed)
+        #expect(flash.fault(erasing: 0) == nil)
         expectOrder()
     }
 
     @Test("what leaves the sector or is not aligned never reaches the interface")
     func bounds() {
         var flash = part(6, 2)
-        #expect(program(&flash, page: 0, 128 * 1024 - 4, [0, 0]) == .outOfBounds)
-        #expect(program(&flash, page: 2, 0, [0]) == .outOfBounds)
-        #expect(program(&flash, page: -1, 0, [0]) == .outOfBounds)
-        #expect(program(&flash, page: 0, -4, [0]) == .outOfBounds)
-        #expect(program(&flash, page: 0, 2, [0]) == .unaligned)
-        #expect(erase(&flash, 2) == .outOfBounds)
+        #expect(flash.fault(programming: 0, 128 * 1024 - 4, [0, 0]) == .outOfBounds)
+        #expect(flash.fault(programming: 2, 0, [0]) == .outOfBounds)
+        #expect(flash.fault(programming: -1, 0, [0]) == .outOfBounds)
+        #expect(flash.fault(programming: 0, -4, [0]) == .outOfBounds)
+        #expect(flash.fault(programming: 0, 2, [0]) == .unaligned)
+        #expect(flash.fault(erasing: 2) == .outOfBounds)
         #expect(memory.programmed == 0 && interface.erased == [])
         expectOrder()
     }

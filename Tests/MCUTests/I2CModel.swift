@@ -2,6 +2,7 @@
 // figures 163 to 166 are checked: a byte too many that the controller fetches shows in `clocked`.
 
 import RegisterModels
+import SimulatedPins
 
 final class I2CModel: RegisterModel, @unchecked Sendable {
     enum Phase: Equatable {
@@ -11,7 +12,8 @@ final class I2CModel: RegisterModel, @unchecked Sendable {
         case transmitting
         case receiving
     }
-    var memory = (0..<256).map { UInt8(truncatingIfNeeded: $0 * 7 + 3) }
+    private var part = I2CMemory((0..<256).map { UInt8(truncatingIfNeeded: $0 * 7 + 3) })
+    var memory: [UInt8] { part.bytes }
     let address: UInt8
     /// Faults.
     var isStuck = false
@@ -19,8 +21,6 @@ final class I2CModel: RegisterModel, @unchecked Sendable {
     var loses = false
 
     private(set) var phase = Phase.idle
-    private var pointer = 0
-    private var isPointerNext = true
     /// Bytes in the shift register and the data register while receiving.
     private var shift: UInt8?
     private var held: UInt8?
@@ -75,8 +75,8 @@ final class I2CModel: RegisterModel, @unchecked Sendable {
     /// The bus moves on whenever the driver looks: a byte comes in while there is room and it was not told to end.
     private func fetch() {
         if isFinished || (held != nil && shift != nil) { return }
-        let byte = memory[pointer]
-        pointer = (pointer + 1) & 255
+        let byte = part.bytes[part.pointer]
+        part.pointer = (part.pointer + 1) & 255
         clocked += 1
         if held == nil { held = byte } else { shift = byte }
         // Acknowledge as the bit stands now; POS delays it by one byte.
@@ -141,17 +141,11 @@ final class I2CModel: RegisterModel, @unchecked Sendable {
                 return
             }
             phase = .addressed(isRead: byte & 1 == 1)
-            isPointerNext = true
+            part.isPointerNext = true
             hasReadStatus1 = false
             status |= 1 << 1
         case .transmitting:
-            if isPointerNext {
-                pointer = Int(byte)
-            } else {
-                memory[pointer] = byte
-                pointer = (pointer + 1) & 255
-            }
-            isPointerNext = false
+            part.take(byte)
             status |= 1 << 7 | 1 << 2
         default: violations.append("DR written in phase \(phase)")
         }

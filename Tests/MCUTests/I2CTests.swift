@@ -3,16 +3,8 @@
 import HAL
 import RegisterModels
 import STM32F4
+import SimulatedPins
 import Testing
-
-private func read(_ bus: inout I2C<ModelBlock>, _ address: UInt8, from: UInt8, count: Int) throws -> [UInt8] {
-    let pointer = [from]
-    var bytes = [UInt8](repeating: 0, count: count)
-    var span = bytes.mutableSpan
-    var raw = span.mutableBytes
-    try bus.transfer(address, write: pointer.span.bytes, read: &raw)
-    return bytes
-}
 
 private func make(_ model: I2CModel) -> I2C<ModelBlock> {
     let bus = I2C(model.block, busHertz: 48_000_000)
@@ -33,12 +25,12 @@ func speed() {
 func reading(count: Int) throws {
     let model = I2CModel(address: 0x50)
     var bus = make(model)
-    let bytes = try read(&bus, 0x50, from: 10, count: count)
+    let bytes = try bus.bytes(of: 0x50, from: 10, count: count)
     #expect(bytes == Array(model.memory[10..<10 + count]))
     #expect(model.clocked == count)
     #expect(model.phase == .idle)
     #expect(model.violations == [])
-    let again = try read(&bus, 0x50, from: 100, count: count)
+    let again = try bus.bytes(of: 0x50, from: 100, count: count)
     #expect(again == Array(model.memory[100..<100 + count]))
 }
 
@@ -58,17 +50,17 @@ func writing() throws {
 func faults() throws {
     let model = I2CModel(address: 0x50)
     var bus = make(model)
-    #expect(throws: I2CError.noAddressAcknowledge) { try read(&bus, 0x51, from: 0, count: 1) }
+    #expect(throws: I2CError.noAddressAcknowledge) { try bus.bytes(of: 0x51, from: 0, count: 1) }
     #expect(throws: I2CError.noAddressAcknowledge) { try bus.write(0x51, RawSpan()) }
     model.hangs = true
-    #expect(throws: I2CError.timeout) { try read(&bus, 0x50, from: 0, count: 1) }
+    #expect(throws: I2CError.timeout) { try bus.bytes(of: 0x50, from: 0, count: 1) }
     model.hangs = false
-    #expect(try read(&bus, 0x50, from: 0, count: 2) == Array(model.memory[0..<2]))
+    #expect(try bus.bytes(of: 0x50, from: 0, count: 2) == Array(model.memory[0..<2]))
     model.loses = true
-    #expect(throws: I2CError.arbitrationLost) { try read(&bus, 0x50, from: 0, count: 1) }
+    #expect(throws: I2CError.arbitrationLost) { try bus.bytes(of: 0x50, from: 0, count: 1) }
     model.loses = false
     model.isStuck = true
-    #expect(throws: I2CError.busStuck) { try read(&bus, 0x50, from: 0, count: 1) }
+    #expect(throws: I2CError.busStuck) { try bus.bytes(of: 0x50, from: 0, count: 1) }
     model.isStuck = false
-    #expect(try read(&bus, 0x50, from: 0, count: 3) == Array(model.memory[0..<3]))
+    #expect(try bus.bytes(of: 0x50, from: 0, count: 3) == Array(model.memory[0..<3]))
 }

@@ -17,16 +17,6 @@ struct L4FlashTests {
         Part(registers: interface.block, memory: memory.block, firstPage: first, count: count, pagesPerBank: 256)
     }
 
-    private func program(_ flash: inout Part, page: Int, _ offset: Int, _ words: [UInt32]) -> FlashError? {
-        do throws(FlashError) { try flash.program(page: page, offset: offset, words.span.bytes) } catch { return error }
-        return nil
-    }
-
-    private func erase(_ flash: inout Part, _ page: Int) -> FlashError? {
-        do throws(FlashError) { try flash.erase(page: page) } catch { return error }
-        return nil
-    }
-
     private func expectOrder() {
         #expect(interface.violations + memory.violations == [])
         #expect(interface.isLocked)
@@ -37,14 +27,11 @@ struct L4FlashTests {
         #expect(Part.writeUnit == 8)
         var flash = part(page, 1)
         let end = flash.pageSize(0) - 16
-        #expect(program(&flash, page: 0, end, [1, 2, 0x1234_5678, 0x9ABC_DEF0]) == nil)
+        #expect(flash.fault(programming: 0, end, [1, 2, 0x1234_5678, 0x9ABC_DEF0]) == nil)
         #expect(memory.load(UInt32(page * 2048 + end + 8)) == 0x1234_5678)
         #expect(memory.load(UInt32(page * 2048 + end + 12)) == 0x9ABC_DEF0)
         #expect(memory.programmed == 2)
-        var bytes = [UInt8](repeating: 0, count: 5)
-        var span = bytes.mutableSpan
-        var raw = span.mutableBytes
-        try flash.read(page: 0, offset: end + 9, into: &raw)
+        let bytes = try flash.bytes(page: 0, end + 9, count: 5)
         #expect(bytes == [0x56, 0x34, 0x12, 0xF0, 0xDE])
         expectOrder()
     }
@@ -52,8 +39,8 @@ struct L4FlashTests {
     @Test("an erase takes one page of the right bank, and resets the data cache")
     func erases() {
         var flash = part(255, 3)
-        for page in 0..<3 { #expect(program(&flash, page: page, 0, [0, 0]) == nil) }
-        #expect(erase(&flash, 1) == nil)
+        for page in 0..<3 { #expect(flash.fault(programming: page, 0, [0, 0]) == nil) }
+        #expect(flash.fault(erasing: 1) == nil)
         #expect(interface.erased == [256])
         #expect([255, 256, 257].map { memory.load($0 * 2048) } == [0, .max, 0])
         #expect(interface.cacheResets == 1)
@@ -68,7 +55,7 @@ struct L4FlashTests {
         let pages = FlashInterface.pagesPerBank(interface.block, kilobytes: 512)
         #expect(pages == 128)
         var flash = Part(registers: interface.block, memory: memory.block, firstPage: 224, count: 32, pagesPerBank: pages)
-        #expect(erase(&flash, 0) == nil)
+        #expect(flash.fault(erasing: 0) == nil)
         #expect(interface.erased == [224])
         #expect(interface.violations == [])
         interface[0x20] = 0
@@ -79,10 +66,10 @@ struct L4FlashTests {
     @Test("a double word that is programmed already is reported, and stays as it was")
     func twice() {
         var flash = part(1, 1)
-        #expect(program(&flash, page: 0, 0, [0xFFFF_FFFF, 0xFFFF_0000]) == nil)
-        #expect(program(&flash, page: 0, 0, [0x0000_FFFF, 0xFFFF_0000]) == .programFailed)
+        #expect(flash.fault(programming: 0, 0, [0xFFFF_FFFF, 0xFFFF_0000]) == nil)
+        #expect(flash.fault(programming: 0, 0, [0x0000_FFFF, 0xFFFF_0000]) == .programFailed)
         #expect(memory.load(2048) == 0xFFFF_FFFF)
-        #expect(program(&flash, page: 0, 0, [0, 0]) == nil, "zeros may always be programmed")
+        #expect(flash.fault(programming: 0, 0, [0, 0]) == nil, "zeros may always be programmed")
         expectOrder()
     }
 
@@ -90,7 +77,7 @@ struct L4FlashTests {
     func worn() {
         memory.stuck = [4092: 1]
         var flash = part(1, 1)
-        #expect(erase(&flash, 0) == .eraseFailed)
+        #expect(flash.fault(erasing: 0) == .eraseFailed)
         expectOrder()
     }
 
@@ -98,10 +85,10 @@ struct L4FlashTests {
     func protection() {
         interface.protected = [2]
         var flash = part(1, 2)
-        #expect(erase(&flash, 1) == .writeProtected)
-        #expect(program(&flash, page: 1, 0, [0, 0]) == .writeProtected)
-        #expect(erase(&flash, 0) == nil)
-        #expect(program(&flash, page: 0, 0, [0, 0]) == nil)
+        #expect(flash.fault(erasing: 1) == .writeProtected)
+        #expect(flash.fault(programming: 1, 0, [0, 0]) == .writeProtected)
+        #expect(flash.fault(erasing: 0) == nil)
+        #expect(flash.fault(programming: 0, 0, [0, 0]) == nil)
         expectOrder()
     }
 
@@ -109,23 +96,23 @@ struct L4FlashTests {
     func errors(bit: UInt32) {
         var flash = part(1, 1)
         interface.failWith = 1 << bit
-        #expect(program(&flash, page: 0, 0, [0, 0]) == .programFailed)
+        #expect(flash.fault(programming: 0, 0, [0, 0]) == .programFailed)
         interface.failWith = 1 << bit
-        #expect(erase(&flash, 0) == .eraseFailed)
-        #expect(erase(&flash, 0) == nil)
+        #expect(flash.fault(erasing: 0) == .eraseFailed)
+        #expect(flash.fault(erasing: 0) == nil)
         expectOrder()
     }
 
     @Test("what leaves the page or is no whole double word never reaches the interface")
     func bounds() {
         var flash = part(6, 2)
-        #expect(program(&flash, page: 0, 2040, [0, 0, 0, 0]) == .outOfBounds)
-        #expect(program(&flash, page: 2, 0, [0, 0]) == .outOfBounds)
-        #expect(program(&flash, page: -1, 0, [0, 0]) == .outOfBounds)
-        #expect(program(&flash, page: 0, -8, [0, 0]) == .outOfBounds)
-        #expect(program(&flash, page: 0, 4, [0, 0]) == .unaligned)
-        #expect(program(&flash, page: 0, 0, [0]) == .unaligned)
-        #expect(erase(&flash, 2) == .outOfBounds)
+        #expect(flash.fault(programming: 0, 2040, [0, 0, 0, 0]) == .outOfBounds)
+        #expect(flash.fault(programming: 2, 0, [0, 0]) == .outOfBounds)
+        #expect(flash.fault(programming: -1, 0, [0, 0]) == .outOfBounds)
+        #expect(flash.fault(programming: 0, -8, [0, 0]) == .outOfBounds)
+        #expect(flash.fault(programming: 0, 4, [0, 0]) == .unaligned)
+        #expect(flash.fault(programming: 0, 0, [0]) == .unaligned)
+        #expect(flash.fault(erasing: 2) == .outOfBounds)
         #expect(memory.programmed == 0 && interface.erased == [])
         expectOrder()
     }

@@ -2,16 +2,16 @@
 // PPI and GPIOTE together (18, 16, 14), whose joint effect on a pin is played tick by tick.
 
 import RegisterModels
+import SimulatedPins
 
 /// TWI with one part of 256 bytes and an address pointer.
 final class TWIModel: RegisterModel, @unchecked Sendable {
     let address: UInt32
-    var memory = (0..<256).map { UInt8(truncatingIfNeeded: $0 * 5 + 1) }
+    private var part = I2CMemory((0..<256).map { UInt8(truncatingIfNeeded: $0 * 5 + 1) })
+    var memory: [UInt8] { part.bytes }
     var hangs = false
     private enum Phase { case idle, transmitting, receiving }
     private var phase = Phase.idle
-    private var pointer = 0
-    private var isPointerNext = true
     private var isSuspended = false
     /// Bytes that the part sent in the last read, and how often the bus was left.
     private(set) var clocked = 0
@@ -45,7 +45,7 @@ final class TWIModel: RegisterModel, @unchecked Sendable {
             return
         }
         phase = next
-        isPointerNext = true
+        part.isPointerNext = true
         isSuspended = false
         clocked = 0
         if next == .receiving { receive() } else { transmit(UInt8(truncatingIfNeeded: self[0x51C])) }
@@ -54,21 +54,15 @@ final class TWIModel: RegisterModel, @unchecked Sendable {
     private func transmit(_ byte: UInt8) {
         self[0x51C] = UInt32(byte)
         guard phase == .transmitting else { return }
-        if isPointerNext {
-            pointer = Int(byte)
-        } else {
-            memory[pointer] = byte
-            pointer = (pointer + 1) & 255
-        }
-        isPointerNext = false
+        part.take(byte)
         self[0x11C] = 1
     }
 
     /// A byte comes in; at its boundary the shortcuts act.
     private func receive() {
         if self[0x108] != 0 { violations.append("a byte was lost: RXD not read before the next came") }
-        self[0x518] = UInt32(memory[pointer])
-        pointer = (pointer + 1) & 255
+        self[0x518] = UInt32(part.bytes[part.pointer])
+        part.pointer = (part.pointer + 1) & 255
         clocked += 1
         self[0x108] = 1
         if self[0x200] & 2 != 0 {

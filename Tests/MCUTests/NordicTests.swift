@@ -3,16 +3,8 @@
 import HAL
 import NRF51
 import RegisterModels
+import SimulatedPins
 import Testing
-
-private func read(_ bus: inout TWI<ModelBlock>, _ address: UInt8, from: UInt8, count: Int) throws -> [UInt8] {
-    let pointer = [from]
-    var bytes = [UInt8](repeating: 0, count: count)
-    var span = bytes.mutableSpan
-    var raw = span.mutableBytes
-    try bus.transfer(address, write: pointer.span.bytes, read: &raw)
-    return bytes
-}
 
 @Test("nRF51: reads of every length bring the right bytes, and the part sends not one more", arguments: 1...20)
 func twiReading(count: Int) throws {
@@ -20,7 +12,7 @@ func twiReading(count: Int) throws {
     var bus = TWI(model.block)
     bus.configure(clock: 0, data: 30)
     for start in [0, 100] {
-        let bytes = try read(&bus, 0x1D, from: UInt8(start), count: count)
+        let bytes = try bus.bytes(of: 0x1D, from: UInt8(start), count: count)
         #expect(bytes == Array(model.memory[start..<start + count]))
         #expect(model.clocked == count)
         #expect(model.isIdle)
@@ -46,12 +38,12 @@ func twiFaults() throws {
     let model = TWIModel(address: 0x50)
     var bus = TWI(model.block)
     bus.configure(clock: 0, data: 30)
-    #expect(throws: I2CError.noAddressAcknowledge) { try read(&bus, 0x51, from: 0, count: 1) }
+    #expect(throws: I2CError.noAddressAcknowledge) { try bus.bytes(of: 0x51, from: 0, count: 1) }
     #expect(throws: I2CError.noAddressAcknowledge) { try bus.write(0x51, RawSpan()) }
     model.hangs = true
-    #expect(throws: I2CError.timeout) { try read(&bus, 0x50, from: 0, count: 1) }
+    #expect(throws: I2CError.timeout) { try bus.bytes(of: 0x50, from: 0, count: 1) }
     model.hangs = false
-    #expect(try read(&bus, 0x50, from: 9, count: 3) == Array(model.memory[9..<12]))
+    #expect(try bus.bytes(of: 0x50, from: 9, count: 3) == Array(model.memory[9..<12]))
 }
 
 @Test(

@@ -4,23 +4,17 @@
 import HAL
 
 /// Pages of 4096 bytes, in words of 4 bytes. Both sizes are this project's choice.
-public struct RAMFlash: NORFlash, ~Copyable {
+public struct RAMFlash: MappedFlash, ~Copyable {
     public static var writeUnit: Int { 4 }
-
-    private let pages: MappedPages<4096>
-    @inline(__always) public var pageCount: Int { pages.count }
+    public static var pageBytes: Int { 4096 }
+    public let address: UInt
+    public let pageCount: Int
 
     /// The pages from `address`, a multiple of 4 in a RAM that nothing else uses.
-    @inline(__always) public init(address: UInt, pageCount: Int) { pages = MappedPages(address: address, count: pageCount) }
-
-    @inline(__always) public func pageSize(_ page: Int) -> Int { pages.pageBytes }
-
-    public func read(page: Int, offset: Int, into bytes: inout MutableRawSpan) throws(FlashError) {
-        try pages.read(page: page, offset: offset, into: &bytes)
-    }
+    public init(address: UInt, pageCount: Int) { (self.address, self.pageCount) = (address, pageCount) }
 
     public mutating func program(page: Int, offset: Int, _ bytes: RawSpan) throws(FlashError) {
-        let place = try pages.place(page, offset, bytes.byteCount)
+        let place = try place(page, offset, bytes.byteCount)
         guard (offset | bytes.byteCount) & 3 == 0 else { throw .unaligned }
         var at = 0
         while at < bytes.byteCount {
@@ -33,7 +27,7 @@ public struct RAMFlash: NORFlash, ~Copyable {
     }
 
     public mutating func erase(page: Int) throws(FlashError) {
-        let page = Peripheral(try pages.place(page, 0, pages.pageBytes))
-        for word in 0..<UInt32(pages.pageBytes / 4) { page.store(word &* 4, .max) }
+        let page = Peripheral(try self.place(page, 0, Self.pageBytes))
+        for word in 0..<UInt32(Self.pageBytes / 4) { page.store(word &* 4, .max) }
     }
 }

@@ -1,6 +1,7 @@
 // Readback protection of the STM32F411's flash, level 1: a debugger reads nothing, and going back erases everything (RM0383, 3.6.3).
 
 import HAL
+import STM32
 
 /// The option byte RDP in the option control register FLASH_OPTCR (RM0383, 3.8.6).
 public struct ReadProtection<Registers: RegisterBlock>: ~Copyable {
@@ -37,6 +38,6 @@ public struct ReadProtection<Registers: RegisterBlock>: ~Copyable {
     /// Changing the option bytes takes at most 2 s (DS10314, 6.3.12, as a sector's erase).
     private func waitWhileBusy() {
         for _ in 0..<50_000_000
-        where registers.load(FlashInterface.status) & FlashInterface.busy == 0 { return }
+        where registers.load(FlashInterface.status) & FlashBit.busy == 0 { return }
     }
 }

@@ -1,6 +1,7 @@
 // Readback protection of the STM32L475: the option byte RDP (RM0351, 3.5.1 and 3.4.2).
 
 import HAL
+import STM32
 
 /// Level 1 keeps a debugger out of the flash until the whole chip is erased.
 public struct ReadProtection<Registers: RegisterBlock>: ~Copyable {
@@ -23,8 +24,8 @@ public struct ReadProtection<Registers: RegisterBlock>: ~Copyable {
     /// Sets level 1, if no level is set; in force from the next power-on.
     public mutating func set() {
         if isSet { return }
-        registers.store(FlashInterface.key, FlashInterface.key1)
-        registers.store(FlashInterface.key, FlashInterface.key2)
+        registers.store(FlashInterface.key, FlashBit.key1)
+        registers.store(FlashInterface.key, FlashBit.key2)
         registers.store(Self.optionKey, 0x0819_2A3B)
         registers.store(Self.optionKey, 0x4C5D_6E7F)
         waitWhileBusy()
@@ -32,11 +33,11 @@ public struct ReadProtection<Registers: RegisterBlock>: ~Copyable {
         registers.store(FlashInterface.options, value)
         registers.set(FlashInterface.control, Self.optionStart)
         waitWhileBusy()
-        registers.set(FlashInterface.control, Self.optionLock | FlashInterface.lock)
+        registers.set(FlashInterface.control, Self.optionLock | FlashBit.lock)
     }
 
     /// As long as a page's erase (DS10969, 6.3.10), with room.
     private func waitWhileBusy() {
-        for _ in 0..<10_000_000 where registers.load(FlashInterface.status) & FlashInterface.busy == 0 { return }
+        for _ in 0..<10_000_000 where registers.load(FlashInterface.status) & FlashBit.busy == 0 { return }
     }
 }

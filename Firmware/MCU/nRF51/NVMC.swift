@@ -20,23 +20,17 @@ private var controller: Peripheral { Peripheral(Base.flash) }
 
 /// Pages of 1024 bytes of the code flash, in words of 4 bytes. Rated 20,000 erases; a word takes at most 46 µs and an erase 21 ms, and the
 /// CPU stands still meanwhile (nRF51822 Product Specification v3.3, 8.9; RM 6.1.2). Nobody else may use the controller.
-public struct CodeFlash: NORFlash, ~Copyable {
+public struct CodeFlash: MappedFlash, ~Copyable {
     public static var writeUnit: Int { 4 }
-
-    private let pages: MappedPages<1024>
-    @inline(__always) public var pageCount: Int { pages.count }
+    public static var pageBytes: Int { 1024 }
+    public let address: UInt
+    public let pageCount: Int
 
     /// The pages from `address`, a multiple of 1024.
-    @inline(__always) public init(address: UInt, pageCount: Int) { pages = MappedPages(address: address, count: pageCount) }
-
-    @inline(__always) public func pageSize(_ page: Int) -> Int { pages.pageBytes }
-
-    public func read(page: Int, offset: Int, into bytes: inout MutableRawSpan) throws(FlashError) {
-        try pages.read(page: page, offset: offset, into: &bytes)
-    }
+    public init(address: UInt, pageCount: Int) { (self.address, self.pageCount) = (address, pageCount) }
 
     public mutating func program(page: Int, offset: Int, _ bytes: RawSpan) throws(FlashError) {
-        let place = try pages.place(page, offset, bytes.byteCount)
+        let place = try place(page, offset, bytes.byteCount)
         guard (offset | bytes.byteCount) & 3 == 0 else { throw .unaligned }
         controller.store(Offset.configuration, Enabled.writing)
         defer { controller.store(Offset.configuration, Enabled.reading) }
@@ -52,13 +46,13 @@ public struct CodeFlash: NORFlash, ~Copyable {
     }
 
     public mutating func erase(page: Int) throws(FlashError) {
-        let place = try pages.place(page, 0, pages.pageBytes)
+        let place = try place(page, 0, Self.pageBytes)
         controller.store(Offset.configuration, Enabled.erasing)
         defer { controller.store(Offset.configuration, Enabled.reading) }
         controller.store(Offset.erasePage, UInt32(truncatingIfNeeded: place))
         try waitUntilReady()
         let page = Peripheral(place)
-        for word in 0..<UInt32(pages.pageBytes / 4) where page.load(word &* 4) != .max { throw .eraseFailed }
+        for word in 0..<UInt32(Self.pageBytes / 4) where page.load(word &* 4) != .max { throw .eraseFailed }
     }
 
     /// At 16 MHz and four cycles or more each, these turns last beyond the 21 ms of the slowest operation.

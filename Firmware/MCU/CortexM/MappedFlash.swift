@@ -1,31 +1,25 @@
-// Pages of a flash that the CPU reads like any memory.
+// A flash that the CPU reads like any memory.
 
 import HAL
 
-/// `count` pages from `address`, each of `pageBytes`: where a place in them is, and what is there.
-public struct MappedPages<let bytesOfPage: Int>: Sendable {
-    private let address: UInt
-    /// Pages.
-    public let count: Int
-    /// Bytes of each.
-    @inline(__always) public var pageBytes: Int { bytesOfPage }
+/// Pages of one size, from an address that is a multiple of 4.
+public protocol MappedFlash: NORFlash, ~Copyable {
+    /// Bytes of each page.
+    static var pageBytes: Int { get }
+    /// Where the first page begins.
+    var address: UInt { get }
+}
 
-    /// `address` is a multiple of 4.
-    @inline(__always) public init(address: UInt, count: Int) {
-        self.address = address
-        self.count = count
-    }
+extension MappedFlash where Self: ~Copyable {
+    @inline(__always) public func pageSize(_ page: Int) -> Int { Self.pageBytes }
 
     /// The address of the `count` bytes at `offset` of `page`.
     /// - Throws: `outOfBounds` unless all of them are in that page.
-    @inline(__always)
     public func place(_ page: Int, _ offset: Int, _ count: Int) throws(FlashError) -> UInt {
-        guard page >= 0, page < self.count, offset >= 0, count >= 0, offset <= bytesOfPage - count else { throw .outOfBounds }
-        return address &+ UInt(bitPattern: page &* bytesOfPage &+ offset)
+        guard page >= 0, page < pageCount, offset >= 0, count >= 0, offset <= Self.pageBytes - count else { throw .outOfBounds }
+        return address &+ UInt(bitPattern: page &* Self.pageBytes &+ offset)
     }
 
-    /// Reads as `NORFlash` does.
-    @inline(__always)
     public func read(page: Int, offset: Int, into bytes: inout MutableRawSpan) throws(FlashError) {
         let place = try place(page, offset, bytes.byteCount)
         guard let source = UnsafeRawPointer(bitPattern: place) else { throw .outOfBounds }
