@@ -189,7 +189,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             ]),
         support(
             "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
-            ["FuzzProperties", "CBOR", "Reporting", "HostCrypto", "FirmwareBuild", "Flashing", "NodeProtocol"]),
+            [
+                "FuzzProperties", "CBOR", "CoAP", "Slipmux", "Reporting", "HostCrypto", "FirmwareBuild", "VirtualUSB",
+                "USBStrings",
+                "Emulation", "Flashing", "Transport", "NodeProtocol", "Keystore", "Records", "CLibUSB",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
         firmware("STM32", path: "Firmware/MCU/STM32", ["HAL"]),
         firmware(
             "STM32F4", path: "Firmware/MCU/STM32F4", ["HAL", "STM32", "USBDevice"],
@@ -272,7 +277,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "CLITests",
             [
-                "lightnode", "CoAP", "Emulation", "FirmwareBuild", "Flashing", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
+                "lightnode", "CoAP", "Emulation", "FirmwareBuild", "Flashing", "NodeProtocol", "HostCrypto", "Transport",
+                "Reporting",
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ]),
         tests("ReportingTests", ["Reporting"]),
