@@ -203,8 +203,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support(
             "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
             [
-                "FuzzProperties", "CBOR", "Reporting", "HostCrypto", "BoardFacts", "Image", "FirmwareBuild", "Flashing",
-                "NodeProtocol",
+                "FuzzProperties", "CBOR", "CoAP", "Slipmux", "Reporting", "HostCrypto", "BoardFacts", "Image", "FirmwareBuild",
+                "VirtualUSB", "USBStrings", "Emulation", "Flashing", "Transport", "NodeProtocol", "Keystore", "Records", "CLibUSB",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         cortexM,
         stm32,

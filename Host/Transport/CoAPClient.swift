@@ -211,56 +211,25 @@ public actor CoAPClient {
 
     // MARK: Events
 
-    private enum Event: Sendable {
-        case acknowledged
-        case response(Message)
-        case reset
-        case failed(Failure)
-    }
-
-    /// The state of one request under way. Touched only by the actor.
-    private final class Exchange {
-        let id: UInt16
-        var events: [Event] = []
-        var waiter: CheckedContinuation<Event?, Never>?
-        var wait = 0
-
-        init(id: UInt16) { self.id = id }
-
-        func deliver(_ event: Event?) {
-            if let waiter {
-                self.waiter = nil
-                waiter.resume(returning: event)
-            } else if let event {
-                events.append(event)
-            }
-        }
-    }
-
     /// The next event, or nil when `limit` has passed or the task was cancelled.
-    private func event(of exchange: Exchange, within limit: Duration) async -> Event? {
-        if !exchange.events.isEmpty { return exchange.events.removeFirst() }
-        exchange.wait += 1
-        let wait = exchange.wait
+    private func event(of exchange: Exchange, within limit: Duration) async -> ExchangeEvent? {
+        let wait = exchange.begin()
         let token = exchanges.first { $0.value === exchange }?.key ?? 0
         let timer = Task {
             try? await Task.sleep(for: limit)
-            if !Task.isCancelled { self.giveUp(token, wait: wait) }
+            if !Task.isCancelled { self.giveUp(token, wait) }
         }
         defer { timer.cancel() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if Task.isCancelled { continuation.resume(returning: nil) } else { exchange.waiter = continuation }
+                if Task.isCancelled { continuation.resume(returning: nil) } else { exchange.resume(continuation, in: wait) }
             }
         } onCancel: {
-            Task { await self.giveUp(token, wait: wait) }
+            Task { await self.giveUp(token, wait) }
         }
     }
 
-    private func giveUp(_ token: UInt32, wait: Int) {
-        guard let exchange = exchanges[token], exchange.wait == wait else { return }
-        exchange.deliver(nil)
-    }
+    private func giveUp(_ token: UInt32, _ wait: Int) { exchanges[token]?.giveUp(wait) }
 
     // MARK: What arrives
 

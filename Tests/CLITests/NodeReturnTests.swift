@@ -21,7 +21,8 @@ import Transport
 
     @Test("one of two with its name is not taken: they are told apart by nothing")
     func ambiguous() {
-        #expect(NodeReturn.locator(of: device(.dfu, "A"), ports: ["1-1"], found: [line("/dev/a", "A"), line("/dev/b", "A")]) == nil)
+        #expect(
+            NodeReturn.locator(of: device(.dfu, "A"), ports: ["1-1"], found: [line("/dev/a", "A"), line("/dev/b", "A")]) == nil)
     }
 
     @Test("a name that is a part of another's is not its name")
@@ -34,7 +35,9 @@ import Transport
     @Test("the only one there is taken; an emulated board is neither it nor in its way")
     func only() {
         let emulated = NodeCandidate(.emulated(name: "kitchen"))
-        #expect(NodeReturn.locator(of: device(.openocd, "A"), ports: [], found: [line("/dev/a"), emulated]) == .serial(path: "/dev/a"))
+        #expect(
+            NodeReturn.locator(of: device(.openocd, "A"), ports: [], found: [line("/dev/a"), emulated]) == .serial(path: "/dev/a")
+        )
         #expect(NodeReturn.locator(of: device(.openocd, "A"), ports: [], found: [emulated]) == nil)
         #expect(NodeReturn.locator(of: device(.emulated, "k", port: "k"), ports: [], found: []) == .emulated(name: "k"))
     }

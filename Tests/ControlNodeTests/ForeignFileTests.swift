@@ -43,6 +43,25 @@ import Testing
         #expect(try PrivateFile(path).read().count == 1024)
     }
 
+    @Test("what a killed program left of a database that it was about to make goes when it is opened next")
+    func abandoned() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/ln-left-\(UInt32.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        // A process that is no more, and one that lives.
+        let ended = try Process.run(URL(fileURLWithPath: "/bin/true"), arguments: [])
+        ended.waitUntilExit()
+        for name in [
+            "log.sqlite.\(ended.processIdentifier)-1.new", "log.sqlite.\(ended.processIdentifier)-1.new-journal",
+            "log.sqlite.1-1.new",
+        ] {
+            try Data([1]).write(to: URL(fileURLWithPath: folder + "/" + name))
+        }
+        _ = try NodeLog(folder + "/log.sqlite")
+        #expect(Set(try FileManager.default.contentsOfDirectory(atPath: folder)) == ["log.sqlite", "log.sqlite.1-1.new"])
+    }
+
     @Test("a file of 0 bytes is no key, no book and no sequence, and is not begun anew")
     func empty() throws {
         let path = FileManager.default.temporaryDirectory.path + "/ln-empty-\(UInt32.random(in: 0 ... .max))"

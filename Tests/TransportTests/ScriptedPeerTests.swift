@@ -29,7 +29,8 @@ private final class AnsweringLink: CoAPLink {
 /// What a client makes of peers that no server of others is.
 @Suite("The CoAP client against peers that keep no rule") struct ScriptedPeerTests {
     private func reply(_ request: Message, _ code: UInt8, _ options: [Message.Option] = [], _ payload: [UInt8] = []) -> Message {
-        Message(.acknowledgement, CoAPCode(rawValue: code), id: request.id, token: request.token, options: options, payload: payload)
+        Message(
+            .acknowledgement, CoAPCode(rawValue: code), id: request.id, token: request.token, options: options, payload: payload)
     }
 
     /// The first of several blocks of a representation that is fresh for ever.
@@ -61,13 +62,16 @@ private final class AnsweringLink: CoAPLink {
         let asked = Mutex(0)
         let link = AnsweringLink { request in
             if request.block2 == nil {
-                if asked.withLock({ $0 += 1; return $0 }) > 4 {
+                if asked.withLock({
+                    $0 += 1; return $0
+                }) > 4 {
                     return self.reply(request, 0x45, [.init(CoAPOptionNumber.observe, uint: 6)], [7])
                 }
                 return self.beginning(request)
             }
             // Another representation: its tag is another.
-            return self.reply(request, 0x45, [.init(CoAPOptionNumber.entityTag, [1]), .init(CoAPOptionNumber.block2, uint: 0x10)], [2])
+            return self.reply(
+                request, 0x45, [.init(CoAPOptionNumber.entityTag, [1]), .init(CoAPOptionNumber.block2, uint: 0x10)], [2])
         }
         let client = CoAPClient(link, name: "it")
         let observation = try await client.observe("events", lateness: .milliseconds(1))
@@ -80,7 +84,30 @@ private final class AnsweringLink: CoAPLink {
 
     @Test("whatever Max-Age says, an observation is asked for anew after a day", arguments: [86_401, UInt32.max])
     func freshness(age: UInt32) {
-        let message = Message(.acknowledgement, CoAPCode(rawValue: 0x45), id: 1, options: [.init(CoAPOptionNumber.maxAge, uint: age)])
+        let message = Message(
+            .acknowledgement, CoAPCode(rawValue: 0x45), id: 1, options: [.init(CoAPOptionNumber.maxAge, uint: age)])
         #expect(CoAPClient.freshness(message) == .seconds(86_400))
+    }
+
+    @Test(
+        "a limit that passes before it is waited for ends the wait, and an event that comes there is not lost",
+        .timeLimit(.minutes(1)))
+    func earlyEvents() async {
+        func next(_ exchange: Exchange, _ wait: Int) async -> ExchangeEvent? {
+            await withCheckedContinuation { exchange.resume($0, in: wait) }
+        }
+        let exchange = Exchange(id: 1)
+        let first = exchange.begin()
+        exchange.giveUp(first)
+        if await next(exchange, first) != nil { Issue.record("an event from nowhere") }
+        // What comes late belongs to a wait that is over.
+        let second = exchange.begin()
+        exchange.giveUp(first)
+        exchange.deliver(.acknowledged)
+        exchange.deliver(.reset)
+        if case .acknowledged? = await next(exchange, second) {} else { Issue.record("the first event was lost") }
+        let third = exchange.begin()
+        exchange.giveUp(third)
+        if case .reset? = await next(exchange, third) {} else { Issue.record("the second event was lost") }
     }
 }

@@ -9,6 +9,8 @@ public enum DatabaseFile {
     /// - Throws: `Failure` of kind `environment` when it cannot be made, and when there is one of 0 bytes: SQLite would take it for new, and
     ///   what was in it would seem never to have been.
     public static func prepare(_ path: String) throws {
+        let url = URL(fileURLWithPath: path)
+        Leftovers.remove(in: url.deletingLastPathComponent().path) { $0.hasPrefix(url.lastPathComponent + ".") }
         var status = stat()
         if stat(path, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFREG, status.st_size == 0 else { return }

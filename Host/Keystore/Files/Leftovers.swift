@@ -1,7 +1,7 @@
 // What a killed program leaves of files that it was about to replace: whole copies of secrets under temporary names.
 import Foundation
 
-/// Files `NAME.PID-XXXXXXXX.new`, as `PrivateFile.write` makes them.
+/// Files `NAME.PID-XXXXXXXX.new`, as `PrivateFile.write` and `DatabaseFile.prepare` make them, and the journals of the latter.
 public enum Leftovers {
     /// Removes those in `folder` whose name fits and whose process is no more.
     public static func remove(in folder: String, where fits: (String) -> Bool) {
@@ -22,7 +22,7 @@ public enum Leftovers {
 
     private static func isAbandoned(_ name: String) -> Bool {
         let parts = name.split(separator: ".")
-        guard parts.count > 2, parts.last == "new",
+        guard parts.count > 2, ["new", "new-journal"].contains(parts.last),
             let pid = parts[parts.count - 2].split(separator: "-").first.flatMap({ Int32($0) })
         else { return false }
         return pid > 0 && pid != getpid() && kill(pid, 0) != 0 && errno == ESRCH

@@ -23,6 +23,15 @@ public let hostProperties = [
     reader("manifest", checkManifest),
     reader("board", checkBoard),
     reader("openocd", checkOpenOCD),
+    reader("frames", checkFrames),
+    reader("client", checkClient),
+    reader("keys", checkKeys),
+    reader("books", checkBooks),
+    reader("log", checkLog),
+    reader("factory", checkFactory),
+    reader("flash", checkFlash),
+    reader("descriptors", checkDescriptors),
+    reader("usbredir", checkRedirection),
 ]
 
 /// A reader may refuse what it is given, by any error.
@@ -33,7 +42,7 @@ private func reader(_ name: String, _ read: @escaping @Sendable ([UInt8]) throws
 }
 
 /// What a property uses over and over.
-private enum Bench {
+enum Bench {
     static func key(_ number: UInt8) -> SigningKey { SigningKey(seed: SecretBytes([UInt8](repeating: number, count: 32)))! }
     static let identity = key(1)
     static let owner = key(3)
@@ -44,9 +53,7 @@ private enum Bench {
 
     /// A file of `bytes`, which the next one overwrites.
     static func file(_ bytes: [UInt8], _ name: String = "") throws -> URL {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("lightnode-fuzz-\(getpid())\(name)")
-        try Data(bytes).write(to: url)
-        return url
+        URL(fileURLWithPath: try Folder.file("input\(name)", bytes).path)
     }
 }
 
@@ -228,7 +235,7 @@ private final class ScriptedDevice: DFUTransport {
 
 @Sendable private func checkBoard(_ input: [UInt8]) throws {
     let board = try JSONDecoder().decode(Board.self, from: Data(input))
-    let file = try ImageFile(contentsOf: try Bench.file([UInt8](repeating: 0x20, count: 1024), ".bin"))
+    let file = try ImageFile(contentsOf: try Bench.file([UInt8](repeating: 0x20, count: 1024), "-board.bin"))
     _ = try? CheckedImage(file, for: board)
     _ = try? ImageHeader.check(flash: Data(repeating: 0x20, count: 1024), for: board)
 }

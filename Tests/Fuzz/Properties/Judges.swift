@@ -84,20 +84,20 @@ struct CBORJudge {
 }
 
 /// A CoAP message by RFC 7252, section 3, taken apart; nil if it has to be refused.
-struct CoAPJudge: Equatable {
-    var type: UInt8, code: UInt8, id: UInt16
-    var token: [UInt8] = []
-    var options: [Option] = []
-    var payload: [UInt8] = []
+package struct CoAPJudge: Equatable {
+    package var type: UInt8, code: UInt8, id: UInt16
+    package var token: [UInt8] = []
+    package var options: [Option] = []
+    package var payload: [UInt8] = []
 
-    struct Option: Equatable {
-        var number: Int
-        var value: [UInt8]
+    package struct Option: Equatable {
+        package var number: Int
+        package var value: [UInt8]
     }
 
     init(type: UInt8, code: UInt8, id: UInt16) { (self.type, self.code, self.id) = (type, code, id) }
 
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard bytes.count >= 4, bytes[0] >> 6 == 1 else { return nil }
         self.init(type: bytes[0] >> 4 & 3, code: bytes[1], id: UInt16(bytes[2]) << 8 | UInt16(bytes[3]))
         let tokenLength = Int(bytes[0] & 15)
@@ -150,13 +150,13 @@ struct CoAPJudge: Equatable {
 }
 
 /// Frames of a Slipmux stream, each whole one by itself.
-enum SlipmuxJudge: Equatable {
+package enum SlipmuxJudge: Equatable {
     case coap([UInt8])
     case diagnostic([UInt8])
     case dropped
 
     /// What a decoder for `capacity` bytes has to tell of a stream; what no END has finished yet is told of nothing.
-    static func frames(_ stream: [UInt8], capacity: Int) -> [SlipmuxJudge] {
+    package static func frames(_ stream: [UInt8], capacity: Int) -> [SlipmuxJudge] {
         stream.split(separator: 0xc0, omittingEmptySubsequences: false).dropLast().compactMap { frame in
             frame.isEmpty ? nil : Self.frame(Array(frame), capacity)
         }
