@@ -35,7 +35,7 @@ public struct MatrixRow: Codable, Sendable {
     public var cells: [String]
 
     /// Row and column of each light, from 0, line by line; nil for a text that is no "row.column" of this matrix.
-    var places: [[(row: Int, column: Int)?]] {
+    public var places: [[(row: Int, column: Int)?]] {
         cells.map { line in
             line.split(separator: " ").map { cell in
                 let place = cell.split(separator: ".").map { Int($0) ?? 0 }

@@ -37,6 +37,9 @@ public struct ELFImage: Sendable {
     /// The symbols of all symbol tables that have a name.
     public let symbols: [Symbol]
 
+    /// The first symbol of that mangled name; nil when there is none. Looks at all symbols.
+    public func symbol(_ name: String) -> Symbol? { symbols.first { $0.name == name } }
+
     /// Reads the file.
     /// - Throws: `Failure`: `environment` when it cannot be read, `unfitImage` when it is no linked 32-bit Arm program, or damaged.
     public init(contentsOf url: URL) throws { try self.init(try ELFFile(contentsOf: url)) }

@@ -1,5 +1,5 @@
 // What must hold of the files that a control node and an emulated board keep, whatever stands in them.
-import FirmwareBuild
+import BoardFacts
 import Foundation
 import FuzzProperties
 import HostCrypto
