@@ -39,6 +39,8 @@ final class SQLiteDatabase: SQLDatabase {
                 path, errno == ENOENT ? "are not there" : "cannot be read: \(String(cString: strerror(errno)))",
                 remedy: .either([.advice("Check the file's name and its permissions"), .nameDatabase]))
         }
+        // One of 0 bytes is refused: it is there, so nothing is made.
+        try DatabaseFile.prepare(path)
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(20)

@@ -90,7 +90,7 @@ struct LendingCommandTests {
             #expect(again.status == 0, "\(again.error)")
             _ = try key("next")
             #expect(try run(["rotate", home + "/next.key"]).status == 0)
-            #expect(try run(["send", "$('led').on()"]).status == 1)
+            #expect(try run(["send", "$('led').on()"]).status == 64)
             #expect(try run(["send", "$('led').on()", "--key", home + "/next.key"]).status == 0)
             #expect(try run(["recover", home + "/recovery.key"]).status == 0)
             #expect(try run(["send", "$('led').off()"]).status == 0)

@@ -44,6 +44,7 @@ public struct NodeLog: Sendable {
     public init(_ path: String) throws {
         self.path = path
         if Self.isReadOnly(path) {
+            if access(path, F_OK) == 0 { try DatabaseFile.prepare(path) }
             do { database = try Self.copy(of: path) } catch { throw Self.failure(path, error) }
             return
         }
