@@ -137,6 +137,10 @@ final class SQLiteDatabase: SQLDatabase {
 
     /// SQLite's error codes in the terms of who stands before it.
     private static func explained(_ error: any Error, _ path: String) -> any Error {
+        if error is RowDecodingError {
+            return Failure.database(
+                path, "are damaged (no value where there must be one)", advice: "Move the file away and restore it from a copy")
+        }
         guard let error = error as? DatabaseError else { return error }
         let reason = error.message ?? "code \(error.resultCode.rawValue)"
         return switch error.resultCode {

@@ -394,6 +394,11 @@ public struct NodeLog: Sendable {
     }
 
     private static func failure(_ path: String, _ error: any Error) -> any Error {
+        if error is RowDecodingError {
+            return Failure(
+                .environment, "the log \(path) is damaged: it has no value where there must be one", about: path,
+                advice: "Restore it from a copy, or move it away and fetch the history again")
+        }
         guard let error = error as? DatabaseError else { return error }
         let remedy: Remedy =
             switch error.resultCode {
