@@ -204,7 +204,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
             [
                 "FuzzProperties", "CBOR", "CoAP", "Slipmux", "Reporting", "HostCrypto", "BoardFacts", "Image", "FirmwareBuild",
-                "VirtualUSB", "USBStrings", "Emulation", "Flashing", "Transport", "NodeProtocol", "Keystore", "Records", "CLibUSB",
+                "VirtualUSB", "USBStrings", "Emulation", "Flashing", "Transport", "NodeProtocol", "Keystore", "Records",
+                "CLibUSB",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         cortexM,
@@ -286,12 +287,15 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "CLITests",
             [
-                "lightnode", "CoAP", "Emulation", "BoardFacts", "Flashing", "NodeProtocol", "HostCrypto", "Transport", "Reporting",
+                "lightnode", "CoAP", "Emulation", "BoardFacts", "Flashing", "NodeProtocol", "HostCrypto", "Transport",
+                "Reporting",
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
         tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
-        tests("FirmwareBuildTests", ["BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
+        tests(
+            "FirmwareBuildTests",
+            ["Programs", "BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("BoardDeviceTests", ["BoardFacts", "Image", "Emulation", "FirmwareBuild"]),
         tests("EmulationTests", ["BoardFacts", "Image", "Emulation", "VirtualUSB", "Reporting"]),
         tests(

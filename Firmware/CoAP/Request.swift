@@ -160,37 +160,40 @@ extension CoAPMessage {
         return count == 2 ? found : nil
     }
 
-    /// The value of a request's one parameter, the Uri-Query option `name=value`; nil if it has none.
+    /// The value of a request's one parameter, the Uri-Query option `name=value`; nil if it has none. `name` is given with the sign behind it.
     ///
     /// Throws `option` when it has another parameter, or two: what cannot be understood is not taken for absent.
     @inline(never)
     @_lifetime(copy self)
-    public func parameter(_ name: StaticString) throws(CoAPError) -> RawSpan? {
+    func parameter(_ name: StaticString) throws(CoAPError) -> RawSpan? {
         var options = options
         var value: RawSpan?
         while options.next() {
             guard options.number == CoAPOptionNumber.uriQuery else { continue }
             let query = options.value
             let length = name.utf8CodeUnitCount
-            guard value == nil, query.byteCount > length, byte(query, length) == UInt8(ascii: "="),
-                begins(query, with: name.utf8Start, count: length)
-            else { throw .option }
-            value = query.extracting((length &+ 1)...)
+            guard value == nil, query.byteCount >= length, begins(query, with: name.utf8Start, count: length) else {
+                throw .option
+            }
+            value = query.extracting(length...)
         }
         return value
     }
 
-    /// A request's one parameter as a decimal number; nil if it has none. Throws `option` for any other parameter, two, or no number of 32 bits.
+    /// A request's one parameter as a decimal number, `absent` if it has none. `name` is given as "from=". Nil for any other parameter, two, or
+    /// no number of 32 bits.
     @inline(never)
-    public func queryNumber(_ name: StaticString) throws(CoAPError) -> UInt32? {
-        guard let digits = try parameter(name) else { return nil }
+    public func queryNumber(_ name: StaticString, or absent: UInt32) -> UInt32? {
+        let found: RawSpan?
+        do throws(CoAPError) { found = try parameter(name) } catch { return nil }
+        guard let digits = found else { return absent }
         var value: UInt32 = 0
-        guard digits.byteCount > 0 else { throw .option }
+        guard digits.byteCount > 0 else { return nil }
         for index in 0..<digits.byteCount {
             let digit = byte(digits, index) &- UInt8(ascii: "0")
-            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = product.addingReportingOverflow(UInt32(digit))
-            if digit > 9 || overflow || carry { throw .option }
+            // Above a tenth of 2^32 a further digit does not fit.
+            let (sum, carry) = (value &* 10).addingReportingOverflow(UInt32(digit))
+            if digit > 9 || value > 429_496_729 || carry { return nil }
             value = sum
         }
         return value
@@ -198,21 +201,21 @@ extension CoAPMessage {
 }
 
 extension CoAPMessage {
-    /// A request's one parameter as 8 bytes in 16 lower-case hexadecimal digits, the first byte lowest; nil if it has none, or it is anything else.
+    /// A request's one parameter, `name` given as "for=", as 8 bytes in 16 lower-case hexadecimal digits, the first byte lowest; nil if it has none, or it is anything else.
     @inline(never)
     public func queryBytes(_ name: StaticString) -> UInt64? {
         guard let digits = try? parameter(name), digits.byteCount == 16 else { return nil }
         var value: UInt64 = 0
         for index in 0..<16 {
-            let character = byte(digits, index)
+            // From the last byte on; the high digit of a byte comes first.
+            let character = byte(digits, (15 &- index) ^ 1)
             let digit: UInt8
             switch character {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = character &- UInt8(ascii: "0")
             case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = character &- UInt8(ascii: "a") &+ 10
             default: return nil
             }
-            // The high digit of a byte comes first.
-            value |= UInt64(digit) << UInt64(4 &* (index ^ 1))
+            value = value << 4 | UInt64(digit)
         }
         return value
     }

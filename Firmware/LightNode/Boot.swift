@@ -29,16 +29,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
 
     /// Makes what tokens of this boot are known by: at the first request for one, as 32 bytes take an nRF51's generator 21 ms. A chip without a random generator takes it from a secret, the identity's seed, and from the
     /// number of this boot; when that is not known there are no tokens.
-    mutating func makeFreshnessSecret() {
+    mutating func makeFreshnessSecret() throws(Refusal) {
         if platform.isTrueRandom {
             var span = freshness.secret.bytes.mutableSpan
             var bytes = span.mutableBytes
             return platform.fillRandom(&bytes)
         }
-        if memory.boot == 0 { return }
+        if memory.boot == 0 { throw .storeFailed }
         var seed = Secret()
         defer { seed.wipe() }
-        do throws(Refusal) { try memory.loadSeed(&seed) } catch { return }
+        try memory.loadSeed(&seed)
         var number = InlineArray<8, UInt8>(repeating: 0)
         number.storeLittleEndian64(memory.boot, at: 0)
         var hash = SHA512()

@@ -61,8 +61,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// The token for the signer whose key begins with the 8 bytes `signer`, little-endian: proves for a while that its message is fresh.
     public mutating func issueToken(for signer: UInt64) throws(Refusal) -> InlineArray<12, UInt8> {
         try checkIdentity()
-        if freshness.secret.isZero { makeFreshnessSecret() }
-        guard !freshness.secret.isZero else { throw .storeFailed }
+        if freshness.secret.isZero { try makeFreshnessSecret() }
         return freshness.token(for: signer, milliseconds: platform.microseconds() / 1000)
     }
 

@@ -123,7 +123,9 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     @inline(never)
     private static func check(_ request: CoAPRequest, _ resource: Resource) throws(Problem) {
         // Elective: of no meaning without a body (RFC 7252, sections 5.4.1 and 5.10.3).
-        if resource.method == .post, let format = request.contentFormat, format != resource.requestFormat { throw Problem(.unsupportedFormat) }
+        if resource.method == .post, let format = request.contentFormat, format != resource.requestFormat {
+            throw Problem(.unsupportedFormat)
+        }
         if let format = request.accept, format != resource.format { throw Problem(.notAcceptable) }
         if let block = request.block1, block.number > 0 || block.more { throw Problem(Refusal.tooLarge) }
     }
@@ -155,9 +157,8 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
             try node.takeSignature(wire)
             return try node.writeTelemetry(reply: reply)
         case ResourceTable.history:
-            let first: UInt32?
-            do throws(CoAPError) { first = try message.queryNumber("from") } catch { throw .malformed }
-            return try node.writeHistory(from: first ?? 0, wire: wire, reply: &reply)
+            guard let first = message.queryNumber("from=", or: 0) else { throw .malformed }
+            return try node.writeHistory(from: first, wire: wire, reply: &reply)
         case ResourceTable.provision: return try node.provision(message.payload, reply: reply)
         default: return try node.attest(message.payload, wire: wire, reply: &reply)
         }
@@ -166,7 +167,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// `?for=`: the first 8 bytes of the key that the token is for.
     @inline(never)
     private mutating func giveToken(_ message: borrowing CoAPMessage) throws(Problem) -> Int {
-        guard let signer = message.queryBytes("for") else { throw Problem(.badOption) }
+        guard let signer = message.queryBytes("for=") else { throw Problem(.badOption) }
         do throws(Refusal) {
             let token = try node.issueToken(for: signer)
             for i in token.indices { body[i] = token[i] }

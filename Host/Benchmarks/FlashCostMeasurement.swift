@@ -26,7 +26,7 @@ public struct FlashCostMeasurement: Sendable {
         let node = try EmulatedNode(image: image, flashFile: folder.appendingPathComponent("flash.bin"))
         try await node.powerOn()
         let owner = try node.seen(from: home)
-        try await owner.bind(label: try await node.provision(Station(home: home)).label)
+        try await owner.bind(label: try await Station(home: home).provisionAndFinish(node.client).label)
         var (sent, saved): ([Double], [Double]) = ([], [])
         for _ in 0..<commands {
             let start = ContinuousClock.now

@@ -70,7 +70,9 @@ public struct ChipFacts: Codable, Sendable {
         let path = "Firmware/MCU/\(board.mcu).json"
         let data = (try? Data(contentsOf: catalogue.root.appendingPathComponent(path))) ?? Data("{}".utf8)
         do { self = try JSONDecoder().decode(ChipFacts.self, from: data) } catch {
-            throw Failure(.environment, "\(path) cannot be read: \(BoardCatalogue.words(for: error))", about: path, advice: "Correct that file")
+            throw Failure(
+                .environment, "\(path) cannot be read: \(BoardCatalogue.words(for: error))", about: path,
+                advice: "Correct that file")
         }
         self.path = path
     }

@@ -1,4 +1,5 @@
 // The words that a driver answers to, from the one line in which it states its interface.
+import BoardFacts
 import Foundation
 import Reporting
 

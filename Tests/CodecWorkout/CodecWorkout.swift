@@ -108,7 +108,7 @@ public struct CodecWorkout: ~Copyable {
         fold(UInt64(message.code.rawValue) << 16 | UInt64(message.id))
         let request = CoAPRequest(message)
         fold(UInt64(request.badOption ?? 0) << 32 | UInt64(request.contentFormat ?? 0xffff))
-        fold(UInt64(request.block1?.optionValue ?? 0) << 32 | UInt64((try? message.queryNumber("from")) ?? 0))
+        fold(UInt64(request.block1?.optionValue ?? 0) << 32 | UInt64(message.queryNumber("from=", or: 0) ?? 0))
         fold(message.hasPath("devices/command") ? 1 : 0)
         var options = message.options
         while options.next() { fold(options.value) }

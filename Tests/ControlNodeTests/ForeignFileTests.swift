@@ -104,12 +104,15 @@ import Testing
         }
     }
 
-    @Test("a manifest that an editor or a spreadsheet has written again has the same values, and its signature holds; another value breaks it")
+    @Test(
+        "a manifest that an editor or a spreadsheet has written again has the same values, and its signature holds; another value breaks it"
+    )
     func rewritten() throws {
         let key = SigningKey.generate(), identity = SigningKey.generate().publicKey
         let record = ProvisioningRecord(
             batch: "lamps", serial: 1, address: NodeAddress(of: identity), identity: identity,
-            claim: SigningKey.generate().publicKey, board: "microbit", firmware: "0.1.0", firmwareHash: "00ff", hardwareSerial: "7",
+            claim: SigningKey.generate().publicKey, board: "microbit", firmware: "0.1.0", firmwareHash: "00ff",
+            hardwareSerial: "7",
             network: 1, isTest: false, isIdentityInjected: false, isProtected: false, station: "bench, left", operator: "-",
             time: Date(timeIntervalSince1970: 1_700_000_000))
         let manifest = Manifest(
@@ -123,12 +126,15 @@ import Testing
                 .joined(separator: ",")
         }
         for text in [
-            table.replacing("\r\n", with: "\n"), table.replacing("\r\n", with: "\r"), "\u{FEFF}" + table, table + "\r\n\r\n", table + "\n",
+            table.replacing("\r\n", with: "\n"), table.replacing("\r\n", with: "\r"), "\u{FEFF}" + table, table + "\r\n\r\n",
+            table + "\n",
             String(table.dropLast()), quoted.joined(separator: "\r\n") + "\r\n",
         ] {
             #expect(try Manifest(verifying: Array(text.utf8), from: "it") == manifest, "\(text.debugDescription)")
         }
-        for (old, new) in [("microbit", "microbit2"), (",0.1.0,", ",0.1.1,"), ("lamps", "Lamps"), ("bench, left", "bench left"), (",1,", ",2,")] {
+        for (old, new) in [
+            ("microbit", "microbit2"), (",0.1.0,", ",0.1.1,"), ("lamps", "Lamps"), ("bench, left", "bench left"), (",1,", ",2,"),
+        ] {
             let forged = table.replacing(old, with: new)
             #expect(forged != table)
             #expect(throws: Failure.self, "\(new)") { try Manifest(verifying: Array(forged.utf8), from: "it") }

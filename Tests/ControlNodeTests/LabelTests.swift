@@ -18,7 +18,8 @@ struct LabelTests {
     func label() throws {
         #expect(ClaimLabel(address: vectors.node, claimKey: vectors.claim).text == vectors.label)
         for text in [
-            vectors.label, vectors.label.lowercased(), " \(vectors.label)\n", "\u{FEFF}\(vectors.label)\r\n", "]Q1\(vectors.label)",
+            vectors.label, vectors.label.lowercased(), " \(vectors.label)\n", "\u{FEFF}\(vectors.label)\r\n",
+            "]Q1\(vectors.label)",
             "\u{FEFF}]d2\(vectors.label.lowercased())",
         ] {
             let label = try ClaimLabel(parsing: text)

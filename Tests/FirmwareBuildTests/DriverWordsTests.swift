@@ -1,4 +1,5 @@
 // The words that the compiler accepts of a device are those of its driver's interface, as the node itself takes it apart.
+import BoardFacts
 import DeviceModel
 import Drivers
 import Foundation

@@ -1,4 +1,5 @@
 import Foundation
+import Programs
 import Testing
 
 @testable import FirmwareBuild
@@ -6,8 +7,10 @@ import Testing
 @Suite("A tree that was moved") struct MovedTreeTests {
     @Test("What was built in another place is removed, what was built here stays")
     func moved() throws {
-        let root = FileManager.default.temporaryDirectory.appendingPathComponent("lightnode-moved-\(UInt32.random(in: 0 ... .max))")
-            .resolvingSymlinksInPath()
+        let root = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "lightnode-moved-\(UInt32.random(in: 0 ... .max))"
+        )
+        .resolvingSymlinksInPath()
         defer { try? FileManager.default.removeItem(at: root) }
         let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()

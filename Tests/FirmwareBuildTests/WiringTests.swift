@@ -1,10 +1,10 @@
 // The wiring of a board, from the rows of its board.json, and the clashes found in it before anything is built.
-import BoardFacts
 import Foundation
 import FoundationXML
 import Reporting
 import Testing
 
+@testable import BoardFacts
 @testable import FirmwareBuild
 
 private let sourceRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -38,7 +38,9 @@ import Vocabulary
         }
     }
 
-    @Test("Each option of a GET is understood, ignored when it is elective, refused when it is critical", arguments: OptionRow.all)
+    @Test(
+        "Each option of a GET is understood, ignored when it is elective, refused when it is critical",
+        arguments: OptionRow.all)
     func options(_ row: OptionRow) throws {
         let answer = try Stage().ask(.get, "status", options: [(row.number, row.value)])
         #expect(answer.code == row.node, "\(row)")

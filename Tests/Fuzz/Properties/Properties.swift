@@ -138,7 +138,7 @@ func judgeSign1(_ bytes: [UInt8]) -> [UInt8]? {
     let request = CoAPRequest(parsed)
     if let block = request.block1, block.offset % block.size != 0 { throw Violation("a block between blocks", input) }
     _ = parsed.hasPath(".well-known/core")
-    _ = try? parsed.queryNumber("from")
+    _ = parsed.queryNumber("from=", or: 0)
     var buffer = [UInt8](repeating: 0, count: input.count)
     var writer = CoAPWriter(buffer.mutableSpan, type: parsed.type, code: parsed.code, id: parsed.id, token: parsed.token)
     var options = parsed.options
