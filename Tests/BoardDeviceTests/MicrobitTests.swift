@@ -4,7 +4,7 @@ import Emulation
 import Foundation
 import Testing
 
-/// Device indices of Boards/microbit/Board.swift.
+/// Device indices of Boards/microbit/board.json.
 private let led: UInt8 = 0, display: UInt8 = 1, lock: UInt8 = 2, buttonA: UInt8 = 4, thermometer: UInt8 = 6
 
 private func bits(_ picture: [String]) -> Int32 {

@@ -4,7 +4,7 @@ import Emulation
 import Foundation
 import Testing
 
-/// Device indices of Boards/mps2-an386/Board.swift.
+/// Device indices of Boards/mps2-an386/board.json.
 private let led: UInt8 = 0, led1: UInt8 = 1, lock: UInt8 = 2, thermometer: UInt8 = 6, eeprom: UInt8 = 7
 
 @Suite("The MPS2's devices, seen from outside", .serialized)

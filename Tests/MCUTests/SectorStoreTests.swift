@@ -10,7 +10,7 @@ import Testing
 struct SectorStoreTests {
     let memory = MainMemoryModel()
     let interface: FlashModel
-    /// As in Boards/blackpill-f411/Store.swift and Firmware/LightNode/Log.swift.
+    /// As in Boards/blackpill-f411/board.json and Firmware/LightNode/Log.swift.
     let layout = StoreLayout(recordPages: 1, intentBytes: 4, outcomeBytes: 6, summaryBytes: 44)
     private let store = FlashModel.starts[1]..<FlashModel.starts[5]
 
