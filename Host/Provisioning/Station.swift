@@ -86,7 +86,7 @@ public final class Station: Sendable {
         clock = StationClock(limits)
         self.name = name ?? ProcessInfo.processInfo.hostName
         operatorName = `operator` ?? environment["USER"] ?? environment["LOGNAME"] ?? "unknown"
-        location = database ?? home.path + "/factory.sqlite"
+        location = database ?? Self.location(in: home)
         self.now = now
         self.boundary = boundary
         vault = ClaimVault(home: home)
@@ -145,9 +145,16 @@ public final class Station: Sendable {
         }
     }
 
-    /// The records for reading: nothing is made or changed, neither there nor in the home, and they may be another station's.
+    /// The records for reading: nothing is made or changed, neither there nor in the home, and they may be another station's. A home in which no
+    /// station has worked has none, which is no fault; a database that was named must be there.
     /// - Throws: `Failure` when there are none, or they cannot be read.
-    public func recordsToRead() throws -> Records { try Records(reading: location) }
+    public func recordsToRead() throws -> Records {
+        if location == Self.location(in: home), access(location, F_OK) != 0, errno == ENOENT { return try Records.none() }
+        return try Records(reading: location)
+    }
+
+    /// Where the records are when no database is named.
+    private static func location(in home: Home) -> String { home.path + "/factory.sqlite" }
 
     private final class Opened: @unchecked Sendable {
         private let lock = NSLock()

@@ -36,6 +36,12 @@ public final class Records: Sendable {
         }
     }
 
+    /// No records at all.
+    /// - Throws: `Failure` when there is no memory for them.
+    public static func none() throws -> Records { Records(try SQLiteDatabase.none()) }
+
+    private init(_ database: any SQLDatabase) { self.database = database }
+
     private func transaction<R>(_ body: (any SQLSession) throws -> R) throws -> R {
         do { return try database.transaction(body) } catch let duplicate as DuplicateError {
             throw Self.explained(duplicate)

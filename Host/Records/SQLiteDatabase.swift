@@ -57,6 +57,15 @@ final class SQLiteDatabase: SQLDatabase {
         } catch { throw Self.explained(error, path) }
     }
 
+    /// An empty one in memory, to be read.
+    static func none() throws -> SQLiteDatabase {
+        let memory = try DatabaseQueue()
+        try migrator.migrate(memory)
+        return SQLiteDatabase(name: "no records", queue: memory)
+    }
+
+    private init(name: String, queue: DatabaseQueue) { (self.name, self.queue) = (name, queue) }
+
     /// A copy in memory, with the schema of this program.
     private static func copy(of path: String) throws -> DatabaseQueue {
         let folder = FileManager.default.temporaryDirectory.path + "/lightnode-records-\(UUID().uuidString)"

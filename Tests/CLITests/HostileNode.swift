@@ -88,7 +88,8 @@ final class HostileNode: Sendable {
 
     /// The identity key in a node's flash.
     static func identity(of key: PublicKey, in flash: [UInt8]) -> SigningKey? {
-        for start in stride(from: 0, through: flash.count - 32, by: 2) where flash[start] != 0xFF {
+        // Not in what is erased; a seed may begin with one such byte.
+        for start in stride(from: 0, through: flash.count - 32, by: 2) where flash[start] & flash[start + 1] != 0xFF {
             if let found = SigningKey(seed: SecretBytes(Array(flash[start..<(start + 32)]))), found.publicKey == key {
                 return found
             }

@@ -5,6 +5,7 @@ import Foundation
 import NodeEmulation
 import NodeProtocol
 import Provisioning
+import Reporting
 import Testing
 
 @Suite("Reset by the button", .serialized)
@@ -53,7 +54,10 @@ struct PhysicalResetTests {
         try await finder.bind(label: label)
         try await finder.`$`("led").on()
         let former = try node.seen(from: try scratch.home("owner"))
-        #expect(try await reasonOfRefusal { _ = try await former.transmit(before) } == "wrong-epoch", "what it signed is dead")
+        let length = try await finder.status().nextIndex
+        let refused = await #expect(throws: Failure.self, "what it signed is dead") { _ = try await former.transmit(before) }
+        #expect(refused?.what.contains("obeys the key \(finder.controller.key.publicKey)") == true)
+        #expect(try await finder.status().nextIndex == length)
         try await node.powerOff()
     }
 

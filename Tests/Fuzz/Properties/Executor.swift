@@ -103,7 +103,7 @@ private struct Life: ~Copyable {
     // MARK: Steps
 
     private mutating func reboot() throws {
-        device.reboot()
+        restart()
         owner.reboot()
         try compare("after a reboot")
     }
