@@ -34,7 +34,7 @@ struct HostileNodeTests {
         #expect(found.isEmpty, "\(found.count):\n\(found.joined(separator: "\n"))")
     }
 
-    @Test("What a node signs against its own log is told as a fork; what it signs of another call or for another network, as not genuine")
+    @Test("What a node signs against its own log is told as a fork; of another call or for another network, as not genuine")
     func contradictions() throws {
         let stage = try HostileStage()
         let key = try key(stage)
