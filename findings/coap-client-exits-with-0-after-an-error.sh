@@ -11,8 +11,8 @@ folder=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 apt-get download -q libcoap3-bin=4.3.1-1 libcoap3=4.3.1-1 >/dev/null 2>&1
-for package in ./*.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu
+for package in ./*.deb; do dpkg -x "$package" unpacked; done
+export LD_LIBRARY_PATH=$folder/unpacked/usr/lib/x86_64-linux-gnu
 python3 -m venv python
 python/bin/pip -q install aiocoap==0.4.17 2>/dev/null
 cat >server.py <<'PYTHON'
@@ -41,7 +41,7 @@ codes() {
     done
 }
 # libcoap gives up after the 2 seconds of -B. aiocoap would send for 93 seconds: that its caller stops it after 5 counts as 1.
-libcoap=$(codes root/usr/bin/coap-client-notls -B 2 -m get)
+libcoap=$(codes unpacked/usr/bin/coap-client-notls -B 2 -m get)
 aiocoap=$(codes bash -c 'timeout 5 python/bin/aiocoap-client "$0" || exit 1')
 echo "2.05, 4.04, 5.03, silence: coap-client-notls exits with $libcoap, aiocoap-client with $aiocoap"
 [ "$libcoap" = "0 0 0 0 " ] && [ "$aiocoap" = "0 1 1 1 " ]

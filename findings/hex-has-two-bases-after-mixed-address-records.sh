@@ -14,9 +14,9 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 apt-get download -q srecord=1.64-3 libsrecord0=1.64-3 libgcrypt20 binutils-x86-64-linux-gnu=2.40-2 binutils-common=2.40-2 \
     libbinutils=2.40-2 llvm-14=1:14.0.6-12 libllvm14=1:14.0.6-12 >/dev/null 2>&1
-for package in ./*.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu:$folder/root/usr/lib/llvm-14/lib
-gnu=root/usr/bin/x86_64-linux-gnu-objcopy
+for package in ./*.deb; do dpkg -x "$package" unpacked; done
+export LD_LIBRARY_PATH=$folder/unpacked/usr/lib/x86_64-linux-gnu:$folder/unpacked/usr/lib/llvm-14/lib
+gnu=unpacked/usr/bin/x86_64-linux-gnu-objcopy
 python3 -m venv python
 python/bin/pip -q install intelhex==2.3.0 bincopy==20.1.1 2>/dev/null
 # GNU objcopy itself writes both files: a word for the configuration at 0x10001000, an application's at 0x10000.
@@ -46,9 +46,9 @@ PYTHON
 place() { # reader, file, letter
     case $1 in
     intelhex | bincopy) python/bin/python read.py "$1" "$2" "$3"; return ;;
-    srec_cat) root/usr/bin/srec_cat "$2" -intel -o out.hex -intel 2>/dev/null ;;
+    srec_cat) unpacked/usr/bin/srec_cat "$2" -intel -o out.hex -intel 2>/dev/null ;;
     GNU) $gnu -I ihex -O ihex "$2" out.hex ;;
-    LLVM) root/usr/lib/llvm-14/bin/llvm-objcopy -I ihex -O ihex "$2" out.hex ;;
+    LLVM) unpacked/usr/lib/llvm-14/bin/llvm-objcopy -I ihex -O ihex "$2" out.hex ;;
     esac
     python/bin/python read.py intelhex out.hex "$3"
 }

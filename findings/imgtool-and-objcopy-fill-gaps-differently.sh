@@ -12,9 +12,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 apt-get download -q binutils-x86-64-linux-gnu=2.40-2 binutils-common=2.40-2 libbinutils=2.40-2 >/dev/null 2>&1
-for package in ./*.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu
-objcopy=root/usr/bin/x86_64-linux-gnu-objcopy
+for package in ./*.deb; do dpkg -x "$package" unpacked; done
+export LD_LIBRARY_PATH=$folder/unpacked/usr/lib/x86_64-linux-gnu
+objcopy=unpacked/usr/bin/x86_64-linux-gnu-objcopy
 python3 -m venv python
 python/bin/pip -q install imgtool==2.5.0 intelhex==2.3.0 2>/dev/null
 python/bin/python - <<'PYTHON'

@@ -12,10 +12,10 @@ folder=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 apt-get download -q libcoap3-bin=4.3.1-1 libcoap3=4.3.1-1 >/dev/null 2>&1
-for package in ./*.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu
+for package in ./*.deb; do dpkg -x "$package" unpacked; done
+export LD_LIBRARY_PATH=$folder/unpacked/usr/lib/x86_64-linux-gnu
 port=$(python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-root/usr/bin/coap-server-notls -A 127.0.0.1 -p "$port" >/dev/null 2>&1 &
+unpacked/usr/bin/coap-server-notls -A 127.0.0.1 -p "$port" >/dev/null 2>&1 &
 server=$!
 cat >ask.py <<'PYTHON'
 import socket

@@ -9,8 +9,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 apt-get download -q openocd=0.12.0-1 libjim0.81 libhidapi-hidraw0 libjaylink0 libgpiod2 libcapstone4 libftdi1-2 libusb-1.0-0 >/dev/null
-for package in ./*.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu:$folder/root/lib/x86_64-linux-gnu
+for package in ./*.deb; do dpkg -x "$package" unpacked; done
+export LD_LIBRARY_PATH=$folder/unpacked/usr/lib/x86_64-linux-gnu:$folder/unpacked/lib/x86_64-linux-gnu
 head -c 4096 /dev/zero >image.bin
 cat >target.cfg <<'CONFIGURATION'
 adapter driver dummy
@@ -19,7 +19,7 @@ jtag newtap c t -irlen 4
 target create c.t testee -chain-position c.t
 flash bank f faux 0x01000000 0x10000 2 2 c.t
 CONFIGURATION
-openocd() { root/usr/bin/openocd -s root/usr/share/openocd/scripts -f target.cfg "$@"; }
+openocd() { unpacked/usr/bin/openocd -s unpacked/usr/share/openocd/scripts -f target.cfg "$@"; }
 openocd -c init -c "flash write_image erase image.bin 0x01000000 bin" -c shutdown >direct.log 2>&1
 openocd -c "program image.bin 0x01000000 exit" >program.log 2>&1
 count() { grep -c '^wrote [0-9]* bytes from file' "$1" || true; }

@@ -13,8 +13,8 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 [ "$(dpkg-query -W -f '${Version}' zbar-tools)" = 0.23.92-7+deb12u1 ] || { echo "needs zbar-tools 0.23.92-7+deb12u1" >&2; exit 1; }
 apt-get download -q qrencode=4.1.1-1 libqrencode4=4.1.1-1 >/dev/null 2>&1
-for package in ./*.deb; do dpkg -x "$package" root; done
-export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu
+for package in ./*.deb; do dpkg -x "$package" unpacked; done
+export LD_LIBRARY_PATH=$folder/unpacked/usr/lib/x86_64-linux-gnu
 text="node 7F3A91C04D22 setup code 20417-83365-11920-55078, keep this label with the papers"
 cat >picture.py <<'PYTHON'
 """Writes the symbols of qrencode's ASCII output, two characters a module, below one another as one PGM picture of 6 pixels a module."""
@@ -30,8 +30,8 @@ width = max(map(len, rows))
 with open(target, "wb") as picture:
     picture.write(b"P5 %d %d 255\n" % (width, len(rows)) + b"".join(row.ljust(width, b"\xff") for row in rows))
 PYTHON
-printf %s "$text" | root/usr/bin/qrencode -8 -m 4 -t ASCII -o whole.txt
-printf %s "$text" | root/usr/bin/qrencode -8 -m 4 -t ASCII -S -v 3 -l M -o part.txt
+printf %s "$text" | unpacked/usr/bin/qrencode -8 -m 4 -t ASCII -o whole.txt
+printf %s "$text" | unpacked/usr/bin/qrencode -8 -m 4 -t ASCII -S -v 3 -l M -o part.txt
 parts=(part-*.txt)
 pictures=()
 for part in "${parts[@]}"; do
