@@ -25,7 +25,7 @@ enum BaseScalar {
     }
 
     /// signs = (n + 2^255 - 1)/2 with n = k or k + L, whichever is odd. Uses the word behind the eight of `signs`.
-    private static func recode(_ signs: Element, _ k: UnsafePointer<UInt32>) {
+    static func recode(_ signs: Element, _ k: UnsafePointer<UInt32>) {
         storeMask(signs + 8, k[0])
         let mask = signs[8]
         groupOrder.span.withUnsafeBufferPointer { buffer in
@@ -53,7 +53,7 @@ enum BaseScalar {
     @inline(never)
     private static func storeMask(_ mask: Element, _ word: UInt32) { mask[0] = (word & 1) &- 1 }
 
-    private static func bit(_ signs: UnsafePointer<UInt32>, _ i: Int) -> UInt32 {
+    static func bit(_ signs: UnsafePointer<UInt32>, _ i: Int) -> UInt32 {
         (signs[i >> 5] >> UInt32(truncatingIfNeeded: i & 31)) & 1
     }
 

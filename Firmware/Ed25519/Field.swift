@@ -104,6 +104,7 @@ enum Field {
 
     /// r = 1/a, and 0 for 0, in constant time: a^(p-2), p - 2 = 8 (2^252 - 3) + 3. Uses two elements at `scratch`.
     /// r, a and scratch are distinct.
+    @inline(never)
     static func invert(_ r: Element, _ a: ConstantElement, scratch: Element) {
         power2523(r, a, scratch: scratch)
         square(r, r, times: 3)
