@@ -51,7 +51,8 @@ let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environ
 let ed25519Settings: [SwiftSetting] =
     [.enableExperimentalFeature("Volatile")]
     + (useKernel ? [.define("ED25519_KERNEL")] : [])
-    + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
+    // The light node of an nRF51 fills its flash: less of it for tables (Firmware/Ed25519/FourScalars.swift).
+    + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER"), .define("ED25519_SMALL_TABLES")] : [])
 
 // Lower modules never import higher ones; this list is in that order.
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]

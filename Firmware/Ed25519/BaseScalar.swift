@@ -25,7 +25,7 @@ enum BaseScalar {
     }
 
     /// signs = (n + 2^255 - 1)/2 with n = k or k + L, whichever is odd. Uses the word behind the eight of `signs`.
-    private static func recode(_ signs: Element, _ k: UnsafePointer<UInt32>) {
+    static func recode(_ signs: Element, _ k: UnsafePointer<UInt32>) {
         storeMask(signs + 8, k[0])
         let mask = signs[8]
         groupOrder.span.withUnsafeBufferPointer { buffer in
@@ -57,9 +57,8 @@ enum BaseScalar {
         (signs[i >> 5] >> UInt32(truncatingIfNeeded: i & 31)) & 1
     }
 
-    /// entry = the table's point for `column`, negated where its leading sign is -1. Reads the whole table. Uses 16 words at `flags`.
-    @inline(never)
-    private static func select(_ entry: Element, _ signs: UnsafePointer<UInt32>, _ column: Int, flags: Element) {
+    /// Which entry of the table `column` takes, and 1 if as it is, 0 if negated.
+    static func entry(_ signs: UnsafePointer<UInt32>, _ column: Int) -> (index: UInt32, leading: UInt32) {
         let leading = bit(signs, column &+ 204)
         var index: UInt32 = 0
         var tooth = 4
@@ -67,15 +66,22 @@ enum BaseScalar {
             tooth &-= 1
             index = (index << 1) | (bit(signs, column &+ 51 &* tooth) ^ leading ^ 1)
         }
+        return (index, leading)
+    }
+
+    /// chosen = the table's point for `column`, negated where its leading sign is -1. Reads the whole table. Uses 16 words at `flags`.
+    @inline(never)
+    private static func select(_ chosen: Element, _ signs: UnsafePointer<UInt32>, _ column: Int, flags: Element) {
+        let (index, leading) = entry(signs, column)
         mark(flags, index)
         combOfBase.span.withUnsafeBufferPointer { table in
             var word = 0
             while word < 24 {
-                gather(entry + word, table.baseAddress! + word, flags)
+                gather(chosen + word, table.baseAddress! + word, flags)
                 word &+= 4
             }
         }
-        negate(entry, leading &- 1)
+        negate(chosen, leading &- 1)
     }
 
     /// flags[row] = 1 where row = index, else 0, for 16 rows. Kept in memory, and written by a function of its own, so that the compiler does not

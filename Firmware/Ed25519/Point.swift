@@ -140,6 +140,12 @@ enum Point {
         y[7] |= (p[0] & 1) << 31
     }
 
+    /// Whether p is (0, 1); p is spoilt. Z is never 0, as all formulas here are complete.
+    static func isNeutral(_ p: PointPointer) -> Bool {
+        Field.subtract(p + 8, p + 8, p + 16)
+        return Field.isZero(p) && Field.isZero(p + 8)
+    }
+
     /// Whether the eight words at `encoding` have the y of a point of order 1, 2, 4 or 8, whatever the sign bit: 0, 1, -1 and ±y8.
     static func hasLowOrder(_ encoding: UnsafePointer<UInt32>) -> Bool {
         var low = false
