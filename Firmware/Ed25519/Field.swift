@@ -60,6 +60,7 @@ enum Field {
         }
     }
 
+    #if !ED25519_POINT_KERNEL
     /// r = a^(2^count), count >= 1
     @inline(never)
     static func square(_ r: Element, _ a: ConstantElement, times count: Int) {
@@ -70,6 +71,7 @@ enum Field {
             left &-= 1
         }
     }
+    #endif
 
     /// r = a^(2^252 - 3). Uses two elements at `scratch`. r, a and scratch are distinct.
     ///

@@ -15,6 +15,8 @@
 // change places. It ends when b < 2^128 <= a: then tb <= 8 L / a < 2^128. If tb is odd, v = tb and w = b. Otherwise ta is odd, and stays so while
 // multiples of the other pair are subtracted: until a < 2^128, or until ta would grow beyond. Then v = ta and w = a.
 //
+// Most of these steps are made on 32 bits of a and b, and many of them at once on a, b, ta and tb (Lehmer): see `leap`.
+//
 // Whatever k is, what is found satisfies the equivalence; a k that somebody searched for gives longer v or w, at most 255 bits, and takes more time.
 
 /// A natural number of at most eight words in memory; zeros above `count` of them.
@@ -38,6 +40,11 @@ private struct Natural {
         let shift = UInt32(truncatingIfNeeded: zeros)
         return ((count << 5) &- zeros, upper << shift | (lower >> 1) >> (31 &- shift))
     }
+}
+
+/// 32 bits of a number that is ±(ofA a - ofB b).
+private struct Part {
+    var bits, ofA, ofB: UInt32
 }
 
 enum HalfScalars {
@@ -66,6 +73,10 @@ enum HalfScalars {
         b.trim()
         // b = k tb
         var isNegative = false
+        // A leap takes 16 bits at most from b, so b stays above 2^128.
+        while b.count > 4, b.top.length > 144 {
+            if leap(&a, &ta, &b, &tb) { isNegative.toggle() }
+        }
         while !b.isShort {
             while let shift = shift(of: b, below: a) { reduce(&a, &ta, b, tb, shift) }
             swap(&a, &b)
@@ -96,6 +107,113 @@ enum HalfScalars {
             if b[i] != a[i] { return b[i] < a[i] }
         }
         return true
+    }
+
+    /// Steps of the algorithm on 32 bits of a and of b, at the same places, then carried out on the whole numbers at once; one step on the whole
+    /// numbers if there is none. Returns whether the pairs have changed places an odd number of times.
+    ///
+    /// x and y stand for a and b. After any steps the numbers are ±(x[0] a - x[1] b) and ∓(y[0] a - y[1] b), with factors >= 0. As each number is its 32
+    /// bits and less than one more, all times 2^s, it is at least 2^s (x.bits - max(x[0], x[1])): a step is made only if that is not below 0. Which of
+    /// the two is greater may be mistaken by so little, which costs nothing but a step. Factors are kept below 2^16.
+    private static func leap(_ a: inout Natural, _ ta: inout Natural, _ b: inout Natural, _ tb: inout Natural) -> Bool {
+        if b.top.length > a.top.length {
+            swap(&a, &b)
+            swap(&ta, &tb)
+            return true
+        }
+        let index = a.count &- 1
+        let zeros = UInt32(truncatingIfNeeded: a.words[index].leadingZeroBitCount)
+        var x = Part(bits: bits(a.words, index, zeros), ofA: 1, ofB: 0)
+        var y = Part(bits: bits(b.words, index, zeros), ofA: 0, ofB: 1)
+        var isSwapped = false
+        while y.bits != 0 {
+            // The greatest multiple 2^s y up to x.
+            var shift = UInt32(truncatingIfNeeded: y.bits.leadingZeroBitCount &- x.bits.leadingZeroBitCount)
+            if x.bits >= y.bits {
+                if y.bits << shift > x.bits { shift &-= 1 }
+                let next = Part(bits: x.bits &- y.bits << shift, ofA: x.ofA &+ y.ofA << shift, ofB: x.ofB &+ y.ofB << shift)
+                // No overflow was possible: y's factors are below 2^16, and with shift > 15 the sum is not.
+                if shift > 15 || max(next.ofA, next.ofB) > min(next.bits, 0xFFFF) { break }
+                x = next
+            }
+            if x.bits < y.bits {
+                swap(&x, &y)
+                isSwapped.toggle()
+            }
+        }
+        if y.ofA == 0 {
+            // Nothing, or nothing but multiples of b from a: as well by whole steps.
+            if let shift = shift(of: b, below: a) { reduce(&a, &ta, b, tb, shift) }
+            if shift(of: b, below: a) != nil { return false }
+            swap(&a, &b)
+            swap(&ta, &tb)
+            return true
+        }
+        // The order of a and b in the differences is that of the signs.
+        if isSwapped {
+            difference(a.words, b.words, x.ofB, x.ofA, y.ofB, y.ofA, b.words, a.words, a.count)
+        } else {
+            difference(a.words, b.words, x.ofA, x.ofB, y.ofA, y.ofB, a.words, b.words, a.count)
+        }
+        b.count = a.count
+        a.trim()
+        b.trim()
+        sum(ta.words, tb.words, x, y)
+        ta.count = 8
+        tb.count = 8
+        ta.trim()
+        tb.trim()
+        return isSwapped
+    }
+
+    /// 32 bits of x, from the one that is bit 31 - zeros of the word `index` on, index > 0.
+    private static func bits(_ x: ConstantElement, _ index: Int, _ zeros: UInt32) -> UInt32 {
+        x[index] << zeros | (x[index &- 1] >> 1) >> (31 &- zeros)
+    }
+
+    /// (x, y) = (xa a - xb b, yb b - ya a), both >= 0; a and b are x and y or y and x. Factors below 2^16.
+    @inline(never)
+    private static func difference(
+        _ x: Element, _ y: Element, _ xa: UInt32, _ xb: UInt32, _ ya: UInt32, _ yb: UInt32, _ a: Element, _ b: Element, _ count: Int
+    ) {
+        var first: Int64 = 0
+        var second: Int64 = 0
+        var i = 0
+        while i < count {
+            let (aWord, bWord) = (a[i], b[i])
+            first &+= product(aWord, xa) &- product(bWord, xb)
+            second &+= product(bWord, yb) &- product(aWord, ya)
+            x[i] = halves(first).low
+            y[i] = halves(second).low
+            first = upper(first)
+            second = upper(second)
+            i &+= 1
+        }
+    }
+
+    /// (a, b) = (x.ofA a + x.ofB b, y.ofA a + y.ofB b), below 2^160.
+    @inline(never)
+    private static func sum(_ a: Element, _ b: Element, _ x: Part, _ y: Part) {
+        var first: Int64 = 0
+        var second: Int64 = 0
+        var i = 0
+        while i < 5 {
+            let (aWord, bWord) = (a[i], b[i])
+            first &+= product(aWord, x.ofA) &+ product(bWord, x.ofB)
+            second &+= product(aWord, y.ofA) &+ product(bWord, y.ofB)
+            a[i] = halves(first).low
+            b[i] = halves(second).low
+            first = upper(first)
+            second = upper(second)
+            i &+= 1
+        }
+    }
+
+    /// word factor, factor < 2^16. By half words: a 64-bit product is a library call on ARMv6-M.
+    @inline(__always)
+    private static func product(_ word: UInt32, _ factor: UInt32) -> Int64 {
+        let high = (word >> 16) &* factor
+        return Int64(bitPattern: wide((word & 0xFFFF) &* factor) &+ whole(high << 16, high >> 16))
     }
 
     /// a -= 2^shift b, ta += 2^shift tb
