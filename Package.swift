@@ -51,6 +51,7 @@ let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environ
 let ed25519Settings: [SwiftSetting] =
     [.enableExperimentalFeature("Volatile")]
     + (useKernel ? [.define("ED25519_KERNEL")] : [])
+    + (useKernel && mcuName != "nRF51" ? [.define("ED25519_POINT_KERNEL")] : [])
     // The light node of an nRF51 fills its flash: less of it for tables (Firmware/Ed25519/FourScalars.swift).
     + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER"), .define("ED25519_SMALL_TABLES")] : [])
 
@@ -122,9 +123,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("USBStrings", ["Reporting", "CLibUSB"]),
         host("Emulation", ["CoAP", "Slipmux", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
+        host("CycleModel", []),
         // Loaded into QEMU by Emulation.
         .target(
-            name: "QEMUProbe", path: "Host/QEMUProbe",
+            name: "QEMUProbe", dependencies: ["CycleModel"], path: "Host/QEMUProbe",
             // Called for every instruction, so always optimised.
             swiftSettings: [
                 .enableExperimentalFeature("Extern"), .enableExperimentalFeature("SymbolLinkageMarkers"),
@@ -151,7 +153,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host(
             "Benchmarks",
             [
-                "BoardFacts", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore", "ControlNode",
+                "BoardFacts", "CycleModel", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore", "ControlNode",
                 "Labels",
                 "Provisioning", "Reporting",
             ]),
@@ -298,6 +300,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "FirmwareBuildTests",
             ["Programs", "BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("BoardDeviceTests", ["BoardFacts", "Image", "Emulation", "FirmwareBuild"]),
+        tests("CycleModelTests", ["CycleModel"]),
         tests("EmulationTests", ["BoardFacts", "Image", "Emulation", "VirtualUSB", "Reporting"]),
         tests(
             "EndToEndTests",
