@@ -45,15 +45,16 @@ func firmware(
         swiftSettings: embeddedFeatures + settings)
 }
 
-// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
+// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build. The light node of an nRF51 fills its flash, so its
+// Ed25519 has smaller tables and less code (docs/ed25519.md), unless LIGHTNODE_ED25519=large asks for what the other boards have.
 let mcuName = Context.environment["LIGHTNODE_MCU"] ?? ""
 let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environment["LIGHTNODE_ED25519"] != "swift"
 let ed25519Settings: [SwiftSetting] =
     [.enableExperimentalFeature("Volatile")]
     + (useKernel ? [.define("ED25519_KERNEL")] : [])
     + (useKernel && mcuName != "nRF51" ? [.define("ED25519_POINT_KERNEL")] : [])
-    // The light node of an nRF51 fills its flash: less of it for tables (Firmware/Ed25519/FourScalars.swift).
-    + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER"), .define("ED25519_SMALL_TABLES")] : [])
+    + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
+    + (mcuName == "nRF51" && Context.environment["LIGHTNODE_ED25519"] != "large" ? [.define("ED25519_SMALL")] : [])
 
 // Lower modules never import higher ones; this list is in that order.
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
@@ -153,7 +154,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host(
             "Benchmarks",
             [
-                "BoardFacts", "CycleModel", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore", "ControlNode",
+                "BoardFacts", "CycleModel", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore",
+                "ControlNode",
                 "Labels",
                 "Provisioning", "Reporting",
             ]),

@@ -243,7 +243,7 @@ private func nonce(_ r: ScalarPointer, prefix: UnsafePointer<UInt32>, _ message:
 private func encodeBaseMultiple(_ encoding: UnsafeMutableRawPointer, _ k: UnsafePointer<UInt32>, _ memory: Element) {
     let scratch = memory + Point.words
     BaseScalar.compute(memory, k, scratch)
-    Field.invert(scratch, memory + 16, scratch: scratch + 8)
+    Inversion.invert(scratch, memory + 16, scratch + 8)
     Point.encode(scratch + 8, memory, inverse: scratch)
     encoding.copyMemory(from: UnsafeRawPointer(scratch + 8), byteCount: 32)
 }

@@ -104,16 +104,6 @@ enum Field {
         multiply(r, t, a)  // 2^252 - 3
     }
 
-    /// r = 1/a, and 0 for 0, in constant time: a^(p-2), p - 2 = 8 (2^252 - 3) + 3. Uses two elements at `scratch`.
-    /// r, a and scratch are distinct.
-    static func invert(_ r: Element, _ a: ConstantElement, scratch: Element) {
-        power2523(r, a, scratch: scratch)
-        square(r, r, times: 3)
-        square(scratch, a)
-        multiply(scratch, scratch, a)
-        multiply(r, r, scratch)
-    }
-
     /// Whether a is 0 modulo p; a becomes canonical.
     static func isZero(_ a: Element) -> Bool {
         canonicalize(a)

@@ -28,7 +28,7 @@ private struct Summand {
     }
 }
 
-#if ED25519_SMALL_TABLES
+#if ED25519_SMALL
 /// e B by the comb that signing has (BaseScalar.swift): 17 additions more than by tables of odd multiples, and 4,608 bytes less.
 private struct BasePart {
     private let signs: ConstantElement

@@ -15,7 +15,8 @@
 // change places. It ends when b < 2^128 <= a: then tb <= 8 L / a < 2^128. If tb is odd, v = tb and w = b. Otherwise ta is odd, and stays so while
 // multiples of the other pair are subtracted: until a < 2^128, or until ta would grow beyond. Then v = ta and w = a.
 //
-// Most of these steps are made on 32 bits of a and b, and many of them at once on a, b, ta and tb (Lehmer): see `leap`.
+// Most of these steps are made on 32 bits of a and b, and many of them at once on a, b, ta and tb (Lehmer): see `leap`. Where flash is short,
+// all of them are made on the whole numbers, which takes 30,000 instructions more.
 //
 // Whatever k is, what is found satisfies the equivalence; a k that somebody searched for gives longer v or w, at most 255 bits, and takes more time.
 
@@ -42,10 +43,12 @@ private struct Natural {
     }
 }
 
+#if !ED25519_SMALL
 /// 32 bits of a number that is ±(ofA a - ofB b).
 private struct Part {
     var bits, ofA, ofB: UInt32
 }
+#endif
 
 enum HalfScalars {
     /// Words of memory that `split` needs.
@@ -73,10 +76,12 @@ enum HalfScalars {
         b.trim()
         // b = k tb
         var isNegative = false
+        #if !ED25519_SMALL
         // A leap takes 16 bits at most from b, so b stays above 2^128.
         while b.count > 4, b.top.length > 144 {
             if leap(&a, &ta, &b, &tb) { isNegative.toggle() }
         }
+        #endif
         while !b.isShort {
             while let shift = shift(of: b, below: a) { reduce(&a, &ta, b, tb, shift) }
             swap(&a, &b)
@@ -109,6 +114,7 @@ enum HalfScalars {
         return true
     }
 
+    #if !ED25519_SMALL
     /// Steps of the algorithm on 32 bits of a and of b, at the same places, then carried out on the whole numbers at once; one step on the whole
     /// numbers if there is none. Returns whether the pairs have changed places an odd number of times.
     ///
@@ -174,7 +180,8 @@ enum HalfScalars {
     /// (x, y) = (xa a - xb b, yb b - ya a), both >= 0; a and b are x and y or y and x. Factors below 2^16.
     @inline(never)
     private static func difference(
-        _ x: Element, _ y: Element, _ xa: UInt32, _ xb: UInt32, _ ya: UInt32, _ yb: UInt32, _ a: Element, _ b: Element, _ count: Int
+        _ x: Element, _ y: Element, _ xa: UInt32, _ xb: UInt32, _ ya: UInt32, _ yb: UInt32, _ a: Element, _ b: Element,
+        _ count: Int
     ) {
         var first: Int64 = 0
         var second: Int64 = 0
@@ -215,6 +222,7 @@ enum HalfScalars {
         let high = (word >> 16) &* factor
         return Int64(bitPattern: wide((word & 0xFFFF) &* factor) &+ whole(high << 16, high >> 16))
     }
+    #endif
 
     /// a -= 2^shift b, ta += 2^shift tb
     private static func reduce(_ a: inout Natural, _ ta: inout Natural, _ b: Natural, _ tb: Natural, _ shift: Int) {

@@ -4,19 +4,37 @@
 #if defined(__ARM_ARCH_7EM__)
 #include "armv7em.h"
 
-// Calls \f with r0 = \r, r1 = \a, r2 = \b, each an address in bytes from the one that lies at \…base on the stack.
+// \to = the address \offset bytes from the one that lies at \base on the stack; \other has that of \otheroffset from \otherbase.
+    .macro address to, base, offset, other, otherbase, otheroffset
+    .if \base == \otherbase
+    .if \offset == \otheroffset
+    mov \to, \other
+    .else
+    add \to, \other, #(\offset - \otheroffset)
+    .endif
+    .else
+    ldr \to, [sp, #\base]
+    .if \offset
+    adds \to, \to, #\offset
+    .endif
+    .endif
+    .endm
+
+// Calls \f with the operand's address in r1 and the result's in r0.
+    .macro unary f, rbase, r, abase, a
+    address r0, \rbase, \r, r0, -1, 0
+    address r1, \abase, \a, r0, \rbase, \r
+    bl ed25519_\f
+    .endm
+
+// Calls \f with the operands' addresses in r1 and r2 and the result's in r0.
     .macro operation f, rbase, r, abase, a, bbase, b
-    ldr r0, [sp, #\rbase]
-    ldr r1, [sp, #\abase]
-    ldr r2, [sp, #\bbase]
-    .if \r
-    adds r0, r0, #\r
-    .endif
-    .if \a
-    adds r1, r1, #\a
-    .endif
-    .if \b
-    adds r2, r2, #\b
+    address r0, \rbase, \r, r0, -1, 0
+    address r1, \abase, \a, r0, \rbase, \r
+    .if \bbase == \abase
+    address r2, \bbase, \b, r1, \abase, \a
+    .else
+    address r2, \bbase, \b, r0, \rbase, \r
     .endif
     bl ed25519_\f
     .endm
@@ -29,11 +47,11 @@
     push {r2, r4-r11, lr}
     push {r0, r1}
     operation product, S, 0, P, 0, P, 32
-    operation twice, S, 0, S, 0, S, 0  // E
-    operation square, S, 32, P, 0, P, 0  // A
-    operation square, S, 64, P, 32, P, 0  // B
-    operation square, P, 64, P, 64, P, 0
-    operation twice, P, 64, P, 64, P, 0  // C
+    unary twice, S, 0, S, 0  // E
+    unary square, S, 32, P, 0  // A
+    unary square, S, 64, P, 32  // B
+    unary square, P, 64, P, 64
+    unary twice, P, 64, P, 64  // C
     operation difference, S, 96, S, 64, S, 32  // G
     operation sum, S, 32, S, 64, S, 32  // H
     operation difference, S, 64, P, 64, S, 96  // F

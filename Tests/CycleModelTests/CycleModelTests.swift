@@ -18,14 +18,17 @@ private let wide: [(text: String, first: UInt16, second: UInt16, cycles: Int)] =
     ("mul r8, r1, r2", 0xFB01, 0xF802, 1), ("udiv r0, r1, r2", 0xFBB1, 0xF0F2, 12), ("sdiv r0, r1, r2", 0xFB91, 0xF0F2, 12),
     ("ldrd r0, r1, [r2, #8]", 0xE9D2, 0x0102, 3), ("strd r0, r1, [r2, #8]", 0xE9C2, 0x0102, 3),
     ("ldm r8!, {r0-r3}", 0xE8B8, 0x000F, 5), ("stmdb r8!, {r0-r3}", 0xE928, 0x000F, 5), ("push {r4-r11, lr}", 0xE92D, 0x4FF0, 10),
-    ("pop {r4-r11, pc}", 0xE8BD, 0x8FF0, 12), ("ldr r8, [r1, #400]", 0xF8D1, 0x8190, 2), ("str r8, [r1, #400]", 0xF8C1, 0x8190, 2),
+    ("pop {r4-r11, pc}", 0xE8BD, 0x8FF0, 12), ("ldr r8, [r1, #400]", 0xF8D1, 0x8190, 2),
+    ("str r8, [r1, #400]", 0xF8C1, 0x8190, 2),
     ("ldrsb r8, [r1, #40]", 0xF991, 0x8028, 2), ("ldr pc, [r1, #4]", 0xF8D1, 0xF004, 4), ("tbb [pc, r0]", 0xE8DF, 0xF000, 4),
     ("b.w", 0xF7FF, 0xBFAF, 3), ("adcs r8, r9, #0", 0xF159, 0x0800, 1), ("add r8, r9, r10, lsl #3", 0xEB09, 0x08CA, 1),
     ("ldrex r0, [r1]", 0xE851, 0x0F00, 2), ("ubfx r0, r1, #3, #4", 0xF3C1, 0x00C3, 1), ("movw r0, #1234", 0xF240, 0x40D2, 1),
 ]
 
 @Suite("Cycles of instructions") struct CycleModelTests {
-    @Test("of 16 bits are those of the manuals", arguments: narrow) func costs(text: String, code: UInt16, m0: Int, m0Plus: Int, m4: Int) {
+    @Test("of 16 bits are those of the manuals", arguments: narrow) func costs(
+        text: String, code: UInt16, m0: Int, m0Plus: Int, m4: Int
+    ) {
         for (core, expected) in [(TimedCore.cortexM0, m0), (.cortexM0Plus, m0Plus), (.cortexM4, m4)] {
             let cost = core.cost(code, 0, at: 0x100)
             #expect(cost.cycles == UInt64(expected), "\(text) on \(core)")

@@ -16,7 +16,9 @@ private func words(_ n: BigNatural) -> [UInt32] {
 
 /// Scalars that a search or an accident might give: near 0, L, L/2, L/3…, the square root of 8 L, and powers of two; else at random.
 private func scalar(_ generator: inout SystemRandomNumberGenerator, _ edges: [[UInt32]]) -> [UInt32] {
-    if let edge = edges.randomElement(using: &generator), Bool.random(using: &generator), Bool.random(using: &generator) { return edge }
+    if let edge = edges.randomElement(using: &generator), Bool.random(using: &generator), Bool.random(using: &generator) {
+        return edge
+    }
     var result = (0..<8).map { _ in UInt32.random(in: 0...UInt32.max, using: &generator) }
     result[7] &= 0x0FFF_FFFF
     return result
@@ -96,7 +98,7 @@ private let edgeScalars: [[UInt32]] = {
         small(j, p, s)
         Point.cache(cached, other)
         Point.add(p, cached: cached, negated: false, s, withT: false)
-        Field.invert(s, p + 16, scratch: s + 8)
+        Inversion.invert(s, p + 16, s + 8)
         Point.encode(s + 8, p, inverse: s)
         return Array(UnsafeBufferPointer(start: s + 8, count: 8))
     }
@@ -118,7 +120,7 @@ private let edgeScalars: [[UInt32]] = {
                 if k[bit >> 5] >> UInt32(bit & 31) & 1 == 1 { Point.add(p, cached: cached, negated: false, s, withT: true) }
             }
         }
-        Field.invert(s, p + 16, scratch: s + 8)
+        Inversion.invert(s, p + 16, s + 8)
         Point.encode(s + 8, p, inverse: s)
         return (0..<8).allSatisfy { s[8 + $0] == r[$0] }
     }
@@ -135,7 +137,8 @@ private let edgeScalars: [[UInt32]] = {
         return Array(result[..<8])
     }
 
-    @Test("halved, it holds exactly where S B - k A is R, for keys and commitments with parts of order 1 to 8") func differential() {
+    @Test("halved, it holds exactly where S B - k A is R, for keys and commitments with parts of order 1 to 8")
+    func differential() {
         var generator = SystemRandomNumberGenerator()
         var verdicts = [true: 0, false: 0]
         for _ in 0..<cases {
@@ -148,7 +151,9 @@ private let edgeScalars: [[UInt32]] = {
             var key = encoding(a, j) + [UInt32](repeating: 0, count: 8)
             // The bytes of R are what a sender says: now and then no point, or not canonical.
             var commitment = encoding(r, i)
-            if UInt8.random(in: 0..<16, using: &generator) == 0 { commitment[0] ^= 1 << UInt32.random(in: 0..<32, using: &generator) }
+            if UInt8.random(in: 0..<16, using: &generator) == 0 {
+                commitment[0] ^= 1 << UInt32.random(in: 0..<32, using: &generator)
+            }
             let isKey = key.withUnsafeMutableBufferPointer { ExpandedPublicKey.findNegativeX($0.baseAddress!) }
             if !isKey { continue }  // of low order
             let expected = !Point.hasLowOrder(commitment) && isEncoded(commitment, s, k, key)
