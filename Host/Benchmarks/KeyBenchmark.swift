@@ -10,8 +10,12 @@ import Reporting
 public struct KeyBenchmark: Sendable {
     /// The portable Swift alone, or with the assembly kernels of the field.
     public enum Variant: String, CaseIterable, Sendable {
-        /// With the assembly kernels of the field, or the portable Swift alone.
-        case kernel, swift
+        /// With the assembly kernels, as the board's light node has it; the same with the tables of the larger boards, where its own are smaller; or
+        /// the portable Swift alone.
+        case kernel, large, swift
+
+        /// What the names of its images end with.
+        fileprivate var suffix: String { self == .kernel ? "" : "-\(rawValue)" }
     }
 
     /// Executed instructions of RFC 8032's test SHA(abc), by operation: `verify`, `sign`, `publicKey`.
@@ -29,9 +33,9 @@ public struct KeyBenchmark: Sendable {
     /// Executed instructions of signing with the slowest of these keys, less those with the quickest.
     public let variation: Int
 
-    /// The images of a variant: build/<board>/bench-ed25519….elf, those of the portable one with "-swift" at the end.
+    /// The images of a variant: build/<board>/bench-ed25519….elf, with "-swift" or "-large" at the end.
     public static func image(_ name: String, _ variant: Variant, board: Board, root: URL) -> URL {
-        root.appendingPathComponent("build/\(board.name)/\(name)\(variant == .swift ? "-swift" : "").elf")
+        root.appendingPathComponent("build/\(board.name)/\(name)\(variant.suffix).elf")
     }
 
     /// - Parameter keys: how many keys signing is counted with.
@@ -68,17 +72,20 @@ public struct KeyBenchmark: Sendable {
 
     /// The operations' cycles: the image reads its counter before and after each, after two readings around a loop.
     private static func cycles(of image: URL, on board: Board) throws -> [String: Int] {
-        guard TimedCore(name: board.core) != nil, let mark = try ELFImage(contentsOf: image).symbol("instruction_counter_read") else {
+        guard TimedCore(name: board.core) != nil, let mark = try ELFImage(contentsOf: image).symbol("instruction_counter_read")
+        else {
             return [:]
         }
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("lightnode-cycles-\(UInt32.random(in: 0 ... .max))")
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "lightnode-cycles-\(UInt32.random(in: 0 ... .max))")
         defer { try? FileManager.default.removeItem(at: file) }
         let probe = try CycleProbe.arguments(readings: file.path, core: board.core, mark: mark.value & ~1)
         _ = try run(image, on: board, shift: 6, probe: probe)
         let readings = CycleProbe.readings(in: file.path).map(\.cycles)
         let names = ["calibration", "publicKey", "sign", "verify"]
         guard readings.count >= 2 * names.count else {
-            throw Failure(.environment, "bench-ed25519 on \(board.name) was read \(readings.count) times", advice: "Build it again")
+            throw Failure(
+                .environment, "bench-ed25519 on \(board.name) was read \(readings.count) times", advice: "Build it again")
         }
         return Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, readings[2 * $0 + 1] - readings[2 * $0]) })
     }

@@ -57,7 +57,9 @@ public struct InstructionCost: Equatable, Sendable {
         isMultiplication: Bool = false
     ) {
         var packed = UInt64(address) | UInt64(cycles) << 32 | UInt64(refill) << 40
-        for (bit, isSet) in [isWide, isLoad, isStore, isMultiplication].enumerated() where isSet { packed |= 1 << (44 + UInt64(bit)) }
+        for (bit, isSet) in [isWide, isLoad, isStore, isMultiplication].enumerated() where isSet {
+            packed |= 1 << (44 + UInt64(bit))
+        }
         self.packed = packed
     }
 }

@@ -15,6 +15,7 @@
 //   core=NAME    of the processor that the model is for, "cortex-m4"
 //   mark=ADDRESS a reading is taken whenever this instruction is executed
 import CycleModel
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -87,7 +88,9 @@ private nonisolated(unsafe) var run: (next: UInt64, count: UInt64) = (0, 0)
 ///   - arguments: `count` texts "name=value", valid during the call.
 /// - Returns: 0; -1 makes QEMU end, when an argument is unknown or malformed or the socket takes no connection.
 @c(qemu_plugin_install)
-public func install(_ id: UInt64, _ information: UnsafeRawPointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>)
+public func install(
+    _ id: UInt64, _ information: UnsafeRawPointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>
+)
     -> Int32
 {
     for index in 0..<Int(count) where !take(arguments[index]) { return -1 }
