@@ -64,8 +64,8 @@ extension Ed25519 {
     }
 }
 
-/// S B - k A by combs of five teeth for both, as that of B in BaseScalar.swift: 50 doublings and 102 additions. Everything here is public, so
-/// nothing is in constant time.
+/// S B - k A by combs: that of signing for B (BaseScalar.swift), and for A one of five teeth, 51 apart: 50 doublings and 102 additions, or 115 where
+/// signing has more tables. Everything here is public, so nothing is in constant time.
 ///
 /// Row i of a key's table, of 24 words in the form ((y+x)/2, (y-x)/2, dxy), is (2^204 ± 2^153 ± 2^102 ± 2^51 ± 1)(-A), + where bit 3, 2, 1, 0 of i is
 /// set. A comb takes odd scalars. S + L is as good as S, since B is of order L. A may have a part of order 2, 4 or 8, so that k + L is
@@ -80,7 +80,7 @@ enum KeyComb {
     /// next twelve make the rows 0 to 11 of them; the last four the rows 12 to 15 in place of them: row 12 + j is row 8 + j + row 4 + j - row j.
     @inline(never)
     static func make(_ rows: Element, step: Int, _ key: UnsafePointer<UInt32>) {
-        withWords(Point.words &+ Point.scratchWords) { p in
+        withWords(Point.words &+ Point.scratchWords &+ Inversion.words) { p in
             let scratch = p + Point.words
             let row = step < 5 ? step &+ 11 : step &- 5
             if step == 0 {
@@ -124,7 +124,7 @@ enum KeyComb {
     /// row = p in the form ((y+x)/2, (y-x)/2, dxy); p is spoilt.
     private static func store(_ p: PointPointer, _ row: Element, _ scratch: Element) {
         Field.add(p + 16, p + 16, p + 16)
-        Field.invert(scratch, p + 16, scratch: scratch + 8)
+        Inversion.invert(scratch, p + 16, scratch + 8)
         Field.multiply(p, p, scratch)
         Field.multiply(p + 8, p + 8, scratch)
         Field.add(row, p + 8, p)
@@ -145,9 +145,15 @@ enum KeyComb {
             let signs = scratch + Point.scratchWords
             let isEven = scalars[8] & 1 == 0
             scalars[8] |= 1
-            // Each takes nine words.
-            BaseScalar.recode(signs, scalars)
-            BaseScalar.recode(signs + 16, scalars + 8)
+            BaseScalar.recode(signs, scalars)  // nine words
+            // (k - 1)/2 + 2^254
+            let forKey = signs + 16
+            var i = 0
+            while i < 7 {
+                forKey[i] = scalars[8 &+ i] >> 1 | scalars[9 &+ i] << 31
+                i &+= 1
+            }
+            forKey[7] = scalars[15] >> 1 &+ 0x4000_0000
             walk(p, signs, comb, scratch, withT: isEven)
             if isEven {
                 // - (-A), in the place of the signs.
@@ -159,7 +165,7 @@ enum KeyComb {
             Point.encode(p, scratch)
             load(scratch, r)
             var difference: UInt32 = 0
-            var i = 0
+            i = 0
             while i < 8 {
                 difference |= scratch[8 &+ i] ^ scratch[i]
                 i &+= 1
@@ -176,7 +182,13 @@ enum KeyComb {
         combOfBase.span.withUnsafeBufferPointer { base in
             var column = 50
             while true {
-                add(p, base.baseAddress!, signs, column, scratch, withT: true)
+                var table = 0
+                while column < BaseScalar.columns, table < BaseScalar.tables {
+                    let (index, leading) = BaseScalar.entry(signs, column &+ table &* BaseScalar.columns)
+                    let row = table &* BaseScalar.entries &+ Int(truncatingIfNeeded: index)
+                    add(p, base.baseAddress!, row, negated: leading == 0, scratch, withT: true)
+                    table &+= 1
+                }
                 add(p, comb, signs + 16, column, scratch, withT: withT && column == 0)
                 if column == 0 { return }
                 column &-= 1
@@ -185,8 +197,7 @@ enum KeyComb {
         }
     }
 
-    /// p += the row for one column of the comb. T of p is read.
-    @inline(never)
+    /// p += the row of the key's table for one column of its comb. T of p is read.
     private static func add(
         _ p: PointPointer, _ rows: UnsafePointer<UInt32>, _ signs: UnsafePointer<UInt32>, _ column: Int, _ scratch: Element,
         withT: Bool
@@ -203,10 +214,10 @@ enum KeyComb {
 }
 
 extension Point {
-    /// Writes the encoding of p to `scratch + 8`; p is spoilt.
+    /// Writes the encoding of p to `scratch + 8`; p is spoilt. Uses eight words at `scratch`, and those that an inversion takes.
     @inline(never)
     static func encode(_ p: PointPointer, _ scratch: Element) {
-        Field.invert(scratch, p + 16, scratch: scratch + 8)
+        Inversion.invert(scratch, p + 16, scratch + 8)
         encode(scratch + 8, p, inverse: scratch)
     }
 }
