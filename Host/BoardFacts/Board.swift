@@ -3,7 +3,7 @@ import Foundation
 import Reporting
 
 /// An address, a size or a mask of 32 bits: written in JSON as a number or as hexadecimal text ("0x3C000").
-public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
+public struct Word: Codable, Hashable, Sendable, EncodedAsText {
     /// The number itself, at most `UInt32.max` when it was read from JSON; held wider so that a sum of two cannot overflow.
     public var value: UInt64
 
@@ -27,11 +27,6 @@ public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
             throw DecodingError.dataCorruptedError(
                 in: container, debugDescription: "\(self) is beyond the address space of a 32-bit chip")
         }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
     }
 
     public var description: String { "0x" + String(value, radix: 16, uppercase: true) }

@@ -136,13 +136,9 @@ final class SharedLine: @unchecked Sendable {
     /// Reads until the other side closes, and passes on what ends with END, all that has come together.
     private static func readFrames(_ handle: Int32, _ pass: ([[UInt8]]) -> Void) {
         var frame: [UInt8] = []
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = recv(handle, &bytes, bytes.count, 0)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { break }
+        while let bytes = received(from: handle) {
             var frames: [[UInt8]] = []
-            for byte in bytes[..<count] {
+            for byte in bytes {
                 frame.append(byte)
                 guard byte == end || frame.count == longestFrame else { continue }
                 frames.append(frame)

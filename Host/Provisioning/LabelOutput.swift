@@ -81,14 +81,7 @@ public struct LabelFolder: LabelOutput {
     }
 
     static func make(_ path: String) throws {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw Failure(
-                .environment, "the folder \(path) for labels could not be made: \(error.localizedDescription)",
-                advice: "Name a folder that you may write")
-        }
+        try makePrivateFolder(path, purpose: " for labels", advice: "Name a folder that you may write")
         // Labels that a killed station was about to write hold their secrets too.
         Leftovers.remove(in: path) { _ in true }
     }

@@ -17,20 +17,11 @@ public final class RedirectionServer: @unchecked Sendable {
     public init(path: String, controller: VirtualHostController) throws {
         self.path = path
         self.controller = controller
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let room = MemoryLayout.size(ofValue: address.sun_path)
-        guard path.utf8.count < room else {
-            throw Failure(
-                .environment, "the socket path \(path) is longer than the system allows (\(room - 1) bytes)",
-                advice: "Use a folder with a shorter name")
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        unlink(path)
         let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         self.listener = listener
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        let bound = try withUnixAddress(path, advice: "Use a folder with a shorter name") {
+            unlink(path)
+            return bind(listener, $0, $1)
         }
         guard bound == 0, listen(listener, 4) == 0 else {
             throw Failure(

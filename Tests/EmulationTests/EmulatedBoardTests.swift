@@ -60,6 +60,19 @@ final class Scratch {
     deinit { try? FileManager.default.removeItem(at: url) }
 }
 
+/// What suites on named boards begin with: a home of their own, and the facts of a microbit.
+class NamedBoardSuite {
+    let scratch: Scratch
+    let boards: EmulatedBoards
+    let microbit: Board
+
+    init() throws {
+        scratch = try Scratch()
+        boards = EmulatedBoards(home: scratch.url)
+        microbit = try loadBoard("microbit")
+    }
+}
+
 /// `b .`: does nothing for ever.
 let idle: [UInt16] = [0xE7FE]
 

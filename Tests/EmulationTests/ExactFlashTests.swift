@@ -7,17 +7,7 @@ import Testing
 
 @testable import Emulation
 
-@Suite("The flash file is the flash", .serialized) struct ExactFlashTests {
-    let scratch: Scratch
-    let boards: EmulatedBoards
-    let microbit: Board
-
-    init() throws {
-        scratch = try Scratch()
-        boards = EmulatedBoards(home: scratch.url)
-        microbit = try loadBoard("microbit")
-    }
-
+@Suite("The flash file is the flash", .serialized) final class ExactFlashTests: NamedBoardSuite {
     /// Waits for a byte on the line, programs `word` into the store at offset 16, and answers with a frame; then nothing for ever. A loop over a
     /// table of registers and values; "register" 1 waits until the register `value` is not 0.
     private func answeringImage(_ word: UInt32, reply: [UInt8] = [0x41, 0xC0]) throws -> CheckedImage {

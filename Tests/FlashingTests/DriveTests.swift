@@ -66,16 +66,8 @@ final class StandInDrive: @unchecked Sendable {
     }
 }
 
-@Suite("The drive of an interface chip") struct DriveTests {
-    let scratch: Scratch
-    let board: Board
-    let image: Data
-
-    init() throws {
-        scratch = try Scratch()
-        board = try FlashingTests.board("microbit")
-        image = try makeImage(for: board)
-    }
+@Suite("The drive of an interface chip") final class DriveTests: MicrobitSuite {
+    private func image() throws -> Data { try makeImage(for: board) }
 
     /// Mounted, as the kernel's table says, at a path with a blank.
     func way(_ drive: StandInDrive, patience: Double = 20) throws -> MassStorageWay {
@@ -87,7 +79,7 @@ final class StandInDrive: @unchecked Sendable {
     func flash(_ drive: StandInDrive, erasesAll: Bool = false, mode: FlashJob.Mode = .write, patience: Double = 20) throws
         -> FlashReport
     {
-        let file = try scratch.file("image.bin", image)
+        let file = try scratch.file("image.bin", try image())
         let job = FlashJob(image: try CheckedImage(contentsOf: file, for: board), mode: mode, erasesAll: erasesAll)
         let way = try way(drive, patience: patience)
         let device = try #require(try way.candidates(for: board).first)
@@ -111,7 +103,7 @@ final class StandInDrive: @unchecked Sendable {
         let hex = try scratch.file("taken.hex", try #require(drive.program)),
             bin = scratch.url.appendingPathComponent("taken.bin")
         try objcopy("-I", "ihex", "-O", "binary", hex.path, bin.path)
-        #expect(try Data(contentsOf: bin) == image)
+        #expect(try Data(contentsOf: bin) == image())
     }
 
     @Test(
