@@ -45,13 +45,16 @@ func firmware(
         swiftSettings: embeddedFeatures + settings)
 }
 
-// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
+// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build. The light node of an nRF51 fills its flash, so its
+// Ed25519 has smaller tables and less code (docs/ed25519.md), unless LIGHTNODE_ED25519=large asks for what the other boards have.
 let mcuName = Context.environment["LIGHTNODE_MCU"] ?? ""
 let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environment["LIGHTNODE_ED25519"] != "swift"
 let ed25519Settings: [SwiftSetting] =
     [.enableExperimentalFeature("Volatile")]
     + (useKernel ? [.define("ED25519_KERNEL")] : [])
+    + (useKernel && mcuName != "nRF51" ? [.define("ED25519_POINT_KERNEL")] : [])
     + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
+    + (mcuName == "nRF51" && Context.environment["LIGHTNODE_ED25519"] != "large" ? [.define("ED25519_SMALL")] : [])
 
 // Lower modules never import higher ones; this list is in that order.
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
@@ -122,9 +125,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("USBStrings", ["Reporting", "CLibUSB"]),
         host("Emulation", ["CoAP", "Slipmux", "SplitMix", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
+        host("CycleModel", []),
         // Loaded into QEMU by Emulation.
         .target(
-            name: "QEMUProbe", path: "Host/QEMUProbe",
+            name: "QEMUProbe", dependencies: ["CycleModel"], path: "Host/QEMUProbe",
             // Called for every instruction, so always optimised.
             swiftSettings: [
                 .enableExperimentalFeature("Extern"), .enableExperimentalFeature("SymbolLinkageMarkers"),
@@ -151,7 +155,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host(
             "Benchmarks",
             [
-                "BoardFacts", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore", "ControlNode",
+                "BoardFacts", "CycleModel", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore",
+                "ControlNode",
                 "Labels",
                 "Provisioning", "Reporting",
             ]),
@@ -300,6 +305,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "FirmwareBuildTests",
             ["Programs", "BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("BoardDeviceTests", ["BoardFacts", "Image", "Emulation", "FirmwareBuild"]),
+        tests("CycleModelTests", ["CycleModel"]),
         tests("EmulationTests", ["BoardFacts", "Image", "Emulation", "VirtualUSB", "Reporting"]),
         tests(
             "EndToEndTests",

@@ -127,3 +127,31 @@ public enum StoreProbe {
         try Probe.arguments(counts: counts, store: store, page: page, erase: eraseRegister ? NRF51Flash.erasePage : nil)
     }
 }
+
+/// Counts modelled cycles (Host/CycleModel) between readings.
+public enum CycleProbe {
+    /// A reading: what was executed up to it.
+    public struct Reading: Sendable {
+        /// Executed instructions.
+        public let instructions: Int
+        /// Their cycles, each instruction by itself.
+        public let cycles: Int
+    }
+
+    /// QEMU's arguments; at its end the file `readings` has one for each time that the instruction at `mark` was executed.
+    /// - Parameter core: the processor's name, one that the model knows.
+    /// - Throws: `Failure` when the plugin is not built.
+    public static func arguments(readings: String, core: String, mark: UInt64) throws -> [String] {
+        let place = String(mark, radix: 16)
+        return ["-plugin", "\(try Probe.pluginFile().qemuEscaped),core=\(core),mark=\(place),cycles=\(readings.qemuEscaped)"]
+    }
+
+    /// The readings in a file that QEMU has left.
+    public static func readings(in file: String) -> [Reading] {
+        let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap { line in
+            let numbers = line.split(separator: " ").compactMap { Int($0) }
+            return numbers.count >= 2 ? Reading(instructions: numbers[0], cycles: numbers[1]) : nil
+        }
+    }
+}
