@@ -140,6 +140,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("TestRunner", ["SplitMix", "Programs", "BoardFacts", "Image", "Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "USBStrings", "Reporting", "CLibUSB"]),
         host("NodeProtocol", ["CBOR", "COSE", "Bech32", "Reporting", "HostCrypto"]),
+        host("Ledger", ["CBOR", "COSE", "NodeProtocol", "Reporting", "HostCrypto"]),
         host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
         host("ControlNode", ["CBOR", "CoAP", "Keystore", "NodeProtocol", "HostCrypto", "Transport", "Reporting"]),
         host("Gateway", ["CBOR", "COSE", "CoAP", "Transport", "Reporting"]),
@@ -285,6 +286,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             exclude: ["Witness"]),
         .target(name: "PostgresServer", path: "Tests/PostgresServer"),
         tests("RecordsTests", ["Records", "HostCrypto", "NodeProtocol", "PostgresServer", "Reporting"], exclude: ["Witness"]),
+        tests(
+            "LedgerTests",
+            [
+                "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR", "TestNode",
+            ]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
         tests(
             "ProvisioningTests",
