@@ -119,7 +119,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Programs", "BoardFacts", "Image", "Reporting"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["CoAP", "Slipmux", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
+        host("Emulation", ["Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
         // Loaded into QEMU by Emulation.
         .target(
