@@ -292,7 +292,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
-        tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
+        tests(
+            "KeystoreTests",
+            ["Keystore", "NodeProtocol", "HostCrypto", "Reporting", .product(name: "GRDB", package: "GRDB.swift")]),
         tests(
             "FirmwareBuildTests",
             ["Programs", "BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
