@@ -123,7 +123,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Programs", "BoardFacts", "Image", "Reporting"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["CoAP", "Slipmux", "SplitMix", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
+        host("Emulation", ["SplitMix", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
         host("CycleModel", []),
         // Loaded into QEMU by Emulation.
@@ -306,7 +306,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
-        tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
+        tests(
+            "KeystoreTests",
+            ["Keystore", "NodeProtocol", "HostCrypto", "Reporting", .product(name: "GRDB", package: "GRDB.swift")]),
         tests(
             "FirmwareBuildTests",
             ["Programs", "BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),

@@ -35,6 +35,7 @@ extension EscrowKey {
     /// Reads the secret half that `save` wrote.
     /// - Throws: `Failure` when the file cannot be read, others can read it, or it is no key.
     public static func load(from file: PrivateFile) throws -> EscrowKey {
+        Leftovers.remove(besides: file)
         var bytes = try file.read()
         defer { wipe(&bytes) }
         guard let key = EscrowKey(secret: SecretBytes(bytes)) else {
