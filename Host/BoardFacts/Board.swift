@@ -199,6 +199,10 @@ public struct Board: Codable, Sendable {
     public internal(set) var outputs: [String: OutputLevel] = [:]
     /// Its matrix, or its LEDs; nil when the board has no light that can be seen through registers. Found like `outputs`.
     public internal(set) var display: Display?
+    /// Number of the chip's family in UF2 files, if it has one. Found like `outputs`.
+    public internal(set) var uf2Family: Word?
+    /// Settings of the chip that no image may hold. Found like `outputs`.
+    public internal(set) var configuration: [ChipFacts.Configuration] = []
     /// How the board's pins are written, such as "P0.{number}" or "P{port}{pin}", and the number of the first of them: a number for each
     /// pin, as the chip's drivers take it.
     public var pins: [String: UInt32]?

@@ -170,9 +170,10 @@ extension RemoteNode {
     /// many they send. Pauses are random, or a stranger could be in front each time.
     private func post(_ message: SignedMessage, _ addressee: Addressee) async throws -> [UInt8] {
         let (end, patient) = (ContinuousClock.now + Self.patience, ContinuousClock.now + client.patience)
+        var request = Request.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+        request.longestAnswer = NodeProbe.longestAnswer
         while true {
-            let response = try await client.send(
-                .post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1))
+            let response = try await client.send(request)
             if response.isSuccess { return response.payload }
             let refusal: Refusal
             switch Busy.reason(of: response, from: client.name) {

@@ -39,7 +39,11 @@ public final class DescriptorPipe: BytePipe {
         _ shared: SharedDescriptor, name: String,
         into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
     ) {
-        defer { shared.close() }
+        defer {
+            // A serial line that another program has inherited, or waits for, is free again; anything else knows no such request.
+            _ = ioctl(shared.number, UInt(TIOCNXCL))
+            shared.close()
+        }
         let descriptor = shared.number
         var buffer = [UInt8](repeating: 0, count: 4096)
         while shared.waitForInput() {

@@ -172,6 +172,11 @@ import Testing
     @Test("a device that stalls a request, at every request, is told and healed by the next try")
     func stalled() throws {
         try atEachRequest(\.stallsAtRequest) { request, it, found in
+            // The first request asks for the status that an earlier session may have left: a stall there is none of this one's.
+            if request == 1 {
+                #expect(found == nil && it.holdsImage)
+                return
+            }
             #expect(found != nil && it.keysAreThere, "\(request)")
             #expect(
                 found?.what.contains("errSTALLEDPKT") == true || found?.what.contains("stall") == true, "\(found?.what ?? "")")
@@ -227,6 +232,17 @@ import Testing
     func startsInError(code: UInt8) throws {
         let it = try Attempt()
         it.device.startInError(code)
+        try it.run()
+        #expect(it.holdsImage && it.keysAreThere)
+    }
+
+    @Test(
+        "a device that refuses even a question because of an earlier session's error is brought back: that error is no word about this session",
+        arguments: [1, 2])
+    func refusesAtTheStart(request: Int) throws {
+        let it = try Attempt()
+        it.device.startInError(0x0B)
+        it.device.faults.stallsAtRequest = request
         try it.run()
         #expect(it.holdsImage && it.keysAreThere)
     }

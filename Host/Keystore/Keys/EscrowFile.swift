@@ -9,7 +9,8 @@ extension EscrowPublicKey {
     public init(parsing text: String) throws {
         var digits = text
         for path in [text, text + ".pub"] where FileManager.default.fileExists(atPath: path) {
-            digits = ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+            let bytes = (try? WholeFile.read(path, limit: 1 << 12, advice: "")) ?? []
+            digits = (String(validating: bytes, as: UTF8.self) ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
             if digits.count == 64 { break }
         }
         guard let key = [UInt8](hex: digits).flatMap({ EscrowPublicKey($0) }) else {
