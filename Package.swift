@@ -59,6 +59,7 @@ let ed25519Settings: [SwiftSetting] =
 // Lower modules never import higher ones; this list is in that order.
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
+    firmware("SplitMix"),
     firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
     firmware("Bytes"),
     firmware("CBOR", ["Bytes"]),
@@ -122,7 +123,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Programs", "BoardFacts", "Image", "Reporting"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["CoAP", "Slipmux", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
+        host("Emulation", ["SplitMix", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
         host("CycleModel", []),
         // Loaded into QEMU by Emulation.
@@ -136,13 +137,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             linkerSettings: [
                 .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
             ]),
-        host("TestRunner", ["Programs", "BoardFacts", "Image", "Emulation", "FirmwareBuild", "Reporting"]),
+        host("TestRunner", ["SplitMix", "Programs", "BoardFacts", "Image", "Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "USBStrings", "Reporting", "CLibUSB"]),
         host("NodeProtocol", ["CBOR", "COSE", "Bech32", "Reporting", "HostCrypto"]),
+        host("Ledger", ["CBOR", "COSE", "NodeProtocol", "Reporting", "HostCrypto"]),
         host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
         host("ControlNode", ["CBOR", "CoAP", "Keystore", "NodeProtocol", "HostCrypto", "Transport", "Reporting"]),
         host("Gateway", ["CBOR", "COSE", "CoAP", "Transport", "Reporting"]),
-        host("Bridge", ["CoAP", "Transport"]),
+        host("Bridge", ["CoAP", "SplitMix", "Transport"]),
         host("Records", ["HostCrypto", "NodeProtocol", "Keystore", "Reporting", "CPostgres", database]),
         host("Labels", ["NodeProtocol", "Reporting", "CQREncode", "CCairo"]),
         host(
@@ -197,8 +199,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     }
     package.targets += [
         // Shared by tests; each says in its first lines what it stands in for.
-        support("CodecSupport", path: "Tests/CodecSupport", ["CBOR", "CoAP"]),
-        support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+        support("CodecSupport", path: "Tests/CodecSupport", ["SplitMix", "CBOR", "CoAP"]),
+        support("CodecWorkout", path: "Tests/CodecWorkout", codecs + ["SplitMix"]),
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
             codecs + [
@@ -235,6 +237,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "SimulatedTerminal", path: "Tests/SimulatedTerminal"),
         .target(name: "CMemcheck", path: "Tests/CMemcheck"),
+        .target(name: "WitnessPython", path: "Tests/WitnessPython"),
         .executableTarget(
             name: "ed25519-constant-time", dependencies: ["Ed25519", "CMemcheck"], path: "Tests/ConstantTime",
             swiftSettings: embeddedFeatures),
@@ -269,9 +272,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels", "SimulatedPins"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
-        tests("TransportTests", ["Transport"], exclude: ["Witness"]),
+        tests("TransportTests", ["Transport", "WitnessPython"], exclude: ["Witness"]),
         tests(
-            "ControlNodeTests", ["HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "CSodium", "HostedNode"],
+            "ControlNodeTests",
+            ["HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "CSodium", "HostedNode", "WitnessPython"],
             exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests(
             "GatewayTests",
@@ -282,6 +286,11 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             exclude: ["Witness"]),
         .target(name: "PostgresServer", path: "Tests/PostgresServer"),
         tests("RecordsTests", ["Records", "HostCrypto", "NodeProtocol", "PostgresServer", "Reporting"], exclude: ["Witness"]),
+        tests(
+            "LedgerTests",
+            [
+                "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR", "TestNode",
+            ]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
         tests(
             "ProvisioningTests",
@@ -297,7 +306,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
-        tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
+        tests(
+            "KeystoreTests",
+            ["Keystore", "NodeProtocol", "HostCrypto", "Reporting", .product(name: "GRDB", package: "GRDB.swift")]),
         tests(
             "FirmwareBuildTests",
             ["Programs", "BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
@@ -311,7 +322,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "NodeProtocol", "Keystore",
                 "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
-                "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting",
+                "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting", "SplitMix",
             ]),
         .executableTarget(
             name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "BoardFacts", "Image", "VirtualUSB"],
@@ -386,7 +397,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                     "NodeServer", "LightNode", "Vocabulary", "Slipmux", "CoAP", "Bytes", "DeviceModel", "FlashStore", "HAL",
                     "Board", "MCU", "Startup",
                 ]),
-            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs + ["SplitMix"]),
             firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),
         ]
     let images =

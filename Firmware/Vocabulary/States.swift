@@ -44,11 +44,11 @@ public enum Condition: UInt8, Sendable {
     /// Never provisioned: it has no identity.
     case blank = 0
     /// Provisioned, waits for its owner's bind.
-    case unowned = 1
+    case unowned
     /// Obeys its owner.
-    case owned = 2
+    case owned
     /// A record that it cannot do without is unreadable; it executes nothing.
-    case damaged = 3
+    case damaged
 }
 
 /// The bits of an owner's settings, in `flags`.

@@ -1,4 +1,5 @@
-// A plugin for QEMU's code generator: holds the processor at a count of executed instructions, and counts what is stored to flash.
+// A plugin for QEMU's code generator: holds the processor at a count of executed instructions, counts what is stored to flash, and keeps flash
+// in a file (KeptFlash.swift).
 //
 // QEMU documentation, "QEMU TCG Plugins". Loaded into QEMU, not into our programs; it therefore uses nothing but the C library. Its
 // arguments, all optional:
@@ -34,7 +35,7 @@ private func chooseVersion() {
 
 private typealias Data = UnsafeMutableRawPointer?
 @_extern(c, "qemu_plugin_register_vcpu_tb_trans_cb")
-private func registerTranslation(_ id: UInt64, _ callback: @convention(c) (UInt64, OpaquePointer) -> Void)
+private func registerTranslation(_ id: UInt64, _ callback: (@convention(c) (UInt64, OpaquePointer) -> Void)?)
 @_extern(c, "qemu_plugin_tb_n_insns")
 private func instructionCount(_ block: OpaquePointer) -> Int
 @_extern(c, "qemu_plugin_tb_get_insn")
@@ -94,26 +95,34 @@ public func install(
     -> Int32
 {
     for index in 0..<Int(count) where !take(arguments[index]) { return -1 }
-    if cyclesFile != nil { countCycles(id, interface: information.load(fromByteOffset: 12, as: Int32.self)) }
-    if channel >= 0 {
-        registerTranslation(id) { _, block in
-            for index in 0..<instructionCount(block) {
-                let instruction = instruction(block, index)
-                if !hasBegun, address(instruction) == from { registerExecution(instruction, { _, _ in begin() }, 0, nil) }
-                registerExecution(instruction, { _, _ in count1() }, 0, nil)
-                if !watched.isEmpty { onStore(instruction) { _, access, address, _ in if isStore(access) { look(at: address) } } }
+    if cyclesFile != nil { prepareCycles(id, interface: information.load(fromByteOffset: 12, as: Int32.self)) }
+    if channel >= 0 || countsFile != nil || cyclesFile != nil || flash.file != nil {
+        // Of several callbacks QEMU keeps the last.
+        registerTranslation(id) { id, block in
+            let first = instruction(block, 0)
+            let isKeeping = keepFlash(in: first, at: address(first))
+            if cyclesFile != nil { countCycles(of: block) }
+            if channel >= 0 || countsFile != nil {
+                instrument(block)
+            } else if !isKeeping, cyclesFile == nil {
+                registerTranslation(id, nil)
             }
         }
     }
-    if countsFile != nil {
-        registerTranslation(id) { _, block in
-            for index in 0..<instructionCount(block) {
-                onStore(instruction(block, index)) { _, access, address, _ in if isStore(access) { note(address) } }
-            }
-        }
-        registerEnd(id, { _, _ in writeCounts() }, nil)
-    }
+    if countsFile != nil { registerEnd(id, { _, _ in writeCounts() }, nil) }
     return 0
+}
+
+private func instrument(_ block: OpaquePointer) {
+    for index in 0..<instructionCount(block) {
+        let instruction = instruction(block, index)
+        if channel >= 0 {
+            if !hasBegun, address(instruction) == from { registerExecution(instruction, { _, _ in begin() }, 0, nil) }
+            registerExecution(instruction, { _, _ in count1() }, 0, nil)
+            if !watched.isEmpty { onStore(instruction) { _, access, address, _ in if isStore(access) { look(at: address) } } }
+        }
+        if countsFile != nil { onStore(instruction) { _, access, address, _ in if isStore(access) { note(address) } } }
+    }
 }
 
 /// QEMU 7.2 also reports loads from flash: `callback` must look.
@@ -143,6 +152,12 @@ private func take(_ text: UnsafePointer<CChar>) -> Bool {
     if let range = value("watch=") {
         guard let range = addresses(range) else { return false }
         watched.append(range)
+    } else if let path = value("flash=") {
+        flash.file = strdup(path)
+    } else if let number = value("at=") {
+        flash.start = UInt64(strtoull(number, nil, 16))
+    } else if let path = value("told=") {
+        flash.told = strdup(path)
     } else if let path = value("counts=") {
         countsFile = strdup(path)
     } else if let path = value("cycles=") {
@@ -197,20 +212,21 @@ private func hold() {
 
 // MARK: Cycles
 
-private func countCycles(_ id: UInt64, interface: Int32) {
+private func prepareCycles(_ id: UInt64, interface: Int32) {
     copiesData = interface >= 3
-    registerTranslation(id) { _, block in
-        for index in 0..<instructionCount(block) {
-            let instruction = instruction(block, index)
-            let at = address(instruction)
-            if at == mark { registerExecution(instruction, { _, _ in read() }, 0, nil) }
-            let cost = cost(of: instruction, at: UInt32(truncatingIfNeeded: at))
-            registerExecution(
-                instruction, { _, data in cycleCount.execute(InstructionCost(packed: UInt64(UInt(bitPattern: data)))) }, 0,
-                UnsafeMutableRawPointer(bitPattern: UInt(cost.packed)))
-        }
-    }
     registerEnd(id, { _, _ in if let cyclesFile { fclose(cyclesFile) } }, nil)
+}
+
+private func countCycles(of block: OpaquePointer) {
+    for index in 0..<instructionCount(block) {
+        let instruction = instruction(block, index)
+        let at = address(instruction)
+        if at == mark { registerExecution(instruction, { _, _ in read() }, 0, nil) }
+        let cost = cost(of: instruction, at: UInt32(truncatingIfNeeded: at))
+        registerExecution(
+            instruction, { _, data in cycleCount.execute(InstructionCost(packed: UInt64(UInt(bitPattern: data)))) }, 0,
+            UnsafeMutableRawPointer(bitPattern: UInt(cost.packed)))
+    }
 }
 
 /// qemu_plugin_insn_data, which gives the address of the code, and from version 3 of the interface (QEMU 9.1) on copies it.
