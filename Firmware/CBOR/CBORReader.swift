@@ -171,7 +171,7 @@ public struct CBORReader: ~Escapable {
         var lookahead = self
         try skip()
         let isFirst = map.keyEnd == 0
-        let previous = input.extracting(map.keyStart..<map.keyEnd)
+        let previous = input.part(map.keyStart, map.keyEnd)
         map.keyStart = start
         map.keyEnd = position
         guard isFirst || precedes(previous, keyBytes(map)) else { throw .keyOrder }
@@ -185,7 +185,7 @@ public struct CBORReader: ~Escapable {
     /// The encoding of the key that `nextKey` returned last.
     @_lifetime(copy self)
     public func keyBytes(_ map: CBORMap) -> RawSpan {
-        input.extracting(map.keyStart..<map.keyEnd)
+        input.part(map.keyStart, map.keyEnd)
     }
 
     /// True if the key that `nextKey` returned last is the text string `text`.
@@ -212,7 +212,7 @@ public struct CBORReader: ~Escapable {
     public mutating func item() throws(CBORError) -> RawSpan {
         let start = position
         try skip()
-        return input.extracting(start..<position)
+        return input.part(start, position)
     }
 
     @inline(never)
@@ -244,7 +244,7 @@ public struct CBORReader: ~Escapable {
         for _ in 0..<(try map().remaining) {
             let start = position
             try skip(depth: depth)
-            let key = input.extracting(start..<position)
+            let key = input.part(start, position)
             // No encoding is empty, so the first key follows the empty span.
             if !precedes(previous, key) { throw .keyOrder }
             previous = key
@@ -317,7 +317,7 @@ public struct CBORReader: ~Escapable {
         let count = try count(of: type, itemsPerEntry: 1)
         let start = position
         position &+= count
-        return input.extracting(start..<position)
+        return input.part(start, position)
     }
 
     private func byte(at offset: Int) -> UInt8 {

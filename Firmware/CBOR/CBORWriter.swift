@@ -1,5 +1,7 @@
 // Writes deterministic CBOR into the caller's buffer.
 
+import Bytes
+
 /// Writes items one after another into a span of bytes.
 ///
 /// Heads are always in shortest form. What stays with the caller: as many items as a head announces, and map keys in ascending bytewise
@@ -35,7 +37,7 @@ public struct CBORWriter: ~Copyable, ~Escapable {
     /// What has been written, from `start` on.
     @_lifetime(borrow self)
     public func written(from start: Int = 0) -> RawSpan {
-        buffer.span.bytes.extracting(start..<count)
+        buffer.span.bytes.part(start, count)
     }
 
     // MARK: Scalars

@@ -1,5 +1,7 @@
 // CoAP messages (RFC 7252 section 3): parsing. What does not follow the format to the letter is refused as a whole.
 
+import Bytes
+
 /// Why bytes are not a CoAP message, or a message cannot be written.
 public enum CoAPError: UInt8, Error, Sendable {
     /// The message ends too early.
@@ -88,7 +90,7 @@ public struct CoAPMessage: ~Escapable {
         let tokenEnd = 4 &+ Int(first & 15)
         guard tokenEnd <= 12 else { throw .tokenLength }
         guard tokenEnd <= bytes.byteCount else { throw .truncated }
-        token = CoAPToken(bytes.extracting(4..<tokenEnd))
+        token = CoAPToken(bytes.part(4, tokenEnd))
 
         switch code.class {
         case 0 where code == .empty:
@@ -98,10 +100,10 @@ public struct CoAPMessage: ~Escapable {
         default: throw .reservedCode
         }
 
-        var options = CoAPOptions(bytes.extracting(tokenEnd...))
+        var options = CoAPOptions(bytes.part(tokenEnd, bytes.byteCount))
         while try options.advance() {}
-        encodedOptions = bytes.extracting(tokenEnd..<(tokenEnd &+ options.optionsEnd))
-        payload = bytes.extracting((tokenEnd &+ options.offset)...)
+        encodedOptions = bytes.part(tokenEnd, tokenEnd &+ options.optionsEnd)
+        payload = bytes.part(tokenEnd &+ options.offset, bytes.byteCount)
     }
 
     /// The id with which to send a reset for a datagram that is no message: only something that claims to be a confirmable message of
@@ -152,7 +154,7 @@ public struct CoAPOptions: ~Escapable {
 
     /// The value of the current option.
     public var value: RawSpan {
-        @inline(never) @_lifetime(copy self) get { bytes.extracting(valueStart..<optionsEnd) }
+        @inline(never) @_lifetime(copy self) get { bytes.part(valueStart, optionsEnd) }
     }
 
     /// The value of the current option as an unsigned integer (RFC 7252 section 3.2); nil if longer than 4 bytes.

@@ -134,7 +134,7 @@ extension CoAPMessage {
             let segment = options.value
             var segmentEnd = offset
             while segmentEnd < end && byte(path, segmentEnd) != UInt8(ascii: "/") { segmentEnd &+= 1 }
-            guard segment.byteCount > 0, equal(segment, path.extracting(offset..<segmentEnd)) else { return false }
+            guard segment.byteCount > 0, equal(segment, path.part(offset, segmentEnd)) else { return false }
             offset = segmentEnd
         }
         return offset == end
@@ -175,7 +175,7 @@ extension CoAPMessage {
             guard value == nil, query.byteCount >= length, begins(query, with: name.utf8Start, count: length) else {
                 throw .option
             }
-            value = query.extracting(length...)
+            value = query.part(length, query.byteCount)
         }
         return value
     }

@@ -8,16 +8,16 @@ enum BaseScalar {
     // between which there is one doubling. Fewer doublings or fewer additions take more tables or larger ones.
     #if ED25519_SMALL
     private static var teeth: Int { 5 }
-    private static var tables: Int { 1 }
-    private static var columns: Int { 51 }
+    static var tables: Int { 1 }
+    static var columns: Int { 51 }
     #else
     private static var teeth: Int { 4 }
-    private static var tables: Int { 4 }
-    private static var columns: Int { 16 }
+    static var tables: Int { 4 }
+    static var columns: Int { 16 }
     #endif
     private static var spacing: Int { tables &* columns }
     private static var digits: Int { teeth &* spacing }
-    private static var entries: Int { 1 << (teeth &- 1) }
+    static var entries: Int { 1 << (teeth &- 1) }
 
     /// Words of memory that `compute` needs: the scalar and the chosen entry, then scratch.
     static var words: Int { 32 &+ Point.scratchWords }
@@ -79,7 +79,7 @@ enum BaseScalar {
     @inline(never)
     private static func storeMask(_ mask: Element, _ word: UInt32) { mask[0] = (word & 1) &- 1 }
 
-    private static func bit(_ signs: UnsafePointer<UInt32>, _ i: Int) -> UInt32 {
+    static func bit(_ signs: UnsafePointer<UInt32>, _ i: Int) -> UInt32 {
         (signs[i >> 5] >> UInt32(truncatingIfNeeded: i & 31)) & 1
     }
 

@@ -100,11 +100,19 @@ public enum Ed25519 {
     public static func verify(
         signature: RawSpan, publicKey: borrowing ExpandedPublicKey, hash: inout Bytes32, message: (inout SHA512) -> Void
     ) -> Bool {
+        verify(signature: signature, publicKey: publicKey, comb: nil, hash: &hash, message: message)
+    }
+
+    /// With the key's table of `KeyComb`, if there is one.
+    static func verify(
+        signature: RawSpan, publicKey: borrowing ExpandedPublicKey, comb: UnsafePointer<UInt32>?, hash: inout Bytes32,
+        message: (inout SHA512) -> Void
+    ) -> Bool {
         guard publicKey.isValid, signature.byteCount == 64 else { return false }
         return withUnsafePointer(to: publicKey.words) { key in
             let key = UnsafeRawPointer(key).assumingMemoryBound(to: UInt32.self)
             return signature.withUnsafeBytes { signature in
-                withUnsafeMutableBytes(of: &hash) { isValid(signature.baseAddress!, key, $0.baseAddress!, message) }
+                withUnsafeMutableBytes(of: &hash) { isValid(signature.baseAddress!, key, comb, $0.baseAddress!, message) }
             }
         }
     }
@@ -115,7 +123,7 @@ public enum Ed25519 {
 /// Whether the signature of 64 bytes is well formed and R encodes S B - k A. Writes 32 bytes to `hash`.
 @inline(never)
 private func isValid(
-    _ signature: UnsafeRawPointer, _ key: UnsafePointer<UInt32>, _ hash: UnsafeMutableRawPointer,
+    _ signature: UnsafeRawPointer, _ key: UnsafePointer<UInt32>, _ comb: UnsafePointer<UInt32>?, _ hash: UnsafeMutableRawPointer,
     _ message: (inout SHA512) -> Void
 ) -> Bool {
     withWords(16) { scalars in
@@ -124,6 +132,7 @@ private func isValid(
         // That R is canonical shows when it is compared.
         if Point.hasLowOrder(scalars + 8) || !Scalar.isReduced(scalars) { return false }
         challenge(scalars + 8, signature, UnsafeRawPointer(key), hash, message)
+        if let comb { return KeyComb.satisfiesEquation(scalars, signature, key, comb) }
         return satisfiesEquation(scalars, signature, key)
     }
 }
@@ -243,8 +252,7 @@ private func nonce(_ r: ScalarPointer, prefix: UnsafePointer<UInt32>, _ message:
 private func encodeBaseMultiple(_ encoding: UnsafeMutableRawPointer, _ k: UnsafePointer<UInt32>, _ memory: Element) {
     let scratch = memory + Point.words
     BaseScalar.compute(memory, k, scratch)
-    Inversion.invert(scratch, memory + 16, scratch + 8)
-    Point.encode(scratch + 8, memory, inverse: scratch)
+    Point.encode(memory, scratch)
     encoding.copyMemory(from: UnsafeRawPointer(scratch + 8), byteCount: 32)
 }
 

@@ -174,8 +174,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
             if admission.refusal == nil { admission.refusal = ended }
         }
         for at in 0..<admission.chain.count
-        where admission.refusal == nil && !covers(message.whole.extracting(admission.chain.links[at].scope), message.claims.call)
-        {
+        where admission.refusal == nil && !covers(admission.chain.scope(at, in: message.whole), message.claims.call) {
             if let leaf, grants.isToldScope(leaf) { throw .notInScope }
             admission.refusal = .notInScope
         }
@@ -231,14 +230,15 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
                 key.expand(self.key(of: admission.entry.signer))
             } else {
                 let start = admission.chain.links[at].key
-                key.expand(message.whole.extracting(start..<start &+ 32))
+                key.expand(message.whole.part(start, start &+ 32))
             }
-            let signed = at == 0 ? message.whole : message.whole.extracting(admission.chain.links[at &- 1].grant)
+            let grant = at == 0 ? 0..<message.whole.byteCount : admission.chain.links[at &- 1].grant
+            let signed = message.whole.part(grant.lowerBound, grant.upperBound)
             let type = at == 0 ? message.type : MessageType.grant
             if isLast, admission.entry.signer == .owner {
-                try Message.verify(signed, type, by: ownerKey, network: identity.network, hash: &hash)
+                try Message.verify(signed, type, by: ownerKey.key, known: ownerKey, network: identity.network, hash: &hash)
             } else {
-                try Message.verify(signed, type, by: key, network: identity.network, hash: &hash)
+                try Message.verify(signed, type, by: key, known: ownerKey, network: identity.network, hash: &hash)
             }
             if at == 0 { admission.hash = hash }
         }
@@ -259,7 +259,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     @inline(never)
     mutating func expandOwnerKey() {
         let key = ownership.key(at: Ownership.ownerKey)
-        if !equal(ownerKey.encoding, key) { ownerKey.expand(key) }
+        if !equal(ownerKey.key.encoding, key) { ownerKey.expand(key) }
     }
 }
 

@@ -27,6 +27,12 @@ struct GrantChain: ~Copyable {
     private(set) var links = InlineArray<3, Link>(repeating: Link())
     private(set) var count = 0
 
+    /// The scope of a grant in `whole`, the message that was taken apart.
+    @_lifetime(copy whole)
+    func scope(_ at: Int, in whole: RawSpan) -> RawSpan {
+        whole.part(links[at].scope.lowerBound, links[at].scope.upperBound)
+    }
+
     /// Takes apart the grant in `encoded`, a part of `whole`, and those that it was derived from. Throws what refuses them by their form,
     /// or for being another node's or of another epoch.
     @inline(never)

@@ -71,7 +71,7 @@ extension Memory where Flash: ~Copyable {
         summary.chain.store(bytes.span.bytes.extracting(0..<32), at: 0)
         summary.epoch = bytes.loadLittleEndian(at: 32)
         summary.first = first
-        if count > Self.summaryFields { marks.load(bytes.span.bytes.extracting(Self.summaryFields..<count)) }
+        if count > Self.summaryFields { marks.load(bytes.span.bytes.part(Self.summaryFields, count)) }
         return true
     }
 

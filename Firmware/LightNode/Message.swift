@@ -26,14 +26,16 @@ struct Message: ~Copyable, ~Escapable {
         do throws(COSEError) { return try COSESign1(bytes) } catch { throw .malformed }
     }
 
-    /// Verifies a whole message strictly with `key`, in the context of its type and `network`. Writes the message's hash.
+    /// Verifies a whole message strictly with `key`, in the context of its type and `network`; quicker where it is the key that is `known`. Writes the
+    /// message's hash.
     @inline(never)
     static func verify(
-        _ whole: RawSpan, _ type: MessageType, by key: borrowing ExpandedPublicKey, network: UInt32, hash: inout Bytes32
+        _ whole: RawSpan, _ type: MessageType, by key: borrowing ExpandedPublicKey, known: borrowing KnownPublicKey,
+        network: UInt32, hash: inout Bytes32
     ) throws(Refusal) {
         let sign1 = try parts(whole)
         let context = COSEContext(network: UInt64(network), constant: type.name.bytes)
-        let isValid = Ed25519.verify(signature: sign1.signature, publicKey: key, hash: &hash) { digest in
+        let isValid = Ed25519.verify(signature: sign1.signature, publicKey: key, known: known, hash: &hash) { digest in
             sign1.signedPieces(in: context) { digest.update($0) }
         }
         if !isValid { throw .badSignature }

@@ -25,8 +25,6 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     public internal(set) var condition = Condition.blank
     var identity = Identity()
     var ownership = Ownership()
-    /// The owner's key as of the last `poll` or message.
-    var ownerKey = ExpandedPublicKey()
     var watermarks = Watermarks()
     var time = TrustedTime()
     var freshness = Freshness()
@@ -47,6 +45,8 @@ public struct Node<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board: Platf
     var nextCounts: UInt64 = 0
     /// Length of the signed refusal that the last `handle` has written; 0 when it has not.
     public private(set) var refusalCount = 0
+    /// The owner's key as of the last `poll` or message; last, as it is large.
+    var ownerKey = KnownPublicKey()
 
     /// Takes over the parts and reads the flash. After a power cut this also completes what the cut interrupted.
     public init(flash: consuming Flash, devices: Table, platform: consuming Board) {

@@ -55,7 +55,7 @@ struct Ownership: ~Copyable {
 
     /// The key at one of the places above.
     @_lifetime(borrow self)
-    func key(at offset: Int) -> RawSpan { bytes.span.bytes.extracting(offset..<offset &+ 32) }
+    func key(at offset: Int) -> RawSpan { bytes.span.bytes.part(offset, offset &+ 32) }
 
     @inline(never)
     mutating func setKey(at offset: Int, _ key: RawSpan) { bytes.store(key, at: offset) }
@@ -87,7 +87,7 @@ struct Ownership: ~Copyable {
     @inline(never)
     func rank(of key: RawSpan) -> Int? {
         for rank in 0..<backups
-        where equal(bytes.span.bytes.extracting(Ownership.backupKey(rank)..<Ownership.backupKey(rank) &+ 32), key) {
+        where equal(self.key(at: Ownership.backupKey(rank)), key) {
             return rank
         }
         return nil

@@ -130,7 +130,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         writeCallName(context.entry, to: &writer.payload)
         writer.payload.entry(NodeKey.index, UInt64(context.entry.index))
         writer.payload.entry(NodeKey.previous, bytes: context.previous.span.bytes)
-        writer.payload.entry(NodeKey.message, bytes: context.message.span.bytes.extracting(0..<context.messageCount))
+        writer.payload.entry(NodeKey.message, bytes: context.message.span.bytes.part(0, context.messageCount))
         writer.payload.entry(NodeKey.outcome, UInt64(context.entry.outcome.rawValue))
         if hasValue {
             writer.payload.key(NodeKey.value)
@@ -201,7 +201,7 @@ extension CBORWriter {
             } while rest > 0
             if part > 0 { start &-= 1 }
         }
-        self.text(text.span.bytes.extracting(start..<text.count))
+        self.text(text.span.bytes.part(start, text.count))
     }
 
     @inline(never)

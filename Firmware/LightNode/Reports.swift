@@ -76,6 +76,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         if time.needsSaving || attempts.needsSaving { try? memory.save(&time, &attempts, epoch: ownership.epoch) }
         if Table.keepsCounts { keepCounts(uptime: uptime) }
         expandOwnerKey()
+        ownerKey.prepare()
     }
 }
 

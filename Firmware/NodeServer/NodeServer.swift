@@ -22,8 +22,6 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// The longest answer: the body in one piece behind header, token and options.
     public static var replyCapacity: Int { 1056 }
 
-    private var body = InlineArray<1024, UInt8>(repeating: 0)
-    private var reply = InlineArray<1056, UInt8>(repeating: 0)
     private var replyCount = 0
     /// `reply` is for the datagram received last; else it is kept for a repetition of an earlier one.
     private var isAnswering = false
@@ -35,9 +33,6 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// Bytes in `body` of a signed refusal.
     private var refusalCount = 0
     var nextID: UInt16 = 0
-    var observers = Observers()
-    /// Behind `noticeHeader` bytes the body of a notification: kept apart from `reply`, which a repeated request still needs.
-    var notice = InlineArray<672, UInt8>(repeating: 0)
     var noticeRange = 0..<0
     /// Where `notification` is to be sent.
     public internal(set) var notificationWire = WireNumber.serial
@@ -46,6 +41,12 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     var telemetryCount = 0
     /// Rises with each notification (RFC 7641, section 3.4).
     var noticeNumber: UInt32 = 0
+    var observers = Observers()
+    // The large ones last: what is near the beginning takes less code to reach.
+    private var body = InlineArray<1024, UInt8>(repeating: 0)
+    private var reply = InlineArray<1056, UInt8>(repeating: 0)
+    /// Behind `noticeHeader` bytes the body of a notification: kept apart from `reply`, which a repeated request still needs.
+    var notice = InlineArray<672, UInt8>(repeating: 0)
 
     /// Takes over a node that has booted. No request is remembered, and nobody observes.
     public init(_ node: consuming Node<Flash, Table, Board>) {
@@ -55,7 +56,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// The answer to the datagram received last: empty when there is none.
     public var answer: RawSpan {
         @_lifetime(borrow self)
-        get { reply.span.bytes.extracting(0..<(isAnswering ? replyCount : 0)) }
+        get { reply.span.bytes.part(0, isAnswering ? replyCount : 0) }
     }
 
     /// Takes one datagram. `answer` is to be sent back if it is not empty. Message ids and tokens of one wire mean nothing on another.
@@ -215,7 +216,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
                 block: CoAPBlock(number: block.number, more: end < count, sizeExponent: block.sizeExponent))
             if block.number == 0 { writer.option(CoAPOptionNumber.size2, uint: UInt32(truncatingIfNeeded: count)) }
         }
-        writer.payload(body.span.bytes.extracting(range))
+        writer.payload(body.span.bytes.part(range.lowerBound, range.upperBound))
         replyCount = (try? writer.finish()) ?? 0
     }
 
@@ -226,7 +227,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
         if refusalCount > 0 {
             // Signed: the sender can believe it.
             writer.contentFormat(CoAPContentFormat.coseSign1)
-            writer.payload(body.span.bytes.extracting(0..<refusalCount))
+            writer.payload(body.span.bytes.part(0, refusalCount))
         } else {
             writer.contentFormat(CoAPContentFormat.problemDetails)
             var body = CBORWriter(self.body.mutableSpan)

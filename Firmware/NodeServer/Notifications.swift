@@ -1,5 +1,6 @@
 // What the node sends unasked: a notification to whoever observes (RFC 7641), one at a time.
 
+import Bytes
 import CoAP
 import DeviceModel
 import HAL
@@ -42,7 +43,7 @@ extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
     /// The datagram that `poll` has made: empty when there is none.
     public var notification: RawSpan {
         @_lifetime(borrow self)
-        get { notice.span.bytes.extracting(noticeRange) }
+        get { notice.span.bytes.part(noticeRange.lowerBound, noticeRange.upperBound) }
     }
 
     /// Writes what is in force now; the length of it.

@@ -3,6 +3,12 @@
 #include <stdint.h>
 
 #define FUNCTION __attribute__((used, noinline))
+#if __ARM_ARCH < 7
+// Where division.c says that there is room.
+#define LOW __attribute__((section(".low")))
+#else
+#define LOW
+#endif
 
 #ifdef __ARM_FEATURE_UNALIGNED
 // ARMv7-M loads and stores words at any address (ARM DDI 0403, A3.2.1), one at a time.
@@ -30,7 +36,7 @@ FUNCTION void *memmove(void *to, const void *from, size_t n) {
     return to;
 }
 
-FUNCTION void *memset(void *to, int value, size_t n) {
+LOW FUNCTION void *memset(void *to, int value, size_t n) {
     uint8_t *d = to;
     uint32_t fill = (uint8_t)value * 0x01010101u;
     if (BOTH_ALIGNED(d, 0))

@@ -3,50 +3,66 @@
 import Bytes
 
 /// A type of signed message, by its number in `external_aad` and in the log.
-public enum MessageType: UInt8, CaseIterable, Sendable {
+public struct MessageType: RawRepresentable, Equatable, Sendable {
+    /// The number.
+    public let rawValue: UInt8
+
+    @inlinable init(number: UInt8) { rawValue = number }
+
+    /// Nil for a number that none has.
+    @inlinable public init?(rawValue: UInt8) {
+        guard rawValue < 32, 0x3f7fff as UInt32 >> UInt32(rawValue) & 1 != 0 else { return nil }
+        self.rawValue = rawValue
+    }
+
     /// Calls a method of a device, exactly once.
-    case command = 0
+    @inlinable public static var command: MessageType { MessageType(number: 0) }
     /// A desired state of a device; the newest word on the device wins.
-    case state = 1
+    @inlinable public static var state: MessageType { MessageType(number: 1) }
     /// An unowned node gets an owner; nested: the owner's acceptance.
-    case bind = 2
+    @inlinable public static var bind: MessageType { MessageType(number: 2) }
     /// The node has no owner any more; with a recovery key only with its consent.
-    case release = 3
+    @inlinable public static var release: MessageType { MessageType(number: 3) }
     /// Another owner, with the recovery key that it brings along or none; backups and flags are gone; with a recovery key only
     /// with its consent.
-    case transfer = 4
+    @inlinable public static var transfer: MessageType { MessageType(number: 4) }
     /// The owner's new key; recovery key, backups and flags stay.
-    case rotate = 5
+    @inlinable public static var rotate: MessageType { MessageType(number: 5) }
     /// A new owner; backups and flags are gone, the recovery key stays.
-    case recover = 6
+    @inlinable public static var recover: MessageType { MessageType(number: 6) }
     /// Names the backup controllers in place of those before.
-    case backups = 7
+    @inlinable public static var backups: MessageType { MessageType(number: 7) }
     /// A backup becomes owner after the agreed silence; cnf is its own key.
-    case takeover = 8
+    @inlinable public static var takeover: MessageType { MessageType(number: 8) }
     /// Ends a grant.
-    case revoke = 9
+    @inlinable public static var revoke: MessageType { MessageType(number: 9) }
     /// Ticks of a metered grant are paid.
-    case tick = 10
+    @inlinable public static var tick: MessageType { MessageType(number: 10) }
     /// Tells the time; known only with a token.
-    case time = 11
+    @inlinable public static var time: MessageType { MessageType(number: 11) }
     /// Sets the flags; forbidding the reset takes a press of the button.
-    case settings = 12
+    @inlinable public static var settings: MessageType { MessageType(number: 12) }
     /// Travels inside calls; in the log: a slot was taken for it.
-    case grant = 13
+    @inlinable public static var grant: MessageType { MessageType(number: 13) }
     /// In the log alone: the node was reset by button.
-    case reset = 14
+    @inlinable public static var reset: MessageType { MessageType(number: 14) }
     /// Travels inside bind, transfer and rotate: the new owner wants this, from this counterparty, with these authorities.
-    case accept = 16
+    @inlinable public static var accept: MessageType { MessageType(number: 16) }
     /// Travels inside release and transfer.
-    case consent = 17
+    @inlinable public static var consent: MessageType { MessageType(number: 17) }
     /// How a message ended.
-    case receipt = 18
+    @inlinable public static var receipt: MessageType { MessageType(number: 18) }
     /// Who the node is and what it obeys.
-    case attest = 19
+    @inlinable public static var attest: MessageType { MessageType(number: 19) }
     /// What happened in devices.
-    case telemetry = 20
+    @inlinable public static var telemetry: MessageType { MessageType(number: 20) }
     /// A refusal after the sender was known.
-    case refusal = 21
+    @inlinable public static var refusal: MessageType { MessageType(number: 21) }
+
+    #if !hasFeature(Embedded)
+    /// All there are, in the order of their numbers.
+    public static var allCases: [MessageType] { (0...UInt8.max).compactMap(MessageType.init(rawValue:)) }
+    #endif
 
     /// The type's name in `external_aad`, and the path that takes it.
     public var name: FlashText {

@@ -2,24 +2,35 @@
 
 import Bytes
 
-/// A record of the executor. The raw value is its key in the store.
-public enum Record: UInt8, Sendable {
+/// A record of the executor.
+public struct Record: RawRepresentable, Equatable, Sendable {
+    /// The key in the store.
+    public let rawValue: UInt8
+
+    @inlinable init(number: UInt8) { rawValue = number }
+
+    /// Nil for a number that none has.
+    @inlinable public init?(rawValue: UInt8) {
+        guard rawValue < 32, 0x102de as UInt32 >> UInt32(rawValue) & 1 != 0 else { return nil }
+        self.rawValue = rawValue
+    }
+
     /// Claim key, network, flags, layout version.
-    case device = 1
+    @inlinable public static var device: Record { Record(number: 1) }
     /// Secret seed and public key; wiped when replaced.
-    case identity
+    @inlinable public static var identity: Record { Record(number: 2) }
     /// Epoch, owner, recovery key, backups, flags: one record, so a change is atomic.
-    case ownership
+    @inlinable public static var ownership: Record { Record(number: 3) }
     /// The time floor and the epoch that it belongs to; the wires on which strangers have used up the attempts.
-    case time
+    @inlinable public static var time: Record { Record(number: 4) }
     /// How often the node was started.
-    case boots = 6
+    @inlinable public static var boots: Record { Record(number: 6) }
     /// No record: stands for the log among what can be damaged.
-    case log
+    @inlinable public static var log: Record { Record(number: 7) }
     /// What meters have counted, on boards that have one: devices 0 to 7, and the others; slot n has key 9 + n, up to 1.
-    case counts = 9
+    @inlinable public static var counts: Record { Record(number: 9) }
     /// One slot per grant in use; slot n has key 16 + n, up to 7.
-    case grants = 16
+    @inlinable public static var grants: Record { Record(number: 16) }
 
     /// How many there are: their bits are those below.
     @inlinable public static var count: Int { 8 }

@@ -18,7 +18,8 @@ public struct KeyBenchmark: Sendable {
         fileprivate var suffix: String { self == .kernel ? "" : "-\(rawValue)" }
     }
 
-    /// Executed instructions of RFC 8032's test SHA(abc), by operation: `verify`, `sign`, `publicKey`.
+    /// Executed instructions of RFC 8032's test SHA(abc), by operation: `verify`, `sign`, `publicKey`, and `verify.known` for a key whose table was
+    /// made before, by `known.table`.
     public let instructions: [String: Int]
     /// Modelled cycles of the same; empty for a processor that the model does not know.
     public let cycles: [String: Int]
@@ -48,6 +49,10 @@ public struct KeyBenchmark: Sendable {
             throw Failure(.environment, "bench-ed25519 on \(board.name) printed no calibration", advice: "Build it again")
         }
         var instructions: [String: Int] = [:], stack: [String: Int] = [:]
+        for name in ["verify.known", "known.table"] {
+            guard let ticks = printed[name] else { continue }
+            instructions[name] = Int((Double(ticks) * 200_000 / Double(loop)).rounded())
+        }
         for name in ["verify", "sign", "publicKey"] {
             guard let ticks = printed[name], let bytes = printed["stack.\(name)"] else {
                 throw Failure(.environment, "bench-ed25519 on \(board.name) printed no \(name)", advice: "Build it again")

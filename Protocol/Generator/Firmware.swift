@@ -25,8 +25,12 @@ extension Table {
     private var messageTypes: String {
         var lines = [head("the types of signed messages, and which claims each must and may carry."), "import \(textModule)", ""]
         lines += doc("A type of signed message, by its number in `external_aad` and in the log", 0)
-        lines += ["public enum MessageType: UInt8, CaseIterable, Sendable {"]
-        for message in messages { lines += doc(message.meaning) + ["    case \(message.name) = \(message.number)"] }
+        lines += number("MessageType", nil, "The number", messages.map { ($0.name, $0.number, $0.meaning) })
+        lines += ["", "    #if !hasFeature(Embedded)", "    /// All there are, in the order of their numbers."]
+        lines += [
+            "    public static var allCases: [MessageType] { (0...UInt8.max).compactMap(MessageType.init(rawValue:)) }",
+            "    #endif",
+        ]
         lines += [""] + doc("The type's name in `external_aad`, and the path that takes it")
         lines += nameLookup(
             "public var name", messages.map(\.number), of: "rawValue", names: "MessageType.names", messages.map(\.name))
@@ -99,8 +103,8 @@ extension Table {
     private var refusalCodes: String {
         var lines = [head("why a node refuses a message.")]
         lines += doc("A refusal before anything was recorded or executed. The raw value is the code on the wire", 0)
-        lines += ["public enum Refusal: UInt8, Error, Sendable {"]
-        lines += cases(refusals.filter { !$0.isTransport }.map { (camel($0.name), $0.code, $0.meaning) })
+        let rows = refusals.filter { !$0.isTransport }.map { (camel($0.name), $0.code, $0.meaning) }
+        lines += number("Refusal", "Error", "The code on the wire", rows)
         return (lines + ["}", ""]).joined(separator: "\n")
     }
 
@@ -166,7 +170,9 @@ extension Table {
 
     private var states: String {
         var lines = [head("outcomes, conditions and settings.")]
-        lines += coded("Outcome", "How an accepted message ended: the `outcome` of a receipt and of a log entry", outcomes)
+        lines += doc("How an accepted message ended: the `outcome` of a receipt and of a log entry", 0)
+        lines += number("Outcome", nil, "The code in receipts and log", outcomes.map { (camel($0.name), $0.code, $0.meaning) })
+        lines += ["}", ""]
         lines += coded("Condition", "What a node is ready for, as `/status` tells it", conditions)
         lines += ["/// The bits of an owner's settings, in `flags`.", "public enum SettingFlag {"]
         for flag in flags {
@@ -180,6 +186,29 @@ extension Table {
         return lines.joined(separator: "\n")
     }
 
+    /// A type of numbers with names. No enum: with gaps between its numbers each use would bring a table.
+    private func number(
+        _ name: String, _ conforms: String?, _ what: String, _ rows: [(name: String, number: Int, meaning: String)]
+    )
+        -> [String]
+    {
+        let protocols = ["RawRepresentable", "Equatable", conforms, "Sendable"].compactMap { $0 }.joined(separator: ", ")
+        let known = rows.reduce(0 as UInt64) { $0 | 1 << UInt64($1.number) }
+        let bits = known >> 32 == 0 ? 32 : 64
+        var lines = ["public struct \(name): \(protocols) {"] + doc(what) + ["    public let rawValue: UInt8", ""]
+        lines += ["    @inlinable init(number: UInt8) { rawValue = number }", ""]
+        lines += ["    /// Nil for a number that none has.", "    @inlinable public init?(rawValue: UInt8) {"]
+        lines += [
+            "        guard rawValue < \(bits), 0x\(String(known, radix: 16)) as UInt\(bits) >> UInt\(bits)(rawValue) & 1 != 0 else { return nil }"
+        ]
+        lines += ["        self.rawValue = rawValue", "    }", ""]
+        for row in rows {
+            lines +=
+                doc(row.meaning) + ["    @inlinable public static var \(row.name): \(name) { \(name)(number: \(row.number)) }"]
+        }
+        return lines
+    }
+
     private func coded(_ name: String, _ what: String, _ rows: [Coded]) -> [String] {
         doc(what, 0) + ["public enum \(name): UInt8, Sendable {"]
             + cases(rows.map { (camel($0.name), $0.code, $0.meaning) }) + ["}", ""]
@@ -187,14 +216,12 @@ extension Table {
 
     private var recordKeys: String {
         var lines = [head("the records in a node's flash."), "import \(textModule)", ""]
-        lines += [
-            "/// A record of the executor. The raw value is its key in the store.", "public enum Record: UInt8, Sendable {",
-        ]
-        lines += cases(
-            records.map { record in
-                let slots = record.count.map { "; slot n has key \(record.key) + n, up to \($0 - 1)" } ?? ""
-                return (record.name, record.key, record.content + slots)
-            })
+        lines += ["/// A record of the executor."]
+        let rows = records.map { record in
+            let slots = record.count.map { "; slot n has key \(record.key) + n, up to \($0 - 1)" } ?? ""
+            return (record.name, record.key, record.content + slots)
+        }
+        lines += number("Record", nil, "The key in the store", rows)
         lines += ["", "    /// How many there are: their bits are those below."]
         lines += ["    @inlinable public static var count: Int { \(records.count) }", ""]
         lines += ["    /// Bit in a set of records."]

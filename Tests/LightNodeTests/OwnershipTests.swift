@@ -253,6 +253,36 @@ import Vocabulary
         #expect(try stage.attestation().authorities == expected)
     }
 
+    @Test(
+        "The table of the owner's key is made in idle time, and is nobody else's: verdicts are the same before, with it and after"
+    ) func table() throws {
+        let stage = try Stage.owned(recovery: false)
+        func obeys(_ owner: SigningKey, not other: SigningKey) throws {
+            try stage.send(stage.command(by: owner))
+            #expect(stage.refusal(stage.command(by: other)) == .badSignature)
+            stage.pass(seconds: 10)
+        }
+        func idle() { for _ in 0..<40 { stage.poll() } }
+        #expect(!stage.hasTable)
+        try obeys(Cast.alice, not: Cast.bob)
+        idle()
+        #expect(stage.hasTable)
+        try obeys(Cast.alice, not: Cast.bob)
+        try stage.send(stage.rotate(to: Cast.bob))
+        try obeys(Cast.bob, not: Cast.alice)
+        idle()
+        #expect(stage.hasTable)
+        try obeys(Cast.bob, not: Cast.alice)
+        stage.reboot()
+        #expect(!stage.hasTable)
+        idle()
+        try obeys(Cast.bob, not: Cast.alice)
+        try stage.send(.release(stage.heading(), owner: Cast.bob))
+        idle()
+        #expect(!stage.hasTable, "without an owner there is no key")
+        #expect(stage.refusal(stage.command(by: Cast.bob)) == .wrongState)
+    }
+
     @Test("The label alone makes no one owner who cannot sign, and nothing that cannot be undone") func labelAlone() throws {
         let stage = Stage()
         _ = try stage.provision()

@@ -13,6 +13,8 @@ extension Stage {
     /// An id or mark as a number.
     static func number(_ bytes: [UInt8]) -> UInt64 { bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
 
+    /// The table of the owner's key is there.
+    var hasTable: Bool { inside { $0.ownerKey.isReady } }
     var ownerMark: UInt64 { inside { $0.watermarks.owner } }
     /// What the node knows its tokens by.
     var secretOfTokens: [UInt8] { inside { node in (0..<32).map { node.freshness.secret.bytes[$0] } } }

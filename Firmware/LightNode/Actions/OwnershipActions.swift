@@ -143,7 +143,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         attempts.noteCheck()
         var hash = Bytes32(repeating: 0)
         do throws(Refusal) {
-            try Message.verify(whole, type, by: key, network: identity.network, hash: &hash)
+            try Message.verify(whole, type, by: key, known: ownerKey, network: identity.network, hash: &hash)
         } catch { throw .consentInvalid }
     }
 
