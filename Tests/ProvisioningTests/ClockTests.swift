@@ -30,8 +30,8 @@ import Testing
             let folder = TemporaryHome()
             try await provision(folder, ahead: 0)
             try await provision(folder, ahead: ahead, trusts: true)
-            try await provision(folder, ahead: 1)
-            try await provision(folder, ahead: 2)
+            await #expect(throws: Never.self) { try await provision(folder, ahead: 1) }
+            await #expect(throws: Never.self) { try await provision(folder, ahead: 2) }
         }
     }
 
