@@ -69,7 +69,7 @@ import Testing
 
     @Test(
         "a line of standard input that has no end is not read without end",
-        arguments: [["label", "-"], ["bind", "-"], ["transfer", "-"]])
+        arguments: [["label", "-"], ["bind", "-"]])
     func endlessLine(arguments: [String]) throws {
         try program.withHome { home in
             let command = (["exec", CommandLineTests.program.path] + arguments).joined(separator: " ") + " < /dev/zero"
