@@ -90,8 +90,9 @@ private func receive<W: Wire>(_ wire: W.Type, _ server: inout Server, _ decoder:
     var isHeard = false
     while let byte = W.readByte() {
         isHeard = true
-        guard case .coap = decoder.receive(byte) else { continue }
-        server.receive(decoder.content, from: W.number)
+        let event = decoder.receive(byte)
+        guard event == .coap || event == .cut else { continue }
+        server.receive(decoder.content, isCut: event == .cut, from: W.number)
         transmit(wire, server.answer)
         feedWatchdog()
     }

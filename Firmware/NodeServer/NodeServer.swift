@@ -30,6 +30,8 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     /// The wire that the datagram received last came from.
     var wire = WireNumber.serial
     private var hasLast = false
+    /// The datagram received last is the beginning of one that the wire had no room for.
+    private var isCut = false
     /// Bytes in `body` of a signed refusal.
     private var refusalCount = 0
     var nextID: UInt16 = 0
@@ -60,9 +62,11 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     }
 
     /// Takes one datagram. `answer` is to be sent back if it is not empty. Message ids and tokens of one wire mean nothing on another.
+    /// - Parameter isCut: it was longer than the wire takes, and this is its beginning: a request is refused, whatever it asks.
     @inline(never)
-    public mutating func receive(_ datagram: RawSpan, from wire: WireNumber = .serial) {
+    public mutating func receive(_ datagram: RawSpan, isCut: Bool = false, from wire: WireNumber = .serial) {
         isAnswering = false
+        self.isCut = isCut
         if wire != self.wire { hasLast = false }
         self.wire = wire
         let message: CoAPMessage
@@ -98,6 +102,7 @@ public struct NodeServer<Flash: NORFlash & ~Copyable, Table: DeviceTable, Board:
     private mutating func answer(_ message: borrowing CoAPMessage) {
         do throws(Problem) {
             let request = CoAPRequest(message)
+            if isCut { throw Problem(Refusal.tooLarge) }
             if request.badOption != nil { throw Problem(.badOption) }
             let resource = try Self.resource(message)
             guard message.code == resource.method else { throw Problem(.methodNotAllowed) }

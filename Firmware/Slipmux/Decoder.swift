@@ -8,6 +8,8 @@ public enum SlipmuxEvent: Sendable {
     case none
     /// A CoAP message with a good FCS: see `SlipmuxDecoder.content`.
     case coap
+    /// A CoAP message with a good FCS that is longer than the buffer: `SlipmuxDecoder.content` is its beginning, the rest is lost.
+    case cut
     /// Diagnostic text: see `SlipmuxDecoder.content`. Meant for people; strip control characters before showing it.
     case diagnostic
     /// A frame was dropped: see `SlipmuxDecoder.dropped`.
@@ -29,7 +31,8 @@ public struct SlipmuxDrops: Equatable, Sendable {
     public var total: UInt32 { tooLong &+ badCheck &+ malformed &+ unknownType }
 }
 
-/// A streaming decoder. `capacity` is the longest CoAP message or text, in bytes; longer frames are dropped and counted.
+/// A streaming decoder. `capacity` is the longest CoAP message or text, in bytes; longer frames are dropped and counted, of a message its
+/// beginning is there to be refused.
 ///
 ///     var decoder = SlipmuxDecoder<512>()
 ///     while let byte = port.readByte() {
@@ -44,7 +47,6 @@ public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
         case coap
         case diagnostic
         case unknown
-        case tooLong
         case malformed
     }
 
@@ -104,14 +106,10 @@ public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
         case .coap, .diagnostic:
             fcs.update(byte)
             // The FCS may stand beyond the buffer: it is checked in passing, and never read again.
-            let limit = state == .coap ? capacity &+ 2 : capacity
-            if count >= limit {
-                state = .tooLong
-                return
-            }
             if count < capacity { buffer[count] = byte }
-            count &+= 1
-        case .unknown, .tooLong, .malformed: break
+            // By how much a frame is too long is not counted.
+            if count < capacity &+ 3 { count &+= 1 }
+        case .unknown, .malformed: break
         }
     }
 
@@ -125,15 +123,17 @@ public struct SlipmuxDecoder<let capacity: Int>: ~Copyable, Sendable {
         case .idle: return .none
         case .diagnostic:
             contentCount = count
-            return .diagnostic
+            if count <= capacity { return .diagnostic }
+            dropped.tooLong &+= 1
         case .coap:
             if count >= 2 && fcs.isGood {
-                contentCount = count &- 2
-                return .coap
+                contentCount = min(count &- 2, capacity)
+                if count &- 2 <= capacity { return .coap }
+                dropped.tooLong &+= 1
+                return .cut
             }
             dropped.badCheck &+= 1
         case .unknown: dropped.unknownType &+= 1
-        case .tooLong: dropped.tooLong &+= 1
         case .malformed: dropped.malformed &+= 1
         }
         return .dropped

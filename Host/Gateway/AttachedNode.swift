@@ -12,8 +12,9 @@ public actor AttachedNode {
     private var connecting: Task<CoAPClient, any Error>?
     private var turns = Turns()
 
-    /// An answer of a node that comes in blocks may have so many bytes.
+    /// An answer of a node that comes in blocks may have so many bytes, and take so long.
     private static let maximumAnswer = 1 << 16
+    private static let longestTime = Duration.seconds(300)
 
     /// - Parameter connect: makes a connection; called again when the last one broke.
     public init(_ name: String, connect: @escaping @Sendable () async throws -> CoAPClient) {
@@ -43,8 +44,9 @@ public actor AttachedNode {
     func ask(_ code: CoAPCode, options: [Message.Option], payload: [UInt8], for host: String) async throws -> Message {
         var whole = try await inTurn(of: host, code, options, payload)
         guard var block = whole.block2 else { return whole }
+        let end = ContinuousClock.now + Self.longestTime
         while block.more {
-            guard whole.payload.count == block.offset + block.size, whole.payload.count < Self.maximumAnswer else {
+            guard whole.payload.count == block.offset + block.size, whole.payload.count < Self.maximumAnswer, .now < end else {
                 throw misfit()
             }
             let next = CoAPBlock(number: block.number + 1, more: false, sizeExponent: block.sizeExponent)
@@ -60,7 +62,9 @@ public actor AttachedNode {
     }
 
     private func misfit() -> Failure {
-        Failure(.malformedAnswer, "\(name) answered with blocks that do not fit together", about: "\(name)", advice: "Ask again")
+        Failure(
+            .malformedAnswer, "\(name) answered with blocks that do not fit together, or that have no end", about: "\(name)",
+            advice: "Ask again")
     }
 
     private func inTurn(of host: String, _ code: CoAPCode, _ options: [Message.Option], _ payload: [UInt8]) async throws

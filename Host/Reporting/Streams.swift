@@ -52,6 +52,30 @@ public enum StandardError {
     public static func write(bytes: [UInt8]) { _ = Descriptor.write(bytes, to: STDERR_FILENO) }
 }
 
+/// Standard input, by lines.
+public enum StandardInput {
+    /// The next line without its end; nil when there is none. Nothing behind it is taken.
+    /// - Parameter limit: bytes that it may have: what goes on without end is not read without end.
+    /// - Throws: `Failure` of kind `usage` when it has more.
+    public static func line(limit: Int = 1 << 16) throws -> String? {
+        var bytes: [UInt8] = [], byte: UInt8 = 0
+        while bytes.count <= limit {
+            let count = read(STDIN_FILENO, &byte, 1)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 || !bytes.isEmpty else { return nil }
+            if count > 0, byte != 0x0A {
+                bytes.append(byte)
+                continue
+            }
+            if bytes.last == 0x0D { bytes.removeLast() }
+            return String(decoding: bytes, as: UTF8.self)  // foreign: whoever asked for the line looks at it
+        }
+        throw Failure(
+            .usage, "the line on standard input has more than \(limit) bytes",
+            advice: "Give one line of text: a label, an acceptance, a number")
+    }
+}
+
 /// The descriptors that every program starts with.
 public enum Descriptor {
     /// Opens those of standard input, output and error that were closed when the program began: the next file that it opened would take

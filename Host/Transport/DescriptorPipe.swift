@@ -40,8 +40,6 @@ public final class DescriptorPipe: BytePipe {
         into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
     ) {
         defer {
-            // A serial line that another program has inherited, or waits for, is free again; anything else knows no such request.
-            _ = ioctl(shared.number, UInt(TIOCNXCL))
             shared.close()
         }
         let descriptor = shared.number

@@ -19,8 +19,9 @@ public enum SerialLine {
                 .usage, "\(path) is no serial line", about: "\(path)",
                 advice: "List them with: ls /dev/serial/by-id /dev/ttyACM* /dev/ttyUSB*")
         }
-        // Programs that lock honour the one; those that do not, but for root's, the other. Root is told of it all the same, and shares no line.
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, !isExclusive(descriptor), ioctl(descriptor, UInt(TIOCEXCL)) == 0 else {
+        // The lock goes with its program, however that ends. What another has taken by TIOCEXCL is closed to all but root, who shares no line either;
+        // that mark outlives a program while anything else has the line open, so it is not made here.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, !isExclusive(descriptor) else {
             throw refused(path, EBUSY)
         }
         var settings = termios()

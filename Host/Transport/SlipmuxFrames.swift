@@ -23,7 +23,8 @@ public struct SlipmuxFrames: ~Copyable, Sendable {
             switch decoder.receive(byte) {
             case .coap: frames.append(.coap(decoder.content.withUnsafeBytes { Array($0) }))
             case .diagnostic: frames.append(.log(Self.printable(decoder.content.withUnsafeBytes { Array($0) })))
-            case .none, .dropped: break
+            // Of what is too long here nothing is taken.
+            default: break
             }
         }
         return frames

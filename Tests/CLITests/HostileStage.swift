@@ -198,7 +198,8 @@ final class HostileStage: Sendable {
         "keys new", "keys show", "keys renumber", "grants", "batch list", "batch show", "batch export", "batch verify",
         "batch import",
         "batch discard", "label", "escrow new", "escrow open", "new app", "new driver", "new board", "boards", "layout", "build",
-        "size", "image show", "flash", "udev", "emulate start", "emulate list", "emulate stop", "emulate power-cycle",
+        "size", "image show", "image convert", "flash", "udev", "emulate start", "emulate list", "emulate stop",
+        "emulate power-cycle",
         "emulate reset", "emulate display", "emulate usb", "emulate unplug", "emulate plug", "emulate remove", "test", "bench",
         "measure-runner",
     ]

@@ -44,4 +44,25 @@ import Testing
         print("frames: command \(plain), with token \(fresh), under a grant \(under), under one with a contract \(contract)")
         #expect(under <= 400 && contract <= 400)
     }
+
+    @Test("A request that is longer than the wire takes is refused at once, by its own id and token, and nothing of it is done")
+    func cut() throws {
+        let stage = try Stage()
+        let command = try command("$('led').on()", stage, by: Stage.owner)
+        for type in [CoAPType.confirmable, .nonConfirmable] {
+            let whole = stage.request(
+                .post, "command", token: 77, type: type, options: [(CoAPOptionNumber.contentFormat, 18)],
+                payload: command.bytes + [UInt8](repeating: 0, count: 1000))
+            let answer = try #require(try stage.send(Array(whole.prefix(1024)), isCut: true))
+            #expect(answer.code == .requestEntityTooLarge && answer.reason == "too-large")
+            #expect(type == .nonConfirmable || answer.id == UInt16(whole[2]) << 8 | UInt16(whole[3]))
+            #expect(answer.token == Array(whole[4..<6]))
+        }
+        // The same message with room for it is carried out: nothing of it was done before.
+        #expect(try stage.post(command).code == .changed)
+        // Cut within its options it is no message: a reset says so; an answer that is too long is none to a server.
+        let options = stage.request(.get, String(repeating: "x/", count: 500), token: 1)
+        #expect(try stage.send(Array(options.prefix(301)), isCut: true)?.type == .reset)
+        #expect(try stage.send([0x52, 0x45, 0, 1, 9, 9, 0xFF] + [UInt8](repeating: 0, count: 1017), isCut: true) == nil)
+    }
 }

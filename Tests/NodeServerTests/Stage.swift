@@ -93,8 +93,8 @@ final class Stage {
 
     // MARK: Datagrams
 
-    func send(_ datagram: [UInt8], from wire: WireNumber = .serial) throws -> Datagram? {
-        let answer = server.exchange(datagram, from: wire)
+    func send(_ datagram: [UInt8], isCut: Bool = false, from wire: WireNumber = .serial) throws -> Datagram? {
+        let answer = server.exchange(datagram, isCut: isCut, from: wire)
         return answer.isEmpty ? nil : try Datagram(answer)
     }
 

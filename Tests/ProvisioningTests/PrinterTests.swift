@@ -12,7 +12,7 @@ import Testing
         arguments: [
             ("tcp://printer:99999", "has no port that there can be", "tcp://192.0.2.7:9100"),
             ("tcp://printer:0", "has no port", "9100"),
-            ("tcp://printer:-1", "", "tcp://"), ("tcp://", "names no printer", "tcp://"),
+            ("tcp://printer:-1", "names no printer", "tcp://"), ("tcp://", "names no printer", "tcp://"),
             ("tcp://:9100", "names no printer", "tcp://"),
             ("lpd://printer/queue", "is a queue or a service (lpd)", "lp -o raw"),
             ("ipp://printer:631/ipp", "is a queue or a service (ipp)", "lp -o raw"),

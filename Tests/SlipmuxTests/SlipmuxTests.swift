@@ -20,6 +20,8 @@ struct Received: Equatable {
     var messages: [[UInt8]] = []
     var texts: [String] = []
     var drops = SlipmuxDrops()
+    /// Beginnings of messages that were too long.
+    var cut: [[UInt8]] = []
 }
 
 func receive(_ wire: [UInt8]) -> Received {
@@ -29,6 +31,7 @@ func receive(_ wire: [UInt8]) -> Received {
         switch decoder.receive(byte) {
         case .coap: received.messages.append(decoder.content.withUnsafeBytes { Array($0) })
         case .diagnostic: received.texts.append(String(decoding: decoder.content.withUnsafeBytes { Array($0) }, as: UTF8.self))
+        case .cut: received.cut.append(decoder.content.withUnsafeBytes { Array($0) })
         case .none, .dropped: break
         }
     }
@@ -108,8 +111,11 @@ func longFrames() {
     }
     for length in [65, 66, 67, 128, 1 << 20] {
         let received = receive(frame([UInt8](repeating: 7, count: length)) + frame([1]))
-        #expect(received.messages == [[1]])
+        #expect(received.messages == [[1]] && received.cut == [[UInt8](repeating: 7, count: 64)])
         #expect(received.drops.tooLong == 1 && received.drops.total == 1)
+        // One whose check is wrong says nothing that could be answered.
+        let damaged = receive(frame([UInt8](repeating: 7, count: length - 1) + [8]).map { $0 == 8 ? 9 : $0 } + frame([1]))
+        #expect(damaged.messages == [[1]] && damaged.cut.isEmpty && damaged.drops.badCheck == 1 && damaged.drops.total == 1)
     }
     #expect(receive(diagnostic(String(repeating: "x", count: 64))).texts.count == 1)
     #expect(receive(diagnostic(String(repeating: "x", count: 65))).drops.tooLong == 1)

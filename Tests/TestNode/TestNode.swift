@@ -13,8 +13,9 @@ public func blankPart(pages: Int = 16) -> SimulatedNOR<4> { SimulatedNOR<4>(page
 
 extension NodeServer where Flash: ~Copyable, Board: ~Copyable {
     /// The answer to a datagram; empty when there is none.
-    public mutating func exchange(_ datagram: [UInt8], from wire: WireNumber = .serial) -> [UInt8] {
-        receive(datagram.span.bytes, from: wire)
+    /// - Parameter isCut: it is the beginning of one that the wire had no room for.
+    public mutating func exchange(_ datagram: [UInt8], isCut: Bool = false, from wire: WireNumber = .serial) -> [UInt8] {
+        receive(datagram.span.bytes, isCut: isCut, from: wire)
         return answer.withUnsafeBytes { Array($0) }
     }
 

@@ -62,22 +62,10 @@ struct LineTests {
         }
         #expect(ioctl(slave, UInt(TIOCNXCL)) == 0)
         let pipe = try SerialLine.open(path: path)
-        var taken: Int32 = 0
-        #expect(ioctl(slave, 0x8004_5440, &taken) == 0 && taken == 1)
         pipe.close()
-    }
-
-    @Test("A line that we gave up is free for others, though one of them had it open all the time")
-    func givenUp() async throws {
-        let (master, slave, path) = try terminal()
-        defer { for end in [master, slave] { close(end) } }
-        let pipe = try SerialLine.open(path: path)
-        pipe.close()
-        for try await _ in pipe.incoming {}
+        // What is open here all the time keeps no mark of a program that is gone.
         var taken: Int32 = 1
         #expect(ioctl(slave, 0x8004_5440, &taken) == 0 && taken == 0)
-        let again = try SerialLine.open(path: path)
-        again.close()
     }
 
     @Test("The program that keeps a line busy is named, and EBUSY is not taken for a broken cable")

@@ -159,9 +159,9 @@ func judgeSign1(_ bytes: [UInt8]) -> [UInt8]? {
         stream.compactMap { byte in
             switch decoder.receive(byte) {
             case .none: nil
-            case .dropped: .dropped
             case .diagnostic: .diagnostic(decoder.content.array)
             case .coap: .coap(decoder.content.array)
+            default: .dropped
             }
         }
     }

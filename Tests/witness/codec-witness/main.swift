@@ -151,7 +151,7 @@ func slip(_ request: [Substring]) -> String {
         switch decoder.receive(byte) {
         case .coap: frames.append("c:" + field(decoder.content.array))
         case .diagnostic: frames.append("d:" + field(decoder.content.array))
-        case .none, .dropped: break
+        case .none, .cut, .dropped: break
         }
     }
     return frames.isEmpty ? "-" : frames.joined(separator: ",")

@@ -63,7 +63,7 @@ enum LabelText {
     /// The label in `text`, or in standard input if `text` is "-".
     static func read(_ text: String) throws -> ClaimLabel {
         guard text == "-" else { return try ClaimLabel(parsing: text) }
-        guard let line = readLine() else {
+        guard let line = try StandardInput.line() else {
             throw Failure(.usage, "standard input holds no label", advice: "Scan one, or give its text")
         }
         return try ClaimLabel(parsing: line)

@@ -163,7 +163,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
                 advice: "Add --yes if that is what you want")
         }
         Output.standardError("This erases the keys of \(address) for ever. Type that address to go on:")
-        guard readLine()?.trimmingCharacters(in: .whitespaces) == address else {
+        guard try StandardInput.line()?.trimmingCharacters(in: .whitespaces) == address else {
             throw Failure(.usage, "that is not \(address)", advice: "Nothing was changed: type the address as it is shown")
         }
     }

@@ -84,7 +84,7 @@ enum Line {
     /// `text`, or a line of standard input if it is "-".
     static func read(_ text: String, _ what: String) throws -> String {
         guard text == "-" else { return text }
-        guard let line = readLine() else {
+        guard let line = try StandardInput.line() else {
             throw Failure(.usage, "standard input holds no \(what)", advice: "Give it as an argument or on one line")
         }
         return line
