@@ -143,6 +143,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Ledger", ["CBOR", "COSE", "NodeProtocol", "Reporting", "HostCrypto"]),
         host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
         host("ControlNode", ["CBOR", "CoAP", "Keystore", "NodeProtocol", "HostCrypto", "Transport", "Reporting"]),
+        host("DevChain", ["Ledger", "HostCrypto", "Reporting", database]),
         host("Gateway", ["CBOR", "COSE", "CoAP", "Transport", "Reporting"]),
         host("Bridge", ["CoAP", "SplitMix", "Transport"]),
         host("Records", ["HostCrypto", "NodeProtocol", "Keystore", "Reporting", "CPostgres", database]),
@@ -291,6 +292,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             [
                 "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR", "TestNode",
             ]),
+        tests("DevChainTests", ["DevChain", "Ledger", "HostCrypto", "Reporting"]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
         tests(
             "ProvisioningTests",
@@ -327,6 +329,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "BoardFacts", "Image", "VirtualUSB"],
             path: "Tests/BootloaderBench"),
+        .executableTarget(name: "chain-bench", dependencies: ["DevChain", "Ledger", "HostCrypto"], path: "Tests/ChainBench"),
         support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
         tests(
             "FlashingTests",
