@@ -212,7 +212,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
             [
                 "FuzzProperties", "CBOR", "CoAP", "Slipmux", "Reporting", "HostCrypto", "BoardFacts", "Image", "FirmwareBuild",
-                "VirtualUSB", "USBStrings", "Emulation", "Flashing", "Transport", "NodeProtocol", "Keystore", "Records",
+                "VirtualUSB", "USBStrings", "Emulation", "Flashing", "Transport", "NodeProtocol", "Ledger", "Keystore", "Records",
                 "CLibUSB",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
