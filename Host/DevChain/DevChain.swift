@@ -160,19 +160,30 @@ public final class DevChain: ChainEngine {
         -> (Draft, Block)
     {
         for slot in slot..<slot + 10 * Rounds.slots {
-            let producer = try ledger.producer(of: slot)
-            guard let key = keys.representative(producer) else { continue }
-            guard let candidate = try ledger.get(.candidate(producer)) else { continue }
-            let reveal = try secret(for: candidate.commitment, of: producer, recent: secrets)
-            let height = ledger.height + 1
-            let contribution = Contribution(
-                reveal: reveal, commitment: Contribution.commitment(to: keys.secret(of: producer, since: height)))
-            let draft = try ledger.draft(slot: slot, contribution: { _ in contribution }, transactions: order)
-            return (draft, draft.signed(key: key))
+            do {
+                let draft = try ledger.draft(
+                    slot: slot, contribution: { try contribution(of: $0, on: ledger, recent: secrets) }, transactions: order)
+                guard let key = keys.representative(draft.header.producer) else { continue }
+                return (draft, draft.signed(key: key))
+            } catch is OthersSlot { continue }
         }
         throw Failure(
             .environment, "no slot of the next ten rounds is one of this chain’s own representatives",
             advice: "Revert to a snapshot from before the votes that elected others")
+    }
+
+    /// The slot belongs to a representative whose key is not here.
+    private struct OthersSlot: Error {}
+
+    private func contribution(of producer: Hash32, on ledger: Ledger, recent: [(draft: Draft, block: Block)]) throws
+        -> Contribution
+    {
+        guard keys.representative(producer) != nil, let candidate = try ledger.get(.candidate(producer)) else {
+            throw OthersSlot()
+        }
+        return Contribution(
+            reveal: try secret(for: candidate.commitment, of: producer, recent: recent),
+            commitment: Contribution.commitment(to: keys.secret(of: producer, since: ledger.height + 1)))
     }
 
     private func secret(for commitment: Hash32, of producer: Hash32, recent: [(draft: Draft, block: Block)]) throws -> Hash32 {
