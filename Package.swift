@@ -290,7 +290,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "LedgerTests",
             [
-                "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR", "TestNode",
+                "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR",
+                "TestNode",
             ]),
         tests("DevChainTests", ["DevChain", "Ledger", "HostCrypto", "Reporting"]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
