@@ -62,6 +62,7 @@ size: firmware ## flash and RAM per board, module and driver; fails over budget
 
 bench: firmware ## measure under QEMU; writes build/bench.json
 	@$(SWIFT_BUILD) --product dfu-bench
+	@$(SWIFT_BUILD) --product chain-bench
 	@Tools/bench
 
 soak: deps ## the long randomised and fuzzing runs

@@ -143,6 +143,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("Ledger", ["CBOR", "COSE", "NodeProtocol", "Reporting", "HostCrypto"]),
         host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
         host("ControlNode", ["CBOR", "CoAP", "Keystore", "NodeProtocol", "HostCrypto", "Transport", "Reporting"]),
+        host("DevChain", ["Ledger", "HostCrypto", "Reporting", database]),
         host("Gateway", ["CBOR", "COSE", "CoAP", "Transport", "Reporting"]),
         host("Bridge", ["CoAP", "SplitMix", "Transport"]),
         host("Records", ["HostCrypto", "NodeProtocol", "Keystore", "Reporting", "CPostgres", database]),
@@ -211,7 +212,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "HostFuzzProperties", path: "Tests/Fuzz/HostProperties",
             [
                 "FuzzProperties", "CBOR", "CoAP", "Slipmux", "Reporting", "HostCrypto", "BoardFacts", "Image", "FirmwareBuild",
-                "VirtualUSB", "USBStrings", "Emulation", "Flashing", "Transport", "NodeProtocol", "Keystore", "Records",
+                "VirtualUSB", "USBStrings", "Emulation", "Flashing", "Transport", "NodeProtocol", "Ledger", "Keystore", "Records",
                 "CLibUSB",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
@@ -289,8 +290,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests(
             "LedgerTests",
             [
-                "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR", "TestNode",
+                "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR",
+                "TestNode",
             ]),
+        tests("DevChainTests", ["DevChain", "Ledger", "HostCrypto", "Reporting"]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
         tests(
             "ProvisioningTests",
@@ -327,6 +330,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         .executableTarget(
             name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "BoardFacts", "Image", "VirtualUSB"],
             path: "Tests/BootloaderBench"),
+        .executableTarget(name: "chain-bench", dependencies: ["DevChain", "Ledger", "HostCrypto"], path: "Tests/ChainBench"),
         support("BootloaderModel", path: "Tests/BootloaderModel", ["VirtualUSB"]),
         tests(
             "FlashingTests",

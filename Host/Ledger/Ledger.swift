@@ -141,10 +141,11 @@ public struct Draft {
 
 extension Ledger {
     /// Executes what was ordered as the block of `slot`; what is not valid where its turn comes is left out.
+    /// - Parameter contribution: asked for that of the slot's producer; what it throws is thrown.
     /// - Throws: `LedgerRefusal.wrongBlock` when the slot is over or the reveal is not its producer's, or a `Failure` of the store.
-    public func draft(slot: UInt64, contribution: (Hash32) -> Contribution, transactions: [[UInt8]]) throws -> Draft {
+    public func draft(slot: UInt64, contribution: (Hash32) throws -> Contribution, transactions: [[UInt8]]) throws -> Draft {
         var execution = try begin(slot)
-        let producer = execution.order.producer(of: slot), contribution = contribution(producer)
+        let producer = execution.order.producer(of: slot), contribution = try contribution(producer)
         try execution.take(contribution, of: producer)
         var refused: [(bytes: [UInt8], reason: LedgerRefusal)] = [], deferred: [[UInt8]] = [], room = Block.room
         for bytes in transactions {

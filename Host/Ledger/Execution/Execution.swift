@@ -13,6 +13,8 @@ struct Execution {
     var next: Representatives
     /// Who has the slots of the present round.
     var order: RoundOrder
+    /// Who has no slots, once it was asked for.
+    var bans: Bans?
     private var fees: UInt64 = 0
     /// One of the transactions that were taken is a contract's.
     private var hasContract = false

@@ -42,9 +42,9 @@ extension Execution {
     }
 
     /// Seats whose holders are banned or ended.
-    private func excluded(at slot: UInt64) throws -> [UInt8] {
+    private mutating func excluded(at slot: UInt64) throws -> [UInt8] {
         var excluded = [UInt8](repeating: 0, count: Round.excludedSize)
-        let banned = Set((try work.get(.bans) ?? Bans()).bans.filter { $0.until > slot }.map(\.key))
+        let banned = Set(try currentBans().bans.filter { $0.until > slot }.map(\.key))
         for (seat, key) in present.keys.enumerated() {
             if try banned.contains(key) || work.get(.candidate(key))?.standing == .ended {
                 excluded[seat / 8] |= 0x80 >> UInt8(seat % 8)
@@ -53,18 +53,27 @@ extension Execution {
         return excluded
     }
 
+    /// Read once in a block: a day of empty slots asks for it in each.
+    private mutating func currentBans() throws -> Bans {
+        if let bans { return bans }
+        let list = try work.get(.bans) ?? Bans()
+        bans = list
+        return list
+    }
+
     /// An empty slot: who had it loses those of a day, unless so many have lost theirs that finality would be at stake.
     private mutating func miss(_ missed: UInt64) throws {
         let producer = order.producer(of: missed)
         var candidate = try existing(.candidate(producer), "representative")
         candidate.missed += 1
         work.set(.candidate(producer), candidate)
-        var list = try work.get(.bans) ?? Bans()
+        var list = try currentBans()
         list.bans.removeAll { $0.until <= missed }
         guard list.bans.count < Rounds.mostBanned, !list.bans.contains(where: { $0.key == producer }) else { return }
         let until = missed + Rounds.ban
         list.bans.append(.init(key: producer, until: until))
         work.set(.bans, list)
+        bans = list
         add(LedgerReceipt(.banned, producer, amount: until))
     }
 

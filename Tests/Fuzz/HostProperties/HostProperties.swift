@@ -34,6 +34,7 @@ public let hostProperties = [
     reader("flash", checkFlash),
     reader("descriptors", checkDescriptors),
     reader("usbredir", checkRedirection),
+    reader("chain", checkChain),
 ]
 
 /// A reader may refuse what it is given, by any error.
