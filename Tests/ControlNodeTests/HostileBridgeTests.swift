@@ -74,7 +74,7 @@ import Transport
 
     /// A command whose first request the bridge holds back and answers with `reason`: the owner has it carried out, and then what was held
     /// back arrives.
-    private func toggledDespite(_ reason: RefusalReason) async throws -> Stage {
+    private func toggledDespite(_ reason: RefusalReason) async throws -> OwningTests.Stage {
         let stage = try await bound()
         let first = Counter()
         stage.hosted.meetRequests {
