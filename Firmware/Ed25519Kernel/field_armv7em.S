@@ -149,12 +149,9 @@
     bx lr
 
 // The square: s[w], the sum of a[i] a[w-i] for i < w - i, column by column, a column being the words of its weight added up by UMAAL;
-// then T = 2 s + (a[i]^2 at words 2i, 2i+1), again by UMAAL, whose factor 2 and carry never overflow.
-    wrapped ed25519_field_square, ed25519_square
-    inner ed25519_square
-    push {r0, lr}
-    ldm r1, {r3-r10}
-    sub sp, sp, #64
+// then T = 2 s + (a[i]^2 at words 2i, 2i+1), again by UMAAL, whose factor 2 and carry never overflow. From r3-r10 to r0, r1, r3, r7, r4, r8, r2, r6;
+// uses 60 bytes from sp on.
+    .macro square_registers
     // s1
     umull r0, r1, r3, r4
     // s2
@@ -269,6 +266,14 @@
     umaal r8, r12, r9, r11
     umaal r2, r12, lr, r11
     add r6, r6, r12
+    .endm
+
+    wrapped ed25519_field_square, ed25519_square
+    inner ed25519_square
+    push {r0, lr}
+    ldm r1, {r3-r10}
+    sub sp, sp, #64
+    square_registers
     ldr r10, [sp, #64]
     stm r10!, {r0, r1, r3, r7}
     strd r4, r8, [r10]
@@ -276,17 +281,27 @@
     add sp, sp, #68
     pop {pc}
 
-// r = a squared r2 times, r2 > 0.
+// r = a squared r2 times, r2 > 0, from registers to registers: 31 cycles less for each.
     function ed25519_field_square_times
     push {r4-r11, lr}
     push {r0, r2}
-1:  bl ed25519_square
-    ldrd r0, r2, [sp]
-    mov r1, r0
-    subs r2, r2, #1
-    str r2, [sp, #4]
-    bne 1b
-    add sp, sp, #8
+    ldm r1, {r3-r10}
+    sub sp, sp, #64
+1:  square_registers
+    mov r5, r3
+    mov r3, r0
+    mov r10, r6
+    mov r6, r7
+    mov r7, r4
+    mov r4, r1
+    mov r9, r2
+    ldr r0, [sp, #68]
+    subs r0, r0, #1
+    str r0, [sp, #68]
+    bne.w 1b
+    ldr r0, [sp, #64]
+    stm r0, {r3-r10}
+    add sp, sp, #72
     pop {r4-r11, pc}
 
 // The carry out of 2^256 weighs 38. If adding 38 carries again, what remains is below 38, and adding 38 once more does not.
