@@ -4,6 +4,8 @@ import ControlNode
 import Foundation
 import Keystore
 import NodeEmulation
+import NodeProtocol
+import Reporting
 import Transport
 
 /// `--node`: which one is meant.
@@ -11,17 +13,17 @@ struct NodeOption: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help:
-            "Where the node is: emulated:NAME, usb:SERIAL, serial:/dev/ttyACM0 or coap://HOST. Not needed when there is only one.",
-        transform: { try NodeLocator(parsing: $0) })
-    var node: NodeLocator?
+            "The node: the name that it was given at bind, or where it is: emulated:NAME, usb:SERIAL, serial:/dev/ttyACM0 or coap://HOST. Not needed when there is only one.",
+        completion: Completions.nodes, transform: { try NodeName(parsing: $0) })
+    var node: NodeName?
 
     /// The former name of `--node`, accepted for one release.
     @Option(
-        name: [.customShort("d"), .customLong("device")], help: .hidden, transform: { try NodeLocator(parsing: $0) })
-    var device: NodeLocator?
+        name: [.customShort("d"), .customLong("device")], help: .hidden, transform: { try NodeName(parsing: $0) })
+    var device: NodeName?
 
     /// The node that was named; nil when none was.
-    var locator: NodeLocator? { node ?? device }
+    var name: NodeName? { node ?? device }
 }
 
 /// `--node`, `--logs` and `--timeout`, alike for all commands that talk to a node.
@@ -43,14 +45,19 @@ struct NodeOptions: ParsableArguments {
 
     /// Runs `body` with a connection to the node that is meant, and hangs up afterwards.
     func withClient<R>(_ body: (CoAPClient) async throws -> R) async throws -> R {
-        let locator = try Self.finder.choose(node.locator)
+        try await withPlace { client, _ in try await body(client) }
+    }
+
+    /// As `withClient`, with the address of the only node that is meant, if it was named.
+    func withPlace<R>(_ body: (CoAPClient, NodeAddress?) async throws -> R) async throws -> R {
+        let place = try await NodePlace.find(node.name), locator = place.locator
         let link = try await Self.finder.connect(locator)
         let logs = logs
         let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
             if logs { Output.standardError("[\(locator)] \(line)") }
         }
         do {
-            let result = try await body(client)
+            let result = try await body(client, place.address)
             await client.close()
             return result
         } catch {
@@ -70,8 +77,14 @@ struct KeyOptions: ParsableArguments {
 
     /// Opens the controller; asks for the passphrase only when the key is sealed.
     func controller() throws -> Controller {
+        let home = try Home.standard()
+        if key == nil, !home.controllerKey.exists {
+            throw Failure(
+                .environment, "you own nothing yet: there is no key \(home.controllerKey.path)", about: home.controllerKey.path,
+                remedy: .either([.bind, .nameKey, .makeKey]))
+        }
         var controller = try Controller(
-            try .standard(), keyFile: key.map { PrivateFile($0) }, clock: ClockLimits(trusts: trustClock),
+            home, keyFile: key.map { PrivateFile($0) }, clock: ClockLimits(trusts: trustClock),
             passphrase: { Passphrase.existing() })
         controller.notice = { Notes.add("\($0)") }
         return controller
