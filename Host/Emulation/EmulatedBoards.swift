@@ -35,8 +35,8 @@ public struct EmulatedBoards: Sendable {
     /// - Parameter home: in place of the user's state folder.
     public init(home: URL? = nil) {
         let environment = ProcessInfo.processInfo.environment
-        // Without any folder of the user's: one that no other user shares.
-        let user = UserFolders.state(environment) ?? "/tmp/lightnode-\(geteuid())"
+        // Without $HOME: the home that the system knows, never a folder that others may make first.
+        let user = UserFolders.state(environment) ?? NSHomeDirectory() + "/.local/state/lightnode"
         folder = (home ?? URL(fileURLWithPath: user)).appendingPathComponent("emulated")
     }
 

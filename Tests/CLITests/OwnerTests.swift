@@ -198,9 +198,8 @@ struct OwnerTests {
                 let file = try #require(try json(installed.output)["file"] as? String)
                 #expect(file.hasPrefix(home + "/.local/share/"), "\(file)")
                 let script = try String(contentsOfFile: file, encoding: .utf8)
-                #expect(
-                    script.contains("lightnode")
-                        && script == (try program.run(["completion", shell, "--print"], home: home).output))
+                let printed = try program.run(["completion", shell, "--print"], home: home).output
+                #expect(script.contains("lightnode") && script == printed)
             }
             #expect(try program.run(["completion", "tcsh"], home: home).status == 64)
             _ = try bound(home)

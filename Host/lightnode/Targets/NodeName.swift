@@ -23,6 +23,18 @@ struct NodePlace: Sendable {
     /// The only node that is meant there; nil when the place alone was named.
     var address: NodeAddress?
 
+    /// Opens a link to it. A line that was asked which node it is a moment ago is let go of a moment later, so that it is tried again.
+    func connect() async throws -> any CoAPLink {
+        let end = ContinuousClock.now + .seconds(Self.patience)
+        while true {
+            do { return try await NodeOptions.finder.connect(locator) } catch let failure as Failure
+                where failure.kind == .unreachable && address != nil && .now < end
+            {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
     /// The node that is meant: the one named, else the only one there is. With several the failure lists them, with names, states and owners.
     static func find(_ named: NodeName?) async throws -> NodePlace {
         switch named {

@@ -51,7 +51,7 @@ struct NodeOptions: ParsableArguments {
     /// As `withClient`, with the address of the only node that is meant, if it was named.
     func withPlace<R>(_ body: (CoAPClient, NodeAddress?) async throws -> R) async throws -> R {
         let place = try await NodePlace.find(node.name), locator = place.locator
-        let link = try await Self.finder.connect(locator)
+        let link = try await place.connect()
         let logs = logs
         let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
             if logs { Output.standardError("[\(locator)] \(line)") }

@@ -35,7 +35,7 @@ struct HistoryShow: ActingCommand {
     @OptionGroup var options: ActingOptions
 
     func act(on node: RemoteNode) async throws {
-        let lines = Self.lines(try await node.history(), try node.controller.grants.grants()).filter { $0.entry.last >= from }
+        let lines = Self.lines(try await node.history(from: from), try node.controller.grants.grants())
         output.show(list: lines, empty: "the log has no entries from \(from) on")
     }
 
@@ -61,13 +61,4 @@ struct HistoryLine: Encodable, CustomStringConvertible {
 
 extension NodeLog.Entry {
     fileprivate var receipt: Receipt? { if case .receipt(let receipt) = self { receipt } else { nil } }
-
-    /// The number of its last entry in the node's log.
-    fileprivate var last: UInt32 {
-        switch self {
-        case .receipt(let receipt): receipt.index
-        case .gap(let range), .missing(let range): range.upperBound - 1
-        case .former(let branch): branch.receipts.last?.index ?? 0
-        }
-    }
 }
