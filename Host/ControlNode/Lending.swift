@@ -7,9 +7,10 @@ import Reporting
 
 extension RemoteNode {
     /// Gives a right and notes it in the book of grants. The node learns of it when it is first used.
+    /// - Parameter name: what its giver calls the holder.
     /// - Throws: `Failure`, of kind `usage` when a node cannot take these terms or the node is not owned here. No grant is noted
     ///   then.
-    public func grant(_ terms: Grant.Terms) async throws -> Grant {
+    public func grant(_ terms: Grant.Terms, name: String? = nil) async throws -> Grant {
         try terms.check()
         let node = try await known()
         let given = Set(try controller.grants.grants().map(\.id))
@@ -21,7 +22,7 @@ extension RemoteNode {
         var grant = signed(salt: [])
         // The same terms once more are another right, and need another id.
         while given.contains(grant.id.hex) { grant = signed(salt: randomBytes(8)) }
-        try controller.grants.record(GivenGrant(grant))
+        try controller.grants.record(GivenGrant(grant, name: name))
         return grant
     }
 
@@ -35,9 +36,21 @@ extension RemoteNode {
     }
 
     /// Tells the node that `paid` ticks of a metered grant are paid, counted from the first.
-    /// - Throws: `NotDone`, `Refusal` or `Failure`, as `send` does; the book then does not count the ticks.
+    /// - Throws: `Failure` of kind `usage`, before anything is signed, when the grant was given here and has not so many; `NotDone`, `Refusal` or
+    ///   `Failure`, as `send` does; the book then does not count the ticks.
     @discardableResult
     public func pay(_ id: [UInt8], ticks paid: UInt16) async throws -> Receipt {
+        if let given = try controller.grants.grants().first(where: { $0.id == id.hex }), let terms = given.grant?.terms {
+            guard let meter = terms.meter else {
+                throw Failure(
+                    .usage, "the grant \(given.id) is not paid by the tick", about: given.id, remedy: .listGrants)
+            }
+            guard paid <= meter.ticks else {
+                throw Failure(
+                    .usage, "the grant \(given.id) is of \(meter.ticks) ticks, and \(paid) are more than it has", about: given.id,
+                    advice: "Pay up to tick \(meter.ticks), or give another grant")
+            }
+        }
         let receipt = try await lendingMessage { .tick($0, grant: id, paid: paid, owner: controller.key.signing) }
         try controller.grants.update(id) { $0.paid = max($0.paid, paid) }
         return receipt

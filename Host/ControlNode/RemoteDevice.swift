@@ -1,6 +1,7 @@
 // The remote form of a driver call: `` try await node.`$`("led").on() ``.
 import Foundation
 import NodeProtocol
+import Reporting
 
 extension RemoteNode {
     /// The node's device called `name`. Whether it exists, the device itself says.
@@ -90,6 +91,38 @@ extension NotDone: CustomStringConvertible {
 }
 
 extension RemoteNode {
+    /// Holds a call against the devices that the node says to have, before anything is signed. They are not signed: they can refuse a call, and
+    /// change nothing of it. Where the node does not tell them, the call passes.
+    /// - Throws: `CallMisfit` when the node would not carry it out; `Failure` of kind `unreachable` when it does not answer.
+    public func check(_ call: WrittenCall) async throws {
+        let devices: [DeviceDescription]
+        do { devices = try await self.devices() } catch let failure as Failure where failure.kind == .unreachable {
+            throw failure
+        } catch { return }
+        try call.check(against: devices)
+    }
+
+    /// As `check` of a call, for what a grant is to allow.
+    public func check(_ permission: Grant.Permission) async throws {
+        let devices: [DeviceDescription]
+        do { devices = try await self.devices() } catch let failure as Failure where failure.kind == .unreachable {
+            throw failure
+        } catch { return }
+        func unknown(_ name: String, _ what: String, _ names: [String]) -> Failure {
+            let near = Spelling.nearest(to: name, among: names).map { "did you mean “\($0)”?" }
+            return Failure(
+                .usage, "nothing was signed: the \(what) “\(name)”" + (near.map { ": \($0)" } ?? ""), about: name,
+                remedy: .inOrder([.advice("There are \(names.joined(separator: ", "))"), .listDevices]))
+        }
+        guard let device = devices.first(where: { $0.name == permission.device }) else {
+            throw unknown(permission.device, "node has no device", devices.map(\.name))
+        }
+        let methods = device.methods.map(\.name)
+        for method in permission.methods where !methods.contains(method) {
+            throw unknown(method, "device “\(device.name)” has no method", methods)
+        }
+    }
+
     /// Why `receipt`, the answer to `call`, is no success, with the names that would have been right.
     func notDone(_ receipt: Receipt, _ call: Call) async -> NotDone {
         let devices = (try? await devices()) ?? []

@@ -19,10 +19,15 @@ public struct RemoteNode: Sendable {
     public let controller: Controller
     /// True if nodes with test keys may be owned. A control node in earnest refuses them: their secrets are known elsewhere.
     public let allowsTest: Bool
+    /// The only node that may be at the other end; nil where the connection alone says which it is. Nothing is signed for another.
+    public let only: NodeAddress?
 
     /// Sends nothing; the node need not be owned yet.
-    /// - Parameter allowsTest: true only for rehearsals and tests.
-    public init(_ client: CoAPClient, controller: Controller, allowsTest: Bool = false) {
+    /// - Parameters:
+    ///   - allowsTest: true only for rehearsals and tests.
+    ///   - only: the only node that is meant.
+    public init(_ client: CoAPClient, controller: Controller, allowsTest: Bool = false, only: NodeAddress? = nil) {
+        self.only = only
         self.client = client
         self.controller = controller
         self.allowsTest = allowsTest
@@ -34,7 +39,13 @@ public struct RemoteNode: Sendable {
 
     /// What the node tells of itself. Unsigned: good for showing, no ground for trust.
     /// - Throws: `Failure`, of kind `unreachable` when it does not answer; `Refusal` when it refuses.
-    public func status() async throws -> NodeStatus { try await probe.status() }
+    public func status() async throws -> NodeStatus {
+        let status = try await probe.status()
+        guard let only, status.address != only else { return status }
+        throw Failure(
+            .notAuthentic, "\(client.name) is \(status.address?.description ?? "a node without an address"), not \(only)",
+            about: client.name, remedy: .inOrder([.advice("Something else answers there now"), .listNodes]))
+    }
 
     /// The devices of the node and their methods.
     /// - Throws: `Failure`, of kind `unreachable` when the node does not answer; `Refusal` when it refuses.
@@ -117,6 +128,7 @@ public struct RemoteNode: Sendable {
             name: try name ?? controller.book.node(receipt.node)?.name)
         node.nextIndex = receipt.index + 1
         node.chain = receipt.chain.hex
+        node.place = client.name
         // Where there is no room left, the book has it as sent: the next program finishes it.
         try kept(receipt) { try controller.book.record(node) }
         return receipt
@@ -159,7 +171,7 @@ public struct RemoteNode: Sendable {
         guard let node = try controller.book.node(address) else {
             throw Failure(
                 .usage, "\(client.name) is \(address), which this control node does not own", about: "\(client.name)",
-                remedy: status.state == .unowned ? .bind : .either([.advice("Ask its owner"), .nameKey]))
+                remedy: status.state == .unowned ? .bind : .either([.advice("Ask its owner"), .nameKey, .adopt]))
         }
         // The status is not signed: it says only that it is worth asking.
         guard
@@ -175,6 +187,20 @@ public struct RemoteNode: Sendable {
         }
         guard let settled, settled.owner == controller.key.publicKey else { throw disobeys(node, attestation) }
         return settled
+    }
+
+    /// Takes a node into the book that obeys this control node's key: the key was restored from a backup, and the book was not. The node signs
+    /// for a fresh challenge that it does, and who else can act on it: whoever handed it over by another way than a transfer may have left
+    /// something there, so that list is to be looked at.
+    /// - Throws: `Failure`, of kind `notAuthentic` when the node obeys another key, or has test keys.
+    public func adopt() async throws -> Attestation {
+        let (stranger, attestation) = try await strange()
+        guard attestation.authorities.owner == controller.key.publicKey else { throw disobeys(stranger, attestation) }
+        var node = stranger
+        (node.place, node.mark) = (client.name, attestation.mark)
+        // What is known of it already stays.
+        if try controller.book.node(node.address) == nil { try controller.book.record(node) }
+        return attestation
     }
 
     // MARK: Commanding

@@ -91,6 +91,11 @@ extension RemoteNode {
                 .usage, "\(node.address) has no owner since entry \(attestation.since): it was released, or reset by its button",
                 about: "\(node.address)", remedy: .bind)
         }
+        if owner == node.owner, let file = node.keyFile {
+            return Failure(
+                .usage, "\(node.address) obeys the key \(owner) since entry \(attestation.since): you have rotated it to that",
+                about: "\(node.address)", remedy: .useKey(file: file))
+        }
         return Failure(
             .usage, "\(node.address) obeys the key \(owner) since entry \(attestation.since), not the one of this control node",
             about: "\(node.address)", remedy: .either([.nameKey, .verifyStatus, .advice("Ask its owner")]))

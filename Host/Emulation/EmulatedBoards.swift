@@ -1,8 +1,8 @@
 // The emulated boards that have a name: where their state is, which of them run, and how another program talks to them.
 //
 // <home>/emulated/<name>/ holds record.json (what it is), image.elf (a copy: a later build does not change a board that exists),
-// flash.bin, supervisor.log and lock (held while it runs). <home> is LIGHTNODE_HOME, or $XDG_STATE_HOME/lightnode, or
-// ~/.local/state/lightnode.
+// flash.bin, supervisor.log and lock (held while it runs). <home> is the user's state folder (`UserFolders`), as the keys are in the user's
+// config folder: with another $HOME both are others.
 import BoardFacts
 import Foundation
 import Reporting
@@ -32,13 +32,12 @@ public struct EmulatedBoards: Sendable {
     /// Where each board has a folder of its name; need not exist.
     public let folder: URL
 
-    /// - Parameter home: overrides LIGHTNODE_HOME and the user's state folder.
+    /// - Parameter home: in place of the user's state folder.
     public init(home: URL? = nil) {
         let environment = ProcessInfo.processInfo.environment
-        let own = home ?? environment["LIGHTNODE_HOME"].map { URL(fileURLWithPath: $0) }
-        let state = environment["XDG_STATE_HOME"].map { URL(fileURLWithPath: $0).appendingPathComponent("lightnode") }
-        let user = FileManager.default.homeDirectoryForCurrentUser.appendingPathComponent(".local/state/lightnode")
-        folder = (own ?? state ?? user).appendingPathComponent("emulated")
+        // Without $HOME: the home that the system knows, never a folder that others may make first.
+        let user = UserFolders.state(environment) ?? NSHomeDirectory() + "/.local/state/lightnode"
+        folder = (home ?? URL(fileURLWithPath: user)).appendingPathComponent("emulated")
     }
 
     /// Where a board of that name keeps its state.

@@ -67,3 +67,13 @@ public func sha512(_ bytes: [UInt8]) -> [UInt8] {
     crypto_hash_sha512(&digest, bytes, UInt64(bytes.count))
     return digest
 }
+
+/// SHA-256 (FIPS 180-4) of what lies in locked memory: 32 bytes.
+public func sha256(_ secret: SecretBytes) -> [UInt8] {
+    _ = Sodium.started
+    var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
+    secret.withUnsafeBytes { bytes in
+        _ = crypto_hash_sha256(&digest, bytes.bindMemory(to: UInt8.self).baseAddress, UInt64(bytes.count))
+    }
+    return digest
+}

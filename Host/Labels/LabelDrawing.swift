@@ -41,7 +41,7 @@ public struct LabelDrawing: Sendable {
     /// The code in characters and below it the label's text. It holds the claim secret.
     /// - Parameter coloured: with a terminal's escape sequences, which only a terminal is to get.
     /// - Throws: `Failure` when the text does not fit a QR code.
-    public func terminalText(coloured: Bool = isatty(STDOUT_FILENO) == 1) throws -> String {
+    public func terminalText(coloured: Bool = StandardOutput.takesEscapes) throws -> String {
         let mark = isTest ? Self.testMark + "\n" : ""
         return "\(try QRCode(label.text).text(coloured: coloured))\n\(mark)\(label.text)"
     }

@@ -44,4 +44,20 @@ public struct QRCode: Hashable, Sendable {
             return coloured ? "\u{1b}[30;107m" + characters.joined() + "\u{1b}[0m" : characters.joined()
         }.joined(separator: "\n")
     }
+
+    /// The code as an SVG document, a unit for each module.
+    public var svg: String {
+        let side = width + 2 * Self.quietZone
+        var path = ""
+        for row in 0..<width {
+            for column in 0..<width where self[column, row] {
+                path += "M\(column + Self.quietZone) \(row + Self.quietZone)h1v1h-1z"
+            }
+        }
+        return """
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(side) \(side)" shape-rendering="crispEdges">\
+            <rect width="\(side)" height="\(side)" fill="#fff"/><path d="\(path)"/></svg>
+
+            """
+    }
 }

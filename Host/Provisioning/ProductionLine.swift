@@ -153,6 +153,9 @@ public actor ProductionLine {
         {
             // A line that was begun again finds what it has made before.
             emit(.init(.skipped, name, message: "is done already: \(already.record.label)"))
+        } catch let owned as AlreadyOwned where plan.nodes.isEmpty {
+            // Nobody has named it: it lies on the desk, and is nothing to be made.
+            emit(.init(.skipped, name, message: "has an owner: \(owned.address?.description ?? "no address")"))
         } catch { fail(name, error) }
         // Only now, so that the line does not end before the label is out.
         counts.underWay -= 1

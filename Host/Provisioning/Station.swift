@@ -49,10 +49,12 @@ public final class Station: Sendable {
     public let home: Home
     /// The network that the nodes' signatures are bound to.
     public let network: UInt32
-    /// The station's name in the records; a name belongs to one station key.
-    public let name: String
+    /// The station's name in the records; a name belongs to one station key. Where none was given it is the one that these records know the key
+    /// by, once they are open: the computer may have been called otherwise then.
+    public var name: String { named.get() }
     /// Who works at it.
     public let operatorName: String
+    private let named: StationName
     private let location: String
     private let now: @Sendable () -> Date
     private let boundary: @Sendable (Boundary) async -> Void
@@ -84,8 +86,8 @@ public final class Station: Sendable {
         self.network = network
         self.limits = limits
         clock = StationClock(limits)
-        self.name = name ?? ProcessInfo.processInfo.hostName
-        operatorName = `operator` ?? environment["USER"] ?? environment["LOGNAME"] ?? "unknown"
+        named = StationName(name ?? ProcessInfo.processInfo.hostName, isGiven: name != nil)
+        operatorName = `operator` ?? environment["USER"] ?? environment["LOGNAME"] ?? Self.userName ?? "unknown"
         location = database ?? Self.location(in: home)
         self.now = now
         self.boundary = boundary
@@ -137,8 +139,9 @@ public final class Station: Sendable {
         try opened.get {
             vault.sweep()
             let records = try Records(location)
-            try records.register(
-                station: name, publicKey: try StationKey.open(home.file("station.key")).publicKey, at: now())
+            let key = try StationKey.open(home.file("station.key")).publicKey
+            named.settle(try records.stations().first { $0.publicKey == key }?.name)
+            try records.register(station: name, publicKey: key, at: now())
             // An earlier time than the records' own would put later nodes before earlier ones.
             if let newest = try records.newest(station: name) { clock.note(newest) }
             return records
@@ -151,6 +154,12 @@ public final class Station: Sendable {
     public func recordsToRead() throws -> Records {
         if location == Self.location(in: home), access(location, F_OK) != 0, errno == ENOENT { return try Records.none() }
         return try Records(reading: location)
+    }
+
+    /// What the system calls the user, where the environment does not say.
+    private static var userName: String? {
+        let name = NSUserName()
+        return name.isEmpty ? nil : name
     }
 
     /// Where the records are when no database is named.
@@ -219,10 +228,7 @@ public final class Station: Sendable {
             // The node of a rehearsal has no lock: it is given keys again unless it waits to be completed.
             if let earlier { begun = earlier } else { begun = try await begin(status, client.name, options, drawn) }
         case .owned:
-            throw Failure(
-                .usage, "\(client.name) has an owner already (\(status.address?.description ?? "no address"))",
-                about: "\(client.name)",
-                advice: "Only a blank node can be provisioned; a full erase of the chip makes it blank")
+            throw AlreadyOwned(connection: client.name, address: status.address)
         case .damaged:
             throw Failure(
                 .usage, "\(client.name) has damaged records: \(status.damaged.joined(separator: ", "))", about: "\(client.name)",

@@ -79,6 +79,13 @@ public final class Records: Sendable {
                     .usage, "another station is called “\(station)” already, with another key",
                     remedy: .nameStation)
             }
+            let namesakes = try session.execute(
+                "SELECT name FROM station WHERE public_key = $1", [.text(publicKey.description)])
+            if let name = namesakes.first?["name"]?.text {
+                throw Failure(
+                    .usage, "this station is called “\(name)” in these records, not “\(station)”", about: station,
+                    remedy: .keepStation(name: name))
+            }
             try session.execute(
                 "INSERT INTO station (name, public_key, registered_at) VALUES ($1, $2, $3)",
                 [.text(station), .text(publicKey.description), .text(Timestamp.text(now))])

@@ -80,6 +80,10 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
     case nameNode([Choice])
     /// Name the key to act with.
     case nameKey
+    /// Take in a node that obeys a key that was restored.
+    case adopt
+    /// Act with the key in this file.
+    case useKey(file: String)
     /// Name the board; these are there.
     case nameBoard([String])
     /// Name what is to be flashed by its serial number; these are there.
@@ -104,6 +108,8 @@ public indirect enum Remedy: Hashable, Codable, Sendable {
     case consentByRecoveryKey
     /// Give the station a name of its own.
     case nameStation
+    /// Call the station by the name that it has.
+    case keepStation(name: String)
     /// Trust this key of a station.
     case trustStation(key: String)
     /// Rehearse.
@@ -203,6 +209,8 @@ extension Remedy {
         case .listTests: "List the tests"
         case .nameNode(let found): found.isEmpty ? "Name the right node" : "Name one of them"
         case .nameKey: "Name the right key"
+        case .useKey: "Use that key"
+        case .adopt: "Take it in, if your key was restored from a backup"
         case .nameBoard(let found): found.isEmpty ? "Name the right board" : "Name one of them"
         case .nameSerial: "Name one of them"
         case .flashAll: "Flash all of them"
@@ -214,6 +222,7 @@ extension Remedy {
         case .proveFreshness: "Send it with a token"
         case .injectIdentity: "Make its identity at the station"
         case .consentByRecoveryKey: "Name the recovery key"
+        case .keepStation: "Call it so, or leave its name away"
         case .nameStation: "Give this station a name of its own"
         case .trustStation: "Trust this station's key"
         case .rehearse: "Rehearse with it"

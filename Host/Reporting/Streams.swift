@@ -24,6 +24,11 @@ public enum StandardOutput {
     /// Whether the other end of a pipe has had enough, as `head` has. That is no failure of a command that prints.
     public static var isClosed: Bool { code.withLock { $0 == EPIPE } }
 
+    /// Whether escape sequences may be written: to a terminal alone, whose user has nothing against them (https://no-color.org).
+    public static var takesEscapes: Bool {
+        isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+    }
+
     /// What went wrong, nil while all is well.
     public static var failure: Failure? { code.withLock { $0 == 0 ? nil : failure($0) } }
 

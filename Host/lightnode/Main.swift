@@ -14,17 +14,20 @@ struct Lightnode: AsyncParsableCommand {
             EXAMPLE:
               lightnode provision --node emulated:one
               lightnode bind 'LN1:NODE1…:CLAIM1…'
-              lightnode send "$('led').on()"
+              lightnode send '$("led").on()'
 
             \(ExitStatus.table)
 
-            Keys and records are in $LIGHTNODE_HOME, else $XDG_CONFIG_HOME/lightnode, else ~/.config/lightnode.
+            Keys and records are in $LIGHTNODE_HOME, else $XDG_CONFIG_HOME/lightnode, else $HOME/.config/lightnode; emulated boards in
+            $LIGHTNODE_HOME, else $XDG_STATE_HOME/lightnode, else $HOME/.local/state/lightnode.
+            A node has one name everywhere: the one that bind or “lightnode name” gave it. “lightnode completion” teaches it to your shell.
             """,
         groupedSubcommands: [
             CommandGroup(
                 name: "Own nodes",
                 subcommands: [
-                    Keys.self, Bind.self, Attest.self, Release.self, Transfer.self, Rotate.self, Recover.self, Backups.self,
+                    Keys.self, Bind.self, Name.self, Adopt.self, Attest.self, Release.self, Transfer.self, Rotate.self,
+                    Recover.self, Backups.self,
                     ResetButton.self,
                     Takeover.self,
                 ]),
@@ -35,7 +38,8 @@ struct Lightnode: AsyncParsableCommand {
                     TimeCommand.self,
                 ]),
             CommandGroup(name: "Lend rights", subcommands: [GrantCommand.self, Grants.self, Revoke.self, Tick.self]),
-            CommandGroup(name: "Reach nodes over a network", subcommands: [GatewayCommand.self, BridgeCommand.self]),
+            CommandGroup(
+                name: "Reach nodes over a network", subcommands: [GatewayCommand.self, BridgeCommand.self, Decode.self]),
             CommandGroup(
                 name: "Make nodes in a factory",
                 subcommands: [Provision.self, BatchCommand.self, LabelCommand.self, EscrowCommand.self]),
@@ -43,6 +47,7 @@ struct Lightnode: AsyncParsableCommand {
                 name: "Write firmware",
                 subcommands: [New.self, Boards.self, Layout.self, Build.self, Size.self, ImageCommand.self]),
             CommandGroup(name: "Flash it", subcommands: [Flash.self, Udev.self]),
+            CommandGroup(name: "Set up this program", subcommands: [CompletionCommand.self]),
             CommandGroup(
                 name: "Try it without hardware", subcommands: [Emulate.self, Test.self, Bench.self, MeasureRunner.self]),
         ])
@@ -53,7 +58,8 @@ struct Lightnode: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // Nor is a file that may not grow: the write fails, and says so.
         signal(SIGXFSZ, SIG_IGN)
-        var json = false
+        // Asked for where the command line itself is wrong, too.
+        var json = CommandLine.arguments.contains("--json")
         do {
             var command = try parseAsRoot()
             json = (command as? any JSONCapable)?.output.json ?? false
@@ -69,7 +75,21 @@ struct Lightnode: AsyncParsableCommand {
         } catch {
             // Help, version and the parser's own errors have their own texts and code 64.
             if isParserError(error) {
-                let text = fullMessage(for: error), code = exitCode(for: error).rawValue
+                let code = exitCode(for: error).rawValue
+                let text =
+                    code == 0
+                    ? HelpText.wrapped(fullMessage(for: error, columns: HelpText.unbroken), columns: HelpText.columns)
+                    : fullMessage(for: error)
+                if code != 0, json {
+                    Output.standardError(Output.encoded(ErrorReport(usage: message(for: error), help: Quoted.brief(text))))
+                    finish(code, false)
+                }
+                if code == 64, let near = Self.suggestion(CommandLine.arguments.dropFirst().map { $0 }) {
+                    Output.standardError("error: there is no “\(near.typed)”: did you mean “\(near.meant)”?")
+                    Output.standardError(
+                        "  See lightnode \(near.path.joined(separator: " "))\(near.path.isEmpty ? "" : " ")--help")
+                    finish(code, json)
+                }
                 if !text.isEmpty { if code == 0 { Output.write(text) } else { Output.standardError(Quoted.brief(text)) } }
                 finish(code, json)
             }
@@ -77,6 +97,25 @@ struct Lightnode: AsyncParsableCommand {
             Output.standardError(json ? Output.encoded(report) : report.description)
             Foundation.exit(report.exitCode)
         }
+    }
+
+    /// The subcommand that was meant where there is none of the name that was typed; nil where the names are right, or none is near.
+    static func suggestion(_ words: [String]) -> (typed: String, meant: String, path: [String])? {
+        var type: any ParsableCommand.Type = Self.self
+        var path: [String] = []
+        for word in words {
+            let subcommands = type.configuration.subcommands + type.configuration.groupedSubcommands.flatMap(\.subcommands)
+            let names = Dictionary(subcommands.map { ($0._commandName, $0) }) { first, _ in first }
+            guard !names.isEmpty, !word.hasPrefix("-") else { return nil }
+            if let next = names[word] {
+                (type, path) = (next, path + [word])
+                continue
+            }
+            // A default subcommand may take the word as its argument.
+            guard type.configuration.defaultSubcommand == nil else { return nil }
+            return Spelling.nearest(to: word, among: names.keys.sorted()).map { (word, $0, path) }
+        }
+        return nil
     }
 
     /// Ends the program. What was to be printed and could not be is a failure, unless its reader wanted no more of it.

@@ -66,19 +66,23 @@ struct ChainTests {
             let sentJSON = try json(try run(["send", "$('led').off()", "--json"]).output)
             #expect(sentJSON["outcome"] as? String == "done" && sentJSON["subject"] as? [String] == ["led", "off"])
             #expect(!line.hosted.isHigh("led"))
-            let lamp = try run(["send", "$('lamp').on()"])
+            let typo = try run(["send", "$('lokc').open()"])
+            #expect(typo.status == 64 && typo.error.contains("Did you mean $('lock')?"), "\(typo.error)")
+            let lamp = try run(["send", "$('lamp').on()", "--unchecked"])
             #expect(lamp.status == 2 && lamp.error.contains("There are $('led'), $('lock'), $('dimmer')"))
+            let bright = try run(["send", "$('dimmer').set(500)", "--unchecked"])
+            #expect(bright.status == 2 && bright.error.contains("between 0 and 100"), "\(bright.error)")
 
             let console = try run(
                 ["console"], input: "# a comment\n$('led').on()\ndevices\n$('dimmer').set(500)\n$('led').off()\n")
             #expect(
-                console.status == 2 && console.output.contains("$('led').on done") && console.error.contains("between 0 and 100"))
+                console.status == 64 && console.output.contains("$('led').on done") && console.error.contains("takes 0% to 100%"))
             #expect(line.hosted.isHigh("led"))
             let history = try run(["history", "--json"])
             let entries = try #require(try JSONSerialization.jsonObject(with: Data(history.output.utf8)) as? [[String: Any]])
             #expect(
                 entries.compactMap { $0["outcome"] as? String } == [
-                    "done", "done", "done", "no-such-device", "done", "out-of-range",
+                    "done", "done", "done", "no-such-device", "out-of-range", "done",
                 ])
 
             // Another key is told which one the node obeys, by the node.

@@ -188,7 +188,10 @@ struct HostileRun {
         case "attest":
             return text.contains(json ? "\"owned\"" : ", owned") ? [] : ["it says that the node has no owner"]
         case "watch": return text.contains("led") ? [] : ["it shows what did not happen"]
-        case "grant":
+        case "adopt":
+            return text.contains(authorities?.owner?.description ?? "?") && text.contains(stage.recovery)
+                ? [] : ["it shows other authorities"]
+        case "grant give":
             let grant = try? Grant(parsing: files.first ?? "")
             return grant?.node == NodeAddress(of: stage.identity) ? [] : ["the grant is for another node"]
         case "provision":

@@ -176,7 +176,10 @@ final class HostileStage: Sendable {
             acting("time", ["time"]) { _ in ["time"] },
             acting("revoke", ["revoke"]) { _ in ["revoke", grant] },
             acting("tick", ["tick"]) { _ in ["tick", metered, "1"] },
-            asking("grant") { ["grant", guest, "--allow", "led", "--uses", "2", "--file", $0 + "/new.grant"] },
+            asking("grants") { _ in ["grants"] },
+            asking("name") { _ in ["name", "gate"] },
+            asking("adopt") { _ in ["adopt"] },
+            asking("grant give") { ["grant", guest, "--allow", "led", "--uses", "2", "--file", $0 + "/new.grant"] },
             asking("attest") { _ in ["attest"] },
             asking("status") { _ in ["status"] },
             asking("status", variant: "verify") { _ in ["status", "--verify"] },
@@ -195,11 +198,10 @@ final class HostileStage: Sendable {
 
     /// Commands that speak to no node, or to a chip that is not running one (`FlashingTests` has hostile ones).
     static let withoutNode: Set<String> = [
-        "keys new", "keys show", "keys renumber", "grants", "batch list", "batch show", "batch export", "batch verify",
-        "batch import",
-        "batch discard", "label", "escrow new", "escrow open", "new app", "new driver", "new board", "boards", "layout", "build",
-        "size", "image show", "image convert", "flash", "udev", "emulate start", "emulate list", "emulate stop",
-        "emulate power-cycle",
+        "keys new", "keys show", "keys backup", "keys restore", "keys renumber", "grant pass", "batch list", "batch show",
+        "batch report", "batch export", "batch verify", "batch import", "batch discard", "decode", "completion", "label",
+        "escrow new", "escrow open", "new app", "new driver", "new board", "boards", "layout", "build",
+        "size", "image show", "image convert", "flash", "udev", "emulate start", "emulate list", "emulate stop", "emulate power-cycle",
         "emulate reset", "emulate display", "emulate usb", "emulate unplug", "emulate plug", "emulate remove", "test", "bench",
         "measure-runner",
     ]

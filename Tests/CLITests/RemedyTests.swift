@@ -25,7 +25,7 @@ struct RemedyTests {
         .nameSerial([.init("AAA", note: "dfu"), .init("BBB")]), .flashAll, .nameWay([]), .nameWay(["openocd"]), .wait, .flash,
         .eraseAll, .allowTestKeys, .proveFreshness, .injectIdentity, .consentByRecoveryKey, .nameStation, .trustStation(key: hex),
         .rehearse, .leaveUnprotected, .nameDatabase, .nameEmulated, .watch, .renumber, .trustClock,
-        .waitLonger,
+        .waitLonger, .useKey(file: "new.key"), .adopt, .keepStation(name: "line 1"),
     ]
 
     /// The number of each kind that is a deed: the compiler asks for a new one here, and then `deeds` lacks it.
@@ -84,13 +84,16 @@ struct RemedyTests {
         case .renumber: 49
         case .trustClock: 50
         case .waitLonger: 51
+        case .useKey: 52
+        case .adopt: 53
+        case .keepStation: 54
         }
     }
 
     @Test("Every deed is tried here")
     func complete() {
         let numbers = Set(Self.deeds.compactMap(Self.number))
-        #expect(numbers == Set(0..<52))
+        #expect(numbers == Set(0..<55))
     }
 
     @Test("Every deed has words, and the command line that it is shown with is one that the parser takes", arguments: deeds)

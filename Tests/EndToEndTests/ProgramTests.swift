@@ -77,6 +77,9 @@ struct ProgramTests: WorkbenchSuite {
         let ambiguous = try lightnode("status", "--json")
         #expect(ambiguous.status == 64)
         #expect(ambiguous.error.contains("emulated:one") && ambiguous.error.contains("emulated:two"))
+        // What tells them apart: board, state, and whose they are.
+        #expect(
+            ambiguous.error.contains("microbit  blank") && ambiguous.error.contains("mps2-an386  blank"), "\(ambiguous.error)")
         #expect(try lightnode("status", "--node", "emulated:two", "--json").status == 0)
         #expect(try lightnode("status", "--node", "emulated:three", "--json").status == 3)
     }

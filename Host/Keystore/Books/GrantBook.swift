@@ -22,10 +22,15 @@ public struct GivenGrant: Hashable, Codable, Sendable {
     public var isRevoked = false
     /// Ticks paid so far.
     public var paid: UInt16 = 0
+    /// What its giver calls the holder.
+    public var name: String?
 
     /// Reads all from `grant`; not revoked, nothing paid.
-    /// - Parameter givenAt: kept with seconds, no fractions.
-    public init(_ grant: Grant, givenAt: Date = Date()) {
+    /// - Parameters:
+    ///   - name: what its giver calls the holder.
+    ///   - givenAt: kept with seconds, no fractions.
+    public init(_ grant: Grant, name: String? = nil, givenAt: Date = Date()) {
+        self.name = name
         id = grant.id.hex
         (node, epoch, holder, text) = (grant.node, grant.epoch, grant.terms.holder, grant.text)
         self.givenAt = givenAt
@@ -36,7 +41,7 @@ public struct GivenGrant: Hashable, Codable, Sendable {
 }
 
 extension GivenGrant {
-    private enum CodingKeys: String, CodingKey { case id, node, epoch, holder, text, givenAt, isRevoked, paid }
+    private enum CodingKeys: String, CodingKey { case id, node, epoch, holder, text, givenAt, isRevoked, paid, name }
     /// What `node` was called in files written before a node and its devices were told apart.
     private enum FormerKeys: String, CodingKey { case device }
 
@@ -52,12 +57,13 @@ extension GivenGrant {
         givenAt = try container.decode(Date.self, forKey: .givenAt)
         isRevoked = try container.decode(Bool.self, forKey: .isRevoked)
         paid = try container.decode(UInt16.self, forKey: .paid)
+        name = try container.decodeIfPresent(String.self, forKey: .name)
     }
 }
 
 extension GivenGrant: CustomStringConvertible {
     public var description: String {
-        var parts = [id, "to \(holder.description.prefix(16))…", "on \(node) (epoch \(epoch))"]
+        var parts = [id, "to \(name.map { "“\($0)”, " } ?? "")\(holder.description.prefix(16))…", "on \(node) (epoch \(epoch))"]
         if let terms = grant?.terms {
             parts.append(
                 terms.scope.map { $0.methods.isEmpty ? $0.device : "\($0.device).\($0.methods.joined(separator: "/"))" }.joined(

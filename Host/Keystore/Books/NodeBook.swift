@@ -18,6 +18,10 @@ public struct KnownNode: Hashable, Codable, Sendable {
     public var owner: PublicKey
     /// What its owner calls it; need not be one node's alone.
     public var name: String?
+    /// Where it was when it was bound or named: the words that name the connection.
+    public var place: String?
+    /// The file of the key that it was rotated to; nil while it obeys the key that it was bound by.
+    public var keyFile: String?
     /// When it was bound, by this computer's clock.
     public var boundAt: Date
     /// The number of log entries whose receipts were seen; nil when none was.
@@ -81,6 +85,20 @@ public struct KnownNode: Hashable, Codable, Sendable {
     ) {
         (self.address, self.identity, self.network) = (address, identity, network)
         (self.epoch, self.owner, self.name, self.boundAt) = (epoch, owner, name, boundAt)
+    }
+}
+
+extension KnownNode {
+    /// Throws unless `name` can name a node on a command line, beside addresses and places: 1 to 40 characters, none of them a colon, a slash or
+    /// unprintable, the first no hyphen.
+    public static func check(name: String) throws {
+        guard 1...40 ~= name.count, !name.hasPrefix("-"), !name.hasPrefix("node1"), !name.contains(":"), !name.contains("/"),
+            Quoted.line(name) == name
+        else {
+            throw Failure(
+                .usage, "“\(name)” cannot be the name of a node", about: name,
+                advice: "Take 1 to 40 characters without colons and slashes, such as garden")
+        }
     }
 }
 

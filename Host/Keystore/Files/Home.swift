@@ -40,13 +40,10 @@ public struct Home: Sendable {
     /// `$LIGHTNODE_HOME`, else `$XDG_CONFIG_HOME/lightnode`, else `~/.config/lightnode`.
     /// - Throws: `Failure` of kind `environment` when there is no home folder, or `init` refuses it.
     public static func standard(environment: [String: String] = ProcessInfo.processInfo.environment) throws -> Home {
-        if let path = environment["LIGHTNODE_HOME"], !path.isEmpty { return try Home(path) }
-        // The XDG base directory specification ignores relative paths.
-        if let path = environment["XDG_CONFIG_HOME"], path.hasPrefix("/") { return try Home(path + "/lightnode") }
-        guard let home = environment["HOME"], !home.isEmpty else {
+        guard let path = UserFolders.config(environment) else {
             throw Failure(.environment, "there is no home folder", advice: "Set LIGHTNODE_HOME to a folder for keys")
         }
-        return try Home(home + "/.config/lightnode")
+        return try Home(path)
     }
 
     /// A file of that name in the folder; it need not be there.

@@ -1,7 +1,10 @@
 // The parser of `$('led').on()`: the form of a command that people type.
 //
 //   call      = "$" "(" string ")" "." name "(" [ argument *( "," argument ) ] ")" [ ";" ]
-//   argument  = integer / "true" / "false" / string
+//   argument  = [ name ":" ] value                           the name is the one that the device's interface has
+//   value     = integer / quantity / "true" / "false" / string
+//   quantity  = number unit / "." unit-word "(" number ")"    5s, 1.5s, 80%, .seconds(5): see `Quantity`
+//   number    = [ "-" / "+" ] 1*DIGIT [ "." 1*DIGIT ]
 //   string    = "'" *character "'" / '"' *character '"'      with \\ \' \" \n \t inside
 //   integer   = [ "-" / "+" ] 1*DIGIT / "0x" 1*HEXDIG         "_" may separate digits
 //   name      = ( letter / "_" ) *( letter / digit / "_" / "-" )
@@ -25,7 +28,12 @@ public struct CallSyntaxError: Error, Hashable, Sendable, CustomStringConvertibl
 }
 
 extension Call {
-    /// Reads `$('led').on()`. Throws `CallSyntaxError` naming the column.
+    /// Reads `$('led').on()`, with the labels and units that people write. Throws `CallSyntaxError` naming the column.
+    public init(parsing text: String) throws(CallSyntaxError) { self = try WrittenCall(parsing: text).call }
+}
+
+extension WrittenCall {
+    /// Reads `$('lock').open(for: 5s)`. Throws `CallSyntaxError` naming the column.
     public init(parsing text: String) throws(CallSyntaxError) {
         // A line break in the text would put the marker below the wrong line.
         var parser = CallParser(text: String(text.map { $0.isNewline ? " " : $0 }))
@@ -43,7 +51,7 @@ private struct CallParser {
         self.characters = Array(text)
     }
 
-    mutating func call() throws(CallSyntaxError) -> Call {
+    mutating func call() throws(CallSyntaxError) -> WrittenCall {
         try expect("$", "“$” as in $('led').on()")
         try expect("(", "“(” after “$”")
         skipSpace()
@@ -52,18 +60,23 @@ private struct CallParser {
         guard !device.isEmpty else { throw error(at: start, "a device name that is not empty") }
         try expect(")", "“)” after the device name")
         try expect(".", "“.” and a method, as in .on()")
+        skipSpace()
+        let methodStart = position
         let method = try name()
         try expect("(", "“(” after the method “\(method)”")
         let arguments = try arguments()
+        let end = position
         skipSpace()
         if peek() == ";" { position += 1 }
         skipSpace()
         guard position == characters.count else { throw error(at: position, "the end of the call") }
-        return Call(device: device, method: method, arguments: arguments)
+        return WrittenCall(
+            call: Call(device: device, method: method, arguments: arguments.map(\.value)), text: text,
+            columns: .init(device: start + 1, method: methodStart + 1, end: end), arguments: arguments)
     }
 
-    private mutating func arguments() throws(CallSyntaxError) -> [Value] {
-        var list: [Value] = []
+    private mutating func arguments() throws(CallSyntaxError) -> [WrittenCall.Argument] {
+        var list: [WrittenCall.Argument] = []
         skipSpace()
         if peek() == ")" {
             position += 1
@@ -82,43 +95,117 @@ private struct CallParser {
         }
     }
 
-    private mutating func argument() throws(CallSyntaxError) -> Value {
+    private mutating func argument() throws(CallSyntaxError) -> WrittenCall.Argument {
         skipSpace()
+        let start = position
+        let label = label()
+        skipSpace()
+        let column = position + 1
+        let (value, unit) = try value(orLabelAt: label == nil ? start : position)
+        return .init(label: label, value: value, unit: unit, column: column)
+    }
+
+    /// A name with a colon behind it; nil, and nothing is read, where there is none.
+    private mutating func label() -> String? {
+        let start = position
+        if let name = try? name() {
+            skipSpace()
+            if peek() == ":" {
+                position += 1
+                return name
+            }
+        }
+        position = start
+        return nil
+    }
+
+    private mutating func value(orLabelAt start: Int) throws(CallSyntaxError) -> (Value, Quantity.Unit?) {
         let what = "an argument: a number, true, false or a text in quotes"
         switch peek() {
-        case "'", "\"": return .text(try string(what))
+        case "'", "\"": return (.text(try string(what)), nil)
+        case ".":
+            position += 1
+            let unit = try unit(named: try name(), at: start)
+            try expect("(", "“(” after the unit")
+            skipSpace()
+            let number = try number()
+            try expect(")", "“)” after the number")
+            return (.int(try reckoned(number, unit, at: start)), unit)
         case let character? where character.isLetter:
-            let start = position
             switch try name() {
-            case "true": return .bool(true)
-            case "false": return .bool(false)
+            case "true": return (.bool(true), nil)
+            case "false": return (.bool(false), nil)
             default: throw error(at: start, what)
             }
         case let character? where character.isASCII && (character.isNumber || character == "-" || character == "+"):
-            return .int(try integer())
+            return try number(at: position)
         default: throw error(at: position, what)
         }
     }
 
-    private mutating func integer() throws(CallSyntaxError) -> Int64 {
+    /// A number as it is written, with the digits behind its point.
+    private struct Number {
+        var digits: String
+        var decimals = 0
+        var point: Int?
+        var isHexadecimal = false
+    }
+
+    private mutating func number(at start: Int) throws(CallSyntaxError) -> (Value, Quantity.Unit?) {
+        let number = try number()
+        let unitStart = position
+        let letters = characters[position...].prefix { $0.isLetter || $0 == "%" || $0 == "°" }
+        if letters.isEmpty || number.isHexadecimal {
+            if let point = number.point { throw error(at: point, "a unit behind a number with a fraction, as in 1.5s") }
+            guard let value = Int64(number.digits, radix: number.isHexadecimal ? 16 : 10) else {
+                throw error(at: start, "a whole number between \(Int64.min) and \(Int64.max)")
+            }
+            return (.int(value), nil)
+        }
+        position += letters.count
+        let unit = try unit(named: String(letters), at: unitStart)
+        return (.int(try reckoned(number, unit, at: start)), unit)
+    }
+
+    private mutating func number() throws(CallSyntaxError) -> Number {
         let start = position
-        var digits = ""
+        var number = Number(digits: "")
         if peek() == "-" || peek() == "+" {
-            digits.append(characters[position])
+            number.digits.append(characters[position])
             position += 1
         }
-        var radix = 10
         if peek() == "0", position + 1 < characters.count, characters[position + 1] == "x" {
-            radix = 16
+            number.isHexadecimal = true
             position += 2
         }
         let first = position
-        while let character = peek(), character == "_" || (character.isASCII && character.isHexDigit) {
-            if character != "_" { digits.append(character) }
+        while let character = peek() {
+            let isDigit = character.isASCII && (number.isHexadecimal ? character.isHexDigit : character.isNumber)
+            let isPoint = character == "." && number.point == nil && !number.isHexadecimal && position > first
+            guard isDigit || character == "_" || isPoint else { break }
+            if isPoint { number.point = position }
+            if isDigit {
+                number.digits.append(character)
+                if number.point != nil { number.decimals += 1 }
+            }
             position += 1
         }
-        guard position > first, let value = Int64(digits, radix: radix) else {
+        guard position > first else {
             throw error(at: start, "a whole number between \(Int64.min) and \(Int64.max)")
+        }
+        return number
+    }
+
+    private func unit(named name: String, at start: Int) throws(CallSyntaxError) -> Quantity.Unit {
+        guard let unit = Quantity.unit(name) else {
+            throw error(at: start, "a unit: \(Quantity.names.joined(separator: ", "))")
+        }
+        return unit
+    }
+
+    private func reckoned(_ number: Number, _ unit: Quantity.Unit, at start: Int) throws(CallSyntaxError) -> Int64 {
+        guard let value = unit.whole(number.digits, decimals: number.decimals) else {
+            throw error(at: start, "a whole number of \(unit.base)")
         }
         return value
     }

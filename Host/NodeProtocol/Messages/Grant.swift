@@ -135,7 +135,7 @@ extension Grant {
     public init(parsing text: String) throws { self = try Self.carrier.read(text) { try Grant(bytes: $0, network: $1) } }
 
     /// Reads the claims of a grant, unverified.
-    init(bytes: [UInt8], network: UInt64) throws {
+    package init(bytes: [UInt8], network: UInt64) throws {
         struct NoGrant: Error {}
         let claims = try SignedObject.claims(bytes)
         guard let details = claims[CWTClaim.node], let audience = claims[CWTClaim.audience]?.text,

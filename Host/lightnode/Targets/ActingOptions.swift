@@ -14,7 +14,9 @@ struct ActingOptions: ParsableArguments {
     func withNode<R>(
         as controller: Controller, allowsTest: Bool = false, _ body: (RemoteNode) async throws -> R
     ) async throws -> R {
-        try await node.withClient { try await body(RemoteNode($0, controller: controller, allowsTest: allowsTest)) }
+        try await node.withPlace { client, address in
+            try await body(RemoteNode(client, controller: controller, allowsTest: allowsTest, only: address))
+        }
     }
 }
 

@@ -4,6 +4,8 @@ import ControlNode
 import Foundation
 import Keystore
 import NodeEmulation
+import NodeProtocol
+import Reporting
 import Transport
 
 /// `--node`: which one is meant.
@@ -11,17 +13,17 @@ struct NodeOption: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help:
-            "Where the node is: emulated:NAME, usb:SERIAL, serial:/dev/ttyACM0 or coap://HOST. Not needed when there is only one.",
-        transform: { try NodeLocator(parsing: $0) })
-    var node: NodeLocator?
+            "The node: the name that it was given at bind, or where it is: emulated:NAME, usb:SERIAL, serial:/dev/ttyACM0 or coap://HOST. Not needed when there is only one.",
+        completion: Completions.nodes, transform: { try NodeName(parsing: $0) })
+    var node: NodeName?
 
     /// The former name of `--node`, accepted for one release.
     @Option(
-        name: [.customShort("d"), .customLong("device")], help: .hidden, transform: { try NodeLocator(parsing: $0) })
-    var device: NodeLocator?
+        name: [.customShort("d"), .customLong("device")], help: .hidden, transform: { try NodeName(parsing: $0) })
+    var device: NodeName?
 
     /// The node that was named; nil when none was.
-    var locator: NodeLocator? { node ?? device }
+    var name: NodeName? { node ?? device }
 }
 
 /// `--node`, `--logs` and `--timeout`, alike for all commands that talk to a node.
@@ -43,7 +45,15 @@ struct NodeOptions: ParsableArguments {
 
     /// Runs `body` with a connection to the node that is meant, and hangs up afterwards.
     func withClient<R>(_ body: (CoAPClient) async throws -> R) async throws -> R {
-        try await Self.withClient(of: node.locator, timeout: timeout, logs: logs, body)
+        try await withPlace { client, _ in try await body(client) }
+    }
+
+    /// As `withClient`, with the address of the only node that is meant, if it was named.
+    func withPlace<R>(_ body: (CoAPClient, NodeAddress?) async throws -> R) async throws -> R {
+        let place = try await NodePlace.find(node.name)
+        return try await Self.withClient(on: try await place.connect(), to: place.locator, timeout: timeout, logs: logs) {
+            try await body($0, place.address)
+        }
     }
 
     /// Runs `body` with a connection to `node`, or to the only one that there is, and hangs up afterwards.
@@ -51,7 +61,12 @@ struct NodeOptions: ParsableArguments {
         of node: NodeLocator?, timeout: Double, logs: Bool, _ body: (CoAPClient) async throws -> R
     ) async throws -> R {
         let locator = try finder.choose(node)
-        let link = try await finder.connect(locator)
+        return try await withClient(on: try await finder.connect(locator), to: locator, timeout: timeout, logs: logs, body)
+    }
+
+    private static func withClient<R>(
+        on link: any CoAPLink, to locator: NodeLocator, timeout: Double, logs: Bool, _ body: (CoAPClient) async throws -> R
+    ) async throws -> R {
         let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
             if logs { Output.standardError("[\(locator)] \(line)") }
         }
@@ -76,8 +91,14 @@ struct KeyOptions: ParsableArguments {
 
     /// Opens the controller; asks for the passphrase only when the key is sealed.
     func controller() throws -> Controller {
+        let home = try Home.standard()
+        if key == nil, !home.controllerKey.exists {
+            throw Failure(
+                .environment, "you own nothing yet: there is no key \(home.controllerKey.path)", about: home.controllerKey.path,
+                remedy: .either([.bind, .nameKey, .makeKey]))
+        }
         var controller = try Controller(
-            try .standard(), keyFile: key.map { PrivateFile($0) }, clock: ClockLimits(trusts: trustClock),
+            home, keyFile: key.map { PrivateFile($0) }, clock: ClockLimits(trusts: trustClock),
             passphrase: { Passphrase.existing() })
         controller.notice = { Notes.add("\($0)") }
         return controller

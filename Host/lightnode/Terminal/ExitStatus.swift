@@ -109,11 +109,26 @@ struct ErrorReport: Encodable, CustomStringConvertible {
                 reason: notDone.receipt.outcome.description, .notDone)
         case let syntax as CallSyntaxError:
             self.init(
-                "this is no call: \(syntax)", .advice("Write it like $('led').on() or $('dimmer').set(50)"), reason: "syntax",
-                .usage)
+                "this is no call: \(syntax)", .advice(Self.advice(on: syntax)), reason: "syntax", .usage)
         default:
             self.init("\(error)", nil, reason: nil, .fault)
         }
+    }
+
+    private static func advice(on syntax: CallSyntaxError) -> String {
+        // A shell runs what stands in $(…) between double quotes.
+        syntax.text.hasPrefix(".")
+            ? "Your shell has taken $(…) for a command of its own: write the call in single quotes, '$(\"led\").on()', or as led.on"
+            : "Write it like $('led').on(), $('dimmer').set(50) or $('lock').open(for: 5s)"
+    }
+
+    /// A command line that the parser has refused.
+    /// - Parameters:
+    ///   - error: what it says of it.
+    ///   - help: all that it shows, usage included.
+    init(usage error: String, help: String) {
+        let usage = help.split(separator: "\n").first { $0.hasPrefix("Usage:") }.map(String.init)
+        self.init(error, .advice(usage ?? "See lightnode --help"), reason: "usage", .usage)
     }
 
     private init(_ error: String, about subject: String? = nil, _ remedy: Remedy?, reason: String?, _ status: ExitStatus) {

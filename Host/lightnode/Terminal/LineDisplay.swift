@@ -7,14 +7,18 @@ import Reporting
 final class LineDisplay: @unchecked Sendable {
     private let json: Bool
     private let isLive: Bool
+    /// Says how each node ended so that it is seen and heard across a room.
+    private let verdicts: Verdicts?
     // Under the lock.
     private let lock = NSLock()
     private var live: [(name: String, text: String)] = []
     private var liveLines = 0
     private var summary = LineEvent.Summary()
 
-    init(json: Bool) {
+    /// - Parameter bell: shows and sounds a verdict for each node.
+    init(json: Bool, bell: Bool = false) {
         self.json = json
+        verdicts = bell ? Verdicts() : nil
         isLive = !json && isatty(STDOUT_FILENO) == 1
     }
 
@@ -26,6 +30,10 @@ final class LineDisplay: @unchecked Sendable {
             if json { return Output.write(Self.encoded(event)) }
             if let summary = event.summary { self.summary = summary }
             if isLive { update(event) } else if let line = Self.line(event) { Output.write(line) }
+            if let verdict = Verdicts.Verdict(event), let verdicts {
+                if !isLive { StandardOutput.write(verdicts.text(verdict, node: event.connection ?? "")) }
+                verdicts.sound(verdict)
+            }
         }
     }
 
@@ -77,6 +85,8 @@ final class LineDisplay: @unchecked Sendable {
             }
         }
         let lines = event.event == .finished ? [] : liveText()
+        let verdict = Verdicts.Verdict(event).flatMap { verdicts?.text($0, node: event.connection ?? "") }
+        if let verdict { text += verdict }
         for line in lines { text += Quoted.line(line) + "\n" }
         liveLines = lines.count
         StandardOutput.write(text)

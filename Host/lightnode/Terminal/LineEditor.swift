@@ -24,6 +24,9 @@ final class LineEditor: Sendable {
         if let historyFile { _ = read_history(historyFile) }
         // The line is one word: quotes, dots and brackets are parts of a call.
         cedit_configure(Self.name, Self.noBreaks) { _, _, _ in LineEditor.complete() }
+        _ = rl_initialize()
+        // Without the terminal's own interruption, Ctrl-C is a key: it clears the line.
+        _ = rl_parse_and_bind(Self.clearLine)
     }
 
     // libedit keeps the pointers.
@@ -50,7 +53,8 @@ final class LineEditor: Sendable {
         return await withCheckedContinuation { continuation in
             Thread.detachNewThread {
                 guard isInteractive else { return continuation.resume(returning: Swift.readLine()) }
-                guard let line = CEdit.readline(prompt) else {
+                let line = Self.withoutInterruption { CEdit.readline(prompt) }
+                guard let line else {
                     StandardOutput.write("\n")
                     return continuation.resume(returning: nil)
                 }
@@ -59,6 +63,19 @@ final class LineEditor: Sendable {
                 continuation.resume(returning: String(cString: line))
             }
         }
+    }
+
+    nonisolated(unsafe) private static let clearLine = strdup("bind ^C em-kill-line")!
+
+    /// Runs `body`, which reads a line, with Ctrl-C as a key of it and no signal. While a command runs it is one again.
+    private static func withoutInterruption<R>(_ body: () -> R) -> R {
+        var settings = termios()
+        guard tcgetattr(STDIN_FILENO, &settings) == 0 else { return body() }
+        var before = settings
+        settings.c_cc.0 = 0  // VINTR: no key, as _POSIX_VDISABLE is
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &settings)
+        defer { tcsetattr(STDIN_FILENO, TCSADRAIN, &before) }
+        return body()
     }
 
     /// Remembers the lines for the next session.

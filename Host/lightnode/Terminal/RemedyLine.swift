@@ -35,6 +35,7 @@ struct RemedyLine {
     private static func owning(_ remedy: Remedy) -> RemedyLine? {
         switch remedy {
         case .bind: run("bind", "LABEL")
+        case .adopt: run("adopt")
         case .listNodes: run("list")
         case .showStatus: run("status")
         case .verifyStatus: run("status", "--verify")
@@ -48,6 +49,7 @@ struct RemedyLine {
         case .rotateKey: run("rotate", "FILE")
         case .renumber: run("keys", "renumber")
         case .nameKey: add("--key", "FILE", to: "history")
+        case .useKey(let file): add("--key", file, to: "history")
         case .allowTestKeys: add("--allow-test", to: "bind", "LABEL")
         case .proveFreshness: add("--fresh", to: "send", "$('led').on()")
         case .consentByRecoveryKey: add("--recovery-key", "FILE", to: "release")
@@ -70,6 +72,7 @@ struct RemedyLine {
         case .leaveUnprotected: add("--no-protect", to: "provision")
         case .rehearse: add("--rehearse", to: "provision", "--batch", "BATCH")
         case .watch: add("--watch", to: "provision", "--batch", "BATCH")
+        case .keepStation(let name): add("--station", name, to: "batch", "list")
         case .nameStation: add("--station", "NAME", to: "batch", "list")
         case .nameDatabase: add("--database", "URL", to: "batch", "list")
         case .trustStation(let key): add("--station-key", key, to: "batch", "verify", "FILE")

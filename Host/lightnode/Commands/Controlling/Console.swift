@@ -14,7 +14,7 @@ struct Console: OptionedCommand {
               lightnode console --node emulated:one
               > $('led').on()
 
-            Tab completes names of devices and methods, the arrow keys recall earlier lines, Ctrl-D leaves.
+            Tab completes names of devices and methods, the arrow keys recall earlier lines, Ctrl-C clears the line, Ctrl-D leaves.
             Reads plain lines when standard input is no terminal; the exit code is then that of the first line that failed.
             """)
 
@@ -50,15 +50,18 @@ struct Console: OptionedCommand {
         case "help": Output.write(Self.help)
         case "status": output.show(try await node.status())
         case "devices": output.show(list: try await node.devices(), empty: "no devices")
-        case "history": output.show(list: try await node.history(), empty: "no entries")
+        case "history":
+            let lines = HistoryShow.lines(try await node.history(), try node.controller.grants.grants())
+            output.show(list: lines, empty: "no entries")
         default:
-            let receipt = try await node.perform(try Call(parsing: line))
-            output.show(ReceiptReport(receipt))
+            let written = try WrittenCall(parsing: line)
+            try await node.check(written)
+            output.show(ReceiptReport(try await node.perform(written.call)))
         }
     }
 
     private static let help = """
-        $('led').on()        call a method of a device of the node; arguments are whole numbers, true, false and 'texts'
+        $('led').on()        call a method of a device of the node; arguments are numbers (also 5s, 80%), true, false and 'texts'
         devices              the devices here and their methods
         status, history      what the node says about itself; its log, verified
         exit, Ctrl-D         leave

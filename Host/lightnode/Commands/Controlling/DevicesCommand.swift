@@ -15,7 +15,7 @@ struct DevicesCommand: AsyncParsableCommand, JSONCapable {
             Discovered from the node itself; needs no key.
             """)
 
-    @Argument(help: "Only this device of the node.")
+    @Argument(help: "Only this device of the node.", completion: Completions.devices)
     var name: String?
     @OptionGroup var node: NodeOptions
     @OptionGroup var output: Output

@@ -32,15 +32,7 @@ struct List: AsyncParsableCommand, JSONCapable {
     func run() async throws {
         let candidates = try NodeOptions.finder.candidates()
         let book = NodeBook(try Home.standard().nodeBook)
-        let quick = quick
-        let timeout = timeout
-        // One that is silent must not hold up the others.
-        let lines = await withTaskGroup(of: (Int, Line).self) { group in
-            for (index, candidate) in candidates.enumerated() {
-                group.addTask { (index, quick ? Line(candidate) : await Line(asking: candidate, timeout: timeout, book)) }
-            }
-            return await group.reduce(into: [(Int, Line)]()) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
-        }
+        let lines = quick ? candidates.map { Line($0) } : await Line.asking(candidates, timeout: timeout, book)
         for obstacle in NodeOptions.finder.obstacles() { Output.standardError(ErrorReport(obstacle).description) }
         output.show(list: lines, empty: "no nodes: plug one in, or start one with “lightnode emulate”")
     }
@@ -52,6 +44,8 @@ struct List: AsyncParsableCommand, JSONCapable {
         var address: String?
         /// As the node book calls it.
         var name: String?
+        /// Whether this control node's book says that it owns the node; nil where nobody does.
+        var isOurs: Bool?
         /// Why it cannot be used, and what to do.
         var problem: String?
         var advice: String?
@@ -60,6 +54,16 @@ struct List: AsyncParsableCommand, JSONCapable {
             node = candidate.locator.description
             board = candidate.note.isEmpty ? nil : candidate.note
             note(candidate.obstacle)
+        }
+
+        /// A line for each, asked at once: one that is silent must not hold up the others.
+        static func asking(_ candidates: [NodeCandidate], timeout: Double, _ book: NodeBook) async -> [Line] {
+            await withTaskGroup(of: (Int, Line).self) { group in
+                for (index, candidate) in candidates.enumerated() {
+                    group.addTask { (index, await Line(asking: candidate, timeout: timeout, book)) }
+                }
+                return await group.reduce(into: [(Int, Line)]()) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+            }
         }
 
         init(asking candidate: NodeCandidate, timeout: Double, _ book: NodeBook) async {
@@ -77,7 +81,9 @@ struct List: AsyncParsableCommand, JSONCapable {
                 board = status.board
                 state = status.state
                 address = status.address?.description
-                name = try status.address.flatMap { try book.node($0) }?.name
+                let known = try status.address.flatMap { try book.node($0) }
+                name = known?.name
+                if state == .owned { isOurs = known.map { $0.unconfirmedBind == nil } ?? false }
             } catch {
                 let report = ErrorReport(error)
                 problem = report.error
@@ -90,12 +96,21 @@ struct List: AsyncParsableCommand, JSONCapable {
             advice = failure?.remedy.text
         }
 
+        /// What tells it from others, beside where it is.
+        var note: String {
+            let parts = [
+                board ?? "unknown board", name.map { "“\($0)”" }, problem ?? state.map(\.name),
+                isOurs.map { $0 ? "yours" : "another owner's" },
+            ]
+            return parts.compactMap { $0 }.joined(separator: "  ")
+        }
+
         var description: String {
             var line = "\(node)  \(board ?? "unknown board")"
             if let problem { return "\(line)  \(problem)" + (advice.map { "\n    \($0)" } ?? "") }
             if let state { line += "  \(state)" }
             if let address { line += "  \(address)" }
-            return line + (name.map { "  “\($0)”" } ?? "")
+            return line + (name.map { "  “\($0)”" } ?? "") + (isOurs.map { $0 ? "  yours" : "  another owner's" } ?? "")
         }
     }
 }

@@ -12,12 +12,13 @@ struct Watch: OptionedCommand {
               lightnode watch
               lightnode watch button-a thermometer --count 10 --json
 
-            Events are numbered by the node: what was lost on the way is shown as a gap. With --json each line is one object. Ends after
+            What had happened before is marked “before”. Times are those of the clock that the node signs, at the earliest; of a node that does not
+            know the time those of this computer, which is said at the beginning. Events are numbered by the node: what was lost on the way is shown as a gap. With --json each line is one object. Ends after
             --count events or with Ctrl-C. Needs no ownership: whoever can talk to a node may watch it. Of a node that this control node
             does not know the signatures say only that they are of the address shown; --mine refuses such a one.
             """)
 
-    @Argument(help: "Only these devices of the node.")
+    @Argument(help: "Only these devices of the node.", completion: Completions.devices)
     var names: [String] = []
     @Option(help: "End after so many events.")
     var count: Int?
@@ -29,21 +30,28 @@ struct Watch: OptionedCommand {
         if let count, count < 1 { throw ValidationError("--count takes a number from 1.") }
         try await options.withNode(as: try options.key.controllerOrNew(output)) { node in
             var left = count ?? .max
-            for try await event in try await node.happenings(onlyKnown: mine) {
-                if case .sample(let sample) = event, !names.isEmpty, !names.contains(sample.device) { continue }
-                show(event)
-                if case .sample = event { left -= 1 }
+            var isToldWhose = false
+            for try await occurrence in try await node.occurrences(onlyKnown: mine) {
+                if case .sample(let sample) = occurrence.happening, !names.isEmpty, !names.contains(sample.device) { continue }
+                if !isToldWhose {
+                    isToldWhose = true
+                    if !occurrence.isSigned { Notes.add("the node does not know the time: these are this computer's times") }
+                }
+                show(occurrence)
+                if case .sample = occurrence.happening { left -= 1 }
                 if try left == 0 || !Output.isFollowed() { return }
             }
         }
     }
 
-    private func show(_ event: Happening) {
+    private func show(_ occurrence: Occurrence) {
         if output.json {
-            Output.write(Output.line(Line(event)))
+            Output.write(Output.line(Line(occurrence)))
         } else {
-            let time = Date.now.formatted(.iso8601.time(includingFractionalSeconds: true).timeSeparator(.colon))
-            Output.write("\(time)  \(Self.text(event))")
+            let time = occurrence.time.formatted(
+                Date.ISO8601FormatStyle(timeZone: .current).year().month().day().dateTimeSeparator(.space).time(
+                    includingFractionalSeconds: true))
+            Output.write("\(time)  \(occurrence.isBacklog ? "before  " : "")\(Self.text(occurrence.happening))")
         }
     }
 
@@ -66,9 +74,17 @@ struct Watch: OptionedCommand {
         var from: UInt32?
         var to: UInt32?
         var boot: UInt32?
+        /// At the earliest.
+        let time: Date
+        /// Whose clock that is: the node's, as it signs it, or this computer's.
+        let clock: String
+        /// It had happened before anybody watched.
+        let isBacklog: Bool
 
-        init(_ event: Happening) {
-            switch event {
+        init(_ occurrence: Occurrence) {
+            (time, isBacklog) = (occurrence.time, occurrence.isBacklog)
+            clock = occurrence.isSigned ? "node" : "computer"
+            switch occurrence.happening {
             case .sample(let sample): (kind, self.sample) = ("sample", sample)
             case .missed(let numbers): (kind, from, to) = ("gap", numbers.lowerBound, numbers.upperBound - 1)
             case .restarted(let boot): (kind, self.boot) = ("restarted", boot)

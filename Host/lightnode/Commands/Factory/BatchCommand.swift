@@ -13,11 +13,13 @@ struct BatchCommand: AsyncParsableCommand {
             EXAMPLE:
               lightnode batch list
               lightnode batch show lamps-1
+              lightnode batch report --since 8h
               lightnode batch export lamps-1 --format csv --out lamps-1.csv
               lightnode batch verify lamps-1.csv
             """,
         subcommands: [
-            BatchList.self, BatchShow.self, BatchExport.self, BatchVerify.self, BatchImport.self, BatchDiscard.self,
+            BatchList.self, BatchShow.self, BatchReport.self, BatchExport.self, BatchVerify.self, BatchImport.self,
+            BatchDiscard.self,
         ])
 }
 
@@ -67,7 +69,7 @@ struct BatchShow: AsyncParsableCommand, JSONCapable {
               lightnode batch show lamps-1
               lightnode batch show lamps-1 12
             """)
-    @Argument(help: "The batch.") var batch: String
+    @Argument(help: "The batch.", completion: Completions.batches) var batch: String
     @Argument(help: "The serial number of one node.") var serial: Int64?
     @OptionGroup var station: StationOptions
     @OptionGroup var output: Output
@@ -102,7 +104,7 @@ struct BatchDiscard: AsyncParsableCommand, JSONCapable {
             EXAMPLE:
               lightnode batch discard lamps-1 12 --reason "broken in the drop test"
             """)
-    @Argument(help: "The batch.") var batch: String
+    @Argument(help: "The batch.", completion: Completions.batches) var batch: String
     @Argument(help: "The serial number.") var serial: Int64
     @Option(help: "Why; it stands in the record.") var reason: String
     @OptionGroup var station: StationOptions

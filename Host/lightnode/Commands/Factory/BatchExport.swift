@@ -20,7 +20,7 @@ struct BatchExport: AsyncParsableCommand, JSONCapable {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case json, csv }
 
-    @Argument(help: "The batch.") var batch: String
+    @Argument(help: "The batch.", completion: Completions.batches) var batch: String
     @Option(help: "json or csv.") var format = Format.json
     @Option(help: "The file; standard output if not given.") var out: String?
     @OptionGroup var station: StationOptions

@@ -60,6 +60,9 @@ struct LabelCommand: ParsableCommand, JSONCapable {
 }
 
 enum LabelText {
+    /// Whose label it is; nil for one that has yet to be read from standard input.
+    static func peek(_ text: String) throws -> NodeAddress? { text == "-" ? nil : try ClaimLabel(parsing: text).address }
+
     /// The label in `text`, or in standard input if `text` is "-".
     static func read(_ text: String) throws -> ClaimLabel {
         guard text == "-" else { return try ClaimLabel(parsing: text) }

@@ -17,7 +17,7 @@ struct Provision: AsyncParsableCommand, JSONCapable {
             EXAMPLE:
               lightnode provision --node emulated:one --svg label.svg
               lightnode provision --batch lamps-1 --watch --count 500 --labels labels --sheet avery-l7160
-              lightnode provision --batch locks-1 --watch --printer /dev/usb/lp0
+              lightnode provision --batch locks-1 --watch --bell --printer /dev/usb/lp0
 
             A node can be provisioned once: until its chip is fully erased it refuses another identity. Alone, its label is shown and then
             forgotten here. With --batch every node that is there is taken, with --watch every node that comes, until --count are done or
@@ -43,7 +43,9 @@ struct Provision: AsyncParsableCommand, JSONCapable {
     @Option(help: "Seconds after which a node that does not answer is given up.")
     var timeout = 15.0
 
-    @Option(help: "The batch: its nodes are of one board and one firmware, and get serial numbers of their own.")
+    @Option(
+        help: "The batch: its nodes are of one board and one firmware, and get serial numbers of their own.",
+        completion: Completions.batches)
     var batch: String?
 
     @Flag(help: "Wait for nodes, until --count are done or Ctrl-C.")
@@ -52,12 +54,15 @@ struct Provision: AsyncParsableCommand, JSONCapable {
     @Option(help: "How many nodes.")
     var count: Int?
 
+    @Flag(help: "Show PASS or FAIL in large letters for each node, and ring the terminal's bell once or three times.")
+    var bell = false
+
     @OptionGroup(title: "Labels") var labels: LabelOptions
 
     @Option(help: "Also write the label as an SVG file (one node).")
     var svg: String?
 
-    @Option(help: "Take only this board.")
+    @Option(help: "Take only this board.", completion: Completions.boards)
     var board = ""
 
     @Option(help: ArgumentHelp("Take only nodes with this very image (ELF): board, version and hash.", valueName: "elf"))
@@ -104,7 +109,7 @@ struct Provision: AsyncParsableCommand, JSONCapable {
 
     private var nodes: [NodeLocator] { node + device }
 
-    private var isLine: Bool { batch != nil || watch || count != nil || nodes.count > 1 || labels.areNamed }
+    private var isLine: Bool { batch != nil || watch || count != nil || nodes.count > 1 || labels.areNamed || bell }
 
     private func options() throws -> Station.Options {
         var options = Station.Options()
@@ -186,7 +191,7 @@ struct Provision: AsyncParsableCommand, JSONCapable {
         plan.count = count
         plan.timeout = timeout
         plan.escrow = try labels.escrow(station.home)
-        let display = LineDisplay(json: output.json)
+        let display = LineDisplay(json: output.json, bell: bell)
         let line = ProductionLine(
             station: station, finder: NodeOptions.finder, labels: try labels.output(), plan: plan
         ) { display.show($0) }

@@ -59,8 +59,8 @@ struct Flash: AsyncParsableCommand, JSONCapable {
         if eraseAll, verifyOnly || dryRun {
             throw ValidationError("--erase-all writes: it goes with neither --verify-only nor --dry-run.")
         }
-        if serial != nil, node.locator != nil { throw ValidationError("--serial and --node name the same thing: give one.") }
-        if all, serial != nil || node.locator != nil {
+        if serial != nil, node.name != nil { throw ValidationError("--serial and --node name the same thing: give one.") }
+        if all, serial != nil || node.name != nil {
             throw ValidationError("--all means every node: give no --serial or --node.")
         }
         guard (0...3600).contains(returnTimeout) else { throw ValidationError("--return-timeout takes seconds from 0 to 3600.") }
@@ -70,7 +70,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
         let interruption = Interruption()
         defer { interruption.end() }
         let catalogue = try BoardCatalogue()
-        let selection = try self.selection()
+        let selection = try await self.selection()
         if list { return try show(selection, catalogue) }
         let image = try self.image(catalogue), board = image.board
         let progress = progress()
@@ -109,9 +109,11 @@ struct Flash: AsyncParsableCommand, JSONCapable {
 
     // MARK: Where it goes
 
-    private func selection() throws -> FlashSelection {
+    private func selection() async throws -> FlashSelection {
         var via = via, serial = serial
-        switch node.locator {
+        var place: NodeLocator?
+        if let name = node.name { place = try await NodePlace.find(name).locator }
+        switch place {
         case .emulated(let name)?:
             guard via == nil || via == .emulated else {
                 throw Failure(

@@ -13,7 +13,8 @@ struct Revoke: ReceiptCommand {
             The id is what “lightnode grants” lists, or what a receipt names when a holder has passed a grant on.
             """)
 
-    @Argument(help: "The grant's id: 16 hexadecimal digits.", transform: { try GrantID.parse($0) })
+    @Argument(
+        help: "The grant's id: 16 hexadecimal digits.", completion: Completions.grants, transform: { try GrantID.parse($0) })
     var grant: [UInt8]
 
     @OptionGroup var options: ActingOptions

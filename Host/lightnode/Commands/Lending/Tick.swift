@@ -12,7 +12,8 @@ struct Tick: ReceiptCommand {
               lightnode tick a0b1c2d3e4f50617 2        (within the first tick, or it stops)
             """)
 
-    @Argument(help: "The grant's id: 16 hexadecimal digits.", transform: { try GrantID.parse($0) })
+    @Argument(
+        help: "The grant's id: 16 hexadecimal digits.", completion: Completions.grants, transform: { try GrantID.parse($0) })
     var grant: [UInt8]
 
     @Argument(help: "Ticks paid in all.")

@@ -11,7 +11,7 @@ struct BridgeCommand: AsyncParsableCommand, JSONCapable {
         discussion: """
             EXAMPLE:
               lightnode bridge --node emulated:one --drop 20 --duplicate 20 --reorder 20 --replay 10 --seed 7
-              lightnode send --node coap://127.0.0.1:5684 "$('led').toggle()"
+              lightnode send --node coap://127.0.0.1:5684 '$("led").toggle()'
 
             For testing: whatever it does, a state change holds and a control command is carried out once. Ctrl-C ends it and
             shows what it did.
@@ -55,7 +55,7 @@ struct BridgeCommand: AsyncParsableCommand, JSONCapable {
         var faults = Faults()
         (faults.drop, faults.duplicate, faults.reorder, faults.replay, faults.seed) = (drop, duplicate, reorder, replay, seed)
         faults.delay = try milliseconds()
-        let locator = try NodeOptions.finder.choose(node.locator)
+        let locator = try await NodePlace.find(node.name).locator
         let link = try await NodeOptions.finder.connect(locator)
         let bridge = try Bridge(
             at: try listen ?? SocketAddress(host: "127.0.0.1", port: UDPLink.defaultPort + 1), to: link, faults: faults)

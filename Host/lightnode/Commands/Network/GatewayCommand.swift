@@ -12,8 +12,8 @@ struct GatewayCommand: AsyncParsableCommand, JSONCapable {
         discussion: """
             EXAMPLE:
               lightnode gateway --node porch=serial:/dev/ttyACM0 --node lamp=emulated:one
-              lightnode send --node coap://127.0.0.1/porch "$('lock').open()"
-              coap-client -m get coap://127.0.0.1/porch/status
+              lightnode send --node coap://127.0.0.1/porch '$("lock").open()'
+              coap-client-notls -m get coap://127.0.0.1/porch/status | lightnode decode
               lightnode gateway --listen '[::]'     # for the whole network, not this computer alone
 
             Without --node it serves every node that is attached now, under the name of its emulated board or line. A node is

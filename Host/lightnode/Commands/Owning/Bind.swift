@@ -2,7 +2,9 @@
 import ArgumentParser
 import ControlNode
 import HostCrypto
+import Keystore
 import NodeProtocol
+import Reporting
 
 struct Bind: OptionedCommand {
     static let configuration = CommandConfiguration(
@@ -32,11 +34,25 @@ struct Bind: OptionedCommand {
     @OptionGroup var options: ActingOptions
 
     func run() async throws {
+        if let name {
+            try KnownNode.check(name: name)
+            let namesake = try NodeBook(Home.standard().nodeBook).nodes().first { $0.name == name }
+            // The same node once more is no namesake: binding again after a lost answer is harmless.
+            if let namesake, try LabelText.peek(label).map({ $0 != namesake.address }) ?? true {
+                throw Failure(
+                    .usage, "“\(name)” is the name of \(namesake.address) already", about: name, advice: "Give another --name")
+            }
+        }
         let label = try LabelText.read(label)
         let controller = try options.key.controllerOrNew(output)
         try await options.withNode(as: controller, allowsTest: allowTest) { node in
             let receipt = try await node.bind(label: label, name: name, recovery: recovery)
             output.show(Result(node: label.address, owner: controller.key.publicKey, receipt: receipt))
+            if try BackupBook(.standard()).proven(controller.key.publicKey) == nil {
+                Notes.add(
+                    "no backup of your key is known: whoever loses it loses all that it owns. Write it down: lightnode keys backup"
+                )
+            }
         }
     }
 

@@ -7,7 +7,13 @@ import Reporting
 
 struct Keys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make and show the keys of this control node.", subcommands: [New.self, Show.self, Renumber.self])
+        abstract: "Make, show, back up and restore the keys of this control node.",
+        discussion: """
+            EXAMPLE:
+              lightnode keys show
+              lightnode keys backup
+            """,
+        subcommands: [New.self, Show.self, KeyBackup.self, KeyRestore.self, Renumber.self])
 
     struct New: ParsableCommand, JSONCapable {
         static let configuration = CommandConfiguration(

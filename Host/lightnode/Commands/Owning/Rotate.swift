@@ -1,6 +1,7 @@
 // lightnode rotate: replace the key that owns a node.
 import ArgumentParser
 import ControlNode
+import Foundation
 import Keystore
 
 struct Rotate: OptionedCommand {
@@ -22,6 +23,11 @@ struct Rotate: OptionedCommand {
     func run() async throws {
         let controller = try options.key.controller()
         let new = try ControllerKey.load(from: PrivateFile(newKey), passphrase: { Passphrase.existing() })
-        try await options.withNode(as: controller) { output.show(ReceiptReport(try await $0.rotate(to: new.signing))) }
+        try await options.withNode(as: controller) { node in
+            let receipt = try await node.rotate(to: new.signing)
+            // So that whoever comes with the former key can be told where the new one is.
+            try? controller.book.update(receipt.node) { $0.keyFile = URL(fileURLWithPath: newKey).path }
+            output.show(ReceiptReport(receipt))
+        }
     }
 }

@@ -2,6 +2,7 @@
 import ArgumentParser
 import ControlNode
 import HostCrypto
+import Keystore
 import NodeProtocol
 import Reporting
 
@@ -10,16 +11,18 @@ struct Transfer: OptionedCommand {
         abstract: "Hand a node to another owner, who must have accepted it.",
         discussion: """
             EXAMPLE:
-              new owner:      lightnode transfer --accept
-              present owner:  lightnode transfer LNACCEPT2:1:…
-              new owner:      lightnode transfer --finish
+              lightnode transfer --accept --file acceptance.txt --qr     (the new owner)
+              lightnode transfer acceptance.txt                          (the present owner)
+              lightnode transfer --finish                                (the new owner)
 
             The acceptance says from whom, by what and with which result: it serves nothing but this transfer. Recovery key, backups, settings and
             all grants are gone with the former owner; a node that has a recovery key needs its consent. --finish refuses a node that came
             another way, or on which the former owner has left something behind.
             """)
 
-    @Argument(help: "The new owner's acceptance; “-” reads it from standard input.")
+    @Argument(
+        help: "The new owner's acceptance, LNACCEPT2:…, or the file that holds it; “-” reads it from standard input.",
+        completion: .file())
     var acceptance: String?
 
     @Flag(help: "As the new owner: print an acceptance of this node for its present owner.")
@@ -33,6 +36,10 @@ struct Transfer: OptionedCommand {
         transform: { try PublicKey(argument: $0) })
     var recovery: PublicKey?
 
+    @Option(help: "With --accept: write the acceptance to a file.", completion: .file())
+    var file: String?
+
+    @OptionGroup var code: CodeOptions
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: ActingOptions
 
@@ -43,6 +50,9 @@ struct Transfer: OptionedCommand {
         guard recovery == nil || accept || finish else {
             throw ValidationError("--recovery belongs to --accept and --finish: the new owner chooses the recovery key.")
         }
+        guard accept || file == nil && !code.qr && code.qrFile == nil else {
+            throw ValidationError("--file, --qr and --qr-file belong to --accept: they carry the acceptance.")
+        }
         guard consent.recoveryKey == nil || acceptance != nil else {
             throw ValidationError("--recovery-key signs the present owner's transfer.")
         }
@@ -50,12 +60,15 @@ struct Transfer: OptionedCommand {
 
     func run() async throws {
         let controller = accept ? try options.key.controllerOrNew(output) : try options.key.controller()
-        let text = try acceptance.map { try Line.read($0, "acceptance") }
+        let text = try acceptance.map { try Carried.read($0, prefix: "LNACCEPT", "acceptance") }
         try await options.withNode(as: controller) { node in
             if let text {
                 output.show(ReceiptReport(try await node.transfer(to: Acceptance(parsing: text), recovery: consent.key())))
             } else if accept {
-                output.show(Result(try await node.accept(recovery: recovery)))
+                let acceptance = try await node.accept(recovery: recovery)
+                if let file { try PrivateFile(file).write(Array((acceptance.text + "\n").utf8), replacing: false) }
+                try code.show(acceptance.text, output)
+                output.show(Result(acceptance))
             } else {
                 output.show(ReceiptReport(try await node.finishTransfer(recovery: recovery)))
             }

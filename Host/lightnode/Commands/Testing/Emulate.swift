@@ -17,7 +17,8 @@ struct Emulate: ParsableCommand {
               lightnode emulate power-cycle kitchen
               lightnode emulate stop kitchen
 
-            State is in $LIGHTNODE_HOME/emulated, else ~/.local/state/lightnode/emulated; a board keeps a copy of its image.
+            State is in $LIGHTNODE_HOME/emulated, else $XDG_STATE_HOME/lightnode/emulated, else $HOME/.local/state/lightnode/emulated; a board
+            keeps a copy of its image.
             """,
         subcommands: [
             EmulateStart.self, EmulateList.self, EmulateVerb<StopDeed>.self, EmulateVerb<PowerCycleDeed>.self,
