@@ -90,7 +90,7 @@ struct Lightnode: AsyncParsableCommand {
                         "  See lightnode \(near.path.joined(separator: " "))\(near.path.isEmpty ? "" : " ")--help")
                     finish(code, json)
                 }
-                if !text.isEmpty { if code == 0 { Output.write(text) } else { Output.standardError(text) } }
+                if !text.isEmpty { if code == 0 { Output.write(text) } else { Output.standardError(Quoted.brief(text)) } }
                 finish(code, json)
             }
             let report = ErrorReport(error, notes: Notes.taken)

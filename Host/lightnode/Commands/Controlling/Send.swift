@@ -5,7 +5,7 @@ import Foundation
 import Keystore
 import NodeProtocol
 
-struct Send: AsyncParsableCommand, JSONCapable {
+struct Send: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send a command to an owned node and verify its signed receipt.",
         discussion: """
@@ -45,7 +45,6 @@ struct Send: AsyncParsableCommand, JSONCapable {
     var unchecked = false
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         let written = try WrittenCall(parsing: Self.spelledOut(call, arguments)), call = written.call

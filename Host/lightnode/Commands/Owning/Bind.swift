@@ -6,7 +6,7 @@ import Keystore
 import NodeProtocol
 import Reporting
 
-struct Bind: AsyncParsableCommand, JSONCapable {
+struct Bind: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Become the owner of a node, with the text of its label.",
         discussion: """
@@ -32,7 +32,6 @@ struct Bind: AsyncParsableCommand, JSONCapable {
     var allowTest = false
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         if let name {

@@ -21,9 +21,8 @@ struct Name: ActingCommand {
 
     @OptionGroup var options: ActingOptions
 
-    func validate() throws { try KnownNode.check(name: name) }
-
     func act(on node: RemoteNode) async throws {
+        try KnownNode.check(name: name)
         let known = try await node.known()
         if let other = try node.controller.book.nodes().first(where: { $0.name == name && $0.address != known.address }) {
             throw Failure(.usage, "“\(name)” is the name of \(other.address) already", about: name, advice: "Take another name")

@@ -4,7 +4,7 @@ import ControlNode
 import Foundation
 import Keystore
 
-struct Rotate: AsyncParsableCommand, JSONCapable {
+struct Rotate: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Replace the key that owns a node; what was signed before is void.",
         discussion: """
@@ -19,7 +19,6 @@ struct Rotate: AsyncParsableCommand, JSONCapable {
     var newKey: String
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         let controller = try options.key.controller()

@@ -6,7 +6,7 @@ import Keystore
 import NodeProtocol
 import Reporting
 
-struct Transfer: AsyncParsableCommand, JSONCapable {
+struct Transfer: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Hand a node to another owner, who must have accepted it.",
         discussion: """
@@ -42,7 +42,6 @@ struct Transfer: AsyncParsableCommand, JSONCapable {
     @OptionGroup var code: CodeOptions
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func validate() throws {
         guard [acceptance != nil, accept, finish].filter({ $0 }).count == 1 else {
