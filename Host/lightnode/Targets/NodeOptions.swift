@@ -51,22 +51,21 @@ struct NodeOptions: ParsableArguments {
     /// As `withClient`, with the address of the only node that is meant, if it was named.
     func withPlace<R>(_ body: (CoAPClient, NodeAddress?) async throws -> R) async throws -> R {
         let place = try await NodePlace.find(node.name)
-        return try await Self.withClient(on: try await place.connect(), to: place.locator, timeout: timeout, logs: logs) {
-            try await body($0, place.address)
-        }
+        return try await Self.withClient(at: place, timeout: timeout, logs: logs) { try await body($0, place.address) }
     }
 
     /// Runs `body` with a connection to `node`, or to the only one that there is, and hangs up afterwards.
     static func withClient<R>(
         of node: NodeLocator?, timeout: Double, logs: Bool, _ body: (CoAPClient) async throws -> R
     ) async throws -> R {
-        let locator = try finder.choose(node)
-        return try await withClient(on: try await finder.connect(locator), to: locator, timeout: timeout, logs: logs, body)
+        try await withClient(at: try await NodePlace.find(node.map { .place($0) }), timeout: timeout, logs: logs, body)
     }
 
     private static func withClient<R>(
-        on link: any CoAPLink, to locator: NodeLocator, timeout: Double, logs: Bool, _ body: (CoAPClient) async throws -> R
+        at place: NodePlace, timeout: Double, logs: Bool, _ body: (CoAPClient) async throws -> R
     ) async throws -> R {
+        let locator = place.locator
+        let link = try await place.connect()
         let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
             if logs { Output.standardError("[\(locator)] \(line)") }
         }
