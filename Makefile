@@ -16,6 +16,7 @@ deps: ## install what is missing (NO_INSTALL=1: only say what)
 build: deps ## build the command line tool, as bin/lightnode
 	@$(SWIFT_BUILD) --product lightnode
 	@mkdir -p bin && ln -sf ../$(BIN)/lightnode bin/lightnode
+	@Tools/note-commit $(BIN)/lightnode
 
 firmware: build ## build the light-node image of every board
 	@for board in $(BOARDS); do bin/lightnode build --board $$board || exit 1; done

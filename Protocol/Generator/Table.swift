@@ -158,6 +158,8 @@ struct Table: Codable {
         var size: Int
         var magic: String
         var format: Int
+        /// Of the firmware: major, minor, patch.
+        var version: [Int]
         var fields: [Field]
     }
 
