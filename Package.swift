@@ -168,7 +168,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "lightnode",
             dependencies: [
                 "Reporting", "Transport", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels",
-                "Provisioning", "BoardFacts", "Image", "FirmwareBuild", "Emulation",
+                "Provisioning", "Programs", "BoardFacts", "Image", "FirmwareBuild", "Emulation",
                 "NodeEmulation", "Benchmarks", "TestRunner", "Gateway", "Bridge", "Flashing", "CEdit", "CWipingHeap",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -20,6 +20,7 @@ struct Lightnode: AsyncParsableCommand {
 
             Keys and records are in $LIGHTNODE_HOME, else $XDG_CONFIG_HOME/lightnode, else ~/.config/lightnode.
             """,
+        version: "lightnode \(ProgramVersion.text)",
         groupedSubcommands: [
             CommandGroup(
                 name: "Own nodes",
@@ -42,7 +43,8 @@ struct Lightnode: AsyncParsableCommand {
             CommandGroup(
                 name: "Write firmware",
                 subcommands: [New.self, Boards.self, Layout.self, Build.self, Size.self, ImageCommand.self]),
-            CommandGroup(name: "Flash it", subcommands: [Flash.self, Udev.self]),
+            CommandGroup(
+                name: "Flash it, and look into it", subcommands: [FlashCommand.self, Reset.self, Debug.self, Udev.self]),
             CommandGroup(
                 name: "Try it without hardware", subcommands: [Emulate.self, Test.self, Bench.self, MeasureRunner.self]),
         ])
@@ -58,6 +60,7 @@ struct Lightnode: AsyncParsableCommand {
             var command = try parseAsRoot()
             json = (command as? any JSONCapable)?.output.json ?? false
             Notes.areKept = json
+            Steps.areShown = !json
             if let found = command as? any AsyncParsableCommand {
                 // Used by this task alone: the parser hands over the only copy.
                 nonisolated(unsafe) var asynchronous = found
@@ -67,6 +70,7 @@ struct Lightnode: AsyncParsableCommand {
             }
             finish(0, json)
         } catch {
+            Steps.end()
             // Help, version and the parser's own errors have their own texts and code 64.
             if isParserError(error) {
                 let text = fullMessage(for: error), code = exitCode(for: error).rawValue
@@ -81,6 +85,7 @@ struct Lightnode: AsyncParsableCommand {
 
     /// Ends the program. What was to be printed and could not be is a failure, unless its reader wanted no more of it.
     private static func finish(_ code: Int32, _ json: Bool) -> Never {
+        Steps.end()
         guard let failure = StandardOutput.failure, !StandardOutput.isClosed else {
             let notes = Notes.taken
             if !notes.isEmpty { Output.standardError(Output.encoded(["notes": notes])) }

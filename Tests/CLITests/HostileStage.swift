@@ -198,8 +198,10 @@ final class HostileStage: Sendable {
         "keys new", "keys show", "keys renumber", "grants", "batch list", "batch show", "batch export", "batch verify",
         "batch import",
         "batch discard", "label", "escrow new", "escrow open", "new app", "new driver", "new board", "boards", "layout", "build",
-        "size", "image show", "flash", "udev", "emulate start", "emulate list", "emulate stop", "emulate power-cycle",
-        "emulate reset", "emulate display", "emulate usb", "emulate unplug", "emulate plug", "emulate remove", "test", "bench",
+        "size", "image show", "flash write", "flash read", "reset", "debug", "udev",
+        "emulate start", "emulate list", "emulate stop", "emulate power-cycle",
+        "emulate reset", "emulate press", "emulate release", "emulate set", "emulate pins", "emulate display", "emulate log",
+        "emulate debug", "emulate usb", "emulate unplug", "emulate plug", "emulate remove", "test", "bench",
         "measure-runner",
     ]
 }
