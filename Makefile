@@ -15,6 +15,7 @@ deps: ## install what is missing (NO_INSTALL=1: only say what)
 
 build: deps ## build the command line tool, as bin/lightnode
 	@$(SWIFT_BUILD) --product lightnode
+	@$(SWIFT_BUILD) --product QEMUProbe
 	@mkdir -p bin && ln -sf ../$(BIN)/lightnode bin/lightnode
 	@Tools/note-commit $(BIN)/lightnode
 
@@ -40,7 +41,6 @@ newer-qemu: ## fetch a QEMU into build/ for boards that the installed one is too
 	@Tools/install-newer-qemu || true
 
 target-test: build newer-qemu ## on-target tests of every board under QEMU
-	@$(SWIFT_BUILD) --product QEMUProbe
 	@bin/lightnode test
 	@Tools/test-codecs
 	@Tools/test-ed25519
@@ -62,7 +62,6 @@ size: firmware ## flash and RAM per board, module and driver; fails over budget
 	@[ -n "$$DRIVERS" ] || Tools/usb-size
 
 bench: firmware ## measure under QEMU; writes build/bench.json
-	@$(SWIFT_BUILD) --product QEMUProbe
 	@$(SWIFT_BUILD) --product dfu-bench
 	@Tools/bench
 

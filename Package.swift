@@ -45,17 +45,21 @@ func firmware(
         swiftSettings: embeddedFeatures + settings)
 }
 
-// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build.
+// Ed25519 uses assembly kernels on the boards unless LIGHTNODE_ED25519=swift asks for the portable build. The light node of an nRF51 fills its flash, so its
+// Ed25519 has smaller tables and less code (docs/ed25519.md), unless LIGHTNODE_ED25519=large asks for what the other boards have.
 let mcuName = Context.environment["LIGHTNODE_MCU"] ?? ""
 let useKernel = Context.environment["LIGHTNODE_BOARD"] != nil && Context.environment["LIGHTNODE_ED25519"] != "swift"
 let ed25519Settings: [SwiftSetting] =
     [.enableExperimentalFeature("Volatile")]
     + (useKernel ? [.define("ED25519_KERNEL")] : [])
+    + (useKernel && mcuName != "nRF51" ? [.define("ED25519_POINT_KERNEL")] : [])
     + (mcuName == "nRF51" ? [.define("ED25519_SHORT_MULTIPLIER")] : [])
+    + (mcuName == "nRF51" && Context.environment["LIGHTNODE_ED25519"] != "large" ? [.define("ED25519_SMALL")] : [])
 
 // Lower modules never import higher ones; this list is in that order.
 let codecs: [Target.Dependency] = ["CBOR", "COSE", "CoAP", "Slipmux", "Bech32"]
 let portable: [Target] = [
+    firmware("SplitMix"),
     firmware("Ed25519", useKernel ? ["Ed25519Kernel"] : [], settings: ed25519Settings),
     firmware("Bytes"),
     firmware("CBOR", ["Bytes"]),
@@ -119,11 +123,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Programs", "BoardFacts", "Image", "Reporting"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["CoAP", "Slipmux", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
+        host("Emulation", ["Slipmux", "SplitMix", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
+        host("CycleModel", []),
         // Loaded into QEMU by Emulation.
         .target(
-            name: "QEMUProbe", path: "Host/QEMUProbe",
+            name: "QEMUProbe", dependencies: ["CycleModel"], path: "Host/QEMUProbe",
             // Called for every instruction, so always optimised.
             swiftSettings: [
                 .enableExperimentalFeature("Extern"), .enableExperimentalFeature("SymbolLinkageMarkers"),
@@ -132,13 +137,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             linkerSettings: [
                 .unsafeFlags(["-Xlinker", "--defsym=qemu_plugin_version=$s9QEMUProbe17qemuPluginVersions5Int32Vvp"])
             ]),
-        host("TestRunner", ["Programs", "BoardFacts", "Image", "Emulation", "FirmwareBuild", "Reporting"]),
+        host("TestRunner", ["SplitMix", "Programs", "BoardFacts", "Image", "Emulation", "FirmwareBuild", "Reporting"]),
         host("Transport", ["CoAP", "Slipmux", "USBStrings", "Reporting", "CLibUSB"]),
         host("NodeProtocol", ["CBOR", "COSE", "Bech32", "Reporting", "HostCrypto"]),
+        host("Ledger", ["CBOR", "COSE", "NodeProtocol", "Reporting", "HostCrypto"]),
         host("Keystore", ["NodeProtocol", "HostCrypto", "Reporting", database]),
         host("ControlNode", ["CBOR", "CoAP", "Keystore", "NodeProtocol", "HostCrypto", "Transport", "Reporting"]),
         host("Gateway", ["CBOR", "COSE", "CoAP", "Transport", "Reporting"]),
-        host("Bridge", ["CoAP", "Transport"]),
+        host("Bridge", ["CoAP", "SplitMix", "Transport"]),
         host("Records", ["HostCrypto", "NodeProtocol", "Keystore", "Reporting", "CPostgres", database]),
         host("Labels", ["NodeProtocol", "Reporting", "CQREncode", "CCairo"]),
         host(
@@ -150,7 +156,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host(
             "Benchmarks",
             [
-                "BoardFacts", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore", "ControlNode",
+                "BoardFacts", "CycleModel", "Image", "Emulation", "NodeEmulation", "Transport", "NodeProtocol", "Keystore",
+                "ControlNode",
                 "Labels",
                 "Provisioning", "Reporting",
             ]),
@@ -192,8 +199,8 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     }
     package.targets += [
         // Shared by tests; each says in its first lines what it stands in for.
-        support("CodecSupport", path: "Tests/CodecSupport", ["CBOR", "CoAP"]),
-        support("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+        support("CodecSupport", path: "Tests/CodecSupport", ["SplitMix", "CBOR", "CoAP"]),
+        support("CodecWorkout", path: "Tests/CodecWorkout", codecs + ["SplitMix"]),
         support(
             "FuzzProperties", path: "Tests/Fuzz/Properties",
             codecs + [
@@ -230,6 +237,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         support("SimulatedUSB", path: "Tests/SimulatedUSB", ["VirtualUSB"]),
         .target(name: "SimulatedTerminal", path: "Tests/SimulatedTerminal"),
         .target(name: "CMemcheck", path: "Tests/CMemcheck"),
+        .target(name: "WitnessPython", path: "Tests/WitnessPython"),
         .executableTarget(
             name: "ed25519-constant-time", dependencies: ["Ed25519", "CMemcheck"], path: "Tests/ConstantTime",
             swiftSettings: embeddedFeatures),
@@ -264,9 +272,10 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         tests("DevicesTests", ["Bytes", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("MCUTests", ["STM32F4", "STM32L4", "NRF51", "HAL", "FlashStore", "RegisterModels", "SimulatedPins"]),
         tests("VirtualUSBTests", ["VirtualUSB", "SimulatedUSB"]),
-        tests("TransportTests", ["Transport"], exclude: ["Witness"]),
+        tests("TransportTests", ["Transport", "WitnessPython"], exclude: ["Witness"]),
         tests(
-            "ControlNodeTests", ["HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "CSodium", "HostedNode"],
+            "ControlNodeTests",
+            ["HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "CSodium", "HostedNode", "WitnessPython"],
             exclude: ["Witness"], resources: [.copy("Vectors")]),
         tests(
             "GatewayTests",
@@ -277,6 +286,12 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             exclude: ["Witness"]),
         .target(name: "PostgresServer", path: "Tests/PostgresServer"),
         tests("RecordsTests", ["Records", "HostCrypto", "NodeProtocol", "PostgresServer", "Reporting"], exclude: ["Witness"]),
+        tests(
+            "LedgerTests",
+            [
+                "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR",
+                "TestNode",
+            ]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
         tests(
             "ProvisioningTests",
@@ -292,11 +307,14 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "HostedNode", "SimulatedNOR", "SimulatedTerminal",
             ], exclude: ["KillPoint.c"]),
         tests("ReportingTests", ["Reporting"]),
-        tests("KeystoreTests", ["Keystore", "NodeProtocol", "HostCrypto", "Reporting"]),
+        tests(
+            "KeystoreTests",
+            ["Keystore", "NodeProtocol", "HostCrypto", "Reporting", .product(name: "GRDB", package: "GRDB.swift")]),
         tests(
             "FirmwareBuildTests",
             ["Programs", "BoardFacts", "Image", "FirmwareBuild", "Reporting", "DeviceModel", "Drivers", "HAL", "SimulatedPins"]),
         tests("BoardDeviceTests", ["BoardFacts", "Image", "Emulation", "FirmwareBuild"]),
+        tests("CycleModelTests", ["CycleModel"]),
         tests("EmulationTests", ["BoardFacts", "Image", "Emulation", "VirtualUSB", "Reporting"]),
         tests(
             "EndToEndTests",
@@ -305,7 +323,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                 "NodeProtocol", "Keystore",
                 "ControlNode", "Provisioning", "Transport",
                 "Gateway", "Bridge", "lightnode", "first-light", "below-fifteen", "HostedNode", "SimulatedNOR",
-                "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting",
+                "SimulatedUSB", "SimulatedTerminal", "BootloaderModel", "Flashing", "VirtualUSB", "Reporting", "SplitMix",
             ]),
         .executableTarget(
             name: "dfu-bench", dependencies: ["BootloaderModel", "Flashing", "BoardFacts", "Image", "VirtualUSB"],
@@ -380,7 +398,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
                     "NodeServer", "LightNode", "Vocabulary", "Slipmux", "CoAP", "Bytes", "DeviceModel", "FlashStore", "HAL",
                     "Board", "MCU", "Startup",
                 ]),
-            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs),
+            firmware("CodecWorkout", path: "Tests/CodecWorkout", codecs + ["SplitMix"]),
             firmware("FirmwareTesting", ["Startup", "MCU"], settings: volatile + [.define("MCU_\(mcu)")]),
         ]
     let images =

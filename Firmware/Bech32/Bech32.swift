@@ -157,17 +157,17 @@ public enum Bech32Error: UInt8, Error, Sendable {
     /// Too short, longer than 90 characters, or more data than there is room for.
     case length = 1
     /// Upper and lower case in one text.
-    case mixedCase = 2
+    case mixedCase
     /// A character that never occurs: outside printable ASCII, or after the prefix one of "1", "b", "i", "o" and punctuation.
-    case invalidCharacter = 3
+    case invalidCharacter
     /// No "1" between a prefix and at least six characters.
-    case noSeparator = 4
+    case noSeparator
     /// The checksum does not fit: at least one character, somewhere, is wrong. Scan or type the whole text again.
-    case checksum = 5
+    case checksum
     /// The text is whole, but is something else: another prefix than expected.
-    case wrongPrefix = 6
+    case wrongPrefix
     /// The last data character carries bits that belong to no byte.
-    case padding = 7
+    case padding
 }
 
 /// The BCH code's remainder (BIP 173).

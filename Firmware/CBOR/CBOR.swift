@@ -19,41 +19,41 @@ public enum CBORError: UInt8, Error, Sendable {
     /// The input ends inside an item: wait for the rest, or refuse it.
     case truncated = 1
     /// Bytes follow the item.
-    case trailingBytes = 2
+    case trailingBytes
     /// An integer, length or float is not in its shortest form: encode deterministically (RFC 8949 section 4.2.1).
-    case notShortest = 3
+    case notShortest
     /// Indefinite length: send definite lengths.
-    case indefiniteLength = 4
+    case indefiniteLength
     /// A reserved additional information value, or a two-byte simple value below 32.
-    case malformed = 5
+    case malformed
     /// Map keys are not in strictly ascending bytewise order of their encodings: sort them, and send each once.
-    case keyOrder = 6
+    case keyOrder
     /// A text string is not UTF-8.
-    case invalidText = 7
+    case invalidText
     /// Nested deeper than `CBOR.maximumDepth`.
-    case tooDeep = 8
+    case tooDeep
     /// Another type of item than the one that is expected here.
-    case unexpectedType = 9
+    case unexpectedType
     /// The right type, but a value or length out of the range that is expected here.
-    case outOfRange = 10
+    case outOfRange
     /// A floating-point number where none was asked for.
-    case floatRefused = 11
+    case floatRefused
     /// The writer's buffer is too small.
-    case overflow = 12
+    case overflow
 }
 
 /// The type of an item, from its first byte.
 public enum CBORType: UInt8, Sendable {
-    case unsigned = 0
-    case negative = 1
-    case bytes = 2
-    case text = 3
-    case array = 4
-    case map = 5
-    case tag = 6
+    case unsigned
+    case negative
+    case bytes
+    case text
+    case array
+    case map
+    case tag
     /// false, true, null, undefined and the other simple values.
-    case simple = 7
-    case float = 8
+    case simple
+    case float
 }
 
 /// A map key, as far as a `switch` can tell it: see `CBORReader.nextKey`.

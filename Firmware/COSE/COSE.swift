@@ -37,13 +37,13 @@ public enum COSEError: UInt8, Error, Sendable {
     /// Not tag 18 with an array of four: not a COSE_Sign1.
     case notSign1 = 1
     /// The headers are not exactly h'a10127' (EdDSA) and an empty map.
-    case headers = 2
+    case headers
     /// The payload is not a byte string in deterministic encoding, or is missing (detached).
-    case payload = 3
+    case payload
     /// The signature is not a byte string of 64 bytes.
-    case signature = 4
+    case signature
     /// Bytes follow the signature.
-    case trailingBytes = 5
+    case trailingBytes
 }
 
 /// What a signature is bound to besides the payload: protocol, version, network and type of message.

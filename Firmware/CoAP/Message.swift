@@ -5,23 +5,23 @@ public enum CoAPError: UInt8, Error, Sendable {
     /// The message ends too early.
     case truncated = 1
     /// Not version 1: ignore the message silently.
-    case version = 2
+    case version
     /// A token length above 8.
-    case tokenLength = 3
+    case tokenLength
     /// A code of class 1, 3, 6 or 7, which are reserved.
-    case reservedCode = 4
+    case reservedCode
     /// A message of code 0.00 is more than a header.
-    case emptyNotEmpty = 5
+    case emptyNotEmpty
     /// An option delta or length of 15, an option number above 65535, or a parameter that cannot be understood.
-    case option = 6
+    case option
     /// A payload marker with no payload behind it.
-    case emptyPayload = 7
+    case emptyPayload
     /// A code that cannot go with the type: a reset or an acknowledgement with a request, a reset with a response.
-    case typeCode = 8
+    case typeCode
     /// The writer's buffer is too small.
-    case overflow = 9
+    case overflow
     /// Options were written out of order, or after the payload. A fault of the caller.
-    case optionOrder = 10
+    case optionOrder
 }
 
 /// A token of 0 to 8 bytes, by which a client matches responses to its requests.

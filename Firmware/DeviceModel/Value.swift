@@ -132,11 +132,11 @@ public enum DeviceFault: UInt8, Error, Sendable {
     /// The part does not answer: check its wiring and supply.
     case notResponding = 1
     /// It answers with something impossible: the part is broken or another one.
-    case implausible = 2
+    case implausible
     /// Refused for now to protect the hardware: try again later.
-    case tooSoon = 3
+    case tooSoon
     /// A write did not last: the part is worn out or write-protected.
-    case notStored = 4
+    case notStored
 }
 
 /// What a method did.

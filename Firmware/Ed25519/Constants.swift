@@ -20,3 +20,7 @@ let groupOrder: InlineArray<8, UInt32> = [
 let orderEightY: InlineArray<8, UInt32> = [
     0x8f95_e826, 0xb027_b2c2, 0x89f4_c345, 0xf098_eff2, 0x05ac_dfd5, 0x3933_c6d3, 0x8802_38b1, 0x05fc_536d,
 ]
+/// 2^-600 modulo p
+let inverseOfSteps: InlineArray<8, UInt32> = [
+    0x88dd_407e, 0x6568_3e67, 0xcfc7_44c9, 0x90aa_31a3, 0x4e01_6b14, 0x855b_1b22, 0x2c90_5dc1, 0x4469_d942,
+]

@@ -156,25 +156,28 @@ private func finalize(_ hash: inout SHA512, modulo k: ScalarPointer, _ start: Un
     }
 }
 
-/// Whether R encodes S B - k A. Scalars: S at 0, k at 8.
+/// Whether S B = R + k A, for the R that is encoded at `r`; false if no point is, in its canonical form. Scalars: S at 0, k at 8; S is spoilt.
+///
+/// As HalfScalars.swift shows, that is so exactly if (v S mod L) B - v R ∓ w A is the neutral element.
 @inline(never)
-private func satisfiesEquation(
-    _ scalars: UnsafePointer<UInt32>, _ r: UnsafeRawPointer, _ key: UnsafePointer<UInt32>
-) -> Bool {
-    withWords(Point.words &+ Point.scratchWords) { point in
-        let scratch = point + Point.words
-        ExpandedPublicKey.setNegative(point, key)
-        DoubleScalar.compute(point, s: scalars, k: scalars + 8, scratch)
-        Field.invert(scratch, point + 16, scratch: scratch + 8)
-        Point.encode(scratch + 8, point, inverse: scratch)
-        load(scratch, r)
-        var difference: UInt32 = 0
-        var i = 0
-        while i < 8 {
-            difference |= scratch[8 &+ i] ^ scratch[i]
-            i &+= 1
+func satisfiesEquation(_ scalars: ScalarPointer, _ r: UnsafeRawPointer, _ key: UnsafePointer<UInt32>) -> Bool {
+    withWords(2 &* Point.words &+ Point.scratchWords &+ HalfScalars.words) { point in
+        let forKey = point + Point.words
+        let scratch = forKey + Point.words
+        // Set in place: its encoding and x are read before they are overwritten.
+        load(point + 16, r)
+        if !ExpandedPublicKey.findNegativeX(point + 16) { return false }
+        ExpandedPublicKey.setNegative(point, point + 16)
+        ExpandedPublicKey.setNegative(forKey, key)
+        let (v, w, isNegative) = HalfScalars.split(scalars + 8, scratch + Point.scratchWords)
+        Field.set(scratch + 16, 0)
+        if isNegative {
+            Field.subtract(forKey, scratch + 16, forKey)
+            Field.subtract(forKey + 24, scratch + 16, forKey + 24)
         }
-        return difference == 0
+        Scalar.multiplyAdd(scalars, v, scalars, scratch + 16, scratch: scratch)
+        FourScalars.compute(point, forKey, e: scalars, v: v, w: w, scratch)
+        return Point.isNeutral(point)
     }
 }
 
@@ -240,7 +243,7 @@ private func nonce(_ r: ScalarPointer, prefix: UnsafePointer<UInt32>, _ message:
 private func encodeBaseMultiple(_ encoding: UnsafeMutableRawPointer, _ k: UnsafePointer<UInt32>, _ memory: Element) {
     let scratch = memory + Point.words
     BaseScalar.compute(memory, k, scratch)
-    Field.invert(scratch, memory + 16, scratch: scratch + 8)
+    Inversion.invert(scratch, memory + 16, scratch + 8)
     Point.encode(scratch + 8, memory, inverse: scratch)
     encoding.copyMemory(from: UnsafeRawPointer(scratch + 8), byteCount: 32)
 }

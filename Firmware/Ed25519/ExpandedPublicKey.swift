@@ -29,9 +29,10 @@ public struct ExpandedPublicKey: ~Copyable {
         @_lifetime(borrow self) get { words.span.bytes.extracting(0..<32) }
     }
 
-    /// Completes the words of a key whose encoding is in the first eight; false if it encodes no point, or one of low order.
+    /// Completes the words of a key, or of the R of a signature, whose encoding is in the first eight; false if it encodes no point, or one of
+    /// low order, or is not canonical.
     @inline(never)
-    private static func findNegativeX(_ key: UnsafeMutablePointer<UInt32>) -> Bool {
+    static func findNegativeX(_ key: UnsafeMutablePointer<UInt32>) -> Bool {
         if Point.hasLowOrder(key) { return false }
         return withWords(Point.words &+ Point.scratchWords) { point in
             let y = point + 8
@@ -53,7 +54,7 @@ public struct ExpandedPublicKey: ~Copyable {
         return key[7] >> 31
     }
 
-    /// p = the negated point of the key's words, T valid.
+    /// p = the negated point of the key's words, T valid. The words may be those from `p + 16` on.
     static func setNegative(_ p: PointPointer, _ key: UnsafePointer<UInt32>) {
         load(p, key + 8)
         _ = setY(p + 8, key)

@@ -60,6 +60,7 @@ enum Field {
         }
     }
 
+    #if !ED25519_POINT_KERNEL
     /// r = a^(2^count), count >= 1
     @inline(never)
     static func square(_ r: Element, _ a: ConstantElement, times count: Int) {
@@ -70,6 +71,7 @@ enum Field {
             left &-= 1
         }
     }
+    #endif
 
     /// r = a^(2^252 - 3). Uses two elements at `scratch`. r, a and scratch are distinct.
     ///
@@ -100,16 +102,6 @@ enum Field {
         multiply(t, t, r)  // 2^250 - 1
         square(t, t, times: 2)
         multiply(r, t, a)  // 2^252 - 3
-    }
-
-    /// r = 1/a, and 0 for 0, in constant time: a^(p-2), p - 2 = 8 (2^252 - 3) + 3. Uses two elements at `scratch`.
-    /// r, a and scratch are distinct.
-    static func invert(_ r: Element, _ a: ConstantElement, scratch: Element) {
-        power2523(r, a, scratch: scratch)
-        square(r, r, times: 3)
-        square(scratch, a)
-        multiply(scratch, scratch, a)
-        multiply(r, r, scratch)
     }
 
     /// Whether a is 0 modulo p; a becomes canonical.

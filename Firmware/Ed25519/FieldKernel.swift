@@ -19,5 +19,13 @@ extension Field {
     /// r = a^2
     @inline(__always)
     static func square(_ r: Element, _ a: ConstantElement) { ed25519_field_square(r, a) }
+
+    #if ED25519_POINT_KERNEL
+    /// r = a^(2^count), count >= 1
+    @inline(__always)
+    static func square(_ r: Element, _ a: ConstantElement, times count: Int) {
+        ed25519_field_square_times(r, a, UInt32(truncatingIfNeeded: count))
+    }
+    #endif
 }
 #endif

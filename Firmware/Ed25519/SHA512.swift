@@ -1,4 +1,7 @@
 // SHA-512 (FIPS 180-4, section 6.4), in pieces of any size.
+#if ED25519_POINT_KERNEL
+import Ed25519Kernel
+#endif
 
 /// SHA-512 over bytes fed in pieces of any size, less than 2^61 bytes in all. Uses 200 bytes, and about 260 of stack while hashing.
 public struct SHA512 {
@@ -165,6 +168,13 @@ private func copy(_ to: UnsafeMutablePointer<UInt64>, _ from: UnsafePointer<UInt
     }
 }
 
+#if ED25519_POINT_KERNEL
+/// The window starts at `top` and ends 16 words below.
+@_transparent
+private func sixteenRounds(
+    _ top: UnsafeMutablePointer<UInt64>, _ schedule: UnsafePointer<UInt64>, _ constants: UnsafePointer<UInt64>
+) { ed25519_sha512_rounds(top, schedule, constants) }
+#else
 /// The window starts at `top` and ends 16 words below.
 @_transparent
 private func sixteenRounds(
@@ -187,8 +197,13 @@ private func sixteenRounds(
         k += 1
     }
 }
+#endif
 
 /// The next 16 words of the message schedule, in place of the last 16.
+#if ED25519_POINT_KERNEL
+@inline(__always)
+private func extend(_ schedule: UnsafeMutablePointer<UInt64>) { ed25519_sha512_extend(schedule) }
+#else
 @inline(__always)
 private func extend(_ schedule: UnsafeMutablePointer<UInt64>) {
     var j = 0
@@ -197,3 +212,4 @@ private func extend(_ schedule: UnsafeMutablePointer<UInt64>) {
         j &+= 1
     }
 }
+#endif

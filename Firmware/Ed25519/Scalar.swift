@@ -4,6 +4,7 @@
 typealias ScalarPointer = UnsafeMutablePointer<UInt32>
 
 enum Scalar {
+    #if ED25519_SHORT_MULTIPLIER
     /// r = the integer of `count` words at `x`, count >= 8, modulo L, below L. r may not overlap x.
     ///
     /// Horner's rule, 16 bits at a time, from the upper seven words on, which are below L by themselves: with r < L,
@@ -72,6 +73,66 @@ enum Scalar {
             }
         }
     }
+    #else
+    /// r = the integer of `count` words at `x`, count >= 8, modulo L, below L. r may not overlap x.
+    ///
+    /// Horner's rule, 32 bits at a time, from the upper seven words on, which are below L by themselves: with r < L,
+    /// v = 2^32 r + (the next 32 bits) < 2^32 L. Since L = 2^252 + c, 0 < c < 2^125, q = floor(v / 2^252) is at most 2^32, and
+    /// v - q L = (v mod 2^252) - q c lies between -2^157 and 2^252: adding L once where it is negative brings it to [0, L). Should q be 2^32,
+    /// 2^32 - 1 is taken, with which v - q L is below L, and not negative, too.
+    @inline(never)
+    static func reduce(_ r: ScalarPointer, _ x: UnsafePointer<UInt32>, count: Int) {
+        var i = 0
+        while i < 7 {
+            r[i] = x[count &- 7 &+ i]
+            i &+= 1
+        }
+        r[7] = 0
+        var position = count &- 7
+        while position > 0 {
+            position &-= 1
+            let top = r[7]
+            i = 7
+            while i > 0 {
+                r[i] = r[i &- 1]
+                i &-= 1
+            }
+            r[0] = x[position]
+            let overflow = top >> 28
+            let q = (top << 4 | r[7] >> 28) | (0 &- overflow)
+            r[7] = (r[7] & 0x0FFF_FFFF) | overflow << 28
+            subtractThenCorrect(r, q)
+        }
+    }
+
+    /// r - q (L - 2^252), plus L where that is negative.
+    @_optimize(speed)
+    private static func subtractThenCorrect(_ r: ScalarPointer, _ q: UInt32) {
+        groupOrder.span.withUnsafeBufferPointer { buffer in
+            let order = buffer.baseAddress!
+            var carry: UInt64 = 0
+            var borrow: Int64 = 0
+            var i = 0
+            while i < 8 {
+                if i < 4 { carry &+= wide(order[i]) &* wide(q) }
+                borrow &+= signed(r[i]) &- signed(halves(carry).low)
+                carry = upper(carry)
+                r[i] = halves(borrow).low
+                borrow = upper(borrow)
+                i &+= 1
+            }
+            let mask = halves(borrow).low
+            var sum: UInt64 = 0
+            i = 0
+            while i < 8 {
+                sum &+= wide(r[i]) &+ wide(order[i] & mask)
+                r[i] = halves(sum).low
+                sum = upper(sum)
+                i &+= 1
+            }
+        }
+    }
+    #endif
 
     /// r = (a b + c) mod L. Uses 16 words at `scratch`; r may be a, b or c.
     static func multiplyAdd(

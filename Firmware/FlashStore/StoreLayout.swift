@@ -27,10 +27,8 @@ public struct StoreLayout: Equatable, Sendable {
 
     /// Checks nothing: `mount` and `format` throw `unusableLayout` for what does not fit the limits or the part.
     public init(recordPages: UInt8, intentBytes: UInt8, outcomeBytes: UInt8, summaryBytes: UInt8) {
-        self.recordPages = recordPages
-        self.intentBytes = intentBytes
-        self.outcomeBytes = outcomeBytes
-        self.summaryBytes = summaryBytes
+        (self.recordPages, self.intentBytes) = (recordPages, intentBytes)
+        (self.outcomeBytes, self.summaryBytes) = (outcomeBytes, summaryBytes)
     }
 
     var word: UInt32 {

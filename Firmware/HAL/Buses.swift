@@ -5,13 +5,13 @@ public enum I2CError: UInt8, Error, Sendable {
     /// Nobody acknowledged the address: check the part's supply, its wiring and its address pins.
     case noAddressAcknowledge = 1
     /// The part refused a byte: it is busy, or the register does not exist.
-    case noDataAcknowledge = 2
+    case noDataAcknowledge
     /// SDA or SCL stays low: a part hangs, or a pull-up resistor is missing. Power-cycle the board.
-    case busStuck = 3
+    case busStuck
     /// Another controller took the bus: try again.
-    case arbitrationLost = 4
+    case arbitrationLost
     /// The controller did not finish in time.
-    case timeout = 5
+    case timeout
 }
 
 /// An I2C controller (NXP UM10204).

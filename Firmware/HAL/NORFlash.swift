@@ -5,15 +5,15 @@ public enum FlashError: UInt8, Error, Sendable {
     /// The range leaves its erase page. A fault of the caller.
     case outOfBounds = 1
     /// Offset or length is not a multiple of the write unit. A fault of the caller.
-    case unaligned = 2
+    case unaligned
     /// A unit read back differently from what was programmed: the page is worn out, or the unit had not been erased.
-    case programFailed = 3
+    case programFailed
     /// A page did not read as erased after an erase: it is worn out; retire it.
-    case eraseFailed = 4
+    case eraseFailed
     /// The part refuses writes to this page: clear its protection (option bytes, RBPCONF) and program the board again.
-    case writeProtected = 5
+    case writeProtected
     /// The controller stayed busy beyond the data sheet's worst case: power-cycle the board.
-    case timeout = 6
+    case timeout
 }
 
 /// A NOR flash part, or the pages of one that are set aside: an erase makes a page all ones, a program clears bits.

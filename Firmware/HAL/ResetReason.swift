@@ -5,13 +5,13 @@ public enum ResetReason: UInt8, Sendable {
     /// Power was applied or dipped, or the chip does not tell.
     case power = 0
     /// The reset pin.
-    case pin = 1
+    case pin
     /// The watchdog was not fed in time.
-    case watchdog = 2
+    case watchdog
     /// The firmware asked for it.
-    case software = 3
+    case software
     /// The CPU locked up: a fault inside the fault handler.
-    case lockup = 4
+    case lockup
     /// Woken from the off state.
-    case wakeUp = 5
+    case wakeUp
 }

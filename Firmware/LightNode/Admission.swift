@@ -34,7 +34,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     mutating func admit(_ message: borrowing Message, _ wire: WireNumber, _ admission: inout Admission) throws(Refusal) {
         try checkCondition()
         try checkAddress(message.claims)
-        if message.type.isCall, message.claims.node.contains(.nested) {
+        if message.type.isCall, message.claims.node.contains(NodeKey.nested) {
             try admission.chain.read(
                 message.claims.nested, in: message.whole, identity.address.text.span.bytes, ownership.epoch)
         }
@@ -90,7 +90,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     @inline(never)
     private func checks(_ message: borrowing Message, _ admission: borrowing Admission) -> UInt32 {
         if message.type.isCall { return UInt32(truncatingIfNeeded: admission.chain.count) &+ 1 }
-        return 1 &+ (message.claims.node.contains(.nested) ? 1 : 0) &+ (message.claims.node.contains(.consent) ? 1 : 0)
+        return 1 &+ (message.claims.node.contains(NodeKey.nested) ? 1 : 0)
+            &+ (message.claims.node.contains(NodeKey.consent) ? 1 : 0)
     }
 
     /// What is newer wins on a device, command or state; a signer's other numbers must rise.
@@ -111,7 +112,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// The token of the message, held against the key that must have signed it.
     @inline(never)
     private func findToken(_ message: borrowing Message, _ admission: inout Admission, uptime: UInt64) {
-        guard message.claims.node.contains(.token) else { return }
+        guard message.claims.node.contains(NodeKey.token) else { return }
         let signer =
             admission.isHolders
             ? loadLittleEndian64(message.whole, at: admission.leaf.key)
@@ -132,8 +133,8 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// An owner who states the time in a message with a token is believed about it there and then: with the token's age it bounds the present.
     @inline(never)
     private func checkLife(_ claims: borrowing Claims, _ admission: borrowing Admission, uptime: UInt64) throws(Refusal) {
-        if claims.cwt.contains(.expiry) {
-            if !admission.isHolders, claims.cwt.contains(.issuedAt), let issued = admission.tokenIssued {
+        if claims.cwt.contains(CWTKey.expiry) {
+            if !admission.isHolders, claims.cwt.contains(CWTKey.issuedAt), let issued = admission.tokenIssued {
                 let latest = claims.issuedAt &+ TrustedTime.seconds(since: issued, uptime: uptime)
                 if max(latest, time.floor) >= claims.expiry { throw .expired }
             } else {
@@ -151,12 +152,12 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// without may have moved the time ahead.
     @inline(never)
     private func checkToken(_ claims: borrowing Claims, _ admission: borrowing Admission, uptime: UInt64) throws(Refusal) {
-        if claims.node.contains(.token) {
+        if claims.node.contains(NodeKey.token) {
             if admission.tokenIssued == nil { throw .tokenInvalid }
             return
         }
         guard let age = Table.describe(admission.entry.device)?.freshness, age != 0 else { return }
-        guard claims.cwt.contains(.expiry), claims.expiry <= time.expected(uptime: uptime) &+ UInt64(age) else {
+        guard claims.cwt.contains(CWTKey.expiry), claims.expiry <= time.expected(uptime: uptime) &+ UInt64(age) else {
             throw .tokenRequired
         }
     }

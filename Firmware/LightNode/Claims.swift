@@ -11,13 +11,10 @@ struct Claims: ~Copyable, ~Escapable {
     var node: NodeClaims = []
 
     var audience: RawSpan
-    var expiry: UInt64 = 0
-    var notBefore: UInt64 = 0
-    var issuedAt: UInt64 = 0
+    var expiry: UInt64 = 0, notBefore: UInt64 = 0, issuedAt: UInt64 = 0
     var confirmation: RawSpan
 
-    var epoch: UInt32 = 0
-    var seq: UInt64 = 0
+    var epoch: UInt32 = 0, seq: UInt64 = 0
     /// The encoded array [device, method, arguments…].
     var call: RawSpan
     var token: RawSpan
@@ -29,10 +26,8 @@ struct Claims: ~Copyable, ~Escapable {
     var backups: RawSpan
     /// Encoded array.
     var scope: RawSpan
-    var uses: UInt32 = 0
-    var hops: UInt32 = 0
-    var meterTick: UInt32 = 0
-    var meterTicks: UInt32 = 0
+    var uses: UInt32 = 0, hops: UInt32 = 0
+    var meterTick: UInt32 = 0, meterTicks: UInt32 = 0
     var grantID: RawSpan
     var paid: UInt32 = 0
     /// Number of the one message type that a consent may serve.
@@ -88,7 +83,7 @@ struct Claims: ~Copyable, ~Escapable {
     @_lifetime(reader: copy reader)
     private mutating func readClaim(_ label: Int32, _ reader: inout CBORReader) throws(CBORError) {
         guard label > 0, label <= CWTKey.confirmation else { throw .unexpectedType }
-        cwt.insert(CWTClaims(rawValue: 1 << UInt16(truncatingIfNeeded: label)))
+        cwt.insert(CWTClaims(label))
         switch label {
         case CWTKey.audience: audience = try reader.text()
         case CWTKey.expiry: expiry = try Claims.time(&reader)
@@ -107,7 +102,7 @@ struct Claims: ~Copyable, ~Escapable {
         var map = try reader.map()
         while let key = try reader.nextKey(&map) {
             guard case .int(let label) = key, label >= 0, label < 64 else { throw .unexpectedType }
-            node.insert(NodeClaims(rawValue: 1 << UInt64(truncatingIfNeeded: label)))
+            node.insert(NodeClaims(label))
             switch label {
             case NodeKey.epoch: epoch = try reader.uint32()
             case NodeKey.seq:
@@ -117,7 +112,7 @@ struct Claims: ~Copyable, ~Escapable {
             case NodeKey.token: try Claims.take(&token, Freshness.tokenSize, &reader)
             case NodeKey.nested: nested = try reader.bytes()
             case NodeKey.recoveryKey: try Claims.take(&recoveryKey, 32, &reader)
-            case NodeKey.flags: flags = try reader.uint32(atMost: 1)
+            case NodeKey.flags: flags = try reader.uint32(atMost: SettingFlag.all)
             case NodeKey.backups: try Claims.takeArray(&backups, &reader)
             case NodeKey.purpose: purpose = try reader.uint32(atMost: 255)
             case NodeKey.counterparty: try Claims.take(&counterparty, 32, &reader)

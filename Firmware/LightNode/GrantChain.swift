@@ -39,7 +39,7 @@ struct GrantChain: ~Copyable {
             guard equal(grant.claims.audience, address) else { throw .wrongAddress }
             guard grant.claims.epoch == epoch else { throw .wrongEpoch }
             try add(grant, in: whole)
-            guard grant.claims.node.contains(.nested) else { break }
+            guard grant.claims.node.contains(NodeKey.nested) else { break }
             encoded = grant.claims.nested
         }
         try inheritEnds()

@@ -20,10 +20,10 @@ public enum LogValue: Equatable, Sendable {
 
     var kind: UInt8 {
         switch self {
-        case .none: 0
-        case .bool: 1
-        case .int: 2
-        case .authorities: 3
+        case .none: LogValueKind.none.rawValue
+        case .bool: LogValueKind.bool.rawValue
+        case .int: LogValueKind.int.rawValue
+        case .authorities: LogValueKind.authorities.rawValue
         }
     }
 
@@ -38,9 +38,9 @@ public enum LogValue: Equatable, Sendable {
 
     init(kind: UInt8, bits: UInt32) {
         switch kind {
-        case 1: self = .bool(bits != 0)
-        case 2: self = .int(Int32(bitPattern: bits))
-        case 3: self = .authorities(bits)
+        case LogValueKind.bool.rawValue: self = .bool(bits != 0)
+        case LogValueKind.int.rawValue: self = .int(Int32(bitPattern: bits))
+        case LogValueKind.authorities.rawValue: self = .authorities(bits)
         default: self = .none
         }
     }
@@ -87,14 +87,16 @@ public struct LogEntry: ~Copyable, Sendable {
 
     /// Sequence number of the message, 7 bytes: the highest byte of what is set is lost.
     public var seq: UInt64 {
-        @inline(never) get { LightNode.loadLittleEndian64(bytes.span.bytes, at: LogLayout.seqOffset, count: 7) }
-        @inline(never) set { bytes.storeLittleEndian64(newValue, at: LogLayout.seqOffset, count: 7) }
+        @inline(never) get {
+            LightNode.loadLittleEndian64(bytes.span.bytes, at: LogLayout.seq.lowerBound, count: LogLayout.seq.count)
+        }
+        @inline(never) set { bytes.storeLittleEndian64(newValue, at: LogLayout.seq.lowerBound, count: LogLayout.seq.count) }
     }
 
     /// Signer and kind.
     private(set) var origin: UInt8 {
-        get { bytes[LogLayout.originOffset] }
-        set { bytes[LogLayout.originOffset] = newValue }
+        get { bytes[LogLayout.origin.lowerBound] }
+        set { bytes[LogLayout.origin.lowerBound] = newValue }
     }
 
     /// Who signed the message (docs/protocol.md, "Receipts and the log", Signers): 4 bits.
@@ -112,48 +114,48 @@ public struct LogEntry: ~Copyable, Sendable {
 
     /// The first 8 bytes of SHA-512 of the message; the id of the grant where a slot is taken.
     public var hash: RawSpan {
-        @_lifetime(borrow self) get {
-            bytes.span.bytes.extracting(LogLayout.hashOffset..<LogLayout.hashOffset &+ LogLayout.hashSize)
-        }
+        @_lifetime(borrow self) get { bytes.span.bytes.extracting(LogLayout.hash) }
     }
 
     /// Takes the first 8 bytes of a digest, or an id.
     @inline(never)
-    mutating func setHash(_ digest: RawSpan) { bytes.store(digest.extracting(0..<8), at: LogLayout.hashOffset) }
+    mutating func setHash(_ digest: RawSpan) {
+        bytes.store(digest.extracting(0..<LogLayout.hash.count), at: LogLayout.hash.lowerBound)
+    }
 
     /// Index of the device in the board's table; `LogEntry.none` for a message to the node itself.
     public var device: UInt8 {
-        get { bytes[LogLayout.deviceOffset] }
-        set { bytes[LogLayout.deviceOffset] = newValue }
+        get { bytes[LogLayout.device.lowerBound] }
+        set { bytes[LogLayout.device.lowerBound] = newValue }
     }
 
     /// Index of the method in the device's interface; `LogEntry.none` when there is none.
     public var method: UInt8 {
-        get { bytes[LogLayout.methodOffset] }
-        set { bytes[LogLayout.methodOffset] = newValue }
+        get { bytes[LogLayout.method.lowerBound] }
+        set { bytes[LogLayout.method.lowerBound] = newValue }
     }
 
     mutating func setArgument(_ argument: LogArgument) {
-        bytes[LogLayout.argumentOffset] = UInt8(truncatingIfNeeded: argument.bits)
-        bytes[LogLayout.argumentOffset + 1] = UInt8(truncatingIfNeeded: argument.bits >> 8)
+        bytes[LogLayout.argument.lowerBound] = UInt8(truncatingIfNeeded: argument.bits)
+        bytes[LogLayout.argument.lowerBound + 1] = UInt8(truncatingIfNeeded: argument.bits >> 8)
     }
 
     /// How it ended. Reads as `unknown` until that is recorded, and for a code that this version does not know.
     public var outcome: Outcome {
-        get { Outcome(rawValue: bytes[LogLayout.outcomeOffset]) ?? .unknown }
-        set { bytes[LogLayout.outcomeOffset] = newValue.rawValue }
+        get { Outcome(rawValue: bytes[LogLayout.outcome.lowerBound]) ?? .unknown }
+        set { bytes[LogLayout.outcome.lowerBound] = newValue.rawValue }
     }
 
     /// What the method gave back: a byte for the kind and four for the number.
     public var value: LogValue {
         @inline(never) get {
             LogValue(
-                kind: bytes[LogLayout.kindOffset],
-                bits: LightNode.loadLittleEndian(bytes.span.bytes, at: LogLayout.valueOffset))
+                kind: bytes[LogLayout.kind.lowerBound],
+                bits: LightNode.loadLittleEndian(bytes.span.bytes, at: LogLayout.value.lowerBound))
         }
         @inline(never) set {
-            bytes[LogLayout.kindOffset] = newValue.kind
-            bytes.storeLittleEndian(newValue.bits, at: LogLayout.valueOffset)
+            bytes[LogLayout.kind.lowerBound] = newValue.kind
+            bytes.storeLittleEndian(newValue.bits, at: LogLayout.value.lowerBound)
         }
     }
 
@@ -162,8 +164,8 @@ public struct LogEntry: ~Copyable, Sendable {
 
     /// Number of the entry in the log, given when the journal takes it.
     public var index: UInt32 {
-        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: LogLayout.indexOffset) }
-        @inline(never) set { bytes.storeLittleEndian(newValue, at: LogLayout.indexOffset) }
+        @inline(never) get { LightNode.loadLittleEndian(bytes.span.bytes, at: LogLayout.index.lowerBound) }
+        @inline(never) set { bytes.storeLittleEndian(newValue, at: LogLayout.index.lowerBound) }
     }
 
     /// The 30 bytes that the chain hashes.

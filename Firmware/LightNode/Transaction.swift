@@ -80,7 +80,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     private mutating func noteOwner(_ claims: borrowing Claims, _ admission: borrowing Admission) {
         let uptime = platform.microseconds()
         ownerHeard = uptime
-        guard claims.cwt.contains(.issuedAt) else { return }
+        guard claims.cwt.contains(CWTKey.issuedAt) else { return }
         let mayGoBack = admission.entry.kind == .time && !grants.dependOnTime()
         time.accept(claims.issuedAt, tokenIssued: admission.tokenIssued, mayGoBack: mayGoBack, uptime: uptime)
     }

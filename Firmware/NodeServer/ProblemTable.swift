@@ -9,13 +9,13 @@ enum TransportRefusal: UInt8, Error {
     /// No such resource: see /.well-known/core.
     case notFound = 22
     /// This resource does not take that method: see /.well-known/core.
-    case methodNotAllowed = 23
+    case methodNotAllowed
     /// An unknown critical CoAP option, ?for= of /token missing or malformed, or a block past the answer's end.
     case badOption = 25
     /// The answer has another content format than the request accepts: see /.well-known/core.
     case notAcceptable = 27
     /// The resource takes another content format: see /.well-known/core.
-    case unsupportedFormat = 28
+    case unsupportedFormat
 }
 
 /// All refusals, by code.
@@ -24,12 +24,6 @@ enum ProblemTable {
     static func name(_ code: UInt8) -> FlashText {
         let position = code &- 1
         return names.part(Int(position), of: UInt8(ascii: " ")) ?? names
-    }
-
-    /// The response code that says it best to a client that knows only CoAP.
-    static func response(_ code: UInt8) -> CoAPCode {
-        let position = code &- 1
-        return CoAPCode(rawValue: position < 34 ? responses[Int(position)] &+ 64 : 0xA0)
     }
 
     private static var names: FlashText {
@@ -43,6 +37,12 @@ enum ProblemTable {
                 presence-required key-invalid
                 """)
         }
+    }
+
+    /// The response code that says it best to a client that knows only CoAP.
+    static func response(_ code: UInt8) -> CoAPCode {
+        let position = code &- 1
+        return CoAPCode(rawValue: position < 34 ? responses[Int(position)] &+ 64 : 0xA0)
     }
 
     /// Response codes by position, less 64: then they are characters of ASCII.

@@ -1,16 +1,9 @@
 // Numbers of USB 2.0, chapter 9.
 
 /// bRequest of the standard requests (table 9-4).
-enum StandardRequest {
-    static var getStatus: UInt8 { 0 }
-    static var clearFeature: UInt8 { 1 }
-    static var setFeature: UInt8 { 3 }
-    static var setAddress: UInt8 { 5 }
-    static var getDescriptor: UInt8 { 6 }
-    static var getConfiguration: UInt8 { 8 }
-    static var setConfiguration: UInt8 { 9 }
-    static var getInterface: UInt8 { 10 }
-    static var setInterface: UInt8 { 11 }
+enum StandardRequest: UInt8 {
+    case getStatus = 0, clearFeature = 1, setFeature = 3, setAddress = 5, getDescriptor = 6
+    case getConfiguration = 8, setConfiguration = 9, getInterface = 10, setInterface = 11
 }
 
 /// Standard feature selectors (table 9-6).
@@ -23,9 +16,11 @@ enum Feature {
 enum RequestType {
     static var toHost: UInt8 { 0x80 }
     static var kindMask: UInt8 { 0x60 }
-    static var device: UInt8 { 0 }
-    static var interface: UInt8 { 1 }
-    static var endpoint: UInt8 { 2 }
+}
+
+/// The recipient in bmRequestType.
+enum Recipient: UInt8 {
+    case device, interface, endpoint
 }
 
 /// bDescriptorType (table 9-5; BOS: USB 3.2, 9.6.2).

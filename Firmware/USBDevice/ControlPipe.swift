@@ -79,7 +79,7 @@ extension USBDevice where Controller: ~Copyable, Functions: ~Copyable {
     private mutating func finish() {
         if setup.requestType & RequestType.kindMask != 0 {
             functions.finish(setup)
-        } else if setup.request == StandardRequest.setAddress, setup.requestType == 0 {
+        } else if setup.request == StandardRequest.setAddress.rawValue, setup.requestType == 0 {
             state = setup.value == 0 ? .default : .address
         }
     }

@@ -3,12 +3,8 @@
 import HAL
 
 /// Indices of string descriptors; 0 is the list of languages.
-enum StringIndex {
-    static var manufacturer: UInt8 { 1 }
-    static var product: UInt8 { 2 }
-    static var serialNumber: UInt8 { 3 }
-    static var slipmux: UInt8 { 4 }
-    static var bootloader: UInt8 { 5 }
+enum StringIndex: UInt8 {
+    case manufacturer = 1, product, serialNumber, slipmux, bootloader
 }
 
 /// bInterfaceNumber of the two interfaces.

@@ -58,7 +58,7 @@ public struct NodeFunctions: USBFunctions, ~Copyable {
             for at in 0..<18 { answer.append(deviceDescriptor[at]) }
             answer.replace(12, UInt8(truncatingIfNeeded: release))
             answer.replace(13, UInt8(truncatingIfNeeded: release >> 8))
-            if pipe.serialCount > 0 { answer.replace(16, StringIndex.serialNumber) }
+            if pipe.serialCount > 0 { answer.replace(16, StringIndex.serialNumber.rawValue) }
         case (DescriptorType.configuration, 0): for at in 0..<50 { answer.append(configurationDescriptor[at]) }
         case (DescriptorType.bos, 0): for at in 0..<57 { answer.append(binaryObjectStore[at]) }
         case (DescriptorType.string, _): return describeString(index, language, to: &answer)
@@ -76,15 +76,15 @@ public struct NodeFunctions: USBFunctions, ~Copyable {
         guard index == 0 || language == Self.language else { return false }
         switch index {
         case 0: answer.append(Self.language)
-        case StringIndex.manufacturer: answer.append(utf16: "lightnode")
-        case StringIndex.product:
+        case StringIndex.manufacturer.rawValue: answer.append(utf16: "lightnode")
+        case StringIndex.product.rawValue:
             answer.append(utf16: "Light node ")
             answer.append(utf16: board)
-        case StringIndex.serialNumber:
+        case StringIndex.serialNumber.rawValue:
             guard pipe.serialCount > 0 else { return false }
             for at in 0..<pipe.serialCount { answer.append(UInt16(pipe.serialByte(at))) }
-        case StringIndex.slipmux: answer.append(utf16: "slipmux")
-        case StringIndex.bootloader: answer.append(utf16: "bootloader")
+        case StringIndex.slipmux.rawValue: answer.append(utf16: "slipmux")
+        case StringIndex.bootloader.rawValue: answer.append(utf16: "bootloader")
         default: return false
         }
         answer.replace(0, UInt8(truncatingIfNeeded: answer.count))

@@ -11,25 +11,25 @@ extension USBDevice where Controller: ~Copyable, Functions: ~Copyable {
         let recipient = setup.requestType & ~RequestType.toHost
         let isToHost = setup.requestType & RequestType.toHost != 0
         switch (setup.request, isToHost) {
-        case (StandardRequest.getStatus, true): return getStatus(setup, recipient)
-        case (StandardRequest.clearFeature, false): return changeFeature(setup, recipient, isSet: false)
-        case (StandardRequest.setFeature, false): return changeFeature(setup, recipient, isSet: true)
-        case (StandardRequest.getInterface, true): return getInterface(setup, recipient)
-        case (StandardRequest.setInterface, false): return setInterface(setup, recipient)
+        case (StandardRequest.getStatus.rawValue, true): return getStatus(setup, recipient)
+        case (StandardRequest.clearFeature.rawValue, false): return changeFeature(setup, recipient, isSet: false)
+        case (StandardRequest.setFeature.rawValue, false): return changeFeature(setup, recipient, isSet: true)
+        case (StandardRequest.getInterface.rawValue, true): return getInterface(setup, recipient)
+        case (StandardRequest.setInterface.rawValue, false): return setInterface(setup, recipient)
         default: break
         }
-        guard recipient == RequestType.device else { return false }
+        guard recipient == Recipient.device.rawValue else { return false }
         switch (setup.request, isToHost) {
-        case (StandardRequest.setAddress, false): return setAddress(setup)
-        case (StandardRequest.getDescriptor, true):
+        case (StandardRequest.setAddress.rawValue, false): return setAddress(setup)
+        case (StandardRequest.getDescriptor.rawValue, true):
             return functions.describe(
                 UInt8(truncatingIfNeeded: setup.value >> 8), UInt8(truncatingIfNeeded: setup.value), language: setup.index,
                 to: &answer)
-        case (StandardRequest.getConfiguration, true):
+        case (StandardRequest.getConfiguration.rawValue, true):
             guard isAddressed else { return false }
             answer.append(state == .configured ? 1 : 0 as UInt8)
             return true
-        case (StandardRequest.setConfiguration, false): return setConfiguration(setup)
+        case (StandardRequest.setConfiguration.rawValue, false): return setConfiguration(setup)
         default: return false
         }
     }
@@ -57,12 +57,12 @@ extension USBDevice where Controller: ~Copyable, Functions: ~Copyable {
         guard isAddressed else { return false }
         var status: UInt16 = 0
         switch recipient {
-        case RequestType.device:
+        case Recipient.device.rawValue:
             guard setup.index == 0 else { return false }
             status = mayWakeHost ? 1 << 1 : 0  // bit 0: self-powered, which no board here is
-        case RequestType.interface:
+        case Recipient.interface.rawValue:
             guard hasInterface(setup.index) else { return false }
-        case RequestType.endpoint:
+        case Recipient.endpoint.rawValue:
             if setup.index & 0x7F != 0 {
                 guard state == .configured, let endpoint = endpoint(setup.index) else { return false }
                 status = halted & Self.bit(endpoint.address) != 0 ? 1 : 0
@@ -79,11 +79,11 @@ extension USBDevice where Controller: ~Copyable, Functions: ~Copyable {
     private mutating func changeFeature(_ setup: USBSetup, _ recipient: UInt8, isSet: Bool) -> Bool {
         guard isAddressed else { return false }
         switch (recipient, setup.value) {
-        case (RequestType.device, Feature.deviceRemoteWakeup):
+        case (Recipient.device.rawValue, Feature.deviceRemoteWakeup):
             guard setup.index == 0 else { return false }
             mayWakeHost = isSet
             return true
-        case (RequestType.endpoint, Feature.endpointHalt):
+        case (Recipient.endpoint.rawValue, Feature.endpointHalt):
             if setup.index == 0 || setup.index == 0x80 { return !isSet }
             guard state == .configured, let endpoint = endpoint(setup.index) else { return false }
             isSet ? halt(endpoint) : open(endpoint)
@@ -94,14 +94,14 @@ extension USBDevice where Controller: ~Copyable, Functions: ~Copyable {
 
     /// 9.4.4.
     private mutating func getInterface(_ setup: USBSetup, _ recipient: UInt8) -> Bool {
-        guard recipient == RequestType.interface, hasInterface(setup.index) else { return false }
+        guard recipient == Recipient.interface.rawValue, hasInterface(setup.index) else { return false }
         answer.append(0 as UInt8)
         return true
     }
 
     /// 9.4.10. There is setting 0 alone; choosing it resets the interface's endpoints all the same (9.1.1.5).
     private mutating func setInterface(_ setup: USBSetup, _ recipient: UInt8) -> Bool {
-        guard recipient == RequestType.interface, setup.value == 0, hasInterface(setup.index) else { return false }
+        guard recipient == Recipient.interface.rawValue, setup.value == 0, hasInterface(setup.index) else { return false }
         openEndpoints(of: UInt8(truncatingIfNeeded: setup.index))
         return true
     }

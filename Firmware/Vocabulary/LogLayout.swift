@@ -4,51 +4,31 @@
 public enum LogLayout {
     /// Bytes of an entry.
     @inlinable public static var size: Int { 30 }
-    /// Where it begins: sequence number of the message.
-    @inlinable public static var seqOffset: Int { 0 }
-    /// Bytes of `seq`.
-    @inlinable public static var seqSize: Int { 7 }
-    /// Where it begins: signer (high nibble) and message type (low nibble).
-    @inlinable public static var originOffset: Int { 7 }
-    /// Bytes of `origin`.
-    @inlinable public static var originSize: Int { 1 }
-    /// Where it begins: the first 8 bytes of the message's hash; where a slot is taken (type grant) the grant's id.
-    @inlinable public static var hashOffset: Int { 8 }
-    /// Bytes of `hash`.
-    @inlinable public static var hashSize: Int { 8 }
-    /// Where it begins: device number in /devices, 255 when none.
-    @inlinable public static var deviceOffset: Int { 16 }
-    /// Bytes of `device`.
-    @inlinable public static var deviceSize: Int { 1 }
-    /// Where it begins: method number, 255 when none.
-    @inlinable public static var methodOffset: Int { 17 }
-    /// Bytes of `method`.
-    @inlinable public static var methodSize: Int { 1 }
-    /// Where it begins: the argument, signed, a bool as 0 or 1; -32768 when there is none, -32767 when it is not kept (several, a
-    /// text, a larger number): the hash covers it.
-    @inlinable public static var argumentOffset: Int { 18 }
-    /// Bytes of `argument`.
-    @inlinable public static var argumentSize: Int { 2 }
-    /// Where it begins: how it ended.
-    @inlinable public static var outcomeOffset: Int { 20 }
-    /// Bytes of `outcome`.
-    @inlinable public static var outcomeSize: Int { 1 }
-    /// Where it begins: of the value: 0 none, 1 bool, 2 int, 3 the first 4 bytes of the authorities' digest.
-    @inlinable public static var kindOffset: Int { 21 }
-    /// Bytes of `kind`.
-    @inlinable public static var kindSize: Int { 1 }
-    /// Where it begins: the value.
-    @inlinable public static var valueOffset: Int { 22 }
-    /// Bytes of `value`.
-    @inlinable public static var valueSize: Int { 4 }
-    /// Where it begins: number of the entry.
-    @inlinable public static var indexOffset: Int { 26 }
-    /// Bytes of `index`.
-    @inlinable public static var indexSize: Int { 4 }
+    /// Sequence number of the message.
+    @inlinable public static var seq: Range<Int> { 0..<7 }
+    /// Signer (high nibble) and message type (low nibble).
+    @inlinable public static var origin: Range<Int> { 7..<8 }
+    /// The first 8 bytes of the message's hash; where a slot is taken (type grant) the grant's id.
+    @inlinable public static var hash: Range<Int> { 8..<16 }
+    /// Device number in /devices, 255 when none.
+    @inlinable public static var device: Range<Int> { 16..<17 }
+    /// Method number, 255 when none.
+    @inlinable public static var method: Range<Int> { 17..<18 }
+    /// The argument, signed, a bool as 0 or 1; -32768 when there is none, -32767 when it is not kept (several, a text, a larger
+    /// number): the hash covers it.
+    @inlinable public static var argument: Range<Int> { 18..<20 }
+    /// How it ended.
+    @inlinable public static var outcome: Range<Int> { 20..<21 }
+    /// Of the value: 0 none, 1 bool, 2 int, 3 the first 4 bytes of the authorities' digest.
+    @inlinable public static var kind: Range<Int> { 21..<22 }
+    /// The value.
+    @inlinable public static var value: Range<Int> { 22..<26 }
+    /// Number of the entry.
+    @inlinable public static var index: Range<Int> { 26..<30 }
     /// The bytes that are known before the message is executed.
-    @inlinable public static var intent: Range<Int> { 8..<20 }
+    @inlinable public static var intent: Range<Int> { hash.lowerBound..<argument.upperBound }
     /// The bytes that are known after.
-    @inlinable public static var result: Range<Int> { 20..<26 }
+    @inlinable public static var result: Range<Int> { outcome.lowerBound..<value.upperBound }
     /// In place of a device or method number.
     @inlinable public static var none: UInt8 { 255 }
     /// In place of an argument: the call has none.
@@ -62,9 +42,9 @@ public enum LogValueKind: UInt8, Sendable {
     /// No value.
     case none = 0
     /// 0 or 1.
-    case bool = 1
+    case bool
     /// A number, signed.
-    case int = 2
+    case int
     /// The first 4 bytes of the digest of the authorities after a change.
-    case authorities = 3
+    case authorities
 }

@@ -76,51 +76,36 @@ public enum MessageType: UInt8, CaseIterable, Sendable {
     /// The claims of what a node reads; none for what it only writes.
     public var shape: ClaimShape {
         switch self {
-        case .command, .state:
-            // audience, expiry, issuedAt, epoch, seq, call, token, nested
-            ClaimShape(cwt: 0x8, cwtOptional: 0x50, node: 0x7, nodeOptional: 0x18)
-        case .bind:
-            // audience, confirmation, epoch, seq, nested, recoveryKey
-            ClaimShape(cwt: 0x108, node: 0x13, nodeOptional: 0x800)
-        case .release:
-            // audience, epoch, seq, consent
-            ClaimShape(cwt: 0x8, node: 0x3, nodeOptional: 0x2000000000)
-        case .transfer:
-            // audience, confirmation, epoch, seq, nested, recoveryKey, consent
-            ClaimShape(cwt: 0x108, node: 0x13, nodeOptional: 0x2000000800)
-        case .rotate:
-            // audience, confirmation, epoch, seq, nested
-            ClaimShape(cwt: 0x108, node: 0x13)
-        case .recover:
-            // audience, confirmation, epoch, seq
-            ClaimShape(cwt: 0x108, node: 0x3)
-        case .backups:
-            // audience, epoch, seq, backups
-            ClaimShape(cwt: 0x8, node: 0x2003)
-        case .takeover:
-            // audience, confirmation, epoch, seq, token
-            ClaimShape(cwt: 0x108, node: 0xb)
-        case .revoke:
-            // audience, epoch, seq, grantID
-            ClaimShape(cwt: 0x8, node: 0x80003)
-        case .tick:
-            // audience, epoch, seq, grantID, paid
-            ClaimShape(cwt: 0x8, node: 0x180003)
-        case .time:
-            // audience, issuedAt, epoch, seq, token
-            ClaimShape(cwt: 0x48, node: 0x3, nodeOptional: 0x8)
-        case .settings:
-            // audience, epoch, seq, flags
-            ClaimShape(cwt: 0x8, node: 0x1003)
-        case .grant:
-            // audience, confirmation, expiry, notBefore, tokenID, epoch, scope, nested, uses, hops, contract, meter
-            ClaimShape(cwt: 0x108, cwtOptional: 0xb0, node: 0x4001, nodeOptional: 0x78010)
-        case .accept:
-            // audience, confirmation, epoch, purpose, counterparty, authorities
-            ClaimShape(cwt: 0x108, node: 0x1c00000001)
-        case .consent:
-            // audience, epoch, purpose, authorities
-            ClaimShape(cwt: 0x8, node: 0x1400000001)
+        // audience, expiry, issuedAt, epoch, seq, call, token, nested
+        case .command, .state: ClaimShape(cwt: 0x8, cwtOptional: 0x50, node: 0x7, nodeOptional: 0x18)
+        // audience, confirmation, epoch, seq, nested, recoveryKey
+        case .bind: ClaimShape(cwt: 0x108, node: 0x13, nodeOptional: 0x800)
+        // audience, epoch, seq, consent
+        case .release: ClaimShape(cwt: 0x8, node: 0x3, nodeOptional: 0x2000000000)
+        // audience, confirmation, epoch, seq, nested, recoveryKey, consent
+        case .transfer: ClaimShape(cwt: 0x108, node: 0x13, nodeOptional: 0x2000000800)
+        // audience, confirmation, epoch, seq, nested
+        case .rotate: ClaimShape(cwt: 0x108, node: 0x13)
+        // audience, confirmation, epoch, seq
+        case .recover: ClaimShape(cwt: 0x108, node: 0x3)
+        // audience, epoch, seq, backups
+        case .backups: ClaimShape(cwt: 0x8, node: 0x2003)
+        // audience, confirmation, epoch, seq, token
+        case .takeover: ClaimShape(cwt: 0x108, node: 0xb)
+        // audience, epoch, seq, grantID
+        case .revoke: ClaimShape(cwt: 0x8, node: 0x80003)
+        // audience, epoch, seq, grantID, paid
+        case .tick: ClaimShape(cwt: 0x8, node: 0x180003)
+        // audience, issuedAt, epoch, seq, token
+        case .time: ClaimShape(cwt: 0x48, node: 0x3, nodeOptional: 0x8)
+        // audience, epoch, seq, flags
+        case .settings: ClaimShape(cwt: 0x8, node: 0x1003)
+        // audience, confirmation, expiry, notBefore, tokenID, epoch, scope, nested, uses, hops, contract, meter
+        case .grant: ClaimShape(cwt: 0x108, cwtOptional: 0xb0, node: 0x4001, nodeOptional: 0x78010)
+        // audience, confirmation, epoch, purpose, counterparty, authorities
+        case .accept: ClaimShape(cwt: 0x108, node: 0x1c00000001)
+        // audience, epoch, purpose, authorities
+        case .consent: ClaimShape(cwt: 0x8, node: 0x1400000001)
         default: ClaimShape(cwt: 0, node: 0)
         }
     }

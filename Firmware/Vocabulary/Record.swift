@@ -7,15 +7,15 @@ public enum Record: UInt8, Sendable {
     /// Claim key, network, flags, layout version.
     case device = 1
     /// Secret seed and public key; wiped when replaced.
-    case identity = 2
+    case identity
     /// Epoch, owner, recovery key, backups, flags: one record, so a change is atomic.
-    case ownership = 3
+    case ownership
     /// The time floor and the epoch that it belongs to; the wires on which strangers have used up the attempts.
-    case time = 4
+    case time
     /// How often the node was started.
     case boots = 6
     /// No record: stands for the log among what can be damaged.
-    case log = 7
+    case log
     /// What meters have counted, on boards that have one: devices 0 to 7, and the others; slot n has key 9 + n, up to 1.
     case counts = 9
     /// One slot per grant in use; slot n has key 16 + n, up to 7.

@@ -5,45 +5,45 @@ public enum Refusal: UInt8, Error, Sendable {
     /// Not a message of this protocol in deterministic CBOR: see protocol.cddl.
     case malformed = 1
     /// Addressed to another node: check the address.
-    case wrongAddress = 2
+    case wrongAddress
     /// Signed in another ownership epoch: read /status and sign again.
-    case wrongEpoch = 3
+    case wrongEpoch
     /// Not possible in the state that /status shows.
-    case wrongState = 4
+    case wrongState
     /// Its sequence number is not above the recorded high-water mark: sign a new message.
-    case replayed = 5
+    case replayed
     /// Its time is over: sign a new message.
-    case expired = 6
+    case expired
     /// It has a time limit and this node does not know the time: send a signed time first.
-    case timeUnknown = 7
+    case timeUnknown
     /// The device demands freshness: read /token and sign again with it.
-    case tokenRequired = 8
+    case tokenRequired
     /// Its token is not this node's for this signer, or too old: read /token and sign again.
-    case tokenInvalid = 9
+    case tokenInvalid
     /// Its signature is not of the key that may send it.
-    case badSignature = 10
+    case badSignature
     /// Too many signatures asked of the node on this wire: wait and try again.
-    case tooManyAttempts = 11
+    case tooManyAttempts
     /// A record that this needs cannot be read: see /status.
-    case damaged = 12
+    case damaged
     /// The flash did not take the record, so nothing was done: see /status.
-    case storeFailed = 13
+    case storeFailed
     /// This node has no true random generator: provision it with an injected identity.
-    case noEntropy = 14
+    case noEntropy
     /// Its grant does not hold for this node, owner or holder.
-    case grantInvalid = 15
+    case grantInvalid
     /// Its grant was revoked.
-    case grantRevoked = 16
+    case grantRevoked
     /// Its grant has no uses or paid ticks left.
-    case grantUsedUp = 17
+    case grantUsedUp
     /// This node tracks no more grants: rotate the owner key to start afresh.
-    case grantSlotsFull = 18
+    case grantSlotsFull
     /// Its time has not come.
-    case notYetValid = 19
+    case notYetValid
     /// This signer may not do this now.
-    case forbidden = 20
+    case forbidden
     /// The owner has been heard within the agreed silence.
-    case ownerAlive = 21
+    case ownerAlive
     /// Longer than this node takes.
     case tooLarge = 24
     /// A newer word on this device is in force.
@@ -51,13 +51,13 @@ public enum Refusal: UInt8, Error, Sendable {
     /// The grant's share of the log is used up until the owner is heard again.
     case logFull = 29
     /// Its grant does not cover this device and method, as its holder was told once by a receipt.
-    case notInScope = 30
+    case notInScope
     /// The recovery key must consent to a change that removes it.
-    case consentRequired = 31
+    case consentRequired
     /// The acceptance or consent is for another purpose, counterparty or result.
-    case consentInvalid = 32
+    case consentInvalid
     /// It takes a press of the node's button in the minute before, and a day of uptime in this ownership.
-    case presenceRequired = 33
+    case presenceRequired
     /// A key in it is no Ed25519 key, or one of small order.
-    case keyInvalid = 34
+    case keyInvalid
 }

@@ -5,27 +5,27 @@ public enum Outcome: UInt8, Sendable {
     /// It was carried out.
     case done = 0
     /// Power was lost in the middle: look at the device, then send the command again if it is still wanted.
-    case unknown = 1
+    case unknown
     /// The node has no such device: see its list of devices.
-    case noSuchDevice = 2
+    case noSuchDevice
     /// The device has no such method: see the node's list of devices.
-    case noSuchMethod = 3
+    case noSuchMethod
     /// The method takes other arguments: see the node's list of devices.
-    case badArgument = 4
+    case badArgument
     /// The number is outside of what the device takes.
-    case outOfRange = 5
+    case outOfRange
     /// The grant does not cover this device and method; further ones are refused without a receipt.
-    case notInScope = 6
+    case notInScope
     /// The hardware did not do it: check the device and its wiring.
-    case deviceFault = 7
+    case deviceFault
     /// The grant was revoked: ask the node's owner for a new one.
     case grantRevoked = 10
     /// The grant has no uses or paid ticks left: ask the node's owner for a new one, or to renew this one.
-    case grantUsedUp = 11
+    case grantUsedUp
     /// The node keeps its time: it would go back, and grants that end depend on it; rotate the owner's key to start afresh.
     case timeHeld = 13
     /// The node keeps its time: without a token a statement moves it by a day at most; send it with a token.
-    case timeKept = 14
+    case timeKept
 }
 
 /// What a node is ready for, as `/status` tells it.
@@ -33,11 +33,11 @@ public enum Condition: UInt8, Sendable {
     /// Never provisioned: it has no identity.
     case blank = 0
     /// Provisioned, waits for its owner's bind.
-    case unowned = 1
+    case unowned
     /// Obeys its owner.
-    case owned = 2
+    case owned
     /// A record that it cannot do without is unreadable; it executes nothing.
-    case damaged = 3
+    case damaged
 }
 
 /// The bits of an owner's settings, in `flags`.

@@ -3,7 +3,7 @@ import Foundation
 import Reporting
 
 /// An address, a size or a mask of 32 bits: written in JSON as a number or as hexadecimal text ("0x3C000").
-public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
+public struct Word: Codable, Hashable, Sendable, EncodedAsText {
     /// The number itself, at most `UInt32.max` when it was read from JSON; held wider so that a sum of two cannot overflow.
     public var value: UInt64
 
@@ -27,11 +27,6 @@ public struct Word: Codable, Hashable, Sendable, CustomStringConvertible {
             throw DecodingError.dataCorruptedError(
                 in: container, debugDescription: "\(self) is beyond the address space of a 32-bit chip")
         }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
     }
 
     public var description: String { "0x" + String(value, radix: 16, uppercase: true) }
@@ -208,6 +203,10 @@ public struct Board: Codable, Sendable {
     public var outputs: [String: OutputLevel] { seen?.outputs ?? [:] }
     /// Its matrix, or its LEDs; nil when the board has no light that can be seen through registers.
     public var display: Display? { seen?.display }
+    /// Number of the chip's family in UF2 files, if it has one. Found like `seen`.
+    public internal(set) var uf2Family: Word?
+    /// Settings of the chip that no image may hold. Found like `seen`.
+    public internal(set) var configuration: [ChipFacts.Configuration] = []
     /// How the board's pins are written, such as "P0.{number}" or "P{port}{pin}", and the number of the first of them: a number for each
     /// pin, as the chip's drivers take it.
     public var pins: [String: UInt32]?

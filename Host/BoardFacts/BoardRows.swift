@@ -167,8 +167,9 @@ extension Board {
         return buttons
     }
 
-    /// Finds in the registers of `chip` what the outputs, the pins and the lights of the rows show.
+    /// Finds in the registers of `chip` what the outputs, the pins and the lights of the rows show, and takes what else it says of the chip.
     mutating func resolve(_ chip: ChipFacts) {
+        (uf2Family, configuration) = (chip.uf2Family, chip.configuration ?? [])
         func level(_ pin: String) -> OutputLevel? { place(of: pin).flatMap(chip.level) }
         var lights: [Display.Light] = []
         var outputs: [String: OutputLevel] = [:], display: Display?

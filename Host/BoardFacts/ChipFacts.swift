@@ -52,6 +52,16 @@ public struct ChipFacts: Codable, Sendable {
         public let every: Word?
     }
 
+    /// Settings of the chip outside of its flash, which no image may hold.
+    public struct Configuration: Codable, Sendable {
+        /// What its maker calls them, in the plural: "option bytes".
+        public let name: String
+        /// Address of the first byte.
+        public let address: Word
+        /// Bytes.
+        public let size: Word
+    }
+
     public let pwm: Use?
     public let analog: Use?
     public let counter: Use?
@@ -60,11 +70,14 @@ public struct ChipFacts: Codable, Sendable {
     /// said by a board.
     public let wires: [String: [String]]?
     public let ports: [Port]?
+    /// Number of the family in Microsoft's list (github.com/microsoft/uf2, utils/uf2families.json); nil when that has none.
+    public let uf2Family: Word?
+    public let configuration: [Configuration]?
 
     /// Where it was read, below the tree's root.
     public private(set) var path = ""
 
-    private enum CodingKeys: CodingKey { case pwm, analog, counter, buses, wires, ports }
+    private enum CodingKeys: CodingKey { case pwm, analog, counter, buses, wires, ports, uf2Family, configuration }
 
     /// Of the chip of `board`; a chip without the file has none of these.
     /// - Throws: `Failure` when the file is there and cannot be read.

@@ -1,5 +1,6 @@
 // Bridge: a relay for testing that treats messages as a bad or malicious network does. This file: what it does to each of them.
 import CoAP
+import SplitMix
 import Transport
 
 /// What a bridge does to the messages that pass it, in per cent of them.
@@ -56,14 +57,14 @@ struct FaultPlan {
 
     let faults: Faults
     private(set) var counts = FaultCounts()
-    private var state: UInt64
+    private var random: SplitMix
     private var held: [UInt8]?
     private var recorded: [Message] = []
 
     /// - Parameter direction: so that both directions of one bridge do not meet the same faults.
     init(_ faults: Faults, direction: UInt64) {
         self.faults = faults
-        state = faults.seed &+ direction &* 0x5851_f42d_4c95_7f2d
+        random = SplitMix(state: faults.seed &+ direction &* 0x5851_f42d_4c95_7f2d)
     }
 
     /// What is to be sent now that `bytes` has come. One that is held back comes with a later message, or from `release`.
@@ -104,26 +105,17 @@ struct FaultPlan {
     private mutating func step(_ bytes: [UInt8]) -> Step {
         counts.passed += 1
         let span = faults.delay.upperBound - faults.delay.lowerBound
-        let delay = faults.delay.lowerBound + span * (Double(next() >> 11) / Double(1 << 53))
+        let delay = faults.delay.lowerBound + span * (Double(random.next() >> 11) / Double(1 << 53))
         if delay > .zero { counts.delayed += 1 }
         return Step(bytes: bytes, delay: delay)
     }
 
     private mutating func replayed() -> [UInt8]? {
-        var message = recorded[Int(next() % UInt64(recorded.count))]
-        message.id = UInt16(truncatingIfNeeded: next())
-        message.token = [0xba, 0xd0] + (0..<4).map { _ in UInt8(truncatingIfNeeded: next()) }
+        var message = recorded[Int(random.next() % UInt64(recorded.count))]
+        message.id = UInt16(truncatingIfNeeded: random.next())
+        message.token = [0xba, 0xd0] + (0..<4).map { _ in UInt8(truncatingIfNeeded: random.next()) }
         return try? message.encoded()
     }
 
-    private mutating func happens(_ percent: Int) -> Bool { next() % 100 < UInt64(percent) }
-
-    /// SplitMix64.
-    private mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
-    }
+    private mutating func happens(_ percent: Int) -> Bool { random.next() % 100 < UInt64(percent) }
 }

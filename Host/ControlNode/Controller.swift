@@ -48,4 +48,7 @@ extension Controller {
     public var grants: GrantBook {
         GrantBook(PrivateFile(folder + "/grants.json"))
     }
+
+    /// How far this control node's messages under grants of others have come, beside its book of nodes.
+    var marks: MarkBook { MarkBook(PrivateFile(folder + "/marks.json")) }
 }

@@ -67,7 +67,7 @@ extension RemoteNode {
             case .receipt(let receipt): return receipt
             case .absent(let attestation):
                 // The node's own word that it has not taken the message: whatever the refusal's reason is worth, nothing was done.
-                if let refusal = failure as? Refusal, !Self.contradicts(refusal, attestation, message) { throw refusal.proven }
+                if let refusal = failure as? Refusal, !contradicts(refusal, attestation, message) { throw refusal.proven }
             case .unknown: failure = uncertain(message)
             case .silent(let why):
                 failure = silent(message, why)
@@ -77,9 +77,10 @@ extension RemoteNode {
         throw failure is Refusal ? uncertain(message) : failure
     }
 
-    /// A refusal that says the number was used up, while the node signs that it was not.
-    private static func contradicts(_ refusal: Refusal, _ attestation: Attestation, _ message: SignedMessage) -> Bool {
+    /// A refusal that says the number was used up, while the node signs that it was not. The mark that it signs is its owner's.
+    private func contradicts(_ refusal: Refusal, _ attestation: Attestation, _ message: SignedMessage) -> Bool {
         refusal.known == .replayed && attestation.epoch == message.epoch && attestation.mark < message.sequence
+            && attestation.authorities.owner == controller.key.publicKey
     }
 
     private func uncertain(_ message: SignedMessage) -> Failure {
@@ -169,9 +170,10 @@ extension RemoteNode {
     /// many they send. Pauses are random, or a stranger could be in front each time.
     private func post(_ message: SignedMessage, _ addressee: Addressee) async throws -> [UInt8] {
         let (end, patient) = (ContinuousClock.now + Self.patience, ContinuousClock.now + client.patience)
+        var request = Request.post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1)
+        request.longestAnswer = NodeProbe.longestAnswer
         while true {
-            let response = try await client.send(
-                .post(message.type.rawValue, message.bytes, contentFormat: CoAPContentFormat.coseSign1))
+            let response = try await client.send(request)
             if response.isSuccess { return response.payload }
             let refusal: Refusal
             switch Busy.reason(of: response, from: client.name) {
@@ -245,7 +247,7 @@ extension RemoteNode {
     }
 
     /// The receipts of the entries from `first` up to `end`, as far as they are handed over.
-    private func receipts(from first: UInt32, upTo end: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
+    func receipts(from first: UInt32, upTo end: UInt32, identity: PublicKey, network: UInt64) async throws -> [Receipt] {
         var receipts: [Receipt] = []
         while let next = Optional(receipts.last.map { $0.index + 1 } ?? first), next < end, receipts.count < Self.entriesAtOnce {
             let more = try await batch(from: next, identity: identity, network: network)

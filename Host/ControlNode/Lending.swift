@@ -67,7 +67,7 @@ extension RemoteNode {
                 remedy: .nameNode([]))
         }
         return try await controller.inTurn(node.address) {
-            try await numbered(node, counts: { $0.grant == grant.id }) { sequence in
+            try await numbered(node, under: grant) { sequence in
                 let (receipt, _) = try await deliverFresh(to: addressee, demands: fresh) { token in
                     SignedMessage.call(
                         call, as: type, to: grant.node, epoch: grant.epoch, sequence: sequence, network: grant.network,

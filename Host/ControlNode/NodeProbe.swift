@@ -110,12 +110,21 @@ public struct NodeProbe: Sendable {
         }
     }
 
+    /// Bytes of a node's answer at the most: twice what a node has room for (`NodeServer.body`).
+    static let longestAnswer = 2048
+
     func get(_ path: String, query: [String] = []) async throws -> [UInt8] {
-        try await patiently { try answer(try await client.send(.get(path, query: query)), to: path) }
+        try await patiently { try await ask(.get(path, query: query)) }
     }
 
     func post(_ path: String, _ body: [UInt8], contentFormat: UInt16) async throws -> [UInt8] {
-        try answer(try await client.send(.post(path, body, contentFormat: contentFormat)), to: path)
+        try await ask(.post(path, body, contentFormat: contentFormat))
+    }
+
+    private func ask(_ request: Request) async throws -> [UInt8] {
+        var request = request
+        request.longestAnswer = Self.longestAnswer
+        return try answer(try await client.send(request), to: request.path)
     }
 
     private func answer(_ response: Response, to path: String) throws -> [UInt8] {

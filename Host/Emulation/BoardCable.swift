@@ -58,12 +58,8 @@ public final class BoardCable: VirtualUSBDevice, @unchecked Sendable {
 
     private static func read(_ handle: Int32, _ frame: (UInt8, UInt8, [UInt8]) -> Void) {
         var buffer: [UInt8] = []
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = recv(handle, &bytes, bytes.count, 0)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return }
-            buffer += bytes[..<count]
+        while let bytes = received(from: handle) {
+            buffer += bytes
             while let next = USBFrame.next(in: &buffer) {
                 switch next {
                 case .whole(let kind, let endpoint, let data): frame(kind, endpoint, data)

@@ -39,6 +39,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         public let image: CheckedImage?
         /// Where the flash is kept; nil: in the run folder, gone with the board.
         public var flashFile: URL?
+        /// False: what firmware stores is in QEMU's memory alone and lost with it. For measuring what keeping it costs.
+        public var keepsFlash = true
         /// What time follows; `run(untilInstruction:)` repeats itself only with `.instructions`.
         public var clock = Clock.host
         /// Where the serial line goes.
@@ -47,7 +49,7 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var uartCopy: URL?
         /// Semihosting on, with this command line (SYS_GET_CMDLINE). Nil: off, as on the real board.
         public var semihosting: [String]?
-        /// Loads the plugin QEMUProbe, for `run(untilInstruction:)`. About a fifth of the speed.
+        /// For `run(untilInstruction:)`. About a fifth of the speed.
         public var countsInstructions = false
         /// With `countsInstructions`: the processor stands still after each store to these addresses (`run(toStoreOrInstruction:)`).
         public var watchedStores: [Range<UInt64>] = []
@@ -92,7 +94,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     public var board: Board { configuration.board }
     /// Private folder with the sockets; short, because a socket's path is limited to 107 bytes.
     public let folder: URL
-    /// Where the flash is kept, locked for this board as long as it lives; current as of the last save.
+    /// Where the flash is kept, locked for this board as long as it lives. While the board is on it is the flash.
     public let flash: FlashFile
     /// The board's USB, nil for a board without a virtual one, or unless `Configuration.usb` asks for it. Plug it into a `VirtualHostController`.
     public let usb: BoardCable?
@@ -100,7 +102,8 @@ public final class EmulatedBoard: @unchecked Sendable {
     private var qmp: QMP?
     private var qtest: QTest?
     private var probe: Probe?
-    private var reader: FlashReader?
+    /// Until the file is the flash of a QEMU that was started.
+    private var mapping: FlashMapping?
 
     /// Checks that QEMU can run the board and that the flash file belongs to it. Starts nothing.
     /// - Throws: `Failure` that says which of these is not so; nothing stays of the board then.
@@ -147,7 +150,7 @@ public final class EmulatedBoard: @unchecked Sendable {
     // MARK: Power
 
     /// Powers the board on.
-    /// - Parameter paused: the processor waits for `resume`.
+    /// - Parameter paused: the processor waits for `resume`; until then nothing may be written to its flash.
     /// - Throws: `Failure` with what QEMU said, or when the board is on already. A board that did not start is off.
     public func start(paused: Bool = false) throws {
         guard !isRunning else {
@@ -156,12 +159,13 @@ public final class EmulatedBoard: @unchecked Sendable {
         process = nil
         let qemu = try QEMU.installed(for: board)
         for name in ["uart", "usb", "qmp", "qtest"] { unlink(folder.path + "/" + name) }
-        let log = folder.path + "/qemu.log"
+        try flash.takeRoom()
         if board.emulator?.flash == .psram { truncate(flash.url.path, off_t(FlashFile.backingSize)) }
         if configuration.countsInstructions {
             unlink(folder.path + "/probe")
             probe = try Probe(path: folder.path + "/probe")
         }
+        mapping = configuration.keepsFlash && board.emulator?.flash == .nrf51 ? try FlashMapping(folder: folder) : nil
         let child = try ChildProcess(qemu.path, arguments(), output: log)
         process = child
         do {
@@ -177,11 +181,18 @@ public final class EmulatedBoard: @unchecked Sendable {
             if !paused { try proceed(qmp) }
         } catch {
             powerOff()
-            let said = (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+            let said = said
             throw Failure(
                 .environment, "the emulator did not start \(board.name): \(said.isEmpty ? "\(error)" : said)",
-                advice: "Start the board again")
+                advice: said.contains("plugin") ? "Build its plugin again: make build" : "Start the board again")
         }
+    }
+
+    private var log: String { folder.path + "/qemu.log" }
+
+    /// What QEMU has said.
+    private var said: String {
+        (try? String(contentsOfFile: log, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
     }
 
     /// Firmware may end the emulator before it has answered.
@@ -189,6 +200,15 @@ public final class EmulatedBoard: @unchecked Sendable {
         do { try qmp.execute("cont") } catch {
             guard case .status = process?.wait(timeout: 1) else { throw error }
         }
+        guard let mapping else { return }
+        guard mapping.wait(timeout: configuration.startTimeout, alive: { isRunning }) else {
+            let said = said
+            throw Failure(
+                .environment,
+                "the flash of \(board.name) is not kept: " + (said.isEmpty ? "the processor executes nothing" : said),
+                advice: "Look at the image, then start the board again")
+        }
+        self.mapping = nil
     }
 
     /// Lets the processor run after `start(paused: true)` or `pause`.
@@ -230,11 +250,10 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// - Throws: `Failure` when the board is off or does not count instructions.
     public func runFreely() throws { _ = try run(untilInstruction: .max, timeout: 0) }
 
-    /// Cuts the power where the processor stands: the flash file keeps what was in the flash at that moment, RAM is lost.
-    /// - Throws: `Failure` when the board is off, or its flash cannot be saved: it stays on then.
+    /// Cuts the power where the processor stands: the flash file has what was in the flash at that moment, RAM is lost.
+    /// - Throws: `Failure` when the board is off.
     public func cutPower() throws {
         guard isRunning else { throw off }
-        try saveFlash()
         powerOff()
     }
     /// Halts the processor between two instructions.
@@ -244,25 +263,21 @@ public final class EmulatedBoard: @unchecked Sendable {
     /// - Throws: `Failure` when the board is off, or QEMU has not reset it within 5 s.
     public func reset() throws { try reset(try monitorProtocol()) }
 
-    /// Saves the flash and powers off. When saving fails the board stays on and nothing is lost.
+    /// Halts the processor between two instructions, then powers off.
+    /// - Throws: `Failure` when QEMU does not answer; the board stays on then.
     public func stop() throws {
-        guard isRunning else { return powerOff() }
-        try pause()
-        do { try saveFlash() } catch {
-            try? resume()
-            throw error
-        }
+        if isRunning { try pause() }
         powerOff()
     }
 
     /// Power off at once, wherever the processor is, and on again with the flash as it is now.
-    /// - Throws: `Failure` when the flash cannot be saved (the board stays on) or the board does not start again (it is off).
+    /// - Throws: `Failure` when the board does not start again (it is off).
     public func powerCycle() throws {
         try stop()
         try start()
     }
 
-    /// Ends QEMU without saving: for a board whose flash file was saved before.
+    /// Power off at once: QEMU is killed, and the flash file has what was stored to flash up to then.
     public func powerOff() {
         usb?.hangUp()
         process?.kill()
@@ -270,6 +285,7 @@ public final class EmulatedBoard: @unchecked Sendable {
         qmp = nil
         qtest = nil
         probe = nil
+        mapping = nil
         restoreBackingSize()
     }
 
@@ -284,35 +300,13 @@ public final class EmulatedBoard: @unchecked Sendable {
 
     // MARK: Flash
 
-    /// Writes the flash as it is now to the flash file, while the board runs. On `psram` boards the file is always current.
-    /// - Throws: `Failure` when the board is off or the file cannot be written; it is left as it was.
-    public func saveFlash() throws { try save(board.flash.range) }
-
-    /// As `saveFlash`, of the store alone: the part that firmware changes. All is in the file then that the processor had stored when it sent
-    /// what has been received from it up to now.
-    /// - Throws: as `saveFlash`.
-    public func saveStore() throws { try save(board.store?.range ?? board.flash.range) }
-
-    private func save(_ range: Range<UInt64>) throws {
-        guard board.emulator?.flash == .nrf51 else { return }
-        let monitor = try monitorProtocol()
-        let reader = try self.reader ?? FlashReader(folder: folder, wanted: board.flash.size.int)
-        self.reader = reader
-        let bytes = try reader.read(Int(range.lowerBound), count: range.count, through: monitor)
-        try flash.change(bytes, at: Int(range.lowerBound) - board.flash.address.int)
-    }
-
     /// The flash as it is now.
-    /// - Throws: `Failure` when the flash cannot be saved or its file cannot be read.
-    public func flashContents() throws -> Data {
-        if isRunning { try saveFlash() }
-        return try flash.contents()
-    }
+    /// - Throws: `Failure` when its file cannot be read.
+    public func flashContents() throws -> Data { try flash.contents() }
 
     /// Erases the pages of the image and programs it, as a programmer does: the store stays.
     private func program(_ image: Data) throws {
         guard board.emulator?.flash != .psram else { return }
-        flash.reserve((board.store?.range ?? board.flash.range).count)
         var contents = try flash.contents()
         let end = board.store.map { $0.address.int - board.flash.address.int } ?? contents.count
         contents.replaceSubrange(0..<end, with: image + Data(repeating: 0xFF, count: end - image.count))
@@ -438,7 +432,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         if emulator.flash == .psram {
             arguments += [
                 "-machine", "\(emulator.machine),memory-backend=psram", "-object",
-                "memory-backend-file,id=psram,size=\(FlashFile.backingSize),mem-path=\(flash.url.path.qemuEscaped),share=on",
+                "memory-backend-file,id=psram,size=\(FlashFile.backingSize),mem-path=\(flash.url.path.qemuEscaped),"
+                    + "share=\(configuration.keepsFlash ? "on" : "off")",
             ]
         } else {
             arguments += ["-machine", emulator.machine]
@@ -463,10 +458,12 @@ public final class EmulatedBoard: @unchecked Sendable {
         }
         arguments += Self.clockArguments(configuration.clock)
         if let seed = configuration.seed { arguments += ["-seed", String(seed)] }
+        var plugin = mapping?.options(file: flash.url.path, start: board.flash.address.value) ?? []
         if configuration.countsInstructions {
-            arguments += try Probe.arguments(
+            plugin += Probe.options(
                 socket: folder.path + "/probe", from: configuration.countsFrom, watching: configuration.watchedStores)
         }
+        arguments += try Probe.arguments(plugin)
         if let words = configuration.semihosting { arguments += Self.semihostingArguments(words) }
         return arguments + configuration.extraArguments
     }

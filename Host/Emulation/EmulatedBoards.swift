@@ -142,14 +142,14 @@ public struct EmulatedBoards: Sendable {
 
 /// What a supervisor can be asked, one JSON line each.
 public enum EmulatedBoardRequest: Codable, Sendable {
-    /// Save the flash and end.
+    /// Turn it off and end.
     case stop
     /// Power off and on again with the flash kept; UART connections end.
     case powerCycle
     /// Reset the chip.
     case reset
-    /// Save the flash now.
-    case saveFlash
+    /// Say "done", when the board is on.
+    case hello
     /// Read a 32-bit register; answers "0x…".
     case readRegister(UInt64)
     /// Drive an input pin.

@@ -4,19 +4,15 @@ import Foundation
 import Reporting
 
 /// The contents of a board's flash: all of the chip's flash where QEMU models it (microbit: 256 KB), else its store alone
-/// (mps2-an386: 64 KB). Replaced as a whole by renaming, or changed in place after the change was written down (`FlashRedo`): a full disk leaves
-/// the former contents, and a program that is killed leaves those or the new ones. Neither survives a crash of the system for certain.
+/// (mps2-an386: 64 KB). Replaced as a whole by renaming while the board is off: a full disk leaves the former contents. While the board is on
+/// the file is the flash itself, mapped into QEMU: what firmware stores is in it at once, whatever ends QEMU, but not after a crash of the system
+/// for certain.
 public final class FlashFile: @unchecked Sendable {
     /// Where it is; the lock is beside it, with ".lock" appended.
     public let url: URL
     /// Bytes that belong in it.
     public let size: Int
     private let lock: FileLock
-    private let redo: FlashRedo
-    /// What the file holds; nil until it has been read.
-    private var known: Data?
-    /// A change that is written down and may be made only in part.
-    private var pending: FlashRedo.Change?
 
     /// Opens it for this process alone; creates it erased (0xFF) when it is not there.
     /// - Throws: `Failure` when another process has it, it has the wrong size, or cannot be written.
@@ -30,7 +26,6 @@ public final class FlashFile: @unchecked Sendable {
                 advice: "Stop that one, or use another file")
         }
         self.lock = lock
-        redo = FlashRedo(besides: url.path)
         guard FileManager.default.fileExists(atPath: url.path) else {
             try replace(with: Data(repeating: 0xFF, count: size))
             return
@@ -44,13 +39,6 @@ public final class FlashFile: @unchecked Sendable {
                 .environment, "the flash file \(url.path) has \(found) bytes; board \(board.name) has \(size)",
                 advice: "It is left as it is: name another file, or move it away to start with an erased flash")
         }
-        try finishChange()
-    }
-
-    /// Makes a change that was written down once more: the program that began it may have been killed.
-    private func finishChange() throws {
-        if let change = FlashRedo.change(besides: url.path, size: size) { try apply(change) }
-        redo.forget()
     }
 
     /// Bytes of a flash file for `board`.
@@ -61,80 +49,34 @@ public final class FlashFile: @unchecked Sendable {
     /// Bytes of the emulated memory whose start is the store of a `psram` board (QEMU's mps2-an386: 16 MiB).
     static let backingSize = 16 << 20
 
-    /// All `size` bytes, as saved last: QEMU may hold newer ones.
+    /// All `size` bytes, as they are now, also while the board is on.
     /// - Throws: `Failure` when the file cannot be read or is too short.
     public func contents() throws -> Data { try Self.contents(of: url, size: size) }
 
-    /// The contents of a flash file that may belong to a board that runs: as saved last.
+    /// The contents of a flash file that may belong to a board that runs.
     static func contents(of url: URL, board: Board) throws -> Data {
         try contents(of: url, size: size(for: board))
     }
 
     private static func contents(of url: URL, size: Int) throws -> Data {
-        guard var data = try? Data(contentsOf: url).prefix(size), data.count == size else {
+        guard let data = try? Data(contentsOf: url).prefix(size), data.count == size else {
             throw Failure(
                 .environment, "the flash file \(url.path) cannot be read", advice: "Move it away to start with an erased flash")
-        }
-        // A change that is under way, or whose program was killed.
-        if let change = FlashRedo.change(besides: url.path, size: size) {
-            data.replaceSubrange(change.offset..<(change.offset + change.bytes.count), with: change.bytes)
         }
         return Data(data)
     }
 
-    // MARK: Changing a part
-
-    /// Takes the room that changes of up to `count` bytes need, if it is to be had.
-    func reserve(_ count: Int) { redo.reserve(count) }
-
-    /// Makes `bytes` what the flash holds from `offset` on, all of it or nothing, also if this program is killed meanwhile. Only what differs is
-    /// written.
-    /// - Throws: `Failure` when it cannot be written; what is not there then is written the next time.
-    func change(_ bytes: Data, at offset: Int) throws {
-        if let pending {
-            try apply(pending)
-            redo.forget()
+    /// Takes the room that a running board's flash needs: it is the file, and a disk that is full later must not stop it.
+    /// - Throws: `Failure` when there is no room.
+    func takeRoom() throws {
+        let descriptor = open(url.path, O_RDWR | O_CLOEXEC)
+        let code = descriptor < 0 ? errno : posix_fallocate(descriptor, 0, off_t(size))
+        if descriptor >= 0 { close(descriptor) }
+        guard code == 0 else {
+            throw Failure(
+                .environment, "the flash file \(url.path) cannot be used: \(systemError(code))",
+                advice: "Check the permissions of its folder and the space on its disk")
         }
-        let before = try known ?? contents()
-        known = before
-        guard let change = Self.difference(before, bytes, at: offset) else { return }
-        guard redo.write(change) else {
-            let reason = systemError()
-            redo.forget()
-            throw unsaved(reason)
-        }
-        pending = change
-        known = nil
-        try apply(change)
-        // Whoever puts another file in this one's place is not to find an old change made in it.
-        redo.forget()
-        var after = before
-        after.replaceSubrange(change.offset..<(change.offset + change.bytes.count), with: change.bytes)
-        known = after
-    }
-
-    /// The smallest part of `bytes` that makes `before` have them at `offset`; nil when it has.
-    private static func difference(_ before: Data, _ bytes: Data, at offset: Int) -> FlashRedo.Change? {
-        before.withUnsafeBytes { before in
-            bytes.withUnsafeBytes { bytes in
-                let old = UnsafeRawBufferPointer(rebasing: before[offset..<(offset + bytes.count)])
-                guard memcmp(old.baseAddress!, bytes.baseAddress!, bytes.count) != 0 else { return nil }
-                let first = bytes.indices.first { old[$0] != bytes[$0] }!
-                let last = bytes.indices.last { old[$0] != bytes[$0] }!
-                return .init(offset: offset + first, bytes: Data(bytes[first...last]))
-            }
-        }
-    }
-
-    private func apply(_ change: FlashRedo.Change) throws {
-        let descriptor = open(url.path, O_WRONLY | O_CLOEXEC)
-        defer { if descriptor >= 0 { close(descriptor) } }
-        guard descriptor >= 0, pwriteAll(change.bytes, to: descriptor, at: change.offset) else { throw unsaved(systemError()) }
-        pending = nil
-    }
-
-    private func unsaved(_ reason: String) -> Failure {
-        Failure(.environment, "the flash cannot be saved to \(url.path): \(reason)", advice: "Free some space on its disk")
     }
 
     /// Replaces the contents, whole or not at all.
@@ -145,8 +87,6 @@ public final class FlashFile: @unchecked Sendable {
                 .environment, "\(data.count) bytes are no contents for a flash of \(size) bytes; \(url.path) is left as it was",
                 about: "\(data.count)", advice: "Give it as many bytes as the flash has")
         }
-        try finishChange()
-        known = nil
         let temporary = url.path + ".new"
         do {
             try data.write(to: URL(fileURLWithPath: temporary))

@@ -1,6 +1,7 @@
 // A client of a Unix stream socket: bytes and lines, always with a time limit.
 import Foundation
 import Reporting
+import VirtualUSB
 
 /// A connection to QEMU: monitor, test interface or UART.
 public final class LineSocket: @unchecked Sendable {
@@ -117,19 +118,18 @@ public final class LineSocket: @unchecked Sendable {
     }
 }
 
+/// What comes next from a socket, at most 4096 bytes; nil when there is no more.
+func received(from handle: Int32) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    while true {
+        let count = recv(handle, &bytes, bytes.count, 0)
+        if count < 0 && errno == EINTR { continue }
+        return count > 0 ? Array(bytes[..<count]) : nil
+    }
+}
+
 /// Calls `body` with the address of a Unix socket.
-/// - Throws: `Failure` when the path is longer than the system allows (107 bytes on Linux).
+/// - Throws: `Failure` when the path is longer than the system allows.
 func withUnixAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) throws -> Result {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let room = MemoryLayout.size(ofValue: address.sun_path)
-    guard path.utf8.count < room else {
-        throw Failure(
-            .environment, "the socket path \(path) is longer than \(room - 1) bytes",
-            advice: "Set XDG_RUNTIME_DIR to a shorter folder")
-    }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-    return withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-    }
+    try withUnixAddress(path, advice: "Set XDG_RUNTIME_DIR to a shorter folder", body)
 }

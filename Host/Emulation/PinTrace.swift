@@ -10,10 +10,7 @@ public struct TimedPinChange: Equatable, Sendable, Codable {
     public var change: PinChange
 
     /// - Parameter instruction: counted from where counting began.
-    public init(instruction: UInt64, change: PinChange) {
-        self.instruction = instruction
-        self.change = change
-    }
+    public init(instruction: UInt64, change: PinChange) { (self.instruction, self.change) = (instruction, change) }
 }
 
 /// The outputs of a board over a stretch of its run.

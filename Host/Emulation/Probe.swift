@@ -75,18 +75,22 @@ final class Probe: @unchecked Sendable {
         return Glibc.poll(&poll, 1, Int32(min(timeout, 86400) * 1000)) > 0
     }
 
-    /// QEMU's arguments that load the plugin.
-    static func arguments(socket path: String, from address: UInt64?, watching ranges: [Range<UInt64>]) throws -> [String] {
-        let begin = address.map { ",from=" + String($0, radix: 16) } ?? ""
-        let watches = ranges.map { ",watch=\(String($0.lowerBound, radix: 16)):\(String($0.upperBound, radix: 16))" }
-        return ["-plugin", "\(try pluginFile().qemuEscaped),socket=\(path.qemuEscaped)\(begin)" + watches.joined()]
+    /// What the plugin is told to count instructions.
+    static func options(socket path: String, from address: UInt64?, watching ranges: [Range<UInt64>]) -> [String] {
+        let begin = address.map { ["from=" + String($0, radix: 16)] } ?? []
+        let watches = ranges.map { "watch=\(String($0.lowerBound, radix: 16)):\(String($0.upperBound, radix: 16))" }
+        return ["socket=\(path.qemuEscaped)"] + begin + watches
     }
 
-    /// QEMU's arguments that load the plugin, which then leaves a file with what was stored to flash.
-    static func arguments(counts file: String, store: Range<UInt64>, page: UInt64, erase: UInt64?) throws -> [String] {
+    /// What the plugin is told to leave a file with what was stored to flash.
+    static func options(counts file: String, store: Range<UInt64>, page: UInt64, erase: UInt64?) -> [String] {
         let numbers = [store.lowerBound, store.upperBound, page].map { String($0, radix: 16) }.joined(separator: "-")
-        let register = erase.map { ",erase=" + String($0, radix: 16) } ?? ""
-        return ["-plugin", "\(try pluginFile().qemuEscaped),counts=\(file.qemuEscaped),store=\(numbers)\(register)"]
+        return ["counts=\(file.qemuEscaped)", "store=\(numbers)"] + (erase.map { ["erase=" + String($0, radix: 16)] } ?? [])
+    }
+
+    /// QEMU's arguments that load the plugin with these options; none for none.
+    static func arguments(_ options: [String]) throws -> [String] {
+        options.isEmpty ? [] : ["-plugin", ([try pluginFile().qemuEscaped] + options).joined(separator: ",")]
     }
 
     /// libQEMUProbe.so, beside the program or the test bundle that this code is in, or where the source tree builds it (`LIGHTNODE_PROBE`
@@ -100,7 +104,7 @@ final class Probe: @unchecked Sendable {
         if let root = try? BoardCatalogue().root { places.append(root.path + "/.build/release/libQEMUProbe.so") }
         guard let found = places.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw Failure(
-                .environment, "the plugin that counts instructions is not at \(places.joined(separator: " or "))",
+                .environment, "the emulator's plugin is not at \(places.joined(separator: " or "))",
                 advice: "Run lightnode test in the source tree, which builds it")
         }
         return found
@@ -134,6 +138,35 @@ public enum StoreProbe {
     /// - Parameter eraseRegister: pages are erased through the controller of nRF51; otherwise by storing a whole page in order.
     /// - Throws: `Failure` when the plugin is not built.
     public static func arguments(counts: String, store: Range<UInt64>, page: UInt64, eraseRegister: Bool) throws -> [String] {
-        try Probe.arguments(counts: counts, store: store, page: page, erase: eraseRegister ? NRF51Flash.erasePage : nil)
+        try Probe.arguments(
+            Probe.options(counts: counts, store: store, page: page, erase: eraseRegister ? NRF51Flash.erasePage : nil))
+    }
+}
+
+/// Counts modelled cycles (Host/CycleModel) between readings.
+public enum CycleProbe {
+    /// A reading: what was executed up to it.
+    public struct Reading: Sendable {
+        /// Executed instructions.
+        public let instructions: Int
+        /// Their cycles, each instruction by itself.
+        public let cycles: Int
+    }
+
+    /// QEMU's arguments; at its end the file `readings` has one for each time that the instruction at `mark` was executed.
+    /// - Parameter core: the processor's name, one that the model knows.
+    /// - Throws: `Failure` when the plugin is not built.
+    public static func arguments(readings: String, core: String, mark: UInt64) throws -> [String] {
+        let place = String(mark, radix: 16)
+        return ["-plugin", "\(try Probe.pluginFile().qemuEscaped),core=\(core),mark=\(place),cycles=\(readings.qemuEscaped)"]
+    }
+
+    /// The readings in a file that QEMU has left.
+    public static func readings(in file: String) -> [Reading] {
+        let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap { line in
+            let numbers = line.split(separator: " ").compactMap { Int($0) }
+            return numbers.count >= 2 ? Reading(instructions: numbers[0], cycles: numbers[1]) : nil
+        }
     }
 }

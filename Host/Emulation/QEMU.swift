@@ -3,6 +3,7 @@ import BoardFacts
 import Foundation
 import Programs
 import Reporting
+import Synchronization
 
 /// `qemu-system-arm` as found in PATH, or named by LIGHTNODE_QEMU; for a board that this one is too old for, the newer one that
 /// Tools/install-newer-qemu keeps in build/qemu.
@@ -86,16 +87,13 @@ public struct QEMU: Sendable {
         }
     }
 
-    private final class Cache: @unchecked Sendable {
-        private let lock = NSLock()
-        private var qemu: QEMU?
+    private final class Cache: Sendable {
+        private let found = Mutex<QEMU?>(nil)
 
         func value(_ make: () throws -> QEMU) throws -> QEMU {
-            try lock.withLock {
-                if let qemu { return qemu }
-                let made = try make()
-                qemu = made
-                return made
+            try found.withLock { found in
+                if found == nil { found = try make() }
+                return found!
             }
         }
     }

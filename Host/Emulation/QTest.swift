@@ -10,10 +10,7 @@ public struct PinChange: Equatable, Sendable, Codable {
     public var level: Bool
 
     /// - Parameter level: true: high.
-    public init(pin: Int, level: Bool) {
-        self.pin = pin
-        self.level = level
-    }
+    public init(pin: Int, level: Bool) { (self.pin, self.level) = (pin, level) }
 }
 
 /// A connection to QEMU's qtest socket: requests as text lines, answers "OK …", pin changes as "IRQ raise N" in between.

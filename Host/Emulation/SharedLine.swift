@@ -1,26 +1,14 @@
 // The serial line of a named board, for several programs at once: what one watches another may command meanwhile.
-import CoAP
 import Foundation
-import Slipmux
 
 /// Passes slipmux frames between a board's UART, which takes one connection, and any number of clients.
 ///
 /// Frames from clients go to the board whole, one after another. Logs from the board go to everybody, a CoAP message to the client that
 /// used its token, or its message id, last; the CoAP header is in RFC 7252, section 3. The board is connected to while there are clients.
-/// Nothing that the board sends goes on before `gate` has let it.
 final class SharedLine: @unchecked Sendable {
     /// What is longer without an END is no frame, and goes through as it is.
     private static let longestFrame = 4096
     private static let end: UInt8 = 0xC0
-
-    /// What becomes of something that the board has sent.
-    enum Passage {
-        case pass
-        /// It is lost.
-        case drop
-        /// It is lost, and its client is told why in the place of an answer.
-        case refuse(String)
-    }
 
     let path: String
     private let board: String
@@ -29,12 +17,10 @@ final class SharedLine: @unchecked Sendable {
     private var clients: Set<Int32> = []
     private var upstream: Int32 = -1
     private var asked = Askers()
-    private let gate: @Sendable () -> Passage
 
     /// Listens at `path` for the UART whose socket is at `board`.
-    /// - Parameter gate: is asked once for all that has come together, before any of it goes on.
-    init(path: String, board: String, gate: @escaping @Sendable () -> Passage = { .pass }) throws {
-        (self.path, self.board, self.gate) = (path, board, gate)
+    init(path: String, board: String) throws {
+        (self.path, self.board) = (path, board)
         listener = try LineSocket.listen(path)
         start("line") { [weak self, listener] in
             while case let client = accept(listener, nil, nil), client >= 0 { self?.join(client) }
@@ -95,8 +81,7 @@ final class SharedLine: @unchecked Sendable {
         upstream = handle
         start("line-board") { [self] in
             Self.readFrames(handle) { frames in
-                let passage = gate()
-                lock.withLock { for frame in frames { pass(frame, passage) } }
+                lock.withLock { for frame in frames { pass(frame) } }
             }
             // The board was turned off.
             lock.withLock { if upstream == handle { hangUp() } }
@@ -105,16 +90,8 @@ final class SharedLine: @unchecked Sendable {
         return true
     }
 
-    private func pass(_ frame: [UInt8], _ passage: Passage) {
-        let sent: [UInt8]
-        switch passage {
-        case .pass: sent = frame
-        case .drop: return
-        case .refuse(let reason):
-            guard let answer = CoAPHeader(frame: frame)?.unavailable(reason) else { return }
-            sent = answer
-        }
-        for client in receivers(of: frame) where !LineSocket.send(sent, to: client, patient: false) {
+    private func pass(_ frame: [UInt8]) {
+        for client in receivers(of: frame) where !LineSocket.send(frame, to: client, patient: false) {
             shutdown(client, Int32(SHUT_RDWR))
         }
     }
@@ -136,13 +113,9 @@ final class SharedLine: @unchecked Sendable {
     /// Reads until the other side closes, and passes on what ends with END, all that has come together.
     private static func readFrames(_ handle: Int32, _ pass: ([[UInt8]]) -> Void) {
         var frame: [UInt8] = []
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = recv(handle, &bytes, bytes.count, 0)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { break }
+        while let bytes = received(from: handle) {
             var frames: [[UInt8]] = []
-            for byte in bytes[..<count] {
+            for byte in bytes {
                 frame.append(byte)
                 guard byte == end || frame.count == longestFrame else { continue }
                 frames.append(frame)
@@ -180,8 +153,6 @@ private struct Askers {
 private struct CoAPHeader {
     let id: UInt16
     let token: [UInt8]
-    /// A response in an acknowledgement, as a node answers requests.
-    let isAnswer: Bool
     /// An acknowledgement or reset without an answer in it.
     let isEmpty: Bool
 
@@ -198,25 +169,7 @@ private struct CoAPHeader {
         let length = Int(bytes[1] & 0xF)
         guard length <= 8, bytes.count >= 5 + length else { return nil }
         isEmpty = bytes[2] == 0
-        isAnswer = bytes[1] >> 4 & 3 == 2 && bytes[2] >> 5 >= 2
         id = UInt16(bytes[3]) << 8 | UInt16(bytes[4])
         token = Array(bytes[5..<5 + length])
-    }
-
-    /// In an answer's place: 5.03 with the reason as diagnostic (RFC 7252, sections 5.5.2 and 5.9.3.4), to be asked again after a second. Nil
-    /// for what is no answer.
-    func unavailable(_ reason: String) -> [UInt8]? {
-        guard isAnswer else { return nil }
-        var buffer = [UInt8](repeating: 0, count: 256)
-        let (second, text) = ([1] as [UInt8], Array(reason.utf8.prefix(200)))
-        var writer = CoAPWriter(
-            buffer.mutableSpan, type: .acknowledgement, code: .serviceUnavailable, id: id, token: CoAPToken(token.span.bytes))
-        writer.option(CoAPOptionNumber.maxAge, second.span.bytes)
-        writer.payload(text.span.bytes)
-        guard let count = try? writer.finish() else { return nil }
-        var frame: [UInt8] = []
-        let message = Array(buffer.prefix(count))
-        Slipmux.sendCoAP(message.span.bytes) { frame.append($0) }
-        return frame
     }
 }

@@ -13,7 +13,7 @@ public final class StoredBoard: @unchecked Sendable {
     private let state: URL
     private let lock: FileLock?
 
-    /// - Parameter writes: false only looks, also at a board that runs (its flash as saved last).
+    /// - Parameter writes: false only looks, also at a board that runs.
     /// - Throws: `Failure` when there is no such board, or it runs and is to be written.
     public init(_ name: String, boards: EmulatedBoards, writes: Bool) throws {
         record = try boards.record(name)

@@ -1,4 +1,4 @@
-// Runs one named board: keeps its flash saved, answers requests, and ends it cleanly.
+// Runs one named board: answers requests, and ends it cleanly.
 import BoardFacts
 import Foundation
 import Image
@@ -16,7 +16,6 @@ public final class Supervisor: @unchecked Sendable {
     private let lock: FileLock
     private let listener: Int32
     private let line: SharedLine
-    private let gate: FlashGate
     private let log: BoardLog
     /// What the parts around the board measure, whatever becomes of the board. After `init` the queue's alone.
     private var measured: [SurroundingsChange]
@@ -94,11 +93,7 @@ public final class Supervisor: @unchecked Sendable {
         }
         let control = emulated.folder.appendingPathComponent("control").path
         listener = try LineSocket.listen(control)
-        let gate = FlashGate(emulated)
-        self.gate = gate
-        line = try SharedLine(path: emulated.folder.appendingPathComponent("line").path, board: emulated.uartSocket.path) {
-            [work] in work.sync { gate.passage() }
-        }
+        line = try SharedLine(path: emulated.folder.appendingPathComponent("line").path, board: emulated.uartSocket.path)
         let socket = emulated.folder.appendingPathComponent("usbredir").path
         let usb = try emulated.usb.map { try SupervisedUSB($0, socket: socket) }
         self.usb = usb
@@ -135,7 +130,7 @@ public final class Supervisor: @unchecked Sendable {
             signals.append(source)
         }
         let timer = DispatchSource.makeTimerSource(queue: work)
-        timer.schedule(deadline: .now() + 1, repeating: 1)
+        timer.schedule(deadline: .now() + 0.1, repeating: 0.1)
         timer.setEventHandler { [unowned self] in tick() }
         timer.resume()
         let server = Thread { [self] in serve() }
@@ -150,7 +145,7 @@ public final class Supervisor: @unchecked Sendable {
         if let failure { throw failure }
     }
 
-    /// A signal: whoever ends this process wants it ended. What cannot be saved is in no answer that has left the board.
+    /// A signal: whoever ends this process wants it ended.
     private func end() {
         if let failure = answer(.stop).failure {
             self.failure = failure
@@ -162,18 +157,14 @@ public final class Supervisor: @unchecked Sendable {
     /// What a signal does.
     func endAsBySignal() { work.sync { end() } }
 
-    /// Once a second: what the board has changed without a word, or could not be saved before.
+    /// Ten times a second: whether the emulator still runs.
     private func tick() {
-        guard !stopping else { return }
-        guard emulated.isRunning else {
-            failure = Failure(
-                .environment, "the emulator of \"\(record.name)\" ended by itself; its flash is saved up to its last answer",
-                advice: "Start the board again")
-            stopping = true
-            finished.signal()
-            return
-        }
-        _ = gate.passage()
+        guard !stopping, !emulated.isRunning else { return }
+        failure = Failure(
+            .environment, "the emulator of \"\(record.name)\" ended by itself; its flash is as it was then",
+            advice: "Start the board again")
+        stopping = true
+        finished.signal()
     }
 
     private func serve() {
@@ -225,7 +216,7 @@ public final class Supervisor: @unchecked Sendable {
                 log.note("reset")
                 try emulated.reset()
                 try restoreParts()
-            case .saveFlash: try emulated.saveFlash()
+            case .hello: break
             case .readRegister(let address):
                 return EmulatedBoardAnswer(value: Word(UInt64(try emulated.readRegister(address))).description)
             case .setInput(let pin, let high): try emulated.setInput(pin: pin, high: high)
@@ -285,7 +276,7 @@ extension Supervisor {
         let limit = Date().addingTimeInterval(timeout)
         while Date() < limit {
             if boards.isRunning(name), let record = try? boards.record(name), record.supervisor == child.pid,
-                (try? boards.request(name, .saveFlash)) != nil
+                (try? boards.request(name, .hello)) != nil
             {
                 return record
             }

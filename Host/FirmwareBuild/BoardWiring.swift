@@ -38,7 +38,7 @@ public struct BoardWiring: Encodable, Sendable {
     /// In the order of board.json: the board's own wires, then each device's pins and bus address.
     public private(set) var places: [Place] = []
     /// In the order of their indices on the node.
-    public var devices: [Device] { rows.map { Device(name: $0.name, driver: $0.driver) } }
+    public let devices: [Device]
     let rows: [DeviceRow]
     let buses: [Bus]
     let matrix: MatrixRow?
@@ -56,14 +56,6 @@ public struct BoardWiring: Encodable, Sendable {
 
     private enum CodingKeys: CodingKey { case board, title, places, devices }
 
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(board, forKey: .board)
-        try container.encode(title, forKey: .title)
-        try container.encode(places, forKey: .places)
-        try container.encode(devices, forKey: .devices)
-    }
-
     /// Most devices of a board: an index is one of four bits in a node's records.
     static let mostDevices = 16
 
@@ -74,6 +66,7 @@ public struct BoardWiring: Encodable, Sendable {
         title = board.title
         source = board
         rows = board.devices ?? []
+        devices = rows.map { Device(name: $0.name, driver: $0.driver) }
         matrix = board.matrix
         let chip = try ChipFacts(of: board, in: catalogue)
         self.chip = chip

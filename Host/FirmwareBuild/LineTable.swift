@@ -73,25 +73,21 @@ private struct DwarfReader {
 
     private mutating func byte() throws -> UInt8 { UInt8(try number(1)) }
 
-    private mutating func unsigned() throws -> UInt64 {
-        var value: UInt64 = 0, shift: UInt64 = 0
-        while true {
-            let part = try byte()
-            if shift < 64 { value |= UInt64(part & 0x7F) << shift }
-            shift += 7
-            if part & 0x80 == 0 { return value }
-        }
-    }
+    private mutating func unsigned() throws -> UInt64 { try groups().value }
 
     private mutating func signed() throws -> Int64 {
-        var value: UInt64 = 0, shift: UInt64 = 0
+        let (value, width, last) = try groups()
+        return Int64(bitPattern: last & 0x40 != 0 && width < 64 ? value | ~0 << width : value)
+    }
+
+    /// Seven bits a byte, the lowest first (LEB128): the number, how many bits it was given in, and the last byte.
+    private mutating func groups() throws -> (value: UInt64, width: UInt64, last: UInt8) {
+        var value: UInt64 = 0, width: UInt64 = 0
         while true {
             let part = try byte()
-            if shift < 64 { value |= UInt64(part & 0x7F) << shift }
-            shift += 7
-            guard part & 0x80 == 0 else { continue }
-            if part & 0x40 != 0, shift < 64 { value |= ~0 << shift }
-            return Int64(bitPattern: value)
+            if width < 64 { value |= UInt64(part & 0x7F) << width }
+            width += 7
+            if part & 0x80 == 0 { return (value, width, part) }
         }
     }
 

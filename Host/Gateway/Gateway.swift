@@ -24,10 +24,7 @@ public actor Gateway: CoAPService {
         /// - Parameters:
         ///   - size: units of work at once.
         ///   - perSecond: units that come back each second, above 0.
-        public init(size: Double, perSecond: Double) {
-            self.size = size
-            self.perSecond = perSecond
-        }
+        public init(size: Double, perSecond: Double) { (self.size, self.perSecond) = (size, perSecond) }
     }
 
     /// The rations of one kind of work: of each host, and of all hosts together at one node.
@@ -40,11 +37,7 @@ public actor Gateway: CoAPService {
         public var reserve: Double
 
         /// - Parameter reserve: units of the total that only hosts get whose messages the node has accepted.
-        public init(host: Share, total: Share, reserve: Double) {
-            self.host = host
-            self.total = total
-            self.reserve = reserve
-        }
+        public init(host: Share, total: Share, reserve: Double) { (self.host, self.total, self.reserve) = (host, total, reserve) }
     }
 
     /// What the gateway lets pass.

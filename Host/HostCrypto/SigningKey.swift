@@ -27,18 +27,13 @@ extension PublicKey: CustomStringConvertible {
     public var description: String { bytes.hex }
 }
 
-extension PublicKey: Codable {
+extension PublicKey: Codable, EncodedAsText {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let bytes = [UInt8](hex: try container.decode(String.self)), let key = PublicKey(bytes) else {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: "a public key is 64 hexadecimal digits")
         }
         self = key
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
     }
 }
 

@@ -52,6 +52,11 @@ public struct CheckedImage: Sendable {
                     + "\(hexadecimal(store.lowerBound)), where its keys are kept",
                 advice: "Link the image so that it stays out of the store")
         }
+        if let hit = loaded.first(where: { segment in board.configuration.contains { $0.range.overlaps(segment.range) } }),
+            let place = board.configuration.first(where: { $0.range.overlaps(hit.range) })
+        {
+            throw place.failure(in: file, for: board)
+        }
         if let outside = loaded.first(where: { segment in !places.contains { $0.contains(segment.range) } }) {
             throw Failure.unfit(
                 "\(name) holds bytes at \(hexadecimal(outside.address))…\(hexadecimal(outside.range.upperBound)), the flash of \(board.name) is "
@@ -63,7 +68,10 @@ public struct CheckedImage: Sendable {
         do { header = try ImageHeader.check(flash: flat, for: board) } catch let error as Failure {
             throw Failure.unfit("\(name): \(error.what)", remedy: error.remedy)
         }
-        guard flat.dropFirst(header.size).allSatisfy({ $0 == 0xFF }) else {
+        let rest = flat.dropFirst(header.size)
+        // Some programs fill the last block of a UF2 file with zeros.
+        let isFilling = file.format == .uf2 && rest.count < UF2.payload && rest.allSatisfy { $0 == 0 }
+        guard isFilling || rest.allSatisfy({ $0 == 0xFF }) else {
             throw Failure.unfit(
                 "\(name) goes on after the \(header.size) bytes that its header names",
                 advice: "Flash the file that the build wrote")
@@ -82,15 +90,25 @@ public struct CheckedImage: Sendable {
         self.file = file
     }
 
-    /// The image as a programmer's drive takes it.
-    public var intelHex: String { IntelHex.text(pieces) }
-
-    /// The image as an ELF file: the one that was read, with its symbols, or one that is made of the pieces.
-    public var elf: Data { file.format == .elf ? file.bytes : ELFFile.file(pieces) }
-
     /// Sections and symbols of the file that it was read from, read at each call.
     /// - Throws: `Failure` of kind `unfitImage` when it is no ELF file, or they lie beyond its end.
     public func linked() throws -> ELFImage { try ELFImage(ELFFile(file.bytes, from: source)) }
+}
+
+extension ChipFacts.Configuration {
+    fileprivate var range: Range<UInt64> { address.value..<address.value + size.value }
+
+    /// Settings of the chip are no part of an image, and some of them lock it for ever.
+    fileprivate func failure(in file: ImageFile, for board: Board) -> Failure {
+        let name = file.url.deletingPathExtension().lastPathComponent + "-image.hex"
+        let cut = "-exclude \(hexadecimal(range.lowerBound)) \(hexadecimal(range.upperBound))"
+        return .unfit(
+            "\(file.url.lastPathComponent) sets the chip's \(self.name) at \(hexadecimal(range.lowerBound)), which flashing leaves as they are",
+            about: file.url.path,
+            advice: file.format == .hex
+                ? "Take them out, and flash the rest: srec_cat \(Quoted.shell(file.url.path)) -intel \(cut) -o \(Quoted.shell(name)) -intel"
+                : "Leave them out of the image; a probe's own program sets them")
+    }
 }
 
 extension Board {

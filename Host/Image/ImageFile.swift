@@ -1,4 +1,4 @@
-// A firmware image file of any format: ELF, Intel HEX, or a plain binary with the header inside.
+// A firmware image file of any format: ELF, Intel HEX, UF2, DfuSe, or a plain binary with the header inside.
 import BoardFacts
 import Foundation
 import Reporting
@@ -6,9 +6,13 @@ import Reporting
 /// The bytes of an image file and where they go.
 public struct ImageFile: Sendable {
     /// How a file writes an image.
-    public enum Format: String, Codable, Sendable {
-        /// An ELF file of the linker's; Intel HEX; plain bytes from the vector table, or from the boot code, on.
-        case elf, hex, bin
+    public enum Format: String, Codable, CaseIterable, Sendable {
+        /// An ELF file of the linker's; Intel HEX, of the micro:bit's Universal Hex too; plain bytes from the vector table, or from the boot
+        /// code, on; Microsoft's UF2; ST's DfuSe.
+        case elf, hex, bin, uf2, dfu
+
+        /// Whether it says where its bytes go.
+        var hasAddresses: Bool { self != .bin }
     }
 
     /// Where it was read from; it is not read again.
@@ -17,34 +21,47 @@ public struct ImageFile: Sendable {
     public let bytes: Data
     /// Told from the first bytes of the file.
     public let format: Format
+    /// Which of several programs in the file this is, "board 0x9900"; nil when the file holds one program.
+    public let part: String?
     /// By address. A binary has one, at address 0 until a board says where its flash is.
     public let segments: [Segment]
 
     /// Reads the file; its content, not its name, says which format it has.
-    /// - Throws: `Failure`: `environment` when it cannot be read, `unfitImage` when it is damaged.
+    /// - Throws: `Failure`: `environment` when it cannot be read, `unfitImage` when it is damaged or none of these formats.
     public init(contentsOf url: URL) throws { try self.init(try Self.read(url), from: url) }
 
     /// - Parameter url: where the bytes were read from, or were written to.
-    /// - Throws: `Failure` of kind `unfitImage` when they are damaged.
+    /// - Throws: `Failure` of kind `unfitImage` when they are damaged, or none of these formats.
     public init(_ bytes: Data, from url: URL) throws {
         (self.url, self.bytes) = (url, bytes)
-        if bytes.starts(with: ELFFile.magic) {
-            format = .elf
-            segments = try ELFFile(bytes, from: url).segments
-        } else if bytes.first == UInt8(ascii: ":"), let text = String(data: bytes, encoding: .ascii) {
-            format = .hex
-            segments = try IntelHex.parse(text, file: url.lastPathComponent)
-        } else {
-            format = .bin
-            segments = [Segment(address: 0, bytes: bytes)]
-        }
+        let program: Program
+        (format, program) = try Self.program(bytes, url)
+        (part, segments) = (program.owner, program.segments)
+        if let foreign = ForeignFile.failure(segments, url) { throw foreign }
         guard segments.contains(where: { !$0.bytes.isEmpty }) else {
             throw Failure.unfit("the image \(url.path) is empty", about: url.path, remedy: .build(board: nil))
         }
     }
 
+    private static func program(_ bytes: Data, _ url: URL) throws -> (Format, Program) {
+        let name = url.lastPathComponent
+        if bytes.starts(with: ELFFile.magic) { return (.elf, Program(segments: try ELFFile(bytes, from: url).segments)) }
+        if UF2.isOne(bytes) { return (.uf2, try UF2.programs(bytes, file: name).chosen(file: name)) }
+        if DFUFile.isDfuSe(bytes) { return (.dfu, Program(segments: try DFUFile.segments(bytes, file: name))) }
+        let text = TextFile.characters(bytes)
+        if TextFile.beginning(text)?.first == UInt8(ascii: ":") {
+            return (.hex, try IntelHex.programs(text, file: name).chosen(file: name))
+        }
+        if let foreign = ForeignFile.failure(bytes, url) { throw foreign }
+        let image = try DFUFile.contents(bytes, file: name) ?? bytes
+        return (.bin, Program(segments: [Segment(address: 0, bytes: Data(image))]))
+    }
+
     /// The bytes of an image's file.
     static func read(_ url: URL) throws -> Data {
+        var status = stat()
+        // What is no file would be waited for without end, or read without end.
+        if stat(url.path, &status) == 0, let foreign = ForeignFile.failure(status: status, url) { throw foreign }
         do { return try Data(contentsOf: url) } catch {
             throw Failure(
                 .environment, "the image \(url.path) cannot be read: \(error.localizedDescription)", about: url.path,
@@ -55,15 +72,7 @@ public struct ImageFile: Sendable {
     /// What the image says about itself, and the address of its vector table. Boot code may stand before it.
     /// - Throws: `Failure` when it has no header, so is none of ours.
     public func header() throws -> (header: ImageHeader, start: UInt64) {
-        // A vector table is aligned to 0x200 and more on every chip that we have; flash pages are 1 KB at least.
-        for segment in segments {
-            for offset in stride(from: 0, to: segment.bytes.count, by: 1024) {
-                let rest = segment.bytes.dropFirst(offset)
-                if let header = try? ImageHeader(flash: Data(rest.prefix(ImageHeader.offset + ImageHeader.length))) {
-                    return (header, segment.address + UInt64(offset))
-                }
-            }
-        }
+        if let found = segments.imageHeader { return found }
         // An old or newer format has a message of its own.
         do { return (try ImageHeader(flash: segments[0].bytes), 0) } catch let error as Failure {
             throw Failure.unfit("\(url.path): \(error.what)", remedy: error.remedy)
@@ -72,7 +81,7 @@ public struct ImageFile: Sendable {
 
     /// The segments at their addresses on `board`: a binary starts where the board's flash, or its boot code, does.
     func placed(on board: Board) throws -> [Segment] {
-        guard format == .bin else { return segments }
+        guard !format.hasAddresses else { return segments }
         let flash = board.flash.address.value
         guard let boot = board.boot else { return [Segment(address: flash, bytes: segments[0].bytes)] }
         let start = try header().start

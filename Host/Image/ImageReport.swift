@@ -9,6 +9,8 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
     public let file: String
     /// How the file writes the image.
     public let format: ImageFile.Format
+    /// Which of several programs in the file it tells of, "board 0x9900"; nil when the file holds one.
+    public let part: String?
     /// The first four bytes of the header, "LNIM": without them there is no report.
     public let magic: String
     /// Name of the board that the header says; need not be known here.
@@ -48,7 +50,7 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
         var problem: String?
         do {
             let board = try catalogue.board(header.board)
-            if file.format == .bin { start = board.flash.address.value }
+            if !file.format.hasAddresses { start = board.flash.address.value }
             _ = try CheckedImage(file, for: board)
         } catch let error as Failure {
             problem = error.what
@@ -56,6 +58,7 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
         let vectors = VectorTable(Data(image))
         self.file = file.url.relativePath
         format = file.format
+        part = file.part
         magic = "LNIM"
         board = header.board
         mcu = header.mcu
@@ -74,7 +77,7 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
 
     public var description: String {
         """
-        file      \(file) (\(format.rawValue.uppercased()))
+        file      \(file) (\(format.rawValue.uppercased())\(part.map { ", its part for \($0)" } ?? ""))
         header    \(magic)
         image     \(application ?? "not said")
         board     \(board)

@@ -4,48 +4,92 @@ import Reporting
 
 /// The text form of memory contents that many programmers take.
 public enum IntelHex {
-    /// The runs of bytes in `text`, by address, neighbours joined.
+    /// The runs of bytes in `text`, by address, neighbours joined; of a Universal Hex those of the light node's board.
     /// - Throws: `Failure` with the number of the line that is wrong.
     public static func parse(_ text: String, file: String) throws -> [Segment] {
-        var segments: [Segment] = []
-        var base: UInt64 = 0
-        var ended = false
-        for (index, raw) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            func wrong(_ how: String) -> Failure {
-                .unfit("\(file), line \(index + 1), \(how)", advice: "Write the file again: it is damaged or no Intel HEX")
+        try programs(Data(text.utf8), file: file).chosen(file: file).segments
+    }
+
+    /// The programs in a text: one, or those of a micro:bit Universal Hex (its specification, version 0.4.0, at tech.microbit.org), one for
+    /// each kind of board. Lines may be indented and end in any way; blank lines and comments (`;`, `#`, `//`) are left out.
+    static func programs(_ text: Data, file: String) throws -> [Program] {
+        var reading = Reading()
+        for (index, line) in TextFile.lines(text).enumerated() {
+            do { try reading.take(line.filter { $0 > 0x20 }) } catch let fault as Reading.Fault {
+                throw Failure.unfit(
+                    "\(file), line \(index + 1), \(fault.what)", advice: "Write the file again: it is damaged or no Intel HEX")
             }
-            let line = raw.filter { $0 > 0x20 }
-            guard !line.isEmpty else { continue }
-            guard !ended else { throw wrong("stands after the end record") }
-            guard line.first == UInt8(ascii: ":"), let bytes = octets(line.dropFirst()), bytes.count >= 5 else {
-                throw wrong("is no record")
+        }
+        guard reading.hasEnded else {
+            throw Failure.unfit("\(file) has no end record", advice: "Write the file again: it is cut short")
+        }
+        let programs = reading.parts.map { board, segments in
+            Program(owner: board.map { "board \(String(format: "0x%04X", $0))" }, segments: segments)
+        }
+        return try programs.map { Program(owner: $0.owner, segments: try $0.segments.joined(file: file)) }
+            .filter { !$0.segments.isEmpty || programs.count == 1 }
+    }
+
+    /// What was read so far.
+    private struct Reading {
+        /// What is wrong with a line.
+        struct Fault: Error {
+            let what: String
+        }
+
+        /// By the board of the Universal Hex; of no board in Intel HEX, and before the first block.
+        var parts: [(board: UInt16?, segments: [Segment])] = [(nil, [])]
+        var hasEnded = false
+        private var current = 0
+        private var base: UInt64 = 0
+
+        /// - Parameter line: without blanks.
+        mutating func take(_ line: Data) throws {
+            let line = [UInt8](line)
+            guard !line.isEmpty, !TextFile.isComment(line[...]) else { return }
+            guard !hasEnded else { throw Fault(what: "stands after the end record") }
+            guard line.first == UInt8(ascii: ":"), let bytes = IntelHex.octets(line.dropFirst()), bytes.count >= 5 else {
+                throw Fault(what: "is no record")
             }
-            guard bytes.count == Int(bytes[0]) + 5 else { throw wrong("has \(bytes.count - 5) bytes and says \(bytes[0])") }
-            guard bytes.reduce(0, &+) == 0 else { throw wrong("has a wrong checksum") }
-            let data = bytes[4..<bytes.count - 1]
-            let offset = UInt64(bytes[1]) << 8 | UInt64(bytes[2])
+            guard bytes.count == Int(bytes[0]) + 5 else {
+                throw Fault(what: "has \(bytes.count - 5) bytes and says \(bytes[0])")
+            }
+            guard bytes.reduce(0, &+) == 0 else { throw Fault(what: "has a wrong checksum") }
+            try take(type: bytes[3], offset: UInt64(bytes[1]) << 8 | UInt64(bytes[2]), bytes[4..<bytes.count - 1])
+        }
+
+        private mutating func take(type: UInt8, offset: UInt64, _ data: ArraySlice<UInt8>) throws {
             func value(_ length: Int) throws -> UInt64 {
-                guard data.count == length else { throw wrong("has \(data.count) bytes in place of \(length)") }
+                guard data.count == length else { throw Fault(what: "has \(data.count) bytes in place of \(length)") }
                 return data.reduce(0) { $0 << 8 | UInt64($1) }
             }
-            switch bytes[3] {
-            case 0:
-                // Addresses have 32 bits; whether what reaches beyond them begins again at 0, no two programs agree on.
-                guard base + offset + UInt64(data.count) <= 1 << 32 else { throw wrong("reaches beyond the last address") }
-                segments.append(Segment(address: base + offset, bytes: Data(data)))
+            switch type {
+            case 0: try take(data, at: base + offset)
             case 1:
                 _ = try value(0)
-                ended = true
+                hasEnded = true
             case 2: base = try value(2) << 4
             case 3, 5: _ = try value(4)  // Where execution starts: the vector table says it on these chips.
             case 4: base = try value(2) << 16
-            default: throw wrong("has the unknown type \(bytes[3])")
+            case 0x0A:
+                // A block of one board begins.
+                let mark = try value(4)
+                guard mark & 0xFFFF == 0xC0DE else { throw Fault(what: "begins a block of a Universal Hex without its mark") }
+                let board = UInt16(mark >> 16)
+                current = parts.firstIndex { $0.board == board } ?? parts.count
+                if current == parts.count { parts.append((board, [])) }
+            case 0x0D where current > 0: try take(data, at: base + offset)
+            // Filling, and what is no program.
+            case 0x0B where current > 0, 0x0C where current > 0, 0x0E where current > 0: break
+            default: throw Fault(what: "has the unknown type \(type)")
             }
         }
-        guard ended else {
-            throw Failure.unfit("\(file) has no end record", advice: "Write the file again: it is cut short")
+
+        private mutating func take(_ data: ArraySlice<UInt8>, at address: UInt64) throws {
+            // Addresses have 32 bits; whether what reaches beyond them begins again at 0, no two programs agree on.
+            guard address + UInt64(data.count) <= 1 << 32 else { throw Fault(what: "reaches beyond the last address") }
+            parts[current].segments.append(Segment(address: address, bytes: Data(data)))
         }
-        return try join(segments, file: file)
     }
 
     /// `segments` as text with 16 bytes per record.
@@ -104,26 +148,5 @@ public enum IntelHex {
             bytes.append(high << 4 | low)
         }
         return bytes
-    }
-
-    /// Sorts and joins what touches; what overlaps is an error.
-    private static func join(_ segments: [Segment], file: String) throws -> [Segment] {
-        var joined: [Segment] = []
-        for segment in segments.sorted(by: { $0.address < $1.address }) where !segment.bytes.isEmpty {
-            guard let last = joined.last else {
-                joined.append(segment)
-                continue
-            }
-            guard segment.address >= last.range.upperBound else {
-                throw Failure.unfit(
-                    "\(file) gives two values for \(hexadecimal(segment.address))", advice: "Write the file again")
-            }
-            if segment.address == last.range.upperBound {
-                joined[joined.count - 1].bytes.append(segment.bytes)
-            } else {
-                joined.append(segment)
-            }
-        }
-        return joined
     }
 }

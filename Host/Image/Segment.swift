@@ -10,10 +10,7 @@ public struct Segment: Equatable, Sendable {
     public var bytes: Data
 
     /// - Parameter address: at most 32 bits, where it is written as Intel HEX or ELF.
-    public init(address: UInt64, bytes: Data) {
-        self.address = address
-        self.bytes = bytes
-    }
+    public init(address: UInt64, bytes: Data) { (self.address, self.bytes) = (address, bytes) }
 
     /// Its addresses, the end excluded.
     public var range: Range<UInt64> { address..<address + UInt64(bytes.count) }

@@ -12,10 +12,7 @@ public struct LabelSize: Hashable, Sendable {
     /// - Parameters:
     ///   - width: millimetres, above 0.
     ///   - height: millimetres, above 0.
-    public init(width: Double, height: Double) {
-        self.width = width
-        self.height = height
-    }
+    public init(width: Double, height: Double) { (self.width, self.height) = (width, height) }
 
     /// That of Avery L7160: room for a code of 34 mm, which any telephone reads.
     public static let standard = LabelSize(width: 63.5, height: 38.1)

@@ -25,17 +25,19 @@ public final class EmulatedNode: @unchecked Sendable {
     /// - Parameters:
     ///   - clock: how virtual time passes.
     ///   - countsInstructions: for `EmulatedBoard.run(untilInstruction:)`; the processor then stands still after power on.
+    ///   - keepsFlash: false: what the node stores is lost when the emulator ends.
     ///   - parts: more of QEMU's command line, such as parts on a bus: `["-device", "tmp105,address=0x48,id=t1"]`.
     ///   - wrap: puts something between the client and the UART, such as noise or a meter.
     /// - Throws: `Failure` when QEMU or the file is the matter.
     public init(
         image: CheckedImage, flashFile: URL, name: String? = nil, clock: EmulatedBoard.Clock = .host,
-        countsInstructions: Bool = false, parts: [String] = [],
+        countsInstructions: Bool = false, keepsFlash: Bool = true, parts: [String] = [],
         wrap: @escaping @Sendable (any BytePipe) -> any BytePipe = { $0 }
     ) throws {
         var configuration = EmulatedBoard.Configuration(image: image, flashFile: flashFile)
         configuration.clock = clock
         configuration.countsInstructions = countsInstructions
+        configuration.keepsFlash = keepsFlash
         configuration.extraArguments = parts
         emulated = try EmulatedBoard(configuration)
         self.name = name ?? "the emulated \(image.board.name)"
@@ -91,14 +93,14 @@ public final class EmulatedNode: @unchecked Sendable {
     }
 
     /// Hangs up and powers off at once; the flash stays in its file.
-    /// - Throws: `Failure` when the flash cannot be saved; the board stays on then.
+    /// - Throws: `Failure` when QEMU does not answer; the board stays on then.
     public func powerOff() async throws {
         await disconnect()
         try emulated.stop()
     }
 
     /// Power off and on again.
-    /// - Throws: `Failure` when the flash cannot be saved, or the board does not start again.
+    /// - Throws: `Failure` when the board does not start again.
     @discardableResult
     public func powerCycle() async throws -> CoAPClient {
         try await powerOff()

@@ -26,8 +26,7 @@ public struct EmulatedWay: FlashingWay {
         }
     }
 
-    /// Writes the board's flash file. A board that is on is asked to save its flash first, and is turned off and on again only
-    /// when something must be written.
+    /// Writes the board's flash file. A board that is on is turned off and on again only when something must be written.
     /// - Throws: `Failure`. A board that was turned off is started again even so.
     public func flash(_ job: FlashJob, _ candidate: FlashCandidate, progress: any FlashProgress, cancellation: Cancellation)
         throws
@@ -35,7 +34,6 @@ public struct EmulatedWay: FlashingWay {
     {
         let name = candidate.port
         guard boards.isRunning(name) else { return try run(job, name, writes: job.mode == .write, progress, cancellation) }
-        _ = try boards.request(name, .saveFlash)
         // A board that has the image already is left running.
         var look = job
         look.mode = job.mode == .verifyOnly ? .verifyOnly : .dryRun

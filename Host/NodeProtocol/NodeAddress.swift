@@ -43,15 +43,10 @@ public struct NodeAddress: Hashable, Sendable {
     public func matches(_ key: PublicKey) -> Bool { NodeAddress(of: key) == self }
 }
 
-extension NodeAddress: CustomStringConvertible, Codable {
+extension NodeAddress: Codable, EncodedAsText {
     public var description: String { text }
 
     public init(from decoder: any Decoder) throws {
         try self.init(parsing: try decoder.singleValueContainer().decode(String.self))
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
     }
 }

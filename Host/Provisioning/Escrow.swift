@@ -16,10 +16,7 @@ public struct Escrow: Sendable {
     /// - Parameters:
     ///   - key: seals; its other half is to be kept elsewhere.
     ///   - file: made at the first line, readable to its owner only.
-    public init(key: EscrowPublicKey, file: PrivateFile) {
-        self.key = key
-        self.file = file
-    }
+    public init(key: EscrowPublicKey, file: PrivateFile) { (self.key, self.file) = (key, file) }
 
     /// A line of the file.
     public struct Entry: Codable, Sendable {

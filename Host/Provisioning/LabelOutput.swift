@@ -67,7 +67,7 @@ public struct LabelFolder: LabelOutput {
         try Self.make(path)
     }
 
-    /// Writes a file for each label; one of that name is replaced.
+    /// Writes a file for each label; one of that name that holds another label gets another name first.
     public func write(_ labels: [ProvisionedLabel]) throws { try prepare(labels).write() }
 
     /// Writes drafts, which become the files when the labels go out.
@@ -75,20 +75,38 @@ public struct LabelFolder: LabelOutput {
         let drafts = try labels.map { label in
             var bytes = try format.encode(label.drawing, size: size)
             defer { wipe(&bytes) }
-            return try PrivateFile("\(path)/\(label.name).\(format.rawValue)").draft(bytes)
+            let file = PrivateFile("\(path)/\(label.name).\(format.rawValue)")
+            try Self.setAside(file, unless: bytes)
+            return try file.draft(bytes)
         }
         return PreparedLabels { for draft in drafts { try draft.commit() } }
     }
 
-    static func make(_ path: String) throws {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw Failure(
-                .environment, "the folder \(path) for labels could not be made: \(error.localizedDescription)",
-                advice: "Name a folder that you may write")
+    /// Gives a file that holds something else than `bytes` a name of its own: a label of other records with the same batch and number is not
+    /// lost, nor taken for the one that is to be written.
+    static func setAside(_ file: PrivateFile, unless bytes: [UInt8]) throws {
+        guard file.exists else { return }
+        var former = (try? file.read()) ?? []
+        defer { wipe(&former) }
+        guard former != bytes else { return }
+        let url = URL(fileURLWithPath: file.path)
+        for number in 1...10_000 {
+            let name = "\(url.deletingPathExtension().path).former-\(number).\(url.pathExtension)"
+            // Never in the place of another one.
+            if link(file.path, name) == 0 {
+                unlink(file.path)
+                return
+            }
+            guard errno == EEXIST else { break }
         }
+        throw Failure(
+            .environment,
+            "the label \(file.path) is there from before, and could not be set aside: \(String(cString: strerror(errno)))",
+            about: file.path, advice: "Name another folder for labels")
+    }
+
+    static func make(_ path: String) throws {
+        try makePrivateFolder(path, purpose: " for labels", advice: "Name a folder that you may write")
         // Labels that a killed station was about to write hold their secrets too.
         Leftovers.remove(in: path) { _ in true }
     }
@@ -109,106 +127,14 @@ public struct SheetFolder: LabelOutput {
         try LabelFolder.make(path)
     }
 
-    /// One file, named after the first label, with as many pages as it takes; one of that name is replaced.
+    /// One file, named after the first label, with as many pages as it takes; another one of that name gets another name first.
     public func write(_ labels: [ProvisionedLabel]) throws {
         guard let first = labels.first else { return }
         var bytes = try sheet.pdf(labels.map(\.drawing))
         defer { wipe(&bytes) }
-        try PrivateFile("\(path)/sheet-\(first.name).pdf").write(bytes)
-    }
-}
-
-/// A label printer that understands ZPL: a device file, or a network printer's raw port.
-public struct LabelPrinter: LabelOutput {
-    let destination: String
-    let size: LabelSize
-    /// Labels are printed one by one.
-    public let capacity = 1
-
-    /// - Parameter destination: `/dev/usb/lp0`, or `tcp://host:9100`.
-    public init(_ destination: String, size: LabelSize = .standard) {
-        self.destination = destination
-        self.size = size
-    }
-
-    /// Prints the labels over a connection each; a network printer must acknowledge all bytes, within 10 s.
-    /// - Throws: `Failure` of kind `environment` when it does not: labels before the one that failed may be out.
-    public func write(_ labels: [ProvisionedLabel]) throws {
-        for label in labels {
-            var bytes = try LabelFormat.zpl.encode(label.drawing, size: size)
-            defer { wipe(&bytes) }
-            let descriptor = try connect()
-            defer { close(descriptor) }
-            var sent = 0
-            while sent < bytes.count {
-                let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else {
-                    // What SO_SNDTIMEO says.
-                    if errno == EAGAIN { errno = ETIMEDOUT }
-                    throw failure()
-                }
-                sent += count
-            }
-            try awaitAcknowledgement(descriptor)
-        }
-    }
-
-    /// What a network has only queued is not out: the secret is forgotten after this.
-    private func awaitAcknowledgement(_ descriptor: Int32) throws {
-        var kind = stat()
-        guard fstat(descriptor, &kind) == 0, kind.st_mode & S_IFMT == S_IFSOCK else { return }
-        for _ in 0..<1000 {
-            var code: Int32 = 0, size = socklen_t(MemoryLayout<Int32>.size)
-            // SIOCOUTQ (tcp(7)): bytes that the other end has not acknowledged. One that hung up leaves an error instead.
-            var queued: Int32 = 0
-            guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0, code == 0,
-                ioctl(descriptor, UInt(TIOCOUTQ), &queued) == 0
-            else {
-                errno = code != 0 ? code : errno
-                throw failure()
-            }
-            if queued == 0 { return }
-            usleep(10_000)
-        }
-        errno = ETIMEDOUT
-        throw failure()
-    }
-
-    private func failure() -> Failure {
-        Failure(
-            .environment, "the label printer \(destination) does not take the label: \(String(cString: strerror(errno)))",
-            advice: "Check its paper, its cable and its name, then start again: labels that are not out are printed then")
-    }
-
-    private func connect() throws -> Int32 {
-        guard let url = URLComponents(string: destination), url.scheme == "tcp",
-            let host = url.host?.trimmingCharacters(in: ["[", "]"])
-        else {
-            let descriptor = open(destination, O_WRONLY | O_NOCTTY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw failure() }
-            return descriptor
-        }
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(url.port ?? 9100), &hints, &found) == 0 else {
-            errno = EHOSTUNREACH
-            throw failure()
-        }
-        defer { freeaddrinfo(found) }
-        var next = found
-        while let address = next?.pointee {
-            let descriptor = socket(address.ai_family, address.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), address.ai_protocol)
-            if descriptor >= 0 {
-                var limit = timeval(tv_sec: 10, tv_usec: 0)
-                setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-                if Foundation.connect(descriptor, address.ai_addr, address.ai_addrlen) == 0 { return descriptor }
-                close(descriptor)
-            }
-            next = address.ai_next
-        }
-        throw failure()
+        let file = PrivateFile("\(path)/sheet-\(first.name).pdf")
+        try LabelFolder.setAside(file, unless: bytes)
+        try file.write(bytes)
     }
 }
 

@@ -55,11 +55,7 @@ public actor ProductionLine {
         station: Station, finder: NodeFinder, labels: any LabelOutput, plan: Plan,
         onEvent: @escaping @Sendable (LineEvent) -> Void
     ) {
-        self.station = station
-        self.finder = finder
-        self.labels = labels
-        self.plan = plan
-        self.onEvent = onEvent
+        (self.station, self.finder, self.labels, self.plan, self.onEvent) = (station, finder, labels, plan, onEvent)
         counts.wanted = plan.count
     }
 

@@ -3,7 +3,7 @@ import Foundation
 import Keystore
 import Reporting
 
-/// The time; never before the newest record.
+/// The time; never before the newest record that another node bears out.
 final class StationClock: @unchecked Sendable {
     private let lock = NSLock()
     private let limits: ClockLimits
@@ -24,7 +24,7 @@ final class StationClock: @unchecked Sendable {
             guard now >= newest - 2 || limits.trusts else {
                 throw Failure(
                     .environment,
-                    "this computer's clock shows \(now.formatted(.iso8601)), but this station's newest record is of \(newest.formatted(.iso8601))",
+                    "this computer's clock shows \(now.formatted(.iso8601)), but this station's newest records are of \(newest.formatted(.iso8601))",
                     remedy: .either([.advice("Set the clock right, then start again; nothing was lost"), .trustClock]))
             }
             newest = max(newest, now)

@@ -1,4 +1,5 @@
-// A plugin for QEMU's code generator: holds the processor at a count of executed instructions, and counts what is stored to flash.
+// A plugin for QEMU's code generator: holds the processor at a count of executed instructions, counts what is stored to flash, and keeps flash
+// in a file (KeptFlash.swift).
 //
 // QEMU documentation, "QEMU TCG Plugins". Loaded into QEMU, not into our programs; it therefore uses nothing but the C library. Its
 // arguments, all optional:
@@ -11,6 +12,11 @@
 //   store=FIRST-END-PAGE  stores into this range of addresses
 //   erase=ADDRESS  stores to this register, which erase a page each; without it, a page that is stored in order from its start to its
 //                  end was erased
+//   cycles=PATH  at QEMU's end the readings are written there, one to a line: "INSTRUCTIONS CYCLES OVERLAPPED MULTIPLICATIONS" (Host/CycleModel)
+//   core=NAME    of the processor that the model is for, "cortex-m4"
+//   mark=ADDRESS a reading is taken whenever this instruction is executed
+import CycleModel
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -29,13 +35,15 @@ private func chooseVersion() {
 
 private typealias Data = UnsafeMutableRawPointer?
 @_extern(c, "qemu_plugin_register_vcpu_tb_trans_cb")
-private func registerTranslation(_ id: UInt64, _ callback: @convention(c) (UInt64, OpaquePointer) -> Void)
+private func registerTranslation(_ id: UInt64, _ callback: (@convention(c) (UInt64, OpaquePointer) -> Void)?)
 @_extern(c, "qemu_plugin_tb_n_insns")
 private func instructionCount(_ block: OpaquePointer) -> Int
 @_extern(c, "qemu_plugin_tb_get_insn")
 private func instruction(_ block: OpaquePointer, _ index: Int) -> OpaquePointer
 @_extern(c, "qemu_plugin_insn_vaddr")
 private func address(_ instruction: OpaquePointer) -> UInt64
+@_extern(c, "qemu_plugin_insn_size")
+private func size(_ instruction: OpaquePointer) -> Int
 @_extern(c, "qemu_plugin_register_vcpu_insn_exec_cb")
 private func registerExecution(
     _ instruction: OpaquePointer, _ callback: @convention(c) (UInt32, Data) -> Void, _ flags: Int32, _ data: Data)
@@ -58,6 +66,12 @@ private nonisolated(unsafe) var channel: Int32 = -1
 private nonisolated(unsafe) var from: UInt64?
 private nonisolated(unsafe) var hasBegun = true
 
+private nonisolated(unsafe) var cyclesFile: UnsafeMutablePointer<FILE>?
+private nonisolated(unsafe) var timedCore = TimedCore.cortexM0
+private nonisolated(unsafe) var mark: UInt64?
+private nonisolated(unsafe) var cycleCount = CycleCount()
+private nonisolated(unsafe) var copiesData = false
+
 private nonisolated(unsafe) var countsFile: UnsafeMutablePointer<CChar>?
 private nonisolated(unsafe) var store: (first: UInt64, end: UInt64, page: UInt64) = (0, 0, 0)
 private nonisolated(unsafe) var eraseRegister: UInt64?
@@ -71,33 +85,44 @@ private nonisolated(unsafe) var run: (next: UInt64, count: UInt64) = (0, 0)
 /// With `socket=` it connects, and the processor waits for the first target before its first instruction.
 /// - Parameters:
 ///   - id: names this plugin in calls of QEMU.
-///   - information: not used.
+///   - information: qemu_plugin_info_t; its third word is QEMU's version of the interface.
 ///   - arguments: `count` texts "name=value", valid during the call.
 /// - Returns: 0; -1 makes QEMU end, when an argument is unknown or malformed or the socket takes no connection.
 @c(qemu_plugin_install)
-public func install(_ id: UInt64, _ information: OpaquePointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>)
+public func install(
+    _ id: UInt64, _ information: UnsafeRawPointer, _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>>
+)
     -> Int32
 {
     for index in 0..<Int(count) where !take(arguments[index]) { return -1 }
-    if channel >= 0 {
-        registerTranslation(id) { _, block in
-            for index in 0..<instructionCount(block) {
-                let instruction = instruction(block, index)
-                if !hasBegun, address(instruction) == from { registerExecution(instruction, { _, _ in begin() }, 0, nil) }
-                registerExecution(instruction, { _, _ in count1() }, 0, nil)
-                if !watched.isEmpty { onStore(instruction) { _, access, address, _ in if isStore(access) { look(at: address) } } }
+    if cyclesFile != nil { prepareCycles(id, interface: information.load(fromByteOffset: 12, as: Int32.self)) }
+    if channel >= 0 || countsFile != nil || cyclesFile != nil || flash.file != nil {
+        // Of several callbacks QEMU keeps the last.
+        registerTranslation(id) { id, block in
+            let first = instruction(block, 0)
+            let isKeeping = keepFlash(in: first, at: address(first))
+            if cyclesFile != nil { countCycles(of: block) }
+            if channel >= 0 || countsFile != nil {
+                instrument(block)
+            } else if !isKeeping, cyclesFile == nil {
+                registerTranslation(id, nil)
             }
         }
     }
-    if countsFile != nil {
-        registerTranslation(id) { _, block in
-            for index in 0..<instructionCount(block) {
-                onStore(instruction(block, index)) { _, access, address, _ in if isStore(access) { note(address) } }
-            }
-        }
-        registerEnd(id, { _, _ in writeCounts() }, nil)
-    }
+    if countsFile != nil { registerEnd(id, { _, _ in writeCounts() }, nil) }
     return 0
+}
+
+private func instrument(_ block: OpaquePointer) {
+    for index in 0..<instructionCount(block) {
+        let instruction = instruction(block, index)
+        if channel >= 0 {
+            if !hasBegun, address(instruction) == from { registerExecution(instruction, { _, _ in begin() }, 0, nil) }
+            registerExecution(instruction, { _, _ in count1() }, 0, nil)
+            if !watched.isEmpty { onStore(instruction) { _, access, address, _ in if isStore(access) { look(at: address) } } }
+        }
+        if countsFile != nil { onStore(instruction) { _, access, address, _ in if isStore(access) { note(address) } } }
+    }
 }
 
 /// QEMU 7.2 also reports loads from flash: `callback` must look.
@@ -127,8 +152,22 @@ private func take(_ text: UnsafePointer<CChar>) -> Bool {
     if let range = value("watch=") {
         guard let range = addresses(range) else { return false }
         watched.append(range)
+    } else if let path = value("flash=") {
+        flash.file = strdup(path)
+    } else if let number = value("at=") {
+        flash.start = UInt64(strtoull(number, nil, 16))
+    } else if let path = value("told=") {
+        flash.told = strdup(path)
     } else if let path = value("counts=") {
         countsFile = strdup(path)
+    } else if let path = value("cycles=") {
+        cyclesFile = fopen(path, "w")
+        return cyclesFile != nil
+    } else if let name = value("core=") {
+        guard let core = TimedCore(name: String(cString: name)) else { return false }
+        timedCore = core
+    } else if let number = value("mark=") {
+        mark = UInt64(strtoull(number, nil, 16))
     } else if let number = value("from=") {
         (from, hasBegun, target) = (UInt64(strtoull(number, nil, 16)), false, .max)
     } else if let number = value("erase=") {
@@ -169,6 +208,49 @@ private func hold() {
     let received = withUnsafeMutableBytes(of: &target) { read(channel, $0.baseAddress, 8) }
     // The host is gone: run on, to the end that it will have arranged.
     if sent != 8 || received != 8 { target = .max }
+}
+
+// MARK: Cycles
+
+private func prepareCycles(_ id: UInt64, interface: Int32) {
+    copiesData = interface >= 3
+    registerEnd(id, { _, _ in if let cyclesFile { fclose(cyclesFile) } }, nil)
+}
+
+private func countCycles(of block: OpaquePointer) {
+    for index in 0..<instructionCount(block) {
+        let instruction = instruction(block, index)
+        let at = address(instruction)
+        if at == mark { registerExecution(instruction, { _, _ in read() }, 0, nil) }
+        let cost = cost(of: instruction, at: UInt32(truncatingIfNeeded: at))
+        registerExecution(
+            instruction, { _, data in cycleCount.execute(InstructionCost(packed: UInt64(UInt(bitPattern: data)))) }, 0,
+            UnsafeMutableRawPointer(bitPattern: UInt(cost.packed)))
+    }
+}
+
+/// qemu_plugin_insn_data, which gives the address of the code, and from version 3 of the interface (QEMU 9.1) on copies it.
+private typealias GiveCode = @convention(c) (OpaquePointer) -> UnsafeRawPointer
+private typealias CopyCode = @convention(c) (OpaquePointer, UnsafeMutableRawPointer, Int) -> Int
+
+private func cost(of instruction: OpaquePointer, at address: UInt32) -> InstructionCost {
+    var code: (UInt16, UInt16) = (0, 0)
+    let count = min(size(instruction), 4)
+    guard let function = dlsym(nil, "qemu_plugin_insn_data") else { return timedCore.cost(0, 0, at: address) }
+    withUnsafeMutableBytes(of: &code) { code in
+        if copiesData {
+            _ = unsafeBitCast(function, to: CopyCode.self)(instruction, code.baseAddress!, count)
+        } else {
+            memcpy(code.baseAddress!, unsafeBitCast(function, to: GiveCode.self)(instruction), count)
+        }
+    }
+    return timedCore.cost(code.0, code.1, at: address)
+}
+
+private func read() {
+    guard let cyclesFile else { return }
+    let numbers = [cycleCount.instructions, cycleCount.cycles, cycleCount.overlapped, cycleCount.multiplications]
+    withVaList(numbers) { _ = vfprintf(cyclesFile, "%llu %llu %llu %llu\n", $0) }
 }
 
 // MARK: Flash writes

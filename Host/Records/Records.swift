@@ -420,12 +420,17 @@ public final class Records: Sendable {
         }
     }
 
-    /// The newest time that this station wrote; nil if it wrote nothing.
+    /// The newest time that this station wrote of any node but the one with the very newest: a single node that was given a wrong time is no
+    /// measure. Nil if it wrote of fewer than two.
     /// - Throws: `Failure` when the database cannot be read.
     public func newest(station: String) throws -> Date? {
         try database.reading { session in
-            try session.execute("SELECT MAX(happened_at) AS newest FROM event WHERE station = $1", [.text(station)])
-                .first?["newest"]?.text.flatMap(Timestamp.date)
+            try session.execute(
+                """
+                SELECT MAX(happened_at) AS newest FROM event WHERE station = $1 AND (batch, serial) NOT IN
+                (SELECT batch, serial FROM event WHERE station = $2 ORDER BY happened_at DESC LIMIT 1)
+                """, [.text(station), .text(station)]
+            ).first?["newest"]?.text.flatMap(Timestamp.date)
         }
     }
 

@@ -68,16 +68,7 @@ final class SQLiteDatabase: SQLDatabase {
 
     /// A copy in memory, with the schema of this program.
     private static func copy(of path: String) throws -> DatabaseQueue {
-        let folder = FileManager.default.temporaryDirectory.path + "/lightnode-records-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: path + suffix) {
-            try FileManager.default.copyItem(atPath: path + suffix, toPath: folder + "/copy" + suffix)
-            chmod(folder + "/copy" + suffix, 0o600)
-        }
-        let memory = try DatabaseQueue()
-        try DatabaseQueue(path: folder + "/copy").backup(to: memory)
+        let memory = try DatabaseFile.inMemory(path)
         try migrator.migrate(memory)
         return memory
     }

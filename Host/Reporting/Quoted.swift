@@ -88,6 +88,17 @@ public enum Quoted {
     /// Text of one line: as `terminal`, and line feeds and tabs are shown too, so that it cannot pretend to be more lines.
     public static func line(_ text: String) -> String { visible(text, keeping: "") }
 
+    /// Text that may hold more than a person reads: of a long one its beginning and its end.
+    /// - Parameter limit: Unicode scalars that are kept.
+    public static func brief(_ text: String, limit: Int = 4096) -> String {
+        // Not more is counted than can be kept: bytes are at least as many as scalars.
+        guard text.utf8.count > limit, case let scalars = text.unicodeScalars, case let count = scalars.count, count > limit
+        else { return text }
+        let half = limit / 2
+        return String(String.UnicodeScalarView(scalars.prefix(half))) + "… (\(count - 2 * half) characters more) …"
+            + String(String.UnicodeScalarView(scalars.suffix(half)))
+    }
+
     /// JSON text with the control characters escaped that JSON lets stand: a terminal obeys them too.
     public static func json(_ text: String) -> String {
         replaced(text) { scalar in

@@ -1,4 +1,4 @@
-// Files that other programs read: replaced as a whole or not at all.
+// Files that other programs write and read: read as a whole, replaced as a whole or not at all.
 import Foundation
 
 /// A report, an export or a drawing that a command writes for others.
@@ -24,6 +24,38 @@ public enum WholeFile {
             unlink(temporary)
             throw failure(path, code)
         }
+    }
+
+    /// Reads a file of another program's, a pipe too.
+    /// - Parameters:
+    ///   - limit: bytes that it may have: what goes on without end is not read without end.
+    ///   - advice: the next thing to do when it is not there.
+    /// - Throws: `Failure` of kind `environment` when it cannot be read, of kind `usage` when it is longer.
+    public static func read(_ path: String, limit: Int = 1 << 28, advice: String) throws -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unreadable(path, errno, advice) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while bytes.count <= limit {
+            let count = Foundation.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw unreadable(path, errno, advice) }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+        throw Failure(
+            .usage, "\(path) has more than the \(limit >> 20) MB that are read of such a file", about: path, advice: advice)
+    }
+
+    private static func unreadable(_ path: String, _ code: Int32, _ advice: String) -> Failure {
+        Failure(.environment, "\(path) cannot be read: \(String(cString: strerror(code)))", about: path, advice: advice)
+    }
+
+    /// Removes a plain file that an earlier run wrote, so that nobody takes it for this one's; anything else stays.
+    public static func forget(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+        unlink(resolved(path))
     }
 
     /// Whether two names are of one plain file, which the second would overwrite.

@@ -3,6 +3,7 @@ import BoardFacts
 import Emulation
 import Foundation
 import Reporting
+import SplitMix
 
 /// What came of it.
 struct ControlledEnd {

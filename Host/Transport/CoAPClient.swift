@@ -24,10 +24,14 @@ public actor CoAPClient {
             while acknowledgement * 1.25 * Double(1 << (retransmissions + 2) - 1) <= total { retransmissions += 1 }
             separateResponse = max(total, .seconds(1))
             patience = total
+            // A history over a slow line is a hundred short answers.
+            wholeAnswer = max(.seconds(60), total * 4)
         }
 
         /// How long a caller that is asked to wait does so (Max-Age of 4.29 and 5.03).
         public var patience = Duration.seconds(60)
+        /// For all blocks of one answer: whoever sends them slowly, or without end, is not waited for longer.
+        public var wholeAnswer = Duration.seconds(300)
     }
 
     /// What the node is called in messages.
@@ -47,9 +51,6 @@ public actor CoAPClient {
     private var queue: [CheckedContinuation<Void, Never>] = []
     /// What the server asked to be repeated, to see that its answers arrive here (RFC 9175, section 2.3).
     private var echo: Message.Option?
-
-    /// An answer may have so many bytes at most, however many blocks it comes in.
-    public static let maximumAnswer = 1 << 20
 
     /// - Parameters:
     ///   - link: the way to the node; the client is its only user from now on.
@@ -105,13 +106,24 @@ public actor CoAPClient {
         return max(0, link.capacity - ((try? bare.encoded().count) ?? link.capacity) + 1)
     }
 
-    /// Fetches the remaining blocks of an answer (RFC 7959, section 2.4). An error in the place of a block is the answer.
+    /// Fetches the remaining blocks of an answer (RFC 7959, section 2.4), as many bytes and as long as the request allows. An error in the place
+    /// of a block is the answer.
     func assemble(_ first: Message, of request: Request) async throws -> Response {
         var payload = first.payload
         var last = first
+        let end = ContinuousClock.now + timing.wholeAnswer
         while let block = last.block2, block.more {
-            guard payload.count == Int(block.number + 1) * block.size, payload.count < Self.maximumAnswer else {
+            guard payload.count == Int(block.number + 1) * block.size else {
                 throw malformed("\(request)", "blocks that do not fit together")
+            }
+            guard payload.count < request.longestAnswer else {
+                throw malformed("\(request)", "more than the \(request.longestAnswer) bytes that such an answer may have")
+            }
+            guard .now < end else {
+                throw Failure(
+                    .unreachable,
+                    "\(name) has sent \(payload.count) bytes of its answer to \(request) within \(timing.wholeAnswer.components.seconds) s, and no end",
+                    about: "\(name)", remedy: .either([.advice("Try again over a better line"), .waitLonger]))
             }
             let next = CoAPBlock(number: block.number + 1, more: false, sizeExponent: block.sizeExponent)
             var following = request
@@ -157,12 +169,15 @@ public actor CoAPClient {
         guard bytes.count <= link.capacity else {
             throw RequestTooLong(name: name, request: request, size: bytes.count, payload: payload.count, capacity: link.capacity)
         }
+        let before = link.heard
         let exchange = Exchange(id: id)
         exchanges[token] = exchange
         defer { exchanges[token] = nil }
 
         var limit = timing.acknowledgement * Double.random(in: 1...1.5)
         var sent = 0
+        // Once the request is acknowledged: a node that acknowledges it again and again is waited for no longer.
+        var end: ContinuousClock.Instant?
         try await link.send(bytes)
         while true {
             switch await event(of: exchange, within: limit) {
@@ -170,13 +185,15 @@ public actor CoAPClient {
                 if let asked = message[CoAPOptionNumber.echo], (1...40).contains(asked.value.count) { echo = asked }
                 return message
             case .acknowledged:
+                let until = end ?? .now + timing.separateResponse
+                end = until
                 sent = .max
-                limit = timing.separateResponse
+                limit = max(.zero, until - .now)
             case .reset: throw malformed(request, "a reset: it did not understand the message")
             case .failed(let failure): throw failure
             case nil:
                 try Task.checkCancellation()
-                guard sent < timing.retransmissions else { throw silence(request, acknowledged: sent == .max) }
+                guard sent < timing.retransmissions else { throw silence(request, acknowledged: sent == .max, since: before) }
                 sent += 1
                 limit *= 2
                 try await link.send(bytes)
@@ -184,8 +201,13 @@ public actor CoAPClient {
         }
     }
 
-    private func silence(_ request: String, acknowledged: Bool) -> Failure {
-        Failure(
+    private func silence(_ request: String, acknowledged: Bool, since before: LineHearing?) -> Failure {
+        if let before, let garbled = link.heard?.garbled(since: before) {
+            return Failure(
+                .unreachable, "\(name) does not answer in a way that can be read (\(request)): \(garbled)", about: "\(name)",
+                remedy: LineHearing.remedy)
+        }
+        return Failure(
             .unreachable,
             acknowledged
                 ? "\(name) took \(request) but never answered"

@@ -16,6 +16,8 @@ public struct Request: Sendable, Hashable {
     public var contentFormat: UInt16?
     /// Empty for GET; formatted as `contentFormat` says.
     public var payload: [UInt8]
+    /// Bytes that the answer may have, however many blocks it comes in; one that is longer is refused.
+    public var longestAnswer = 1 << 13
 
     /// A request without payload.
     /// - Parameters:
@@ -54,7 +56,7 @@ public struct Response: Sendable, Hashable {
     public let code: UInt8
     /// Content-Format of the payload (RFC 7252, section 12.3); nil when the node does not say.
     public let contentFormat: UInt16?
-    /// All blocks together, at most `CoAPClient.maximumAnswer` bytes.
+    /// All blocks together, at most `Request.longestAnswer` bytes.
     public let payload: [UInt8]
     /// Seconds for which it is fresh (RFC 7252, section 5.10.5).
     public let maxAge: UInt32

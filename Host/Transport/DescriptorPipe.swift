@@ -1,7 +1,6 @@
 // A byte pipe over a file descriptor: a thread waits for input, sending never blocks for longer than its limit.
 import Foundation
 import Reporting
-import Synchronization
 
 /// A `BytePipe` over a descriptor that can be polled: socket, serial line, pseudo-terminal.
 public final class DescriptorPipe: BytePipe {
@@ -10,8 +9,6 @@ public final class DescriptorPipe: BytePipe {
     /// What the descriptor leads to, for messages.
     public let name: String
     private let descriptor: SharedDescriptor
-    private let wake: (read: Int32, write: Int32)
-    private let closed = Mutex(false)
     private let sendLimit: Duration
 
     /// Takes over `descriptor`, which becomes non-blocking and is closed with the pipe.
@@ -26,40 +23,30 @@ public final class DescriptorPipe: BytePipe {
                 .environment, "\(name) could not be prepared: \(reason)", about: "\(name)",
                 advice: "Close other programs and try again")
         }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        let shared = SharedDescriptor(descriptor)
+        let shared = SharedDescriptor(descriptor, pipe: ends)
         self.descriptor = shared
         self.name = name
         self.sendLimit = sendLimit
-        self.wake = (ends[0], ends[1])
         let (stream, continuation) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
         self.incoming = stream
-        let wakeRead = ends[0]
-        let thread = Thread { Self.readLoop(shared, wake: wakeRead, name: name, into: continuation) }
+        let thread = Thread { Self.readLoop(shared, name: name, into: continuation) }
         thread.name = "lightnode-read"
         thread.start()
     }
 
-    /// Runs on its own thread, which owns both descriptors it is given and closes them at the end.
+    /// Runs on its own thread, which closes the descriptor at the end.
     private static func readLoop(
-        _ shared: SharedDescriptor, wake: Int32, name: String,
+        _ shared: SharedDescriptor, name: String,
         into continuation: AsyncThrowingStream<[UInt8], any Error>.Continuation
     ) {
         defer {
+            // A serial line that another program has inherited, or waits for, is free again; anything else knows no such request.
+            _ = ioctl(shared.number, UInt(TIOCNXCL))
             shared.close()
-            Foundation.close(wake)
         }
         let descriptor = shared.number
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            var waiting = [
-                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
-            ]
-            if poll(&waiting, 2, -1) < 0 {
-                if errno == EINTR { continue }
-                break
-            }
-            if waiting[1].revents != 0 { break }
+        while shared.waitForInput() {
             let count = read(descriptor, &buffer, buffer.count)
             if count > 0 {
                 continuation.yield(Array(buffer[..<count]))
@@ -113,15 +100,7 @@ public final class DescriptorPipe: BytePipe {
     }
 
     /// From any thread. The descriptor itself is closed a moment later, by the reading thread.
-    public func close() {
-        closed.withLock { closed in
-            guard !closed else { return }
-            closed = true
-            descriptor.refuseWrites()
-            // The reading thread closes the descriptor: its number cannot be another file's meanwhile.
-            Foundation.close(wake.write)
-        }
-    }
+    public func close() { descriptor.hangUp() }
 
     deinit { close() }
 }

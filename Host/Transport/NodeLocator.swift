@@ -36,7 +36,7 @@ public enum NodeLocator: Hashable, Sendable {
     }
 }
 
-extension NodeLocator: CustomStringConvertible, Codable {
+extension NodeLocator: Codable, EncodedAsText {
     public var description: String {
         switch self {
         case .emulated(let name): "emulated:\(name)"
@@ -48,11 +48,6 @@ extension NodeLocator: CustomStringConvertible, Codable {
 
     public init(from decoder: any Decoder) throws {
         try self.init(parsing: try decoder.singleValueContainer().decode(String.self))
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
     }
 }
 

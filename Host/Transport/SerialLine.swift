@@ -19,11 +19,9 @@ public enum SerialLine {
                 .usage, "\(path) is no serial line", about: "\(path)",
                 advice: "List them with: ls /dev/serial/by-id /dev/ttyACM* /dev/ttyUSB*")
         }
-        // Unlike TIOCEXCL this works against root as well, and other serial programs honour it.
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw Failure(
-                .unreachable, "\(path) is in use by another program", about: "\(path)",
-                advice: "Close it (a console or a serial monitor?) and try again")
+        // Programs that lock honour the one; those that do not, but for root's, the other. Root is told of it all the same, and shares no line.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, !isExclusive(descriptor), ioctl(descriptor, UInt(TIOCEXCL)) == 0 else {
+            throw refused(path, EBUSY)
         }
         var settings = termios()
         guard tcgetattr(descriptor, &settings) == 0 else { throw refused(path, errno) }
@@ -41,13 +39,20 @@ public enum SerialLine {
         return try DescriptorPipe(descriptor: descriptor, name: name)
     }
 
+    /// Whether a program has taken the line for itself (TIOCEXCL), which the system keeps all but root from.
+    private static func isExclusive(_ descriptor: Int32) -> Bool {
+        var exclusive: Int32 = 0
+        // TIOCGEXCL (tty_ioctl(2), Linux 3.8), which glibc's header gives as a macro that Swift does not import.
+        return ioctl(descriptor, 0x8004_5440, &exclusive) == 0 && exclusive != 0
+    }
+
     private static let speeds: [Int: speed_t] = [
         9600: speed_t(B9600), 19_200: speed_t(B19200), 38_400: speed_t(B38400), 57_600: speed_t(B57600),
         115_200: speed_t(B115200), 230_400: speed_t(B230400), 460_800: speed_t(B460800), 921_600: speed_t(B921600),
         1_000_000: speed_t(B1000000),
     ]
 
-    private static func refused(_ path: String, _ code: Int32) -> Failure {
+    static func refused(_ path: String, _ code: Int32) -> Failure {
         let reason = String(cString: strerror(code))
         switch code {
         case EACCES, EPERM:
@@ -58,6 +63,10 @@ public enum SerialLine {
             return Failure(
                 .unreachable, "\(path) is not there", about: "\(path)",
                 advice: "Plug the node in, and list lines with: ls /dev/serial/by-id")
+        case EBUSY, EWOULDBLOCK:
+            let users = LineUsers(of: path)
+            return Failure(
+                .unreachable, "\(path) is in use by \(users.description)", about: "\(path)", remedy: users.remedy)
         default:
             return Failure(
                 .unreachable, "\(path) could not be opened: \(reason)", about: "\(path)",

@@ -1,7 +1,6 @@
 // UDP sockets: datagrams in with the address of their sender, datagrams out.
 import Foundation
 import Reporting
-import Synchronization
 
 /// The address of a UDP endpoint: an IPv4 or IPv6 address and a port.
 public struct SocketAddress: Hashable, Sendable {
@@ -75,8 +74,6 @@ public final class UDPSocket: Sendable {
     /// What arrives. It has one consumer, and ends when the socket is closed; a connected socket whose peer is not there throws.
     public let incoming: AsyncThrowingStream<Datagram, any Error>
     private let descriptor: SharedDescriptor
-    private let isClosed = Mutex(false)
-    private let wake: (read: Int32, write: Int32)
 
     /// A datagram may have so many bytes at most; a longer one is dropped.
     static let maximumSize = 4096
@@ -112,40 +109,28 @@ public final class UDPSocket: Sendable {
                 advice: code == EADDRINUSE
                     ? "Stop the program that uses it, or choose another port" : "Check the address and the port")
         }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        let shared = SharedDescriptor(descriptor)
+        let shared = SharedDescriptor(descriptor, pipe: ends)
         self.descriptor = shared
-        wake = (ends[0], ends[1])
         let (stream, continuation) = AsyncThrowingStream<Datagram, any Error>.makeStream(
             bufferingPolicy: .bufferingOldest(Self.backlog))
         incoming = stream
-        let wakeRead = ends[0]
-        let thread = Thread { Self.readLoop(shared, wake: wakeRead, name: name, into: continuation) }
+        let thread = Thread { Self.readLoop(shared, name: name, into: continuation) }
         thread.name = "lightnode-udp"
         thread.start()
     }
 
-    /// Runs on its own thread, which owns both descriptors it is given and closes them at the end.
+    /// Runs on its own thread, which closes the descriptor at the end.
     private static func readLoop(
-        _ shared: SharedDescriptor, wake: Int32, name: String,
+        _ shared: SharedDescriptor, name: String,
         into continuation: AsyncThrowingStream<Datagram, any Error>.Continuation
     ) {
         defer {
             shared.close()
-            Foundation.close(wake)
             continuation.finish()
         }
         let descriptor = shared.number
         var buffer = [UInt8](repeating: 0, count: maximumSize + 1)
-        while true {
-            var waiting = [
-                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
-            ]
-            if poll(&waiting, 2, -1) < 0 {
-                if errno == EINTR { continue }
-                return
-            }
-            if waiting[1].revents != 0 { return }
+        while shared.waitForInput() {
             var sender = [UInt8](repeating: 0, count: MemoryLayout<sockaddr_storage>.size)
             var length = socklen_t(sender.count)
             let count = sender.withUnsafeMutableBytes {
@@ -188,15 +173,7 @@ public final class UDPSocket: Sendable {
     }
 
     /// Closing twice is harmless.
-    public func close() {
-        isClosed.withLock { closed in
-            guard !closed else { return }
-            closed = true
-            descriptor.refuseWrites()
-            // The reading thread closes the descriptor: its number cannot be another file's meanwhile.
-            Foundation.close(wake.write)
-        }
-    }
+    public func close() { descriptor.hangUp() }
 
     deinit { close() }
 }

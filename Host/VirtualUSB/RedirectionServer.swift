@@ -17,20 +17,11 @@ public final class RedirectionServer: @unchecked Sendable {
     public init(path: String, controller: VirtualHostController) throws {
         self.path = path
         self.controller = controller
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let room = MemoryLayout.size(ofValue: address.sun_path)
-        guard path.utf8.count < room else {
-            throw Failure(
-                .environment, "the socket path \(path) is longer than the system allows (\(room - 1) bytes)",
-                advice: "Use a folder with a shorter name")
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        unlink(path)
         let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         self.listener = listener
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        let bound = try withUnixAddress(path, advice: "Use a folder with a shorter name") {
+            unlink(path)
+            return bind(listener, $0, $1)
         }
         guard bound == 0, listen(listener, 4) == 0 else {
             throw Failure(
@@ -99,7 +90,6 @@ final class RedirectionConnection: @unchecked Sendable {
     private var stream = RedirectionStream()
     private var capabilities: RedirectionCapabilities?
     private var isAnnounced = false
-    private var awaitsAck = false
     /// The controller's numbers of the transfers under way, by the client's.
     private var underWay: [UInt64: Int] = [:]
     /// The endpoints that are read on and on.
@@ -159,9 +149,7 @@ final class RedirectionConnection: @unchecked Sendable {
         guard capabilities != nil else { throw MalformedRedirection("a message came before the hello") }
         switch type {
         case .reset: controller.reset { _ in }
-        case .disconnectAck:
-            lock.withLock { awaitsAck = false }
-            announce(controller.description)
+        case .disconnectAck: break
         case .setConfiguration: setConfiguration(try fields.u8(), message.id)
         case .getConfiguration:
             begin(message.id, .init(requestType: 0x80, request: StandardRequest.getConfiguration, length: 1), []) {
@@ -307,34 +295,28 @@ final class RedirectionConnection: @unchecked Sendable {
 
     // MARK: What the client is told
 
+    /// What the client is told is said in the order in which it happened: the lock is held until it is sent.
     func deviceChanged(_ description: DeviceDescription?) {
         guard description == nil else { return announce(description) }
-        let wasThere = lock.withLock { () -> Bool in
-            defer {
-                isAnnounced = false
-                if isAnnounced { awaitsAck = capabilities?.contains(.disconnectAck) == true }
-                underWay = [:]
-                interrupts = [:]
-            }
-            return isAnnounced
+        lock.withLock {
+            if isAnnounced { write(.deviceDisconnect, id: 0, []) }
+            isAnnounced = false
+            underWay = [:]
+            interrupts = [:]
         }
-        if wasThere { write(.deviceDisconnect, id: 0, []) }
     }
 
     private func announce(_ description: DeviceDescription?) {
-        guard let description,
-            lock.withLock({
-                if isAnnounced || awaitsAck || capabilities == nil { return false }
-                isAnnounced = true
-                return true
-            })
-        else { return }
-        sendEndpoints(description)
-        var body: [UInt8] = [1, description.device[4], description.device[5], description.device[6]]
-        body.put(description.vendorID)
-        body.put(description.productID)
-        if capabilities?.contains(.connectDeviceVersion) == true { body.put(description.release) }
-        write(.deviceConnect, id: 0, body)
+        lock.withLock {
+            guard let description, !isAnnounced, capabilities != nil else { return }
+            isAnnounced = true
+            sendEndpoints(description)
+            var body: [UInt8] = [1, description.device[4], description.device[5], description.device[6]]
+            body.put(description.vendorID)
+            body.put(description.productID)
+            if capabilities?.contains(.connectDeviceVersion) == true { body.put(description.release) }
+            write(.deviceConnect, id: 0, body)
+        }
     }
 
     private func sendEndpoints(_ description: DeviceDescription?) {

@@ -3,19 +3,19 @@
 /// How a transfer ended. The raw values are usbredir's.
 public enum TransferStatus: UInt8, Sendable, Codable {
     /// All went over, or a short packet ended it.
-    case success = 0
+    case success
     /// Ended by `cancel` or by a reset of the port.
-    case cancelled = 1
+    case cancelled
     /// There is no such endpoint in the present configuration.
-    case invalid = 2
+    case invalid
     /// The device is gone, gave no answer, or answered against the specification.
-    case ioError = 3
+    case ioError
     /// The endpoint is halted, or the request was refused.
-    case stall = 4
+    case stall
     /// The device answered NAK until enumeration gave up.
-    case timeout = 5
+    case timeout
     /// More bytes came than fit.
-    case babble = 6
+    case babble
 }
 
 /// The end of a transfer.

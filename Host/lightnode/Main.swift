@@ -74,7 +74,7 @@ struct Lightnode: AsyncParsableCommand {
             // Help, version and the parser's own errors have their own texts and code 64.
             if isParserError(error) {
                 let text = fullMessage(for: error), code = exitCode(for: error).rawValue
-                if !text.isEmpty { if code == 0 { Output.write(text) } else { Output.standardError(text) } }
+                if !text.isEmpty { if code == 0 { Output.write(text) } else { Output.standardError(Quoted.brief(text)) } }
                 finish(code, json)
             }
             let report = ErrorReport(error, notes: Notes.taken)

@@ -9,8 +9,9 @@ extension Table {
         try unique("messages", messages.map(\.name), messages.map(\.number), 0...31)
         try unique("refusals", refusals.map(\.name), refusals.map(\.code), 1...255)
         try unique("outcomes", outcomes.map(\.name), outcomes.map(\.code), 0...255)
-        try unique("resetReasons", resetReasons.map(\.name), resetReasons.map(\.code), 0...255)
-        try unique("conditions", conditions.map(\.name), conditions.map(\.code), 0...255)
+        // The host has their names as lists.
+        try unique("resetReasons", resetReasons.map(\.name), resetReasons.map(\.code), 0...resetReasons.count - 1)
+        try unique("conditions", conditions.map(\.name), conditions.map(\.code), 0...conditions.count - 1)
         try unique("contentFormats", contentFormats.map(\.name), contentFormats.map(\.number), 0...65535)
         try unique("flags", flags.map(\.name), flags.map(\.bit), 0...31)
         try unique("valueKinds", logEntry.valueKinds.map(\.name), logEntry.valueKinds.map(\.code), 0...255)

@@ -9,8 +9,8 @@ extension Table {
     func firmwareFiles() throws -> [GeneratedFile] {
         let folder = "Firmware/Vocabulary/"
         let vocabulary = [
-            ("MessageType", messageTypes), ("ClaimKeys", claimKeys), ("ClaimSets", claimSets), ("Refusal", refusalCodes),
-            ("LogLayout", logLayout), ("Signer", signerNumbers), ("States", states), ("Record", recordKeys), ("MapKeys", mapKeys),
+            ("MessageType", messageTypes), ("Keys", keys), ("Refusal", refusalCodes), ("LogLayout", logLayout),
+            ("Signer", signerNumbers), ("States", states), ("Record", recordKeys),
         ]
         return vocabulary.map { GeneratedFile(path: folder + $0 + ".swift", text: $1) } + [
             GeneratedFile(path: "Firmware/HAL/ResetReason.swift", text: reasons),
@@ -27,16 +27,9 @@ extension Table {
         lines += doc("A type of signed message, by its number in `external_aad` and in the log", 0)
         lines += ["public enum MessageType: UInt8, CaseIterable, Sendable {"]
         for message in messages { lines += doc(message.meaning) + ["    case \(message.name) = \(message.number)"] }
-        lines += ["", "    /// The type's name in `external_aad`, and the path that takes it."]
-        lines += [
-            "    public var name: FlashText {", "        let position = \(position(messages.map(\.number), of: "rawValue"))",
-        ]
-        lines += [
-            "        return MessageType.names.part(Int(position), of: UInt8(ascii: \" \")) ?? MessageType.names", "    }", "",
-        ]
-        lines += [
-            "    private static var names: FlashText {", "        \(flashText(messages.map(\.name), indent: 8))", "    }", "",
-        ]
+        lines += [""] + doc("The type's name in `external_aad`, and the path that takes it")
+        lines += nameLookup(
+            "public var name", messages.map(\.number), of: "rawValue", names: "MessageType.names", messages.map(\.name))
         lines += ["    /// How many types are requests: they are numbered from 0 on."]
         lines += ["    @inlinable public static var requestCount: UInt8 { \(requests.count) }", ""]
         lines += ["    /// True for those that a node takes as a request."]
@@ -49,15 +42,17 @@ extension Table {
         lines += ["    /// The claims of what a node reads; none for what it only writes."]
         lines += ["    public var shape: ClaimShape {", "        switch self {"]
         for (shape, names) in shapes {
-            lines += ["        case \(names.map { "." + $0 }.joined(separator: ", ")):", "            \(shape)"]
+            lines += [
+                "        // \(shape.claims)", "        case \(names.map { "." + $0 }.joined(separator: ", ")): \(shape.value)",
+            ]
         }
         lines += ["        default: ClaimShape(cwt: 0, node: 0)", "        }", "    }", "}", ""]
         return lines.joined(separator: "\n")
     }
 
     /// Shapes with the types that have them, so that the image holds each once.
-    private var shapes: [(String, [String])] {
-        var found: [(String, [String])] = []
+    private var shapes: [((claims: String, value: String), [String])] {
+        var found: [((claims: String, value: String), [String])] = []
         for message in messages where message.cwt != nil && !message.isNodes {
             let lists = [
                 ("cwt", message.cwt), ("cwtOptional", message.cwtOptional), ("node", message.node),
@@ -68,88 +63,44 @@ extension Table {
             let arguments = lists.compactMap { name, claims in
                 claims.map { "\(name): 0x\(String($0.reduce(0 as UInt64) { $0 | 1 << UInt64(keys[$1] ?? 0) }, radix: 16))" }
             }
-            let comment = lists.flatMap { $0.1 ?? [] }.joined(separator: ", ")
-            let text = "// \(comment)\n            ClaimShape(\(arguments.joined(separator: ", ")))"
-            if let index = found.firstIndex(where: { $0.0 == text }) {
+            let claims = lists.flatMap { $0.1 ?? [] }.joined(separator: ", ")
+            let value = "ClaimShape(\(arguments.joined(separator: ", ")))"
+            if let index = found.firstIndex(where: { $0.0.value == value }) {
                 found[index].1.append(message.name)
             } else {
-                found.append((text, [message.name]))
+                found.append(((claims, value), [message.name]))
             }
         }
         return found
     }
 
-    private var claimKeys: String {
-        var lines = [head("the keys of claims.")]
+    private var keys: String {
+        var lines = [head("the keys of claims and of unsigned bodies.")]
         lines += ["/// The protocol's name and version, as `external_aad` has them.", "public enum Protocol {"]
         lines += doc("Version of what is signed: a signature of another is worthless")
         lines += ["    @inlinable public static var version: UInt8 { \(protocolVersion.version) }"]
         lines +=
             doc(privateClaim.meaning) + ["    @inlinable public static var privateClaim: Int32 { \(privateClaim.key) }", "}", ""]
-        lines += ["/// Keys of CWT claims (RFC 8392, section 4; RFC 8747, section 3.1).", "public enum CWTKey {"]
-        for claim in cwtClaims {
-            lines += doc(claim.meaning) + ["    @inlinable public static var \(claim.name): Int32 { \(claim.key) }"]
+        lines += keys(
+            "CWTKey", "Keys of CWT claims (RFC 8392, section 4; RFC 8747, section 3.1)",
+            cwtClaims.map { ($0.name, $0.key, $0.meaning) })
+        lines += keys("NodeKey", "Keys of the private claim's map", nodeClaims.map { ($0.name, $0.key, $0.meaning) })
+        for map in maps {
+            lines += keys("\(map.swift)Key", "Keys of the \(map.meaning)", map.fields.map { ($0.name, $0.key, $0.meaning) })
         }
-        lines += ["}", "", "/// Keys of the private claim's map.", "public enum NodeKey {"]
-        for claim in nodeClaims {
-            lines += doc(claim.meaning) + ["    @inlinable public static var \(claim.name): Int32 { \(claim.key) }"]
-        }
-        lines += ["}", ""]
         return lines.joined(separator: "\n")
     }
 
-    private var claimSets: String {
-        var lines = [head("sets of claims, as bits.")]
-        lines += set("CWTClaims", "UInt16", "CWT claims as a set: key n is bit n", cwtClaims)
-        lines += set("NodeClaims", "UInt64", "Keys of the private claim's map as a set: key n is bit n", nodeClaims)
-        lines += [
-            "/// Which claims a message type must and may carry. Anything else in a message makes it malformed.",
-            "public struct ClaimShape {",
-        ]
-        for (name, type, what) in [
-            ("cwt", "CWTClaims", "must"), ("cwtOptional", "CWTClaims", "may"), ("node", "NodeClaims", "must"),
-            ("nodeOptional", "NodeClaims", "may"),
-        ] {
-            let kind = type == "CWTClaims" ? "CWT claims" : "keys of the private claim"
-            lines += doc("The \(kind) that it \(what) carry") + ["    public let \(name): \(type)"]
-        }
-        lines += [
-            "",
-            "    @inlinable init(cwt: UInt16, cwtOptional: UInt16 = 0, node: UInt64, nodeOptional: UInt64 = 0) {",
-        ]
-        lines += ["        self.cwt = CWTClaims(rawValue: cwt)", "        self.cwtOptional = CWTClaims(rawValue: cwtOptional)"]
-        lines += [
-            "        self.node = NodeClaims(rawValue: node)", "        self.nodeOptional = NodeClaims(rawValue: nodeOptional)",
-        ]
-        lines += ["    }", "}", ""]
-        return lines.joined(separator: "\n")
-    }
-
-    private func set(_ name: String, _ type: String, _ what: String, _ claims: [Claim]) -> [String] {
-        var lines =
-            doc(what, 0) + [
-                "public struct \(name): OptionSet, Sendable {", "    /// The bits.", "    public var rawValue: \(type)",
-            ]
-        lines += [
-            "    /// A set of the claims whose bits are set.",
-            "    @inlinable public init(rawValue: \(type)) { self.rawValue = rawValue }",
-        ]
-        for claim in claims {
-            lines +=
-                doc(claim.meaning) + [
-                    "    @inlinable public static var \(claim.name): Self { Self(rawValue: 1 << \(claim.key)) }"
-                ]
-        }
-        return lines + ["}", ""]
+    private func keys(_ name: String, _ what: String, _ rows: [(name: String, key: Int, meaning: String)]) -> [String] {
+        doc(what, 0) + ["public enum \(name) {"]
+            + rows.flatMap { doc($0.meaning) + ["    @inlinable public static var \($0.name): Int32 { \($0.key) }"] } + ["}", ""]
     }
 
     private var refusalCodes: String {
         var lines = [head("why a node refuses a message.")]
         lines += doc("A refusal before anything was recorded or executed. The raw value is the code on the wire", 0)
         lines += ["public enum Refusal: UInt8, Error, Sendable {"]
-        for refusal in refusals where !refusal.isTransport {
-            lines += doc(refusal.meaning) + ["    case \(camel(refusal.name)) = \(refusal.code)"]
-        }
+        lines += cases(refusals.filter { !$0.isTransport }.map { (camel($0.name), $0.code, $0.meaning) })
         return (lines + ["}", ""]).joined(separator: "\n")
     }
 
@@ -159,23 +110,25 @@ extension Table {
         lines += ["/// Where the fields of a log entry are. The chain hashes all its bytes.", "public enum LogLayout {"]
         lines += doc("Bytes of an entry") + ["    @inlinable public static var size: Int { \(logEntry.size) }"]
         for field in fields {
-            lines += doc("Where it begins: \(field.meaning)")
-            lines += ["    @inlinable public static var \(field.name)Offset: Int { \(field.offset) }"]
-            lines +=
-                doc("Bytes of `\(field.name)`") + ["    @inlinable public static var \(field.name)Size: Int { \(field.size) }"]
+            lines += doc(field.meaning)
+            lines += [
+                "    @inlinable public static var \(field.name): Range<Int> { \(field.offset)..<\(field.offset + field.size) }"
+            ]
         }
         for (part, when) in [("intent", "known before the message is executed"), ("result", "known after")] {
             let those = fields.filter { $0.part == part }
             guard let first = those.first, let last = those.last else { continue }
             lines += doc("The bytes that are \(when)")
-            lines += ["    @inlinable public static var \(part): Range<Int> { \(first.offset)..<\(last.offset + last.size) }"]
+            lines += [
+                "    @inlinable public static var \(part): Range<Int> { \(first.name).lowerBound..<\(last.name).upperBound }"
+            ]
         }
         for constant in logEntry.constants {
             let type = constant.value < 0 ? "Int16" : "UInt8"
             lines += doc(constant.meaning) + ["    @inlinable public static var \(constant.name): \(type) { \(constant.value) }"]
         }
         lines += ["}", "", "/// What the value of an entry is.", "public enum LogValueKind: UInt8, Sendable {"]
-        for kind in logEntry.valueKinds { lines += doc(kind.meaning) + ["    case \(kind.name) = \(kind.code)"] }
+        lines += cases(logEntry.valueKinds.map { ($0.name, $0.code, $0.meaning) })
         return (lines + ["}", ""]).joined(separator: "\n")
     }
 
@@ -229,7 +182,7 @@ extension Table {
 
     private func coded(_ name: String, _ what: String, _ rows: [Coded]) -> [String] {
         doc(what, 0) + ["public enum \(name): UInt8, Sendable {"]
-            + rows.flatMap { doc($0.meaning) + ["    case \(camel($0.name)) = \($0.code)"] } + ["}", ""]
+            + cases(rows.map { (camel($0.name), $0.code, $0.meaning) }) + ["}", ""]
     }
 
     private var recordKeys: String {
@@ -237,10 +190,11 @@ extension Table {
         lines += [
             "/// A record of the executor. The raw value is its key in the store.", "public enum Record: UInt8, Sendable {",
         ]
-        for record in records {
-            let slots = record.count.map { "; slot n has key \(record.key) + n, up to \($0 - 1)" } ?? ""
-            lines += doc(record.content + slots) + ["    case \(record.name) = \(record.key)"]
-        }
+        lines += cases(
+            records.map { record in
+                let slots = record.count.map { "; slot n has key \(record.key) + n, up to \($0 - 1)" } ?? ""
+                return (record.name, record.key, record.content + slots)
+            })
         lines += ["", "    /// How many there are: their bits are those below."]
         lines += ["    @inlinable public static var count: Int { \(records.count) }", ""]
         lines += ["    /// Bit in a set of records."]
@@ -252,18 +206,6 @@ extension Table {
         lines += [
             "    public static var names: FlashText {", "        \(flashText(records.map(\.name), indent: 8))", "    }", "}", "",
         ]
-        return lines.joined(separator: "\n")
-    }
-
-    private var mapKeys: String {
-        var lines = [head("the keys of unsigned bodies.")]
-        for map in maps {
-            lines += doc("Keys of the \(map.meaning)", 0) + ["public enum \(map.swift)Key {"]
-            for field in map.fields {
-                lines += doc(field.meaning) + ["    @inlinable public static var \(field.name): Int32 { \(field.key) }"]
-            }
-            lines += ["}", ""]
-        }
         return lines.joined(separator: "\n")
     }
 

@@ -111,10 +111,6 @@ extension Table {
         return lines + (otherwise.map { ["        default: \($0)"] } ?? []) + ["        }", "    }"]
     }
 
-    private func stableName(_ rows: [(String, String)]) -> [String] {
-        property("public var name: String", "The stable name that programs match on", rows)
-    }
-
     /// A long string literal in several lines.
     private func literal(_ text: String, indent: Int) -> [String] {
         let start = String(repeating: " ", count: indent)
@@ -163,7 +159,7 @@ extension Table {
             lines += doc(constant.meaning) + ["    package static let \(constant.name): Int64 = \(constant.value)"]
         }
         lines += ["}", "", "/// What the value of an entry is.", "package enum LogValueKind: UInt8 {"]
-        for kind in logEntry.valueKinds { lines += doc(kind.meaning) + ["    case \(kind.name) = \(kind.code)"] }
+        lines += cases(logEntry.valueKinds.map { ($0.name, $0.code, $0.meaning) })
         lines += ["}", ""]
         lines += doc("Who signed the message of a log entry: the high nibble of its origin", 0)
         lines += ["public enum LogSigner: Hashable, Sendable {"]
@@ -189,12 +185,8 @@ extension Table {
 
     private var hostStates: String {
         var lines = [head("states of a node, its settings, and why its chip started.")]
-        lines += doc("The state of ownership", 0) + ["public enum NodeState: UInt8, CaseIterable, Sendable {"]
-        for row in conditions { lines += doc(row.meaning) + ["    case \(camel(row.name)) = \(row.code)"] }
-        lines += [""] + stableName(conditions.map { ($0.name, quoted($0.name)) }) + ["}", ""]
-        lines += doc("Why a chip started", 0) + ["public enum ResetCause: UInt8, CaseIterable, Sendable {"]
-        for row in resetReasons { lines += doc(row.meaning) + ["    case \(camel(row.name)) = \(row.code)"] }
-        lines += [""] + stableName(resetReasons.map { ($0.name, quoted($0.word ?? $0.name)) }) + ["}", ""]
+        lines += named("NodeState", "The state of ownership", conditions)
+        lines += named("ResetCause", "Why a chip started", resetReasons)
         lines += doc("What the owner has set: the bits of `flags`", 0)
         lines += [
             "public struct NodeSettings: OptionSet, Hashable, Codable, Sendable {", "    /// The bits.",
@@ -205,6 +197,14 @@ extension Table {
             lines += doc(flag.meaning) + ["    public static let \(flag.name) = NodeSettings(rawValue: \(1 << flag.bit))"]
         }
         return (lines + ["}", ""]).joined(separator: "\n")
+    }
+
+    /// An enum whose numbers begin at 0 and have no gap (`Checks`), so that its names are a list.
+    private func named(_ name: String, _ what: String, _ rows: [Coded]) -> [String] {
+        let names = rows.map { quoted($0.word ?? $0.name) }.joined(separator: ", ")
+        return doc(what, 0) + ["public enum \(name): UInt8, CaseIterable, Sendable {"]
+            + cases(rows.map { (camel($0.name), $0.code, $0.meaning) }) + [""] + doc("The stable name that programs match on")
+            + ["    public var name: String { [\(names)][Int(rawValue)] }", "}", ""]
     }
 
     private var hostMapFields: String {

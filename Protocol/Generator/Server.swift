@@ -79,25 +79,19 @@ extension Table {
             "A refusal of what a server was asked, before any message: the executor knows none of these. The raw value is the code on the wire",
             0)
         lines += ["enum TransportRefusal: UInt8, Error {"]
-        for refusal in refusals where refusal.isTransport {
-            lines += doc(refusal.meaning) + ["    case \(camel(refusal.name)) = \(refusal.code)"]
-        }
+        lines += cases(refusals.filter(\.isTransport).map { (camel($0.name), $0.code, $0.meaning) })
         let codes = refusals.map(\.code)
         lines += ["}", "", "/// All refusals, by code.", "enum ProblemTable {"]
         lines += doc(
             "The stable name that programs match on (RFC 9290 `title`). What to do about it, the host says in the user's language"
         )
-        lines += ["    static func name(_ code: UInt8) -> FlashText {", "        let position = \(position(codes, of: "code"))"]
-        lines += ["        return names.part(Int(position), of: UInt8(ascii: \" \")) ?? names", "    }", ""]
+        lines += nameLookup("static func name(_ code: UInt8) ->", codes, of: "code", names: "names", refusals.map(\.name))
         lines += doc("The response code that says it best to a client that knows only CoAP")
         lines += [
             "    static func response(_ code: UInt8) -> CoAPCode {", "        let position = \(position(codes, of: "code"))",
         ]
         lines += [
             "        return CoAPCode(rawValue: position < \(codes.count) ? responses[Int(position)] &+ 64 : 0xA0)", "    }", "",
-        ]
-        lines += [
-            "    private static var names: FlashText {", "        \(flashText(refusals.map(\.name), indent: 8))", "    }", "",
         ]
         let bytes = try refusals.map { Character(UnicodeScalar(UInt8(try responseCode($0.coap) - 64))) }
         lines += ["    /// Response codes by position, less 64: then they are characters of ASCII."]

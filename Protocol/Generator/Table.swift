@@ -3,20 +3,9 @@
 import Foundation
 
 struct Table: Codable {
-    struct Version: Codable {
-        var name: String
-        var version: Int
-    }
-    struct Claim: Codable {
-        var name: String
-        var key: Int
-        var cddl: String
-        var meaning: String
-    }
-    struct PrivateClaim: Codable {
-        var key: Int
-        var meaning: String
-    }
+    struct Version: Codable { var name: String, version: Int }
+    struct Claim: Codable { var name: String, key: Int, cddl: String, meaning: String }
+    struct PrivateClaim: Codable { var key: Int, meaning: String }
     struct Message: Codable {
         var name: String
         var number: Int
@@ -75,61 +64,20 @@ struct Table: Codable {
         var code: Int
         var meaning: String
     }
-    struct Signer: Codable {
-        var name: String
-        var number: Int
-        var count: Int
-        var index: String?
-        var meaning: String
-    }
-    struct Field: Codable {
-        var name: String
-        var part: String?
-        var kind: String?
-        var offset: Int
-        var size: Int
-        var meaning: String
-    }
-    struct Constant: Codable {
-        var name: String
-        var value: Int
-        var meaning: String
-    }
-    struct LogEntry: Codable {
-        var size: Int
-        var fields: [Field]
-        var constants: [Constant]
-        var valueKinds: [Coded]
-    }
-    struct Format: Codable {
-        var name: String
-        var number: Int
-        var meaning: String
-    }
+    struct Signer: Codable { var name: String, number: Int, count: Int, index: String?, meaning: String }
+    struct Field: Codable { var name: String, part: String?, kind: String?, offset: Int, size: Int, meaning: String }
+    struct Constant: Codable { var name: String, value: Int, meaning: String }
+    struct LogEntry: Codable { var size: Int, fields: [Field], constants: [Constant], valueKinds: [Coded] }
+    struct Format: Codable { var name: String, number: Int, meaning: String }
     struct Resource: Codable {
-        var path: String
-        var name: String?
-        var method: String
-        var body: String
-        var answer: String
-        var format: String
-        var success: String
-        var requestFormat: String?
-        var observable: Bool?
-        var signatures: Int
-        var meaning: String
+        var path: String, name: String?, method: String, body: String, answer: String, format: String, success: String
+        var requestFormat: String?, observable: Bool?, signatures: Int, meaning: String
 
         var swiftName: String { name ?? path }
         /// It stands for many: a message's type or a device's name is part of the path.
         var isPattern: Bool { path.contains("<") }
     }
-    struct Record: Codable {
-        var name: String
-        var key: Int
-        var count: Int?
-        var content: String
-        var `where`: String
-    }
+    struct Record: Codable { var name: String, key: Int, count: Int?, content: String, `where`: String }
     struct Map: Codable {
         struct Entry: Codable {
             var name: String
@@ -143,25 +91,9 @@ struct Table: Codable {
         var meaning: String
         var fields: [Entry]
     }
-    struct Flag: Codable {
-        var name: String
-        var bit: Int
-        var meaning: String
-    }
-    struct USB: Codable {
-        var vendor: Int
-        var product: Int
-        var meaning: String
-    }
-    struct ImageHeader: Codable {
-        var offset: Int
-        var size: Int
-        var magic: String
-        var format: Int
-        /// Of the firmware: major, minor, patch.
-        var version: [Int]
-        var fields: [Field]
-    }
+    struct Flag: Codable { var name: String, bit: Int, meaning: String }
+    struct USB: Codable { var vendor: Int, product: Int, meaning: String }
+    struct ImageHeader: Codable { var offset: Int, size: Int, magic: String, format: Int, version: [Int], fields: [Field] }
 
     var about: String
     var protocolVersion: Version

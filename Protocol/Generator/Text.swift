@@ -52,6 +52,23 @@ func flashText(_ words: [String], indent: Int) -> String {
         "@export(interface) get {\n\(start)    FlashText(\n\(start)        \"\"\"\n\(start)        \(lines)\n\(start)        \"\"\")\n\(start)}"
 }
 
+/// Cases with their numbers, which are written where they do not follow from the one before.
+func cases(_ rows: [(name: String, number: Int, meaning: String)]) -> [String] {
+    zip(rows, [nil] + rows.map { Optional($0.number) }).flatMap { row, before in
+        doc(row.meaning) + ["    case \(row.name)\(before.map { $0 + 1 } == row.number ? "" : " = \(row.number)")"]
+    }
+}
+
+/// A name by its number: `declaration` up to the result's type, then the text that holds all names in the order of `numbers`.
+func nameLookup(_ declaration: String, _ numbers: [Int], of variable: String, names: String, _ words: [String]) -> [String] {
+    let arrow = declaration.hasSuffix("->") ? "" : ":"
+    return [
+        "    \(declaration)\(arrow) FlashText {", "        let position = \(position(numbers, of: variable))",
+        "        return \(names).part(Int(position), of: UInt8(ascii: \" \")) ?? \(names)", "    }", "",
+        "    private static var names: FlashText {", "        \(flashText(words, indent: 8))", "    }", "",
+    ]
+}
+
 /// The position of a number in its list, as an expression in O(1): the numbers rise, and have few gaps.
 func position(_ numbers: [Int], of variable: String) -> String {
     var steps: [(from: Int, less: Int)] = []

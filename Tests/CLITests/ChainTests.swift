@@ -38,10 +38,6 @@ struct ChainTests {
 
     private let program = CommandLineTests()
 
-    private func json(_ text: String) throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-    }
-
     @Test("Provision, label, bind, send, history, console: each exits as it should and says the same as text and as JSON")
     func chain() throws {
         try program.withHome { home throws in

@@ -3,6 +3,11 @@ import Testing
 
 @testable import lightnode
 
+/// What a command printed with `--json`.
+func json(_ text: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any], "\(text)")
+}
+
 /// The program as a user runs it: arguments in, text and exit code out.
 @Suite("The command line")
 struct CommandLineTests {

@@ -7,7 +7,7 @@ import Testing
 @testable import NodeProtocol
 
 /// The preloaded library, compiled once.
-private let killPoint: String? = {
+let killPoint: String? = {
     let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("KillPoint.c").path
     let library = FileManager.default.temporaryDirectory.path + "/ln-killpoint-\(getpid()).so"
     let process = Process()
@@ -45,6 +45,7 @@ private let killPoint: String? = {
         let description: String
         let world: HostileStage.World
         var delay = 0.0
+        var input = ""
         let arguments: @Sendable (HostileStage, String) -> [String]
         /// Commands that an owner gives then; the last must succeed, and the ones before may be refused where there is nothing to do.
         let then: @Sendable (HostileStage, String) -> [[String]]

@@ -7,10 +7,6 @@ import Testing
 struct LendingCommandTests {
     private let program = CommandLineTests()
 
-    private func json(_ text: String) throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-    }
-
     @Test("Grant, send under it, pay, revoke, export, transfer, recover, release: each exits as it should")
     func lending() throws {
         try program.withHome { home throws in

@@ -44,10 +44,6 @@ struct NetworkCommandTests {
         }
     }
 
-    private func json(_ text: String) throws -> [String: Any] {
-        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-    }
-
     @Test("A board that is off behind a gateway is out of reach, and the gateway says which")
     func offBehindGateway() throws {
         try program.withHome { home throws in

@@ -1,5 +1,6 @@
 // What the codec tests, the fuzz targets and the witness share: hexadecimal, seeded random numbers, CBOR walked item by item.
 import CBOR
+import SplitMix
 
 /// Bytes from hexadecimal digits; spaces and line breaks are ignored.
 public func hex(_ text: String) -> [UInt8] {
@@ -18,17 +19,11 @@ public func hexString(_ bytes: some Sequence<UInt8>) -> String {
     return text
 }
 
-/// SplitMix64: the same numbers for the same seed everywhere.
+/// The same numbers for the same seed everywhere.
 public struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    public init(seed: UInt64) { state = seed }
-    public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
-    }
+    private var numbers: SplitMix
+    public init(seed: UInt64) { numbers = SplitMix(state: seed) }
+    public mutating func next() -> UInt64 { numbers.next() }
     public mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) } }
 }
 

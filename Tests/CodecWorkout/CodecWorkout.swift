@@ -5,6 +5,7 @@ import CBOR
 import COSE
 import CoAP
 import Slipmux
+import SplitMix
 
 public struct CodecWorkout: ~Copyable {
     /// What all outcomes of `run(rounds: 200)` sum up to, wherever it runs.
@@ -14,7 +15,7 @@ public struct CodecWorkout: ~Copyable {
     public private(set) var sum: UInt64 = 0xcbf2_9ce4_8422_2325
     /// Mutated messages that were accepted nevertheless, by decoder: CBOR, COSE, CoAP, slipmux, bech32m.
     public private(set) var accepted = InlineArray<5, UInt32>(repeating: 0)
-    private var random: UInt64 = 1
+    private var random = SplitMix(state: 1)
     private var decoder = SlipmuxDecoder<256>()
 
     public init() {}
@@ -36,20 +37,20 @@ public struct CodecWorkout: ~Copyable {
 
     /// A CoAP request with a signed command in it; its length.
     private mutating func makeRequest(number: UInt32, into buffer: consuming MutableSpan<UInt8>) -> Int {
-        let token = CoAPToken(next(), count: Int(next() & 7))
+        let token = CoAPToken(random.next(), count: Int(random.next() & 7))
         let id = UInt16(truncatingIfNeeded: number)
         var writer = CoAPWriter(buffer, type: .confirmable, code: .post, id: id, token: token)
         writer.path("devices/command")
         writer.contentFormat(CoAPContentFormat.coseSign1)
-        writer.query("from", number: UInt32(truncatingIfNeeded: next() >> (next() & 31 + 32)))
+        writer.query("from", number: UInt32(truncatingIfNeeded: random.next() >> (random.next() & 31 + 32)))
         writer.option(CoAPOptionNumber.block1, block: CoAPBlock(number: number & 0xfffff, more: number & 1 == 1, sizeExponent: 6))
         var sign1 = COSESign1Writer(writer.payload())
         writeClaims(&sign1.payload)
         sign1.endPayload()
         var hash = sum
-        sign1.signedPieces(in: COSEContext(network: next(), type: "command")) { CodecWorkout.fold($0, into: &hash) }
+        sign1.signedPieces(in: COSEContext(network: random.next(), type: "command")) { CodecWorkout.fold($0, into: &hash) }
         sum = hash
-        let signature = InlineArray<64, UInt8>(repeating: UInt8(truncatingIfNeeded: next()))
+        let signature = InlineArray<64, UInt8>(repeating: UInt8(truncatingIfNeeded: random.next()))
         let length = try? sign1.finish(signature: signature.span.bytes)
         writer.endPayload(length ?? 0)
         return (try? writer.finish()) ?? 0
@@ -58,21 +59,21 @@ public struct CodecWorkout: ~Copyable {
     private mutating func writeClaims(_ writer: inout CBORWriter) {
         var text = InlineArray<90, UInt8>(repeating: 0)
         var identity = InlineArray<32, UInt8>(repeating: 0)
-        for index in 0..<32 { identity[index] = UInt8(truncatingIfNeeded: next()) }
+        for index in 0..<32 { identity[index] = UInt8(truncatingIfNeeded: random.next()) }
         var span = text.mutableSpan
         let length = (try? Bech32.encode(prefix: "node", identity.span.bytes.extracting(0..<20), into: &span)) ?? 0
         writer.map(5)
         writer.key(CWT.audience)
         writer.text(text.span.bytes.extracting(0..<length))
         writer.key(CWT.expiration)
-        writer.uint(next() >> (next() & 63))
+        writer.uint(random.next() >> (random.next() & 63))
         writer.key(CWT.confirmation)
         writer.map(1)
         writer.key(CWT.confirmationKey)
         COSE.writeKey(identity.span.bytes, to: &writer)
         writer.key(-65537)
         writer.array(3)
-        writer.int(Int64(bitPattern: next()))
+        writer.int(Int64(bitPattern: random.next()))
         writer.bool(true)
         writer.null()
         writer.text("zzz" as StaticString)
@@ -82,12 +83,13 @@ public struct CodecWorkout: ~Copyable {
 
     /// Changes one to three bytes, and sometimes the length; the new length.
     private mutating func mutate(_ bytes: consuming MutableSpan<UInt8>, _ length: Int) -> Int {
-        for _ in 0...Int(next() & 1) {
-            let index = Int(next() % UInt64(length))
+        for _ in 0...Int(random.next() & 1) {
+            let index = Int(random.next() % UInt64(length))
             bytes[index] =
-                next() & 1 == 0 ? bytes[index] ^ 1 << UInt8(truncatingIfNeeded: next() & 7) : UInt8(truncatingIfNeeded: next())
+                random.next() & 1 == 0
+                ? bytes[index] ^ 1 << UInt8(truncatingIfNeeded: random.next() & 7) : UInt8(truncatingIfNeeded: random.next())
         }
-        return next() & 7 == 0 ? Int(next() % UInt64(length)) : length
+        return random.next() & 7 == 0 ? Int(random.next() % UInt64(length)) : length
     }
 
     // MARK: Taking apart
@@ -164,9 +166,9 @@ public struct CodecWorkout: ~Copyable {
 
     /// Sends the first bytes as a frame, damaged one time in two.
     private mutating func takeFrame(_ bytes: RawSpan) {
-        let content = bytes.extracting(first: min(bytes.byteCount, Int(next() % 300)))
-        let damaged = next() & 1 == 0 ? Int(next() % 300) : -1
-        let damage = UInt8(truncatingIfNeeded: next())
+        let content = bytes.extracting(first: min(bytes.byteCount, Int(random.next() % 300)))
+        let damaged = random.next() & 1 == 0 ? Int(random.next() % 300) : -1
+        let damage = UInt8(truncatingIfNeeded: random.next())
         var frames: UInt32 = 0
         var position = 0
         var hash = sum
@@ -198,14 +200,5 @@ public struct CodecWorkout: ~Copyable {
             sum = (sum ^ UInt64(bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))) &* 0x100_0000_01b3
         }
         sum = (sum ^ UInt64(bytes.byteCount)) &* 0x100_0000_01b3
-    }
-
-    /// SplitMix64.
-    private mutating func next() -> UInt64 {
-        random &+= 0x9e37_79b9_7f4a_7c15
-        var z = random
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
     }
 }

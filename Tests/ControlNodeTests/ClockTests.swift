@@ -50,6 +50,32 @@ import Transport
         #expect(try stage.controller.book.node(stage.label.address)?.mark == nil)
     }
 
+    @Test("A holder of a grant steps over as well, once: its home keeps the mark")
+    func holder() async throws {
+        let (stage, owner) = try await bound()
+        let key = ControllerKey.generate()
+        func holder(_ name: String, ahead offset: UInt64 = 0) throws -> RemoteNode {
+            let home = try Home(stage.folder + "/" + name)
+            let sequence = SequenceClock(home.file("sequence"), limits: ClockLimits(trusts: true)) {
+                SequenceClock.systemTime() + offset
+            }
+            let controller = Controller(
+                key: key, sequence: sequence, book: NodeBook(home.nodeBook), log: try NodeLog(home.nodeLog))
+            return RemoteNode(stage.client, controller: noticed.listening(controller))
+        }
+        let terms = Grant.Terms(holder: key.publicKey, scope: [.init("led")])
+        let grant = try await owner.grant(terms)
+        let call = Call(device: "led", method: "toggle")
+        try await holder("ahead", ahead: Self.decade).perform(call, under: grant)
+        _ = noticed.take()
+        try await holder("here").perform(call, under: grant)
+        #expect(noticed.take().filter { $0.contains("stepped over") }.count == 1)
+        // Another program in the same home.
+        for _ in 0..<3 { try await holder("here").perform(call, under: grant) }
+        #expect(noticed.take().isEmpty && stage.hosted.changes("led") == 5)
+        #expect(try stage.controller.book.node(stage.label.address)?.mark == nil, "the owner's numbers are another's affair")
+    }
+
     @Test("A desired state of ten years ahead is stepped over as well, by states and by commands")
     func stateAhead() async throws {
         let (stage, node) = try await bound()

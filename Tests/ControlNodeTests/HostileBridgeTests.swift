@@ -72,27 +72,28 @@ import Transport
         #expect(stage.hosted.changes("led") == 1, "the same bytes again are carried out once")
     }
 
-    @Test("A false “replayed” is contradicted by the node's mark: the same bytes are sent again")
-    func falseReplay() async throws {
+    /// A command whose first request the bridge holds back and answers with `reason`: the owner has it carried out, and then what was held
+    /// back arrives.
+    private func toggledDespite(_ reason: RefusalReason) async throws -> Stage {
         let stage = try await bound()
         let first = Counter()
         stage.hosted.meetRequests {
-            Self.isRequest($0, to: "command") && first.next() == 0 ? .hold(answer: Self.refused(.replayed, in: $0)) : .pass
+            Self.isRequest($0, to: "command") && first.next() == 0 ? .hold(answer: Self.refused(reason, in: $0)) : .pass
         }
         #expect(try await stage.node.perform(Call(device: "led", method: "toggle")).outcome == .done)
         stage.hosted.deliverHeld()
+        return stage
+    }
+
+    @Test("A false “replayed” is contradicted by the node's mark: the same bytes are sent again")
+    func falseReplay() async throws {
+        let stage = try await toggledDespite(.replayed)
         #expect(stage.hosted.changes("led") == 1, "what was held back is a replay by then")
     }
 
     @Test("A false “token-required” gets no second command out of the owner: both bear one number, and the node takes one")
     func falseTokenRequired() async throws {
-        let stage = try await bound()
-        let first = Counter()
-        stage.hosted.meetRequests {
-            Self.isRequest($0, to: "command") && first.next() == 0 ? .hold(answer: Self.refused(.tokenRequired, in: $0)) : .pass
-        }
-        #expect(try await stage.node.perform(Call(device: "led", method: "toggle")).outcome == .done)
-        stage.hosted.deliverHeld()
+        let stage = try await toggledDespite(.tokenRequired)
         #expect(stage.hosted.isHigh("led") && stage.hosted.changes("led") == 1)
     }
 

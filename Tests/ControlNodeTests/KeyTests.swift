@@ -31,12 +31,18 @@ struct KeyTests {
                 + "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b")
     }
 
+    /// A new key in a file of a folder of its own.
+    private func withKeyFile(_ body: (_ folder: String, PrivateFile, ControllerKey) throws -> Void) throws {
+        try withFolder { folder throws in
+            let file = PrivateFile(folder + "/key"), key = ControllerKey.generate()
+            try key.save(to: file)
+            try body(folder, file, key)
+        }
+    }
+
     @Test("A key file is readable by its owner alone and gives the key back")
     func plainFile() throws {
-        try withFolder { folder throws in
-            let file = PrivateFile(folder + "/key")
-            let key = ControllerKey.generate()
-            try key.save(to: file)
+        try withKeyFile { folder, file, key throws in
             let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
             #expect(mode == 0o600)
             #expect(try ControllerKey.load(from: file, passphrase: { nil }).publicKey == key.publicKey)
@@ -58,10 +64,7 @@ struct KeyTests {
 
     @Test("A key file is never replaced, and a link to one is not followed")
     func neverReplaced() throws {
-        try withFolder { folder throws in
-            let file = PrivateFile(folder + "/key")
-            let key = ControllerKey.generate()
-            try key.save(to: file)
+        try withKeyFile { folder, file, key throws in
             #expect(throws: Failure.self) { try ControllerKey.generate().save(to: file) }
             #expect(try ControllerKey.load(from: file, passphrase: { nil }).publicKey == key.publicKey)
             try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: file.path)

@@ -1,6 +1,7 @@
 // What these tests share: vectors made by code that is not ours, and folders that go away.
 import Foundation
 import Testing
+import WitnessPython
 
 @testable import HostCrypto
 @testable import NodeProtocol
@@ -37,20 +38,10 @@ func withFolder<R>(_ body: (String) throws -> R) throws -> R {
     return try body(path)
 }
 
-/// Runs a program of the Python that `make witness` prepared. A test without it fails: what was not tested is not to look tested.
+/// What a program of the witness's Python prints.
 func python(_ arguments: [String]) throws -> String {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let interpreter = root.appendingPathComponent("build/witness/bin/python")
-    try #require(FileManager.default.isExecutableFile(atPath: interpreter.path), "run `make witness` first")
-    let process = Process()
-    process.executableURL = interpreter
-    process.arguments = arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
-    return String(decoding: data, as: UTF8.self)
+    let program = try WitnessPython(arguments)
+    let text = program.text()
+    #expect(program.waitForExit() == 0)
+    return text
 }

@@ -17,6 +17,12 @@ struct Bench<Driver: Device>: DeviceTable {
         self.waveform = waveform
     }
 
+    /// A driver whose pins draw into a waveform of its own.
+    init(_ make: (Waveform) -> Driver) {
+        let waveform = Waveform()
+        self.init(make(waveform), waveform)
+    }
+
     static func declaration(_ index: UInt8) -> Declaration? { index == 0 ? Declaration("dut", Driver.self) : nil }
     mutating func reach(_ index: UInt8, _ request: inout DeviceRequest) { if index == 0 { request.reach(&driver) } }
 

@@ -93,15 +93,10 @@ private final class Wires: @unchecked Sendable {
 }
 
 private struct Lines: OpenDrainLines {
-    private static let all = Mutex<[Wires]>([])
-    private let index: Int
-    init(_ wires: Wires) {
-        index = Lines.all.withLock {
-            $0.append(wires)
-            return $0.count - 1
-        }
-    }
-    private var wires: Wires { Lines.all.withLock { $0[index] } }
+    // Drivers hold their lines as plain bits: what the tests make stays until they end.
+    private let kept: Unmanaged<Wires>
+    init(_ wires: Wires) { kept = .passRetained(wires) }
+    private var wires: Wires { kept.takeUnretainedValue() }
     func setClock(released: Bool) { wires.setClock(released) }
     func setData(released: Bool) { wires.setData(released) }
     var isClockHigh: Bool { wires.clock }

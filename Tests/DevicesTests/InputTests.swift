@@ -10,6 +10,14 @@ private func names(_ noted: [String]) -> [String] {
     noted.map { String($0.prefix { $0 != "@" }) }.filter { $0 != "changed" }
 }
 
+/// Holds the pin high for so many milliseconds, and lets it go for so many.
+private func press(_ pin: SimulatedInput, _ bench: inout Bench<Button<SimulatedInput>>, for held: Int, then pause: Int) {
+    pin.drive(true)
+    bench.run(milliseconds: held)
+    pin.drive(false)
+    bench.run(milliseconds: pause)
+}
+
 @Test("A bouncing contact is one press and one release")
 func buttonDebounces() throws {
     let waveform = Waveform()
@@ -34,12 +42,7 @@ func buttonIgnoresSpikes() {
     let waveform = Waveform()
     let pin = SimulatedInput(waveform, "button")
     var bench = Bench(Button(pin), waveform)
-    for _ in 0..<20 {
-        pin.drive(true)
-        bench.run(milliseconds: 15)
-        pin.drive(false)
-        bench.run(milliseconds: 15)
-    }
+    for _ in 0..<20 { press(pin, &bench, for: 15, then: 15) }
     #expect(bench.noted.isEmpty)
 }
 
@@ -48,10 +51,7 @@ func buttonHeld() {
     let waveform = Waveform()
     let pin = SimulatedInput(waveform, "button")
     var bench = Bench(Button(pin), waveform)
-    pin.drive(true)
-    bench.run(milliseconds: 3000)
-    pin.drive(false)
-    bench.run(milliseconds: 100)
+    press(pin, &bench, for: 3000, then: 100)
     #expect(names(bench.noted) == ["pressed", "held", "released"])
 }
 
@@ -60,12 +60,7 @@ func buttonDouble(pause: Int, isDouble: Bool) {
     let waveform = Waveform()
     let pin = SimulatedInput(waveform, "button")
     var bench = Bench(Button(pin), waveform)
-    for _ in 0..<2 {
-        pin.drive(true)
-        bench.run(milliseconds: 60)
-        pin.drive(false)
-        bench.run(milliseconds: pause)
-    }
+    for _ in 0..<2 { press(pin, &bench, for: 60, then: pause) }
     #expect(names(bench.noted) == ["pressed", "released", isDouble ? "double" : "pressed", "released"])
 }
 

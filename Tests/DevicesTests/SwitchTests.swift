@@ -54,14 +54,12 @@ func relayPulses() throws {
 
 @Test("A relay switched on during a pulse stays on")
 func relayPulseOverridden() {
-    let waveform = Waveform()
-    let pin = SimulatedOutput(waveform, "relay")
-    var bench = Bench(Relay(pin), waveform)
+    var bench = Bench { Relay(SimulatedOutput($0, "relay")) }
     bench.call("pulse", 100)
     bench.run(milliseconds: 50)
     bench.call("on")
     bench.run(milliseconds: 500)
-    #expect(pin.isSetHigh)
+    #expect(bench.waveform.history("relay").map(\.value) == [1])
 }
 
 @Test(
@@ -76,35 +74,32 @@ func relayRange(milliseconds: Int32) {
 
 @Test("A lock opens for the time asked and locks again without anyone's help")
 func lockRelocks() throws {
-    let waveform = Waveform()
-    var bench = Bench(Lock(SimulatedOutput(waveform, "bolt")), waveform)
+    var bench = Bench { Lock(SimulatedOutput($0, "bolt")) }
     bench.call("open", 1000)
     bench.run(milliseconds: 1500)
-    let edges = waveform.history("bolt")
+    let edges = bench.waveform.history("bolt")
     #expect(edges.map(\.value) == [1, 0])
     #expect((1000...1003).contains(edges[1].milliseconds))
     #expect(bench.noted.map { $0.prefix { $0 != "@" } } == ["changed", "relocked", "changed"])
-    try waveform.writeIfAsked(as: "lock")
+    try bench.waveform.writeIfAsked(as: "lock")
 }
 
 @Test("A lock opened without a time stays open for five seconds")
 func lockDefault() {
-    let waveform = Waveform()
-    var bench = Bench(Lock(SimulatedOutput(waveform, "bolt")), waveform)
+    var bench = Bench { Lock(SimulatedOutput($0, "bolt")) }
     expect(bench.call("open").text, "done")
     bench.run(milliseconds: 6000)
-    #expect((5000...5003).contains(waveform.history("bolt")[1].milliseconds))
+    #expect((5000...5003).contains(bench.waveform.history("bolt")[1].milliseconds))
 }
 
 @Test("A second opening counts from its own beginning")
 func lockReopened() {
-    let waveform = Waveform()
-    var bench = Bench(Lock(SimulatedOutput(waveform, "bolt")), waveform)
+    var bench = Bench { Lock(SimulatedOutput($0, "bolt")) }
     bench.call("open", 1000)
     bench.run(milliseconds: 900)
     bench.call("open", 1000)
     bench.run(milliseconds: 1500)
-    #expect((1900...1903).contains(waveform.history("bolt")[1].milliseconds))
+    #expect((1900...1903).contains(bench.waveform.history("bolt")[1].milliseconds))
 }
 
 // R15
@@ -131,7 +126,7 @@ func timerWraps() {
     var bench = Bench(Lock(SimulatedOutput(waveform, "bolt")), waveform)
     bench.call("open", 500)
     bench.run(milliseconds: 1000)
-    let edges = waveform.history("bolt")
+    let edges = bench.waveform.history("bolt")
     #expect(edges.map(\.value) == [1, 0])
     #expect((start + 500...start + 503).contains(edges[1].milliseconds))
 }

@@ -60,6 +60,19 @@ final class Scratch {
     deinit { try? FileManager.default.removeItem(at: url) }
 }
 
+/// What suites on named boards begin with: a home of their own, and the facts of a microbit.
+class NamedBoardSuite {
+    let scratch: Scratch
+    let boards: EmulatedBoards
+    let microbit: Board
+
+    init() throws {
+        scratch = try Scratch()
+        boards = EmulatedBoards(home: scratch.url)
+        microbit = try loadBoard("microbit")
+    }
+}
+
 /// `b .`: does nothing for ever.
 let idle: [UInt16] = [0xE7FE]
 
@@ -149,25 +162,6 @@ let idle: [UInt16] = [0xE7FE]
         let first = try emulated("microbit")
         try first.start()
         #expect { _ = try emulated("microbit") } throws: { "\($0)".contains("in use by another emulated board") }
-    }
-
-    @Test("saving to a full disk fails, keeps the former flash, and leaves the board on")
-    func fullDisk() throws {
-        // A link to a device that is always full stands where changes are written down.
-        let redo = scratch.url.path + "/flash-microbit.redo"
-        try FileManager.default.createSymbolicLink(atPath: redo, withDestinationPath: "/dev/full")
-        let emulated = try emulated("microbit")
-        try emulated.start()
-        let before = try emulated.flash.contents()
-        try emulated.writeRegister(NRF51Flash.config, NRF51Flash.writeEnable)
-        try emulated.writeRegister(0x3C010, 0x1234_5678)
-        #expect { try emulated.stop() } throws: { "\($0)".contains("No space left") }
-        #expect(emulated.isRunning)
-        #expect(try emulated.flash.contents() == before)
-        try FileManager.default.removeItem(atPath: redo)
-        try emulated.stop()
-        #expect(!emulated.isRunning)
-        #expect(try emulated.flash.contents()[0x3C010..<0x3C014].elementsEqual([0x78, 0x56, 0x34, 0x12]))
     }
 
     @Test("an emulator killed from outside is reported, and leaves no process")

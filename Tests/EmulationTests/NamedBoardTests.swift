@@ -7,18 +7,8 @@ import Testing
 
 @testable import Emulation
 
-@Suite struct NamedBoardTests {
-    let scratch: Scratch
-    let boards: EmulatedBoards
-    let microbit: Board
-    let image: CheckedImage
-
-    init() throws {
-        scratch = try Scratch()
-        boards = EmulatedBoards(home: scratch.url)
-        microbit = try loadBoard("microbit")
-        image = try TinyImage.checked(for: microbit, code: idle, to: scratch.url)
-    }
+@Suite final class NamedBoardTests: NamedBoardSuite {
+    private func image() throws -> CheckedImage { try TinyImage.checked(for: microbit, code: idle, to: scratch.url) }
 
     func run(_ supervisor: Supervisor) -> Thread {
         let thread = Thread { try? supervisor.run() }
@@ -28,7 +18,7 @@ import Testing
 
     @Test("a named board is found by its name, answers requests, and keeps its flash when stopped and started")
     func lifecycle() throws {
-        let first = try Supervisor(name: "kitchen", image: image, boards: boards)
+        let first = try Supervisor(name: "kitchen", image: image(), boards: boards)
         let before = isInterruptIgnored
         let thread = run(first)
         #expect(boards.running.map(\.name) == ["kitchen"])
@@ -49,8 +39,8 @@ import Testing
 
     @Test("two boards cannot have one name, and a name stays with its kind of board")
     func oneName() throws {
-        let first = try Supervisor(name: "kitchen", image: image, boards: boards)
-        #expect { _ = try Supervisor(name: "kitchen", image: image, boards: boards) } throws: {
+        let first = try Supervisor(name: "kitchen", image: image(), boards: boards)
+        #expect { _ = try Supervisor(name: "kitchen", image: image(), boards: boards) } throws: {
             "\($0)".contains("\"kitchen\" runs already")
                 && ($0 as? Failure)?.remedy
                     == .either([.nameNode([.init("emulated:kitchen")]), .stopEmulated(name: "kitchen"), .nameEmulated])
@@ -60,7 +50,7 @@ import Testing
 
     @Test("a name that is no name, and one that nobody has, are refused with advice")
     func names() throws {
-        #expect { _ = try Supervisor(name: "../etc", image: image, boards: boards) } throws: {
+        #expect { _ = try Supervisor(name: "../etc", image: image(), boards: boards) } throws: {
             "\($0)".contains("Use 1 to 40 letters")
         }
         #expect { _ = try boards.find("attic") } throws: {
@@ -71,7 +61,7 @@ import Testing
 
     @Test("a killed emulator ends its supervisor with an error, the flash as saved")
     func killed() throws {
-        let supervisor = try Supervisor(name: "cellar", image: image, boards: boards)
+        let supervisor = try Supervisor(name: "cellar", image: image(), boards: boards)
         kill(try #require(supervisor.emulatorProcess), SIGKILL)
         #expect { try supervisor.run() } throws: { "\($0)".contains("ended by itself") }
         let flash = try Data(contentsOf: boards.stateFolder("cellar").appendingPathComponent("flash.bin"))

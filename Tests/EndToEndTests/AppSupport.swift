@@ -58,6 +58,12 @@ struct Stage {
     /// Somebody else with a key.
     func person(_ name: String) throws -> RemoteNode { try node.seen(from: try scratch.home(name)) }
 
+    /// The stage, and beside the owner somebody who may be lent something.
+    static func withGuest(_ application: String, on name: String) async throws -> (Stage, guest: RemoteNode) {
+        let stage = try await Stage(application, on: name)
+        return (stage, try stage.person("guest"))
+    }
+
     /// Waits until `condition` holds, for at most `seconds` of the host's time.
     func wait(_ seconds: Double = 60, until condition: () async throws -> Bool) async throws -> Bool {
         let end = Date().addingTimeInterval(seconds)

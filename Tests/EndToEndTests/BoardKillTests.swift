@@ -8,9 +8,12 @@ import Reporting
 import Testing
 import Transport
 
-@Suite("An emulated board that is killed under fire", .serialized) struct BoardKillTests {
-    /// Kills of each board; `make soak` asks for a thousand.
+@Suite("An emulated board that is killed under fire") struct BoardKillTests {
+    /// Kills of each board, two at a time; `make soak` asks for a thousand.
     private static let kills = ProcessInfo.processInfo.environment["LIGHTNODE_BOARD_KILLS"].flatMap { Int($0) } ?? 4
+
+    /// Seconds after which no more are begun; for who has little time.
+    private static let seconds = ProcessInfo.processInfo.environment["LIGHTNODE_KILL_SECONDS"].flatMap { Double($0) }
 
     /// What the kills did to what an owner has seen.
     private struct Count {
@@ -42,7 +45,10 @@ import Transport
         var count = Count()
         var receipts: [Receipt] = []
         var messages: [SignedMessage] = []
-        for _ in 0..<Self.kills {
+        /// Where in the log each number was seen.
+        var places: [UInt64: UInt32] = [:]
+        let end = Self.seconds.map { ContinuousClock.now + .seconds($0) }
+        while count.kills < Self.kills, end.map({ .now < $0 }) ?? true {
             let owner = try Self.connect(boards, controller)
             let supervisor = try boards.find("fire").supervisor
             // The supervisor itself one time of four: its emulator goes with it.
@@ -73,12 +79,17 @@ import Transport
                 let again = try? await after.transmit(message)
                 if let again, receipts.contains(where: { $0.answers(message) && $0.index != again.index }) { count.repeated += 1 }
             }
-            let entries = try await after.history()
+            // What was there long before was looked at then.
+            let recent = receipts.suffix(200)
+            let entries = try await after.history(from: recent.first?.index ?? 0)
             let here = Dictionary(grouping: entries.receipts, by: \.index)
-            count.lost += receipts.suffix(200).count { receipt in here[receipt.index]?.first?.entry != receipt.entry }
+            count.lost += recent.count { receipt in here[receipt.index]?.first?.entry != receipt.entry }
             count.lost += entries.branches.reduce(0) { $0 + $1.receipts.count }
-            let numbers = entries.receipts.filter { $0.type == .command }.map(\.sequence)
-            count.repeated += numbers.count - Set(numbers).count
+            for receipt in entries.receipts where receipt.type == .command {
+                if places.updateValue(receipt.index, forKey: receipt.sequence) ?? receipt.index != receipt.index {
+                    count.repeated += 1
+                }
+            }
             do { receipts.append(try await after.send(Call(device: "led", method: "on"))) } catch { count.deadEnds += 1 }
             await after.client.close()
         }

@@ -14,14 +14,15 @@ struct FactoryTests {
 
     init() throws { scratch = try Scratch() }
 
+    private var home: String { scratch.url.path }
+    private var program: Program { Program(home: home) }
+
     private static var count: Int { Int(ProcessInfo.processInfo.environment["LIGHTNODE_FACTORY_DEVICES"] ?? "") ?? 5 }
 
     @Test(
         "One run provisions every board that comes; all verify, all labels scan, all records match; set LIGHTNODE_FACTORY_DEVICES for more"
     )
     func line() throws {
-        let home = scratch.url.path
-        let program = Program(home: home)
         let image = try lightNodeImage("microbit").path
         let labels = home + "/labels"
         // So many are plugged in at a time.
@@ -111,8 +112,6 @@ struct FactoryTests {
         "`provision` locks the chip of a board that has a lock, and the record says so; `--no-protect` leaves it open and says to whom"
     )
     func protectedBatch() throws {
-        let home = scratch.url.path
-        let program = Program(home: home)
         let image = try lightNodeImage("microbit").path
         defer { _ = try? program("emulate", "stop", "locked") }
         #expect(

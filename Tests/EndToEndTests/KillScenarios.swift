@@ -171,18 +171,7 @@ struct KillScenario: Sendable {
                     from: Cast.alice.publicKey, resultingIn: Authorities(owner: Cast.bob.publicKey))
                 return Posting(.transfer(heading, to: acceptance, owner: Cast.alice))
             }),
-        KillScenario(
-            name: "page turn of the log",
-            prepare: {
-                try await $0.own()
-                try await $0.fillLog(turns: 0)
-            }, request: { Posting(try await $0.call("$('led').on()")) }),
-        KillScenario(
-            name: "page turn that overwrites the oldest",
-            prepare: {
-                try await $0.own()
-                try await $0.fillLog(turns: 14)
-            }, request: { Posting(try await $0.call("$('led').on()")) }),
+        pageTurn("page turn of the log", after: 0), pageTurn("page turn that overwrites the oldest", after: 14),
         KillScenario(
             name: "compaction of the records",
             prepare: { workshop in
@@ -190,6 +179,15 @@ struct KillScenario: Sendable {
                 try await workshop.untilNext { Self.backups(try await workshop.heading()) }
             }, request: { Posting(Self.backups(try await $0.heading())) }),
     ]
+
+    private static func pageTurn(_ name: String, after turns: Int) -> KillScenario {
+        KillScenario(
+            name: name,
+            prepare: {
+                try await $0.own()
+                try await $0.fillLog(turns: turns)
+            }, request: { Posting(try await $0.call("$('led').on()")) })
+    }
 
     private static func backups(_ heading: SignedMessage.Heading) -> SignedMessage {
         .backups(heading, [.init(key: Cast.backup.publicKey, silence: 60)], owner: Cast.alice)
@@ -202,8 +200,8 @@ struct KillScenario: Sendable {
         let store: Data
         let posting: Posting
         let spent: [SignedMessage]
-        let before: NodeStatus
-        let after: NodeStatus
+        /// Before and after the message.
+        let before, after: NodeStatus
     }
 
     func prepared() async throws -> Prepared {

@@ -7,8 +7,7 @@ import Testing
 struct MeteredPlugTests {
     @Test("It is on while ticks are paid for, and off as soon as one is missed", arguments: emulatedBoards)
     func runsDry(name: String) async throws {
-        let stage = try await Stage("metered-plug", on: name)
-        let guest = try stage.person("guest")
+        let (stage, guest) = try await Stage.withGuest("metered-plug", on: name)
         var terms = Grant.Terms(holder: guest.controller.key.publicKey, scope: [.init("relay")])
         terms.meter = .init(tick: 2, ticks: 3)
         let grant = try await stage.owner.grant(terms)

@@ -8,8 +8,7 @@ import Testing
 struct RentalLockTests {
     @Test("A guest opens the door during the rent, it locks itself, and afterwards it stays locked", arguments: emulatedBoards)
     func rent(name: String) async throws {
-        let stage = try await Stage("rental-lock", on: name)
-        let guest = try stage.person("guest")
+        let (stage, guest) = try await Stage.withGuest("rental-lock", on: name)
         try await stage.owner.setTime()
         var terms = Grant.Terms(holder: guest.controller.key.publicKey, scope: [.init("lock", "open", "close")])
         terms.expires = UInt64(Date().timeIntervalSince1970) + 3600

@@ -13,12 +13,11 @@ final class USBRig: @unchecked Sendable {
     let scratch: Scratch
     let board: EmulatedBoard
     let bus: ExportedDevice
-    let home: String
+    var home: String { scratch.url.path + "/home" }
 
     /// Powers a blank board on and waits until it is enumerated.
     init() throws {
         scratch = try Scratch()
-        home = scratch.url.path + "/home"
         var configuration = EmulatedBoard.Configuration(
             image: try checkedImage("mps2-an386"),
             flashFile: scratch.url.appendingPathComponent("flash.bin"))

@@ -1,6 +1,7 @@
 // The wire under the emulated board's USB: packets by the ten thousand, and not one without its answer.
 import Emulation
 import Foundation
+import SplitMix
 import Synchronization
 import Testing
 import VirtualUSB

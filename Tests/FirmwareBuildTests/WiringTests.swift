@@ -109,20 +109,21 @@ struct WiringTests {
                 "P0.4 is taken twice, by column1 (\(matrix)) and by relay (\(relay))"))
     }
 
+    /// The place of a device's row in our blackpill-f411's board.json.
+    private func row(_ name: String) throws -> String {
+        try place(of: "\"name\": \"\(name)\"", "blackpill-f411", in: try BoardCatalogue(root: sourceRoot))
+    }
+
     @Test("Two parts at one I2C address are refused with both names")
     func sameAddress() throws {
         let text = try fault("blackpill-f411", [(#""address": "0x50""#, #""address": "0x48""#)])
-        let ours = try BoardCatalogue(root: sourceRoot)
-        let first = try place(of: #""name": "thermometer""#, "blackpill-f411", in: ours)
-        let second = try place(of: #""name": "eeprom""#, "blackpill-f411", in: ours)
+        let first = try row("thermometer"), second = try row("eeprom")
         #expect(text.contains("I2C1 0x48 is taken twice, by thermometer (\(first)) and by eeprom (\(second))"))
     }
 
     @Test("PWM on a pin that no timer reaches, or that is another's, is refused before the build with the row")
     func timerPin() throws {
-        let ours = try BoardCatalogue(root: sourceRoot)
-        let dimmer = try place(of: #""name": "dimmer""#, "blackpill-f411", in: ours)
-        let relay = try place(of: #""name": "relay""#, "blackpill-f411", in: ours)
+        let dimmer = try row("dimmer"), relay = try row("relay")
         func text(_ pin: String) throws -> String { try fault("blackpill-f411", [(#""pwm": "PA6""#, "\"pwm\": \"\(pin)\"")]) }
         #expect(
             try text("PA5").contains(
@@ -136,9 +137,7 @@ struct WiringTests {
             "blackpill-f411",
             [(#"{ "name": "sensor""#, "{ \"name\": \"vent\", \"driver\": \"Servo\", \"pwm\": \"PB4\" },\n{ \"name\": \"sensor\"")]
         )
-        let ours = try BoardCatalogue(root: sourceRoot)
-        let dimmer = try place(of: #""name": "dimmer""#, "blackpill-f411", in: ours)
-        let vent = try place(of: #""name": "sensor""#, "blackpill-f411", in: ours)
+        let dimmer = try row("dimmer"), vent = try row("sensor")
         #expect(text.contains("PWM TIM3, 1 is used by dimmer (PA6, \(dimmer)) and by vent (PB4, \(vent))"))
     }
 

@@ -6,7 +6,15 @@ import SimulatedNOR
 import Testing
 
 let microbitLayout = StoreLayout(recordPages: 1, intentBytes: 4, outcomeBytes: 6, summaryBytes: 228)
-let microbitPages = Array(repeating: 1024, count: 16)
+
+func microbitFlash() -> SimulatedNOR<4> { SimulatedNOR(pages: Array(repeating: 1024, count: 16)) }
+
+/// The store in `flash`, as a start of the board finds it.
+func mounted(_ flash: SimulatedNOR<4>) throws -> FlashStore<SimulatedNOR<4>> {
+    var store = FlashStore(flash, layout: microbitLayout)
+    try store.mount()
+    return store
+}
 
 extension FlashStore where Flash: ~Copyable {
     func bytes(_ key: UInt8) throws(StoreError) -> [UInt8]? {
@@ -36,25 +44,22 @@ extension FlashStore where Flash: ~Copyable {
 struct BasicTests {
     @Test("a blank part becomes an empty store")
     func blank() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        let store = try mounted(flash)
         #expect(try store.bytes(1) == nil)
         #expect(try store.nextEntry(from: 0) == nil)
     }
 
     @Test("values are read back after a mount")
     func putAndRead() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         try store.put(1, [1, 2, 3])
         try store.put(2, [])
         try store.put(1, Array(0..<240))
         try store.put(3, [9])
         try store.remove(3)
-        store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        store = try mounted(flash)
         #expect(try store.bytes(1) == Array(0..<240))
         #expect(try store.bytes(2) == [])
         #expect(try store.bytes(3) == nil)
@@ -66,9 +71,8 @@ struct BasicTests {
 
     @Test("a batch is applied as a whole")
     func batch() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         try store.put(1, [1])
         var batch = RecordBatch<64>()
         try batch.put(2, ([2, 2] as [UInt8]).span, secret: true)
@@ -86,9 +90,8 @@ struct BasicTests {
 
     @Test("a counter only goes up")
     func counter() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         #expect(try store.counter(5) == 0)
         try store.raise(5, to: 1 << 50)
         let programs = flash.programs
@@ -100,9 +103,8 @@ struct BasicTests {
 
     @Test("what does not fit is refused and costs no erase")
     func full() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         for key in 0..<4 { try store.put(UInt8(key), Array(repeating: 1, count: 224)) }
         let erases = flash.erases
         do {
@@ -115,9 +117,8 @@ struct BasicTests {
 
     @Test("the journal keeps intents and outcomes, and says what is overwritten")
     func journal() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         #expect(store.needsPage == true)
         var last: UInt32 = 0
         for number in 1...2000 as ClosedRange<UInt64> {
@@ -126,8 +127,7 @@ struct BasicTests {
                 try store.complete(last, outcome: ([1, 2, 3, 4, 5, UInt8(truncatingIfNeeded: number)] as [UInt8]).span)
             }
         }
-        store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        store = try mounted(flash)
         #expect(last == 1999)
         #expect(store.nextJournalIndex == 2000)
         let oldest = try store.oldestJournalIndex()

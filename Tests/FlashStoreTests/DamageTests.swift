@@ -131,9 +131,8 @@ struct DamageTests {
 
     @Test("a record that is damaged stays reported through compaction until it is put again")
     func unreadable() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         try store.put(1, [1, 1, 1, 1])
         let value = (0..<32).map { UInt8(truncatingIfNeeded: $0 &* 29 &+ 5) }
         try store.put(2, value)
@@ -161,9 +160,8 @@ struct DamageTests {
 
     @Test("an entry of the newest page that is damaged stops the journal, not the records, until it is restarted")
     func damagedEntry() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         try store.put(1, [7])
         for number in 1...50 as ClosedRange<UInt64> {
             _ = try store.log(0x1234_5678_9ABC &* number, summary: Array(repeating: 1, count: 44))
@@ -189,9 +187,8 @@ struct DamageTests {
 
     @Test("a page that cannot be erased any more is passed over by the journal")
     func badPage() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         flash.faults.unerasable = [6, 7]
         for number in 1...2000 as ClosedRange<UInt64> { #expect(try store.log(number) == UInt32(number - 1)) }
         try store.mount()
@@ -207,9 +204,8 @@ struct DamageTests {
 
     @Test("a bank that cannot be erased any more leaves the records readable and says so")
     func badBank() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         try store.put(1, [1, 2, 3, 4], secret: true)
         flash.faults.unerasable = [0]
         do {
@@ -228,9 +224,8 @@ struct DamageTests {
 
     @Test("a unit that cannot be programmed fails the operation and the next one goes elsewhere")
     func wornUnit() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         try store.put(1, [1])
         flash.faults.worn = [[0, 48]]
         do {
@@ -247,9 +242,8 @@ struct DamageTests {
 
     @Test("another layout is refused, and so is one that does not fit")
     func layouts() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         store = FlashStore(flash, layout: StoreLayout(recordPages: 1, intentBytes: 8, outcomeBytes: 6, summaryBytes: 44))
         do {
             try store.mount()

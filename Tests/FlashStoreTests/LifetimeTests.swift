@@ -16,7 +16,7 @@ struct LifetimeTests {
     func commands() throws {
         // Unless in a soak the rating is scaled down and the count up: every page is erased as often as every other, which is checked.
         let scale = ProcessInfo.processInfo.environment["LIGHTNODE_SOAK_SEQUENCES"] == nil ? 100 : 1
-        let flash = SimulatedNOR<4>(pages: microbitPages)
+        let flash = microbitFlash()
         flash.ratedErases = 20_000 / scale
         var store = FlashStore(flash, layout: Self.executorLayout)
         try store.mount()
@@ -61,9 +61,8 @@ struct LifetimeTests {
 
     @Test("a mount of a full store reads little more than its newest page and the headers")
     func mountReads() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         let blank = flash.reads
         for key in 0..<10 as Range<UInt8> { try store.put(key, Array(repeating: key, count: 64)) }
         for number in 0..<3000 as Range<UInt64> { _ = try store.log(number, summary: Array(repeating: 1, count: 44)) }

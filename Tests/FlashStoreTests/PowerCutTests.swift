@@ -269,9 +269,8 @@ struct PowerCutTests {
 
     @Test("what a cut has left behind the log is decided once: the mount wipes it")
     func tornTail() throws {
-        let flash = SimulatedNOR<4>(pages: microbitPages)
-        var store = FlashStore(flash, layout: microbitLayout)
-        try store.mount()
+        let flash = microbitFlash()
+        var store = try mounted(flash)
         try store.put(1, [1, 2, 3])
         let value = (0..<32).map { UInt8(200 - $0 * 3) }
         flash.powerUp(.cut(at: 9, torn: 3))

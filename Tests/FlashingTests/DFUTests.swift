@@ -206,8 +206,17 @@ struct Attempt {
         // ST UM0424's example of two regions in one memory.
         let two = try #require(DfuSeLayout("@Flash /0xF000/1*4Ka/0xE000/1*4Kg/0x80000/2*24Kg"))
         #expect(two.runs.map(\.address) == [0xF000, 0xE000, 0x80000] && two.sectors.count == 3)
+        // Rubbish behind the last sector, with slashes in it.
+        for rubbish in [
+            "/", "/x", "/x/y", "//", "/0x", "/0xZZ/1*4Kg", "/0x0/rubbish/0x1000/1*4Kg", "\u{0}\u{1}/\u{2}", ",x/y/z",
+            " /etc/passwd",
+        ] {
+            let layout = DfuSeLayout(STM32Bootloader.alternateNames[0] + rubbish)
+            #expect(layout?.runs == f411.runs, "\(rubbish): \(String(describing: layout))")
+        }
         for wrong in [
-            "", "light node", "@X", "@X/0x08000000", "@X/8000/1*4Kg", "@X/0x0/0*4Kg", "@X/0x0/1*4Kz", "@X/0xFFFFFFFFFF/1*1Kg",
+            "@X/x/1*4Kg", "@X/0x0/x/0x1000/1*4Kg", "", "light node", "@X", "@X/0x08000000", "@X/8000/1*4Kg", "@X/0x0/0*4Kg",
+            "@X/0x0/1*4Kz", "@X/0xFFFFFFFFFF/1*1Kg",
         ] {
             #expect(DfuSeLayout(wrong) == nil, "\(wrong)")
         }

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Flashing
 
-/// A folder that stands in for a DAPLink drive: it takes a HEX file away, comes back with a higher remount count, and complains in FAIL.TXT.
-/// It is no DAPLink: that a real one does so is known from its documentation alone.
+/// A folder that stands in for a DAPLink drive: it takes a HEX file away, comes back with a higher remount count after that and after a command, and
+/// complains in FAIL.TXT, which stays until the next copy. It is no DAPLink: that a real one does so is known from its documentation and source alone.
 final class StandInDrive: @unchecked Sendable {
     let folder: String
     private let lock = NSLock()
@@ -53,29 +53,32 @@ final class StandInDrive: @unchecked Sendable {
             try? files.removeItem(atPath: folder + "/PAGE_ON.ACT")
             lock.withLock { lines["Page erasing"] = "1" }
             try? writeDetails()
+            // It tells so at once and goes a moment later, and what was copied meanwhile is lost.
+            usleep(100_000)
+            try? files.removeItem(atPath: folder + "/LIGHTNOD.HEX")
+            remount()
         }
         let path = folder + "/LIGHTNOD.HEX"
         // Whole when its end record is there.
         guard let text = try? String(contentsOfFile: path, encoding: .ascii), text.hasSuffix(":00000001FF\n") else { return }
         lock.withLock { taken = Data(text.utf8) }
         guard !neverReturns else { return }
+        // It programs; the file and what it said of the last copy are still there.
+        usleep(100_000)
         try? files.removeItem(atPath: path)
+        try? files.removeItem(atPath: folder + "/FAIL.TXT")
         if let complaint { try? Data(complaint.utf8).write(to: URL(fileURLWithPath: folder + "/FAIL.TXT")) }
+        remount()
+    }
+
+    private func remount() {
         lock.withLock { lines["Remount count"] = String((Int(lines["Remount count"] ?? "0") ?? 0) + 1) }
         try? writeDetails()
     }
 }
 
-@Suite("The drive of an interface chip") struct DriveTests {
-    let scratch: Scratch
-    let board: Board
-    let image: Data
-
-    init() throws {
-        scratch = try Scratch()
-        board = try FlashingTests.board("microbit")
-        image = try makeImage(for: board)
-    }
+@Suite("The drive of an interface chip") final class DriveTests: MicrobitSuite {
+    private func image() throws -> Data { try makeImage(for: board) }
 
     /// Mounted, as the kernel's table says, at a path with a blank.
     func way(_ drive: StandInDrive, patience: Double = 20) throws -> MassStorageWay {
@@ -87,7 +90,7 @@ final class StandInDrive: @unchecked Sendable {
     func flash(_ drive: StandInDrive, erasesAll: Bool = false, mode: FlashJob.Mode = .write, patience: Double = 20) throws
         -> FlashReport
     {
-        let file = try scratch.file("image.bin", image)
+        let file = try scratch.file("image.bin", try image())
         let job = FlashJob(image: try CheckedImage(contentsOf: file, for: board), mode: mode, erasesAll: erasesAll)
         let way = try way(drive, patience: patience)
         let device = try #require(try way.candidates(for: board).first)
@@ -111,7 +114,7 @@ final class StandInDrive: @unchecked Sendable {
         let hex = try scratch.file("taken.hex", try #require(drive.program)),
             bin = scratch.url.appendingPathComponent("taken.bin")
         try objcopy("-I", "ihex", "-O", "binary", hex.path, bin.path)
-        #expect(try Data(contentsOf: bin) == image)
+        #expect(try Data(contentsOf: bin) == image())
     }
 
     @Test(
@@ -139,6 +142,57 @@ final class StandInDrive: @unchecked Sendable {
             found?.what
                 == "the interface chip refused the image: The interface firmware FAILED to reset/halt the target MCU (target)",
             "\(found?.what ?? "")")
+    }
+
+    @Test(
+        "what FAIL.TXT says of an earlier copy is no word about this one, which is waited for; what it says of this one is told")
+    func formerComplaint() throws {
+        let drive = try drive(pageErasing: "1")
+        defer { drive.end() }
+        let former = URL(fileURLWithPath: drive.folder + "/FAIL.TXT")
+        try Data("error: an earlier copy was cut\r\n".utf8).write(to: former)
+        #expect(try flash(drive).outcome == .written)
+        #expect(drive.details["Remount count"] == "1" && !FileManager.default.fileExists(atPath: former.path))
+        try Data("error: an earlier copy was cut\r\n".utf8).write(to: former)
+        drive.complaint = "error: In application programming aborted\r\n"
+        #expect(
+            failure { _ = try flash(drive) }?.what == "the interface chip refused the image: In application programming aborted")
+    }
+
+    @Test("a drive that goes because of the command to erase pages has not come back from the copy")
+    func commandBeforeCopy() throws {
+        let drive = try drive(pageErasing: "0")
+        defer { drive.end() }
+        _ = try flash(drive)
+        #expect(drive.program != nil && drive.details["Remount count"] == "2")
+    }
+
+    @Test("a drive is back when it was gone, or counts another number of remounts; one that counts none must have been gone")
+    func comesBack() throws {
+        func drive(_ count: String?) throws -> DAPLinkDrive {
+            let text = "Unique ID: 9900" + (count.map { "\r\nRemount count: \($0)\r\n" } ?? "")
+            _ = try scratch.file("DETAILS.TXT", Data(text.utf8))
+            return try #require(DAPLinkDrive(mountPoint: scratch.url.path))
+        }
+        for count in ["3", nil] {
+            var comeback = DriveReturn(of: try drive(count))
+            #expect(comeback.look(try drive(count)) == nil)
+            #expect(comeback.look(nil) == nil)
+            #expect(comeback.look(try drive(count)) != nil)
+        }
+        var counted = DriveReturn(of: try drive("3"))
+        #expect(counted.look(try drive("4")) != nil)
+        var again = DriveReturn(of: try drive("3"))
+        #expect(again.look(try drive("0")) != nil)
+    }
+
+    @Test("a text on the drive that has no end, or steers a terminal, is cut and made plain")
+    func longComplaint() throws {
+        let drive = try drive(pageErasing: "1")
+        defer { drive.end() }
+        drive.complaint = "error: \u{1B}[2J" + String(repeating: "x", count: 1 << 20)
+        let what = try #require(failure { _ = try flash(drive) }?.what)
+        #expect(what.hasPrefix("the interface chip refused the image: \\u{1B}[2Jxxx") && what.count < 300, "\(what.prefix(400))")
     }
 
     @Test("a drive that does not come back: nobody knows, and the failure says so")

@@ -50,20 +50,26 @@ import Testing
         }
     }
 
-    @Test("unplugged at any request whatever: the failure says so, keys stay, and flashing again heals it")
-    func unpluggedAtEveryRequest() throws {
+    /// Flashes as often as flashing takes requests, each time with `fault` at another one. At the last two, the status of the request to
+    /// leave and what follows, it has left: that is success.
+    private func atEachRequest(_ fault: WritableKeyPath<Faults, Int?>, _ check: (Int, Attempt, Failure?) throws -> Void) throws {
         let whole = try Attempt(size: 0x2801)
         try whole.run()
-        // The last three are the request to leave, its status, and what follows.
         for request in 1...whole.device.requests {
             let it = try Attempt(size: 0x2801)
-            it.device.faults.unplugsAtRequest = request
+            it.device.faults[keyPath: fault] = request
             let found = failure { try it.run() }
-            if request >= whole.device.requests - 1 {
-                // It left: that is success.
+            if request < whole.device.requests - 1 {
+                try check(request, it, found)
+            } else {
                 #expect(found == nil && it.holdsImage, "\(request): \(found?.description ?? "")")
-                continue
             }
+        }
+    }
+
+    @Test("unplugged at any request whatever: the failure says so, keys stay, and flashing again heals it")
+    func unpluggedAtEveryRequest() throws {
+        try atEachRequest(\.unplugsAtRequest) { request, it, found in
             let isWritten = it.holdsImage
             #expect(
                 found?.kind == .notFlashed || found?.kind == .unreachable, "\(request): \(found?.description ?? "no failure")")
@@ -165,16 +171,11 @@ import Testing
 
     @Test("a device that stalls a request, at every request, is told and healed by the next try")
     func stalled() throws {
-        let whole = try Attempt(size: 0x2801)
-        try whole.run()
-        for request in 1...whole.device.requests {
-            let it = try Attempt(size: 0x2801)
-            it.device.faults.stallsAtRequest = request
-            let found = failure { try it.run() }
-            // At the end it may stall for all that matters.
-            if request >= whole.device.requests - 1 {
+        try atEachRequest(\.stallsAtRequest) { request, it, found in
+            // The first request asks for the status that an earlier session may have left: a stall there is none of this one's.
+            if request == 1 {
                 #expect(found == nil && it.holdsImage)
-                continue
+                return
             }
             #expect(found != nil && it.keysAreThere, "\(request)")
             #expect(
@@ -231,6 +232,17 @@ import Testing
     func startsInError(code: UInt8) throws {
         let it = try Attempt()
         it.device.startInError(code)
+        try it.run()
+        #expect(it.holdsImage && it.keysAreThere)
+    }
+
+    @Test(
+        "a device that refuses even a question because of an earlier session's error is brought back: that error is no word about this session",
+        arguments: [1, 2])
+    func refusesAtTheStart(request: Int) throws {
+        let it = try Attempt()
+        it.device.startInError(0x0B)
+        it.device.faults.stallsAtRequest = request
         try it.run()
         #expect(it.holdsImage && it.keysAreThere)
     }

@@ -185,16 +185,18 @@ func objcopy(_ arguments: String...) throws {
         #expect(try CheckedImage(contentsOf: found, for: microbit).pieces == [Segment(address: 0, bytes: image)])
     }
 
-    @Test("a damaged symbol table keeps no image from being flashed: it is not read for that")
-    func symbolsUnread() throws {
+    @Test(
+        "a symbol table whose names are in a section that is not there keeps no image from being flashed: it is not read for that",
+        arguments: [1, 7, 0xFF] as [UInt8])
+    func symbolsUnread(link: UInt8) throws {
         var file = try elf()
-        // One section header at the end: a symbol table whose names are in section 7, which is not there.
+        // One section header at the end: a symbol table. There is a section 0 and no other.
         let place = file.count
         for (index, byte) in [UInt8(place & 0xFF), UInt8(place >> 8 & 0xFF), UInt8(place >> 16 & 0xFF), 0].enumerated() {
             file[32 + index] = byte
         }
         (file[46], file[48]) = (40, 1)
-        file += Data([0, 2, 0, 0, 0, 0, 7, 0, 0, 0].flatMap { [UInt8($0), 0, 0, 0] })
+        file += Data([0, 2, 0, 0, 0, 0, link, 0, 0, 0].flatMap { [$0, 0, 0, 0] })
         let damaged = try scratch.file("symbols.elf", file)
         let image = try CheckedImage(contentsOf: damaged, for: microbit)
         #expect(failure { _ = try image.linked() }?.kind == .unfitImage)

@@ -7,15 +7,7 @@ import Testing
 @testable import Flashing
 
 /// Debian's OpenOCD, really run: without a probe, and with its dummy adapter and the flash in memory that it has for tests.
-@Suite("OpenOCD") struct OpenOCDTests {
-    let scratch: Scratch
-    let board: Board
-
-    init() throws {
-        scratch = try Scratch()
-        board = try FlashingTests.board("microbit")
-    }
-
+@Suite("OpenOCD") final class OpenOCDTests: MicrobitSuite {
     func job(_ mode: FlashJob.Mode = .write, erasesAll: Bool = false) throws -> FlashJob {
         let file = try scratch.file("image.bin", try makeImage(for: board))
         return FlashJob(image: try CheckedImage(contentsOf: file, for: board), mode: mode, erasesAll: erasesAll)

@@ -7,15 +7,7 @@ import Testing
 @testable import Flashing
 
 /// Debug probes as the kernel lists them, honest ones and others, and what OpenOCD is told of them.
-@Suite("Debug probes") struct ProbeTests {
-    let scratch: Scratch
-    let board: Board
-
-    init() throws {
-        scratch = try Scratch()
-        board = try FlashingTests.board("microbit")
-    }
-
+@Suite("Debug probes") final class ProbeTests: MicrobitSuite {
     private var folder: String { scratch.url.path + "/usb" }
     private var way: OpenOCDWay { OpenOCDWay(devices: folder) }
 

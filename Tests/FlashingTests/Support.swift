@@ -29,6 +29,17 @@ final class Scratch: Sendable {
     }
 }
 
+/// What most suites here begin with: a folder of their own, and the facts of a microbit.
+class MicrobitSuite {
+    let scratch: Scratch
+    let board: Board
+
+    init() throws {
+        scratch = try Scratch()
+        board = try FlashingTests.board("microbit")
+    }
+}
+
 /// A stamped image whose bytes follow from `seed`.
 func makeImage(
     for board: Board, size: Int = 0x3000, seed: UInt64 = 1, name: String? = nil, mcu: String? = nil, stack: UInt64? = nil,

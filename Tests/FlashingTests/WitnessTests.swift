@@ -105,6 +105,18 @@ import VirtualUSB
         #expect(try Data(contentsOf: read).prefix(0x2800) == ours.image.prefix(0x2800))
     }
 
+    @Test("dfu-util writes the DfuSe file that image convert makes: the image and nothing of the store")
+    func dfuSe() throws {
+        let it = try Attempt(size: 0x2801)
+        let hex = try scratch.file("image.hex", hexFile(it.image, it.board)),
+            dfu = scratch.url.appendingPathComponent("image.dfu")
+        let converted = try run([Self.lightnode, "image", "convert", hex.path, dfu.path], it.device)
+        #expect(converted.status == 0 && converted.output.contains("DFU of"), "\(converted.output)\(converted.error)")
+        let written = try run(["dfu-util", "-a", "0", "-D", dfu.path], it.device)
+        #expect(written.status == 0 && !written.error.contains("Warning"), "\(written.output)\(written.error)")
+        #expect(it.holdsImage && it.keysAreThere)
+    }
+
     @Test("dfu-util and lightnode both see a read-protected chip, and neither changes it")
     func readProtected() throws {
         let it = try Attempt(size: 0x2801)

@@ -8,7 +8,7 @@ import Transport
 @testable import NodeProtocol
 
 @Suite("A network that loses one message of ten", .serialized) struct LossTests {
-    /// Commands; a thousand when asked for.
+    /// Commands; ten thousand in `make soak`.
     private static let commands = ProcessInfo.processInfo.environment["LIGHTNODE_LOSS_COMMANDS"].flatMap { Int($0) } ?? 150
 
     @Test("Commands are done, each once, with the times of the program's own --timeout")
@@ -23,15 +23,19 @@ import Transport
         // As often as in 15 s, in a fifth of the time.
         let client = CoAPClient(link, name: "far", timing: .init(total: .seconds(3)))
         let remote = RemoteNode(client, controller: stage.owner.controller)
-        var done = 0
+        var (done, others): (Int, [String]) = (0, [])
         for _ in 0..<Self.commands {
-            if let receipt = try? await remote.send(Call(device: "led", method: "toggle")), receipt.outcome == .done { done += 1 }
+            do {
+                let receipt = try await remote.send(Call(device: "led", method: "toggle"))
+                if receipt.outcome == .done { done += 1 } else { others.append("\(receipt.outcome)") }
+            } catch { others.append("\(error)") }
         }
         let (requests, answers) = link.counts
         print(
-            "\(done) of \(Self.commands) commands done; seed \(faults.seed), \(requests.dropped + answers.dropped) messages lost")
-        // 99.9 per cent; of fewer than a thousand one may fail by chance.
-        #expect(done >= Self.commands - max(1, Self.commands / 1000))
+            "\(done) of \(Self.commands) commands done; seed \(faults.seed), \(requests.dropped + answers.dropped) messages lost",
+            others)
+        // 99.9 per cent. One of four thousand fails, since its first question is lost five times; of a few commands two more may by chance.
+        #expect(done >= Self.commands - Self.commands / 1000 - (Self.commands < 10_000 ? 2 : 0), "\(others)")
         #expect(hosted.changes("led") >= done && hosted.changes("led") <= Self.commands)
     }
 }

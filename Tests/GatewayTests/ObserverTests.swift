@@ -11,14 +11,18 @@ import Transport
 /// Observers whom nobody has invited: they take no place that the owner needs, and others' addresses are not flooded.
 @Suite("Observers of the gateway", .serialized)
 struct ObserverTests {
+    /// A node is asked twenty times a second for what it does not tell by itself.
+    private static var quick: Gateway.Policy {
+        var policy = Gateway.Policy()
+        policy.polling = .milliseconds(50)
+        return policy
+    }
     private let observe = [Message.Option(CoAPOptionNumber.observe, uint: 0)]
 
     @Test("Strangers who observe all there is do not cut the owner's events off")
     func events() async throws {
         let stage = try await Stage()
-        var policy = Gateway.Policy()
-        policy.polling = .milliseconds(50)
-        try await withGateway([AttachedNode("porch") { stage.owner.client }], policy: policy) { address async throws in
+        try await withGateway([AttachedNode("porch") { stage.owner.client }], policy: Self.quick) { address async throws in
             let events = try await client(address, "porch", host: "127.0.0.1").observe("events")
             var iterator = events.makeAsyncIterator()
             _ = try await iterator.next()
@@ -103,9 +107,7 @@ struct ObserverTests {
     @Test("At most three resources are registered at a node; further ones are asked for, and what changes is told all the same")
     func places() async throws {
         let stage = try await Stage()
-        var policy = Gateway.Policy()
-        policy.polling = .milliseconds(50)
-        try await withGateway([AttachedNode("porch") { stage.owner.client }], policy: policy) { address async throws in
+        try await withGateway([AttachedNode("porch") { stage.owner.client }], policy: Self.quick) { address async throws in
             let host = try OtherHost(address, host: "127.0.9.1")
             for path in ["devices/led", "devices/lock", "devices/dimmer", "events"] {
                 #expect(try await host.ask(.get, "porch/" + path, observe).observe != nil, "\(path)")

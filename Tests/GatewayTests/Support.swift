@@ -73,6 +73,14 @@ final class Stage: Sendable {
     /// The bytes of a command that was not sent.
     func signed(_ method: String) async throws -> SignedMessage { try await signed(Call(device: "led", method: method)) }
 
+    /// The receipt by the node that a file holds.
+    func receipt(in file: String) async throws -> Receipt {
+        try Receipt(
+            verifying: Array(try Data(contentsOf: URL(fileURLWithPath: file))), identity: try await owner.known().identity,
+            network: 1
+        )
+    }
+
     func signed(_ call: Call) async throws -> SignedMessage { try owner.sign(call, for: try await owner.known()) }
 }
 

@@ -57,13 +57,19 @@ struct WitnessTests {
         }
     }
 
+    /// A command, and the path of a file that holds it.
+    private func commandFile(_ stage: Stage) async throws -> (SignedMessage, String) {
+        let message = try await stage.signed("on")
+        let file = FileManager.default.temporaryDirectory.path + "/ln-command-\(randomBytes(6).hex)"
+        try Data(message.bytes).write(to: URL(fileURLWithPath: file))
+        return (message, file)
+    }
+
     @Test("libcoap's coap-client sends a command in blocks of 64 bytes")
     func smallBlocks() async throws {
         let stage = try await Stage()
-        let file = FileManager.default.temporaryDirectory.path + "/ln-command-\(randomBytes(6).hex)"
+        let (on, file) = try await commandFile(stage)
         defer { for name in ["", ".receipt"] { try? FileManager.default.removeItem(atPath: file + name) } }
-        let on = try await stage.signed("on")
-        try Data(on.bytes).write(to: URL(fileURLWithPath: file))
         try await withGateway([AttachedNode("porch") { stage.owner.client }]) { address async throws in
             _ = try await run(
                 "coap-client-notls",
@@ -71,9 +77,7 @@ struct WitnessTests {
                     "-m", "post", "-B", "30", "-b", "64", "-t", "18", "-f", file, "-o", file + ".receipt",
                     "coap://127.0.0.1:\(address.port)/porch/command",
                 ])
-            let receipt = try Receipt(
-                verifying: Array(try Data(contentsOf: URL(fileURLWithPath: file + ".receipt"))),
-                identity: try await stage.owner.known().identity, network: 1)
+            let receipt = try await stage.receipt(in: file + ".receipt")
             #expect(receipt.answers(on) && receipt.outcome == .done)
         }
         #expect(stage.hosted.isHigh("led"))
@@ -82,10 +86,8 @@ struct WitnessTests {
     @Test("libcoap's coap-client discovers, reads, commands and observes a node")
     func libcoap() async throws {
         let stage = try await Stage()
-        let file = FileManager.default.temporaryDirectory.path + "/ln-command-\(randomBytes(6).hex)"
+        let (on, file) = try await commandFile(stage)
         defer { for name in ["", ".out"] { try? FileManager.default.removeItem(atPath: file + name) } }
-        let on = try await stage.signed("on")
-        try Data(on.bytes).write(to: URL(fileURLWithPath: file))
         try await withGateway([AttachedNode("porch") { stage.owner.client }], policy: policy()) { address async throws in
             let base = "coap://127.0.0.1:\(address.port)"
             let client = "coap-client-notls"
@@ -100,9 +102,7 @@ struct WitnessTests {
             try await Task.sleep(for: .seconds(1))
             _ = try await run(
                 client, ["-m", "post", "-B", "30", "-t", "18", "-f", file, "-o", file + ".receipt", base + "/porch/command"])
-            let receipt = try Receipt(
-                verifying: Array(try Data(contentsOf: URL(fileURLWithPath: file + ".receipt"))),
-                identity: try await stage.owner.known().identity, network: 1)
+            let receipt = try await stage.receipt(in: file + ".receipt")
             try FileManager.default.removeItem(atPath: file + ".receipt")
             #expect(receipt.answers(on) && receipt.outcome == .done)
             _ = try await observed

@@ -10,21 +10,16 @@ extension Walk {
     func write() throws -> Letter {
         guard model.owner != nil else { return try write(chance(85) ? .bind : .command) }
         if let soloist, soloist.until > steps { return try write(chance(50) ? .command : .state) }
-        switch pick(1000) {
-        case 0..<450: return try write(.command)
-        case 450..<680: return try write(.state)
-        case 680..<684: return try write(.release)
-        case 684..<694: return try write(.transfer)
-        case 694..<702: return try write(.rotate)
-        case 702..<708: return try write(.recover)
-        case 708..<748: return try write(.backups)
-        case 748..<760: return try write(.takeover)
-        case 760..<785: return try write(.revoke)
-        case 785..<870: return try write(.tick)
-        case 870..<875: return try write(.bind)
-        case 875..<905: return try write(.settings)
-        default: return try write(.time)
-        }
+        let number = pick(1000)
+        return try write(Self.shares.first { number < $0.below }?.kind ?? .time)
+    }
+
+    /// Of a thousand letters, the last of each kind.
+    private static var shares: [(below: Int, kind: Letter.Kind)] {
+        [
+            (450, .command), (680, .state), (684, .release), (694, .transfer), (702, .rotate), (708, .recover), (748, .backups),
+            (760, .takeover), (785, .revoke), (870, .tick), (875, .bind), (905, .settings),
+        ]
     }
 
     private func write(_ kind: Letter.Kind) throws -> Letter {

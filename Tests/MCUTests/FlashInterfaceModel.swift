@@ -3,6 +3,7 @@
 
 import HAL
 import RegisterModels
+import Testing
 
 /// Keys, errors, busy time and data cache. Subclasses say what is erased and programmed.
 class FlashInterfaceModel: RegisterModel, @unchecked Sendable {
@@ -121,6 +122,14 @@ class FlashMemoryModel: RegisterModel, @unchecked Sendable {
     func fill(from start: Int, to end: Int) {
         for at in (start / 4)..<(end / 4) { contents[at] = .max & ~stuck[at * 4, default: 0] }
     }
+}
+
+/// The second page refuses to be erased and programmed, and the first does both afterwards.
+func expectOnlySecondProtected(_ flash: inout some NORFlash & ~Copyable, unit: [UInt32]) {
+    #expect(flash.fault(erasing: 1) == .writeProtected)
+    #expect(flash.fault(programming: 1, 0, unit) == .writeProtected)
+    #expect(flash.fault(erasing: 0) == nil)
+    #expect(flash.fault(programming: 0, 0, unit) == nil)
 }
 
 extension NORFlash where Self: ~Copyable {

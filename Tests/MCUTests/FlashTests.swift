@@ -87,10 +87,7 @@ struct FlashTests {
     func protection() {
         interface.protected = [2]
         var flash = part(1, 2)
-        #expect(flash.fault(erasing: 1) == .writeProtected)
-        #expect(flash.fault(programming: 1, 0, [0]) == .writeProtected)
-        #expect(flash.fault(erasing: 0) == nil)
-        #expect(flash.fault(programming: 0, 0, [0]) == nil)
+        expectOnlySecondProtected(&flash, unit: [0])
         expectOrder()
     }
 

@@ -44,17 +44,22 @@ func writing() throws {
     #expect(model.phase == .idle && model.violations == [])
 }
 
+/// With the only part at address 0x50: that another is not there, and a controller that hangs, are told.
+func expectTold(on bus: inout some I2CBus, hanging: (Bool) -> Void) {
+    #expect(throws: I2CError.noAddressAcknowledge) { try bus.bytes(of: 0x51, from: 0, count: 1) }
+    #expect(throws: I2CError.noAddressAcknowledge) { try bus.write(0x51, RawSpan()) }
+    hanging(true)
+    #expect(throws: I2CError.timeout) { try bus.bytes(of: 0x50, from: 0, count: 1) }
+    hanging(false)
+}
+
 @Test(
     "A part that is not there, a hanging controller, a lost arbitration and a stuck bus are told apart, and the next transfer works"
 )
 func faults() throws {
     let model = I2CModel(address: 0x50)
     var bus = make(model)
-    #expect(throws: I2CError.noAddressAcknowledge) { try bus.bytes(of: 0x51, from: 0, count: 1) }
-    #expect(throws: I2CError.noAddressAcknowledge) { try bus.write(0x51, RawSpan()) }
-    model.hangs = true
-    #expect(throws: I2CError.timeout) { try bus.bytes(of: 0x50, from: 0, count: 1) }
-    model.hangs = false
+    expectTold(on: &bus) { model.hangs = $0 }
     #expect(try bus.bytes(of: 0x50, from: 0, count: 2) == Array(model.memory[0..<2]))
     model.loses = true
     #expect(throws: I2CError.arbitrationLost) { try bus.bytes(of: 0x50, from: 0, count: 1) }

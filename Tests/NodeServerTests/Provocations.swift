@@ -21,6 +21,14 @@ struct Provocation: CustomTestStringConvertible, Sendable {
     init(_ name: String, isSigned: Bool = false, _ provoke: @escaping @Sendable () throws -> Exchange) {
         (self.name, self.isSigned, self.provoke) = (name, isSigned, provoke)
     }
+
+    /// A call by the owner of a new node.
+    init(_ name: String, call: String) {
+        self.init(name) {
+            let stage = try Stage()
+            return try stage.exchange(stage.call(call))
+        }
+    }
 }
 
 /// What was sent, if it was a signed message, and what came back.
@@ -106,10 +114,7 @@ enum Provocations {
             _ = try stage.tellTime()
             return try stage.exchange(stage.call(expires: 1_999_999_999))
         },
-        Provocation("token-required") {
-            let stage = try Stage()
-            return try stage.exchange(stage.call("$('lock').open()"))
-        },
+        Provocation("token-required", call: "$('lock').open()"),
         Provocation("token-invalid") {
             let stage = try Stage()
             return try stage.exchange(stage.call("$('lock').open()", token: stage.token(for: Stage.stranger)))
@@ -253,26 +258,11 @@ enum Provocations {
             let stage = try Stage()
             return try stage.exchange(stage.call())
         },
-        Provocation("no-such-device") {
-            let stage = try Stage()
-            return try stage.exchange(stage.call("$('none').on()"))
-        },
-        Provocation("no-such-method") {
-            let stage = try Stage()
-            return try stage.exchange(stage.call("$('led').open()"))
-        },
-        Provocation("bad-argument") {
-            let stage = try Stage()
-            return try stage.exchange(stage.call("$('gauge').set()"))
-        },
-        Provocation("out-of-range") {
-            let stage = try Stage()
-            return try stage.exchange(stage.call("$('gauge').set(101)"))
-        },
-        Provocation("device-fault") {
-            let stage = try Stage()
-            return try stage.exchange(stage.call("$('gauge').set(1)"))
-        },
+        Provocation("no-such-device", call: "$('none').on()"),
+        Provocation("no-such-method", call: "$('led').open()"),
+        Provocation("bad-argument", call: "$('gauge').set()"),
+        Provocation("out-of-range", call: "$('gauge').set(101)"),
+        Provocation("device-fault", call: "$('gauge').set(1)"),
         Provocation("not-in-scope") {
             let stage = try Stage()
             return try stage.underGrant(stage.grant(), "$('gauge').set(1)")

@@ -24,11 +24,23 @@ import Testing
         try await provision(folder, ahead: 0)
     }
 
-    @Test("A record of tomorrow, which a right clock can have shown, is waited for, unless the user says otherwise")
+    @Test("One node that was given a time of next year, or of any year, stops no station")
+    func oneNode() async throws {
+        for ahead in [86_400, 365 * 86_400, 4 * 365 * 86_400] as [TimeInterval] {
+            let folder = TemporaryHome()
+            try await provision(folder, ahead: 0)
+            try await provision(folder, ahead: ahead, trusts: true)
+            try await provision(folder, ahead: 1)
+            try await provision(folder, ahead: 2)
+        }
+    }
+
+    @Test("Records of tomorrow, which a right clock can have shown, are waited for, unless the user says otherwise")
     func tomorrow() async throws {
         let folder = TemporaryHome()
         try await provision(folder, ahead: 86_400)
-        await #expect { try await provision(folder, ahead: 0) } throws: { "\($0)".contains("newest record") }
+        try await provision(folder, ahead: 86_401)
+        await #expect { try await provision(folder, ahead: 0) } throws: { "\($0)".contains("newest records") }
         try await provision(folder, ahead: 0, trusts: true)
     }
 }

@@ -216,12 +216,17 @@ struct RecordsTests {
         var all: [any Error] { lock.withLock { errors } }
     }
 
-    @Test("A server that goes away is said so, and when it is back the next step finds it")
-    func serverGone() throws {
+    /// A station's records, with a batch, on a server of its own.
+    private func served() throws -> (PostgresServer, Records, Batch) {
         let server = try PostgresServer()
         let records = try Records(server.url)
         try records.register(station: "one", publicKey: key(), at: Date())
-        let batch = try records.open(lamps)
+        return (server, records, try records.open(lamps))
+    }
+
+    @Test("A server that goes away is said so, and when it is back the next step finds it")
+    func serverGone() throws {
+        let (server, records, batch) = try served()
         _ = try records.reserve(batch, found(), claim: key(), at: Date())
         server.stop()
         let failure = try #require(throws: Failure.self) { try records.reserve(batch, found(), claim: key(), at: Date()) }
@@ -232,10 +237,7 @@ struct RecordsTests {
 
     @Test("The schema in PostgreSQL is that of SQLite, and refuses by itself, whoever writes")
     func rawServer() throws {
-        let server = try PostgresServer()
-        let records = try Records(server.url)
-        try records.register(station: "one", publicKey: key(), at: Date())
-        let batch = try records.open(lamps)
+        let (server, records, batch) = try served()
         let record = try finished(records, batch)
         #expect(try server.sql("SELECT serial, step FROM device") == "1|done")
         let copy =

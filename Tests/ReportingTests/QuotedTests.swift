@@ -20,6 +20,17 @@ import Testing
         ]
     }
 
+    @Test("of a text that no person reads the beginning and the end are shown; a short one is as it was")
+    func brief() {
+        let long = "the start " + String(repeating: "é", count: 1 << 20) + " the end"
+        let shown = Quoted.brief(long)
+        #expect(
+            shown.hasPrefix("the start ééé") && shown.hasSuffix("ééé the end") && shown.contains("… (1044498 characters more) …"))
+        #expect(shown.unicodeScalars.count < 4200)
+        let whole = String(repeating: "漢", count: 4096)
+        #expect(Quoted.brief(whole) == whole && Quoted.brief(whole + "x") != whole + "x" && Quoted.brief("") == "")
+    }
+
     private func run(_ program: String, _ arguments: [String], input: [UInt8] = [], status: Int32 = 0) throws -> String {
         let process = Process(), output = Pipe(), folder = FileManager.default.temporaryDirectory
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")

@@ -58,4 +58,30 @@ import Testing
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
         }
     }
+
+    @Test("a file that goes on without end is not read without end; a pipe is read to its end")
+    func reads() throws {
+        #expect { try WholeFile.read("/dev/zero", limit: 1 << 20, advice: "Name another") } throws: {
+            let failure = $0 as? Failure
+            return failure?.kind == .usage && failure?.what == "/dev/zero has more than the 1 MB that are read of such a file"
+        }
+        #expect { try WholeFile.read("/nothing/here", advice: "Name another") } throws: { ($0 as? Failure)?.kind == .environment }
+        let pipe = Pipe()
+        try pipe.fileHandleForWriting.write(contentsOf: Data("all of it".utf8))
+        try pipe.fileHandleForWriting.close()
+        #expect(try WholeFile.read("/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)", advice: "") == Array("all of it".utf8))
+    }
+
+    @Test("what an earlier run wrote is forgotten, through a link too; what is no plain file stays")
+    func forgets() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ln-forget-\(UInt32.random(in: 0 ... .max))")
+            .path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data("old".utf8).write(to: URL(fileURLWithPath: folder + "/report"))
+        try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: "report")
+        for path in [folder + "/link", folder, "/dev/null", folder + "/nothing"] { WholeFile.forget(path) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["link"])
+        #expect(FileManager.default.fileExists(atPath: "/dev/null"))
+    }
 }

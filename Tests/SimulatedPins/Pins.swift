@@ -33,9 +33,7 @@ public struct SimulatedInput: InputPin {
 
 /// Drivers hold channels as plain bits, so this one refers to its waveform by number.
 public struct SimulatedPWM: PWMChannel, BitwiseCopyable {
-    private let shelf: Int
-    private let duty: Int
-    private let hertz: Int
+    private let shelf, duty, hertz: Int
 
     public init(_ waveform: Waveform, _ name: String) {
         shelf = Shelf.keep(waveform)
@@ -49,9 +47,7 @@ public struct SimulatedPWM: PWMChannel, BitwiseCopyable {
 
 /// A converter whose reading the test sets; nil is a part that does not finish.
 public struct SimulatedAnalog: AnalogInput, BitwiseCopyable {
-    private let shelf: Int
-    private let signal: Int
-    private let isBroken: Int
+    private let shelf, signal, isBroken: Int
 
     public init(_ waveform: Waveform, _ name: String) {
         shelf = Shelf.keep(waveform)
@@ -69,8 +65,7 @@ public struct SimulatedAnalog: AnalogInput, BitwiseCopyable {
 
 /// A counter whose edges the test makes.
 public struct SimulatedCounter: EdgeCounter, BitwiseCopyable {
-    private let shelf: Int
-    private let signal: Int
+    private let shelf, signal: Int
 
     public init(_ waveform: Waveform, _ name: String) {
         shelf = Shelf.keep(waveform)
@@ -83,8 +78,7 @@ public struct SimulatedCounter: EdgeCounter, BitwiseCopyable {
 
 /// A 5×5 display.
 public struct SimulatedScreen: Bitmap5x5, BitwiseCopyable {
-    private let shelf: Int
-    private let signal: Int
+    private let shelf, signal: Int
 
     public init(_ waveform: Waveform, _ name: String) {
         shelf = Shelf.keep(waveform)

@@ -2,6 +2,7 @@ import Foundation
 import Reporting
 import Synchronization
 import Testing
+import WitnessPython
 
 @testable import Transport
 
@@ -15,7 +16,7 @@ struct CoAPClientTests {
     ) async throws {
         let path = FileManager.default.temporaryDirectory.path + "/ln-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Witness/coap_server.py")
-        let server = try python([script.path, path] + options)
+        let server = try WitnessPython([script.path, path] + options)
         defer {
             // Not a signal that it may have inherited as blocked.
             kill(server.process.processIdentifier, SIGKILL)
@@ -278,38 +279,4 @@ struct SilenceTests {
         #expect(failure?.kind == .unreachable || failure?.kind == .malformedAnswer)
         await client.close()
     }
-}
-
-/// A Python program that runs while a test does.
-struct Program {
-    let process: Process
-    let output: Pipe
-
-    func waitForExit() -> Int32 {
-        process.waitUntilExit()
-        return process.terminationStatus
-    }
-
-    func firstLine() -> String {
-        var bytes: [UInt8] = []
-        while let byte = try? output.fileHandleForReading.read(upToCount: 1)?.first, byte != UInt8(ascii: "\n") {
-            bytes.append(byte)
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-/// Runs the Python that `make witness` prepared. A test without it fails: what was not tested is not to look tested.
-func python(_ arguments: [String]) throws -> Program {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let interpreter = root.appendingPathComponent("build/witness/bin/python")
-    try #require(FileManager.default.isExecutableFile(atPath: interpreter.path), "run `make witness` first")
-    let process = Process()
-    process.executableURL = interpreter
-    process.arguments = arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    return Program(process: process, output: output)
 }

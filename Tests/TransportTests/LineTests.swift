@@ -1,7 +1,8 @@
 import Foundation
 import Reporting
 import Testing
-import Transport
+
+@testable import Transport
 
 @Suite("Lines to nodes")
 struct LineTests {
@@ -36,6 +37,84 @@ struct LineTests {
         pipe.close()
         close(master)
         close(slave)
+    }
+
+    /// A pseudo-terminal, its other side, and its path.
+    private func terminal() throws -> (master: Int32, slave: Int32, path: String) {
+        var ends: (Int32, Int32) = (0, 0)
+        var name = [CChar](repeating: 0, count: 128)
+        try #require(openpty(&ends.0, &ends.1, &name, nil, nil) == 0)
+        return (ends.0, ends.1, String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
+
+    @Test(
+        "A line that a program has taken for itself is shared with nobody, root included, and is free when that program gives it up"
+    )
+    func exclusive() throws {
+        let (master, slave, path) = try terminal()
+        defer { for end in [master, slave] { close(end) } }
+        #expect(ioctl(slave, UInt(TIOCEXCL)) == 0)
+        #expect { try SerialLine.open(path: path) } throws: {
+            let failure = $0 as? Failure
+            // The system refuses it to a user, and we to root; neither is a matter of cables.
+            return failure?.kind == .unreachable && failure?.what.contains("\(path) is in use by") == true
+                && failure?.advice.contains("cable") == false
+        }
+        #expect(ioctl(slave, UInt(TIOCNXCL)) == 0)
+        let pipe = try SerialLine.open(path: path)
+        var taken: Int32 = 0
+        #expect(ioctl(slave, 0x8004_5440, &taken) == 0 && taken == 1)
+        pipe.close()
+    }
+
+    @Test("A line that we gave up is free for others, though one of them had it open all the time")
+    func givenUp() async throws {
+        let (master, slave, path) = try terminal()
+        defer { for end in [master, slave] { close(end) } }
+        let pipe = try SerialLine.open(path: path)
+        pipe.close()
+        for try await _ in pipe.incoming {}
+        var taken: Int32 = 1
+        #expect(ioctl(slave, 0x8004_5440, &taken) == 0 && taken == 0)
+        let again = try SerialLine.open(path: path)
+        again.close()
+    }
+
+    @Test("The program that keeps a line busy is named, and EBUSY is not taken for a broken cable")
+    func users() throws {
+        let (master, slave, path) = try terminal()
+        defer { for end in [master, slave] { close(end) } }
+        let other = Process(), input = Pipe(), output = Pipe()
+        other.executableURL = URL(fileURLWithPath: "/bin/sh")
+        other.arguments = ["-c", "exec 3<>'\(path)' && echo && read x"]
+        (other.standardInput, other.standardOutput) = (input, output)
+        try other.run()
+        defer {
+            try? input.fileHandleForWriting.close()
+            other.waitUntilExit()
+        }
+        _ = output.fileHandleForReading.availableData
+        let found = SerialLine.refused(path, EBUSY)
+        #expect(found.what == "\(path) is in use by sh (process \(other.processIdentifier))" && found.kind == .unreachable)
+        #expect(
+            SerialLine.refused(path, EIO).advice.contains("cable")
+                && SerialLine.refused(path, EIO).what.contains("Input/output error"))
+    }
+
+    @Test("Where ModemManager runs, a busy line may be its doing, and the rule that keeps it away is offered")
+    func modemManager() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/ln-proc-\(UInt32.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(atPath: folder + "/812", withIntermediateDirectories: true)
+        try Data("ModemManager\n".utf8).write(to: URL(fileURLWithPath: folder + "/812/comm"))
+        let users = LineUsers(of: "/dev/ttyACM0", processes: folder)
+        #expect(users.description == "another program")
+        guard case .either(let ways) = users.remedy else {
+            Issue.record("\(users.remedy)")
+            return
+        }
+        #expect(ways.contains(.installUSBRule) && ways[0].prose.contains("ModemManager runs"))
+        #expect(LineUsers(of: "/dev/ttyACM0", processes: folder + "/none").remedy.prose.contains("Close it"))
     }
 
     @Test(

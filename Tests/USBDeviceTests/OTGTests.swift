@@ -12,6 +12,12 @@ import Testing
         return OTGRig(faults)
     }
 
+    private func attached() -> (OTGRig, USBHost) {
+        let rig = OTGRig()
+        rig.attach(serial: "1")
+        return (rig, USBHost(rig))
+    }
+
     @Test("It starts off the bus, and shows the pull-up only when connected")
     func start() {
         let rig = OTGRig()
@@ -56,9 +62,7 @@ import Testing
 
     @Test("An interrupt that comes late finds several things and tells them in their order")
     func late() throws {
-        let rig = OTGRig()
-        let host = USBHost(rig)
-        rig.attach(serial: "1")
+        let (rig, host) = attached()
         // Reset and its end at once.
         rig.isBusy = true
         rig.model.beginReset()
@@ -100,9 +104,7 @@ import Testing
 
     @Test("Of several SETUP packets at once the last counts, up to the three that the core takes")
     func backToBack() throws {
-        let rig = OTGRig()
-        let host = USBHost(rig)
-        rig.attach(serial: "1")
+        let (rig, host) = attached()
         try host.enumerate()
         rig.isBusy = true
         #expect(rig.setup(USBHost.bytes(0x80, 6, 0x0100, 0, 18)) == .ack)
@@ -132,9 +134,7 @@ import Testing
 
     @Test("Entries of the receive FIFO that mean nothing here are dropped with their data")
     func strange() throws {
-        let rig = OTGRig()
-        let host = USBHost(rig)
-        rig.attach(serial: "1")
+        let (rig, host) = attached()
         try host.enumerate()
         rig.model.received.append(.init(status: 1 << 17))  // global OUT NAK
         rig.model.received.append(.init(status: 2 << 17 | 12 << 4 | 9, words: [1, 2, 3]))  // an endpoint that does not exist

@@ -1,6 +1,8 @@
 // A USB bus with a light node's device on it, seen from the host: one token at a time. What stands behind it is a controller's driver and
 // whatever the driver runs on in a test.
 
+import USBDevice
+
 /// What a device answers, or `none` where a real one would keep silent.
 public enum Handshake: Equatable, Sendable {
     case ack, nak, stall, none
@@ -31,16 +33,42 @@ public protocol SimulatedBus: AnyObject {
     /// What the driver did against the rules of what it runs on.
     var violations: [String] { get }
 
-    // The main loop.
-    func attach(serial: String)
-    func detach()
-    /// All that has come from the host.
-    func read(atMost count: Int) -> [UInt8]
-    func write(_ bytes: [UInt8])
-    var isBootloaderWanted: Bool { get }
+    /// Lets `body` see to the main loop's half of the device.
+    func withPipe<Result>(_ body: (inout USBPipe) -> Result) -> Result
+    /// Runs the device's interrupt until it has nothing more to do.
+    func settle()
     /// "powered", "default", "address" or "configured".
     var state: String { get }
     var isSuspended: Bool { get }
+}
+
+/// The main loop.
+extension SimulatedBus {
+    public func attach(serial: String) {
+        let bytes = Array(serial.utf8)
+        withPipe { $0.attach(serial: bytes.span.bytes) }
+        settle()
+    }
+    public func detach() {
+        withPipe { $0.detach() }
+        settle()
+    }
+    /// All that has come from the host.
+    public func read(atMost count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let (byte, isRoomAwaited) = withPipe { $0.readByte() }
+            if isRoomAwaited { settle() }
+            guard let byte else { break }
+            bytes.append(byte)
+        }
+        return bytes
+    }
+    public func write(_ bytes: [UInt8]) {
+        for byte in bytes { withPipe { $0.outgoing.push(byte) } }
+        settle()
+    }
+    public var isBootloaderWanted: Bool { withPipe { $0.isBootloaderWanted } }
 }
 
 extension SimulatedBus {

@@ -74,30 +74,8 @@ public final class OTGRig: SimulatedBus {
     public var wakeups: Int { model.wakeups }
     public var violations: [String] { model.violations }
 
-    public func attach(serial: String) {
-        let bytes = Array(serial.utf8)
-        usb.functions.pipe.attach(serial: bytes.span.bytes)
-        step()
-    }
-    public func detach() {
-        usb.functions.pipe.detach()
-        step()
-    }
-    public func read(atMost count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while bytes.count < count {
-            let (byte, isRoomAwaited) = usb.functions.pipe.readByte()
-            if isRoomAwaited { step() }
-            guard let byte else { break }
-            bytes.append(byte)
-        }
-        return bytes
-    }
-    public func write(_ bytes: [UInt8]) {
-        for byte in bytes { usb.functions.pipe.outgoing.push(byte) }
-        step()
-    }
-    public var isBootloaderWanted: Bool { usb.functions.pipe.isBootloaderWanted }
+    public func withPipe<Result>(_ body: (inout USBPipe) -> Result) -> Result { body(&usb.functions.pipe) }
+    public func settle() { step() }
     public var state: String { "\(usb.state)" }
     public var isSuspended: Bool { usb.isSuspended }
 }

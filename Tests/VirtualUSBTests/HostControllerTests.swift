@@ -10,6 +10,11 @@ struct HostControllerTests {
         return controller
     }
 
+    private func plugged() throws -> (EchoDevice, VirtualHostController) {
+        let device = EchoDevice()
+        return (device, try plugged(device))
+    }
+
     private func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 6) } }
 
     @Test("It enumerates a device that keeps to the specification, and finds nothing to complain of")
@@ -92,8 +97,7 @@ struct HostControllerTests {
 
     @Test("NAK holds a transfer up until the endpoint is ready; nothing is sent meanwhile")
     func flowControl() throws {
-        let device = EchoDevice()
-        let controller = try plugged(device)
+        let (device, controller) = try plugged()
         device.isAccepting = false
         let before = controller.transactions
         #expect(controller.write(0x01, [1], timeout: 0.2).status == .timeout)
@@ -106,8 +110,7 @@ struct HostControllerTests {
 
     @Test("A halted endpoint stalls until its halt is cleared, and starts with DATA0 again")
     func halt() throws {
-        let device = EchoDevice()
-        let controller = try plugged(device)
+        let (_, controller) = try plugged()
         #expect(controller.write(0x01, [1]).status == .success)
         #expect(
             controller.control(SetupPacket(requestType: 2, request: StandardRequest.setFeature, index: 0x81)).status == .success)
@@ -120,8 +123,7 @@ struct HostControllerTests {
 
     @Test("Lost handshakes, NAKs, a stall and babble cost time, never a byte", arguments: 1...12)
     func faults(at moment: Int) throws {
-        let device = EchoDevice()
-        let controller = try plugged(device)
+        let (device, controller) = try plugged()
         let data = pattern(300)
         for kind in [BusFault.Kind.lostHandshake, .nak(times: 5)] {
             controller.inject(BusFault(kind, at: .transaction(moment)))
@@ -147,8 +149,7 @@ struct HostControllerTests {
 
     @Test("Pulled out at any packet, transfers fail; plugged in again, the device works", arguments: [false, true])
     func unplug(deviceSawPacket: Bool) throws {
-        let device = EchoDevice()
-        let controller = try plugged(device)
+        let (_, controller) = try plugged()
         for moment in 1...11 {
             controller.inject(BusFault(.unplug(deviceSawPacket: deviceSawPacket), at: .transaction(moment)))
             let sent = controller.write(0x01, pattern(300))
@@ -168,8 +169,7 @@ struct HostControllerTests {
 
     @Test("After a port reset the same device goes on; one with other descriptors counts as new")
     func reset() throws {
-        let device = EchoDevice()
-        let controller = try plugged(device)
+        let (device, controller) = try plugged()
         #expect(controller.write(0x01, [1]).status == .success)
         #expect(controller.reset())
         #expect(controller.read(0x81, length: 64, timeout: 0.1).status == .timeout)

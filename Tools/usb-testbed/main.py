@@ -32,7 +32,8 @@ class Port:
         self.testbed, self.number, self.denied = testbed, number, denied
         self.lock = threading.Lock()
         self.device = None
-        self.settled = threading.Event()
+        self.plugs = 0  # devices that were announced here, one after the other
+        self.announced, self.settled = threading.Event(), threading.Event()
         self.redirection = Redirection(path, self.connected, self.disconnected)
         self.redirection.start()
 
@@ -40,10 +41,23 @@ class Port:
     addresses = threading.Lock()
 
     def connected(self, redirection, facts):
+        with self.lock:
+            self.plugs += 1
+            plug = self.plugs
+        self.announced.set()
         # Enumeration waits for answers, which come on the calling thread.
-        threading.Thread(target=self._enumerate, daemon=True).start()
+        threading.Thread(target=self._settle, args=(plug,), daemon=True).start()
 
-    def _enumerate(self):
+    def _settle(self, plug):
+        try:
+            self._enumerate(plug)
+        finally:
+            with self.lock:
+                # One that left meanwhile has another behind it, or an empty port.
+                if plug == self.plugs:
+                    self.settled.set()
+
+    def _enumerate(self, plug):
         def descriptor(type, index, language, length):
             status, data = wait_for(lambda done: self.redirection.control(0x80, 6, type << 8 | index, language, length, b"", done))
             return data if status == SUCCESS else None
@@ -51,10 +65,10 @@ class Port:
         device = descriptor(1, 0, 0, 18)
         head = descriptor(2, 0, 0, 9)
         if not device or not head:
-            return self.settled.set()
+            return
         configuration = descriptor(2, 0, 0, struct.unpack_from("<H", head, 2)[0])
         if wait_for(lambda done: self.redirection.set_configuration(head[5], done))[0] != SUCCESS or not configuration:
-            return self.settled.set()
+            return
 
         def text(index):
             found = descriptor(3, index, 0x0409, 255) if index else None
@@ -62,8 +76,8 @@ class Port:
 
         strings = {"manufacturer": text(device[14]), "product": text(device[15]), "serial": text(device[16])}
         with self.lock:
-            self._appear(device, configuration, strings)
-        self.settled.set()
+            if plug == self.plugs and not self.device:
+                self._appear(device, configuration, strings)
 
     def _appear(self, device, configuration, strings):
         with Port.addresses:
@@ -98,6 +112,10 @@ class Port:
 
     def disconnected(self, redirection):
         with self.lock:
+            # What is being enumerated is not to appear any more.
+            self.plugs += 1
+            self.announced.clear()
+            self.settled.clear()
             if not self.device:
                 return
             syspath, node, path, handler = self.device
@@ -129,8 +147,10 @@ def main():
         print(f"with-usb: {sockets} cannot all be reached: {error}", file=sys.stderr)
         return 69
     for port in ports:
-        # A socket without a device is an empty port.
-        port.settled.wait(10)
+        # A socket without a device is an empty port. One that is announced is waited for, however busy the computer is: each of its transfers
+        # has a limit of its own.
+        while port.announced.wait(10) and not port.settled.wait(1):
+            pass
     if denied and os.getuid() == 0:
         # Permissions do not bind root.
         root = testbed.get_root_dir()

@@ -74,7 +74,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         case .bind, .transfer:
             next.clear()
             next.flags = .owned
-            if message.claims.node.contains(.recoveryKey) {
+            if message.claims.node.contains(NodeKey.recoveryKey) {
                 next.flags.insert(.recovery)
                 try next.setChecked(at: Ownership.recoveryKey, message.claims.recoveryKey)
             }
@@ -92,14 +92,16 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         case .settings: try readFlags(message.claims.flags, into: &next)
         default: break
         }
-        if message.claims.cwt.contains(.confirmation) { try next.setChecked(at: Ownership.ownerKey, message.claims.confirmation) }
+        if message.claims.cwt.contains(CWTKey.confirmation) {
+            try next.setChecked(at: Ownership.ownerKey, message.claims.confirmation)
+        }
         try checkConsents(message, next)
     }
 
     /// The new owner wants this, from this counterparty, with these authorities; and whom it removes has agreed.
     @inline(never)
     private mutating func checkConsents(_ message: borrowing Message, _ next: borrowing Ownership) throws(Refusal) {
-        if message.claims.node.contains(.nested) {
+        if message.claims.node.contains(NodeKey.nested) {
             try checkConsent(message.claims.nested, .accept, message, next)
             var newOwner = ExpandedPublicKey()
             newOwner.expand(message.claims.confirmation)
@@ -107,7 +109,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         }
         // A transfer that brings another recovery key along removes the present one as well.
         guard ownership.hasRecovery, message.type == .release || message.type == .transfer else { return }
-        guard message.claims.node.contains(.consent) else { throw .consentRequired }
+        guard message.claims.node.contains(NodeKey.consent) else { throw .consentRequired }
         try checkConsent(message.claims.consent, .consent, message, next)
         var recovery = ExpandedPublicKey()
         recovery.expand(ownership.key(at: Ownership.recoveryKey))

@@ -2,6 +2,13 @@
 
 import HAL
 
+extension Base {
+    /// FPGA system control and I/O (AN386, 4.5): LEDs and buttons.
+    public static var fpgaio: UInt { 0x4002_8000 }
+    /// SCC registers (AN386, 4.6): the MCC's LEDs.
+    public static var scc: UInt { 0x4002_F000 }
+}
+
 /// Registers of both (AN386, 4.5 and 4.6).
 private enum Offset {
     static var leds: UInt32 { 0x00 }  // FPGAIO LED0: bits 1:0 USERLED1, USERLED0

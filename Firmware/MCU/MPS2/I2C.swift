@@ -3,6 +3,11 @@
 
 import HAL
 
+extension Base {
+    /// SBCon of shield 0 (AN386, 3.7); that of shield 1 is 0x1000 higher.
+    public static var shieldI2C: UInt { 0x4002_9000 }
+}
+
 /// Registers of the controller (AN386, 3.7). CONTROL reads the lines; writing 1 to CONTROLS releases a line, to CONTROLC pulls it low.
 private enum Offset {
     static var control: UInt32 { 0x0 }  // CONTROL, CONTROLS: bit 0 SCL, 1 SDA

@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// System controller (CMSDK 3.4).
+    public static var systemController: UInt { 0x4001_F000 }
+}
+
 /// Reads the reason once and forgets it, so that the next reset tells its own. QEMU does not model the register: it says `power`.
 public func takeResetReason() -> ResetReason {
     let controller = Peripheral(Base.systemController)

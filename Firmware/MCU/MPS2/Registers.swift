@@ -4,30 +4,18 @@
 @_exported import CortexM
 import HAL
 
-/// Base addresses (AN386, 3).
-public enum Base {
+/// Base addresses (AN386, 3), each in the file of its driver.
+public enum Base {}
+
+/// The clock of CPU and peripherals: 25 MHz (AN386, 4.2).
+let clockHertz: UInt32 = 25_000_000
+
+extension Base {
     /// APB timer 0 (CMSDK 4.4), here the clock of the system.
     public static var timer0: UInt { 0x4000_0000 }
     /// APB timer 1 (CMSDK 4.4), which wakes the CPU.
     public static var timer1: UInt { 0x4000_1000 }
-    /// APB UART 0 (CMSDK 4.3), the board's serial connector.
-    public static var uart0: UInt { 0x4000_4000 }
-    /// APB UART 1 (CMSDK 4.3), the wire of the virtual USB.
-    public static var uart1: UInt { 0x4000_5000 }
-    /// APB watchdog (CMSDK 4.6).
-    public static var watchdog: UInt { 0x4000_8000 }
-    /// System controller (CMSDK 3.4).
-    public static var systemController: UInt { 0x4001_F000 }
-    /// FPGA system control and I/O (AN386, 4.5): LEDs and buttons.
-    public static var fpgaio: UInt { 0x4002_8000 }
-    /// SBCon of shield 0 (AN386, 3.7); that of shield 1 is 0x1000 higher.
-    public static var shieldI2C: UInt { 0x4002_9000 }
-    /// SCC registers (AN386, 4.6): the MCC's LEDs.
-    public static var scc: UInt { 0x4002_F000 }
 }
-
-/// The clock of CPU and peripherals: 25 MHz (AN386, 4.2).
-let clockHertz: UInt32 = 25_000_000
 
 /// Registers of a timer (CMSDK 4.4).
 enum TimerRegister {
@@ -35,6 +23,13 @@ enum TimerRegister {
     static var value: UInt32 { 0x4 }
     static var reload: UInt32 { 0x8 }
     static var interrupt: UInt32 { 0xC }  // INTSTATUS, INTCLEAR: read: status; write 1: clear
+}
+
+extension Base {
+    /// APB UART 0 (CMSDK 4.3), the board's serial connector.
+    public static var uart0: UInt { 0x4000_4000 }
+    /// APB UART 1 (CMSDK 4.3), the wire of the virtual USB.
+    public static var uart1: UInt { 0x4000_5000 }
 }
 
 /// Registers of a UART (CMSDK 4.3).

@@ -48,11 +48,8 @@ private enum Kind {
     static var synced: UInt8 { 0x87 }
 }
 
-private enum Handshake {
-    static var none: UInt8 { 0 }
-    static var acknowledge: UInt8 { 0x02 }
-    static var busy: UInt8 { 0x0A }
-    static var stall: UInt8 { 0x0E }
+private enum Handshake: UInt8 {
+    case none = 0x00, acknowledge = 0x02, busy = 0x0A, stall = 0x0E
 }
 
 /// The last byte of every frame.
@@ -218,13 +215,13 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
 
     private mutating func takeSetup(_ endpoint: UInt8, _ length: Int) -> USBEvent? {
         guard endpoint == 0, length == 8, channel(0, isIn: false) != nil else {
-            answer(endpoint, Handshake.none)
+            answer(endpoint, Handshake.none.rawValue)
             return nil
         }
         channels[0].open(toggle: 1)
         channels[4].open(toggle: 1)
         nextAddress = nil
-        answer(endpoint, Handshake.acknowledge)
+        answer(endpoint, Handshake.acknowledge.rawValue)
         return .setup(USBSetup(low: word(4), high: word(8)))
     }
 
@@ -235,34 +232,34 @@ public struct VirtualUSB<Line: VirtualUSBLine & ~Copyable>: USBDeviceController,
     /// 8.6.4: data with the wrong toggle are a repetition, acknowledged and dropped.
     private mutating func takeOut(_ endpoint: UInt8, _ length: Int) -> USBEvent? {
         guard let index = channel(endpoint, isIn: false), length >= 1, length <= 65 else {
-            answer(endpoint, Handshake.none)
+            answer(endpoint, Handshake.none.rawValue)
             return nil
         }
         if channels[index].isStalled {
-            answer(endpoint, Handshake.stall)
+            answer(endpoint, Handshake.stall.rawValue)
         } else if frame[4] != channels[index].toggle {
-            answer(endpoint, Handshake.acknowledge)
+            answer(endpoint, Handshake.acknowledge.rawValue)
         } else if !channels[index].isArmed {
             channels[index].owesReady = true
-            answer(endpoint, Handshake.busy)
+            answer(endpoint, Handshake.busy.rawValue)
         } else {
             for at in 0..<(length &- 1) { channels[index].packet[at] = frame[5 &+ at] }
             channels[index].count = length &- 1
             channels[index].isArmed = false
             channels[index].toggle ^= 1
-            answer(endpoint, Handshake.acknowledge)
+            answer(endpoint, Handshake.acknowledge.rawValue)
             return .received(endpoint)
         }
         return nil
     }
 
     private mutating func answerIn(_ endpoint: UInt8) {
-        guard let index = channel(endpoint, isIn: true) else { return answer(endpoint, Handshake.none) }
+        guard let index = channel(endpoint, isIn: true) else { return answer(endpoint, Handshake.none.rawValue) }
         if channels[index].isStalled {
-            answer(endpoint, Handshake.stall)
+            answer(endpoint, Handshake.stall.rawValue)
         } else if !channels[index].isArmed {
             channels[index].owesReady = true
-            answer(endpoint, Handshake.busy)
+            answer(endpoint, Handshake.busy.rawValue)
         } else {
             let count = channels[index].count
             send(Kind.data, endpoint, channels[index].toggle, count: count)

@@ -3,6 +3,11 @@
 
 import HAL
 
+extension Base {
+    /// APB watchdog (CMSDK 4.6).
+    public static var watchdog: UInt { 0x4000_8000 }
+}
+
 /// Registers of the watchdog (CMSDK 4.6).
 private enum Offset {
     static var load: UInt32 { 0x000 }  // WDOGLOAD

@@ -16,9 +16,7 @@ private enum Offset {
 
 /// A pull resistor of about 40 kΩ (DS10314 6.3.16).
 public enum Pull: UInt32, Sendable {
-    case none = 0
-    case up = 1
-    case down = 2
+    case none, up, down
 }
 
 /// Sixteen pins. Their clock must be on.
@@ -70,10 +68,7 @@ public struct PortOutput<Registers: SharedRegisterBlock>: OutputPin, Sendable {
     let port: Port<Registers>
     let pin: UInt32
     /// Describes the pin without touching it; `configure` drives it.
-    @inline(__always) public init(_ port: Port<Registers>, _ pin: UInt32) {
-        self.port = port
-        self.pin = pin
-    }
+    @inline(__always) public init(_ port: Port<Registers>, _ pin: UInt32) { (self.port, self.pin) = (port, pin) }
     /// Makes the pin a push-pull output that starts at `high`, without a glitch. Call before anything else, with the safe level.
     public func configure(high: Bool) { port.configureOutput(pin, high: high) }
     public mutating func setHigh() { port.write(pin, true) }
@@ -86,10 +81,7 @@ public struct PortInput<Registers: SharedRegisterBlock>: InputPin, Sendable {
     let port: Port<Registers>
     let pin: UInt32
     /// Describes the pin without touching it; `configure` makes it an input.
-    @inline(__always) public init(_ port: Port<Registers>, _ pin: UInt32) {
-        self.port = port
-        self.pin = pin
-    }
+    @inline(__always) public init(_ port: Port<Registers>, _ pin: UInt32) { (self.port, self.pin) = (port, pin) }
     /// Makes the pin an input. Without a resistor an open pin floats, and `isHigh` may be either.
     public func configure(pull: Pull = .none) { port.configureInput(pin, pull: pull) }
     public var isHigh: Bool { port.isHigh(pin) }

@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// ADC1 (RM 11), and the common registers from offset 0x300; clock: APB2ENR bit 8.
+    public static var adc1: UInt { 0x4001_2000 }
+}
+
 private enum Offset {
     static var status: UInt32 { 0x00 }  // SR: 1 EOC
     static var control2: UInt32 { 0x08 }  // CR2: 0 ADON, 30 SWSTART

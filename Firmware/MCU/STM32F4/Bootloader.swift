@@ -41,6 +41,13 @@ public struct BootloaderRequest<RCC: SharedRegisterBlock, Power: SharedRegisterB
 #if hasFeature(Embedded)
 import Startup
 
+extension Base {
+    /// RTC (RM 17), of which the backup registers are used.
+    public static var realTimeClock: UInt { 0x4000_2800 }
+    /// SYSCFG (RM 7); clock: APB2ENR bit 14.
+    public static var syscfg: UInt { 0x4001_3800 }
+}
+
 /// The request in this chip's own backup register.
 public var bootloaderRequest: BootloaderRequest<Peripheral, Peripheral, Peripheral> {
     @inline(__always) get {

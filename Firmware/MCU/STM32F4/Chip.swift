@@ -4,6 +4,11 @@
 import HAL
 import Synchronization
 
+extension Base {
+    /// GPIOA (RM 8), and each further port 0x400 higher; clock: AHB1ENR bit 0 and up.
+    public static var gpioA: UInt { 0x4002_0000 }
+}
+
 /// An output of this chip; boards name it by this on every chip.
 public typealias Output = PortOutput<Peripheral>
 /// An input of this chip; boards name it by this on every chip.

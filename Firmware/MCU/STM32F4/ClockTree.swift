@@ -3,6 +3,13 @@
 
 import HAL
 
+extension Base {
+    /// PWR (RM 5); clock: APB1ENR bit 28.
+    public static var power: UInt { 0x4000_7000 }
+    /// RCC (RM 6): clocks, and why the chip was reset.
+    public static var rcc: UInt { 0x4002_3800 }
+}
+
 private enum RCC {
     static var control: UInt32 { 0x00 }  // CR: 0 HSION, 1 HSIRDY, 16 HSEON, 17 HSERDY, 24 PLLON, 25 PLLRDY
     static var pll: UInt32 { 0x04 }  // PLLCFGR: 5:0 M, 14:6 N, 17:16 P, 22 PLLSRC, 27:24 Q

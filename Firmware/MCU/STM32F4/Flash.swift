@@ -3,6 +3,11 @@
 import HAL
 import STM32
 
+extension Base {
+    /// The flash interface (RM 3.8), not the memory.
+    public static var flash: UInt { 0x4002_3C00 }
+}
+
 /// Registers of the flash interface, by offset (RM0383, 3.8), and the bits that only this chip has.
 public enum FlashInterface: FlashRegisters {
     /// Address of FLASH_ACR, the first register (RM0383 2.3, table 1).

@@ -3,6 +3,11 @@
 #if hasFeature(Embedded)
 import HAL
 
+extension Base {
+    /// IWDG (RM 15), the independent watchdog; it has its own oscillator.
+    public static var watchdog: UInt { 0x4000_3000 }
+}
+
 /// What the start asks of a board, whose board.json says it. Pins are numbered 16 times the port's (A is 0) and the pin's.
 public protocol ChipBoard: BoardFacts {
     /// Hertz of the crystal, whole megahertz from 4 to 26.

@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// I2C1 (RM 18); clock: APB1ENR bit 21.
+    public static var i2c1: UInt { 0x4000_5400 }
+}
+
 private enum Offset {
     static var control1: UInt32 { 0x00 }  // CR1: 0 PE, 8 START, 9 STOP, 10 ACK, 11 POS, 15 SWRST
     static var control2: UInt32 { 0x04 }  // CR2: 5:0 FREQ

@@ -5,6 +5,11 @@
 
 import HAL
 
+extension Base {
+    /// OTG_FS (RM 22); clock: AHB2ENR bit 7.
+    public static var otg: UInt { 0x5000_0000 }
+}
+
 /// OTG_FS with four endpoints in each direction. `start` comes first.
 public struct OTGDevice<Registers: SharedRegisterBlock>: USBDeviceController, ~Copyable {
     private let inMemory = InMemory()

@@ -2,6 +2,13 @@
 
 import HAL
 
+extension Base {
+    /// TIM3 (RM 13), a timer of 16 bits; clock: APB1ENR bit 1.
+    public static var tim3: UInt { 0x4000_0400 }
+    /// TIM4 (RM 13), a timer of 16 bits; clock: APB1ENR bit 2.
+    public static var tim4: UInt { 0x4000_0800 }
+}
+
 private enum Offset {
     static var control1: UInt32 { 0x00 }  // CR1: 0 CEN, 7 ARPE
     static var generate: UInt32 { 0x14 }  // EGR: 0 UG

@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// SPI1 (RM 20), on APB2.
+    public static var spi1: UInt { 0x4001_3000 }
+}
+
 private enum Offset {
     static var control1: UInt32 { 0x00 }  // CR1: 0 CPHA, 1 CPOL, 2 MSTR, 5:3 BR, 6 SPE, 7 LSBFIRST, 8 SSI, 9 SSM, 11 DFF
     static var control2: UInt32 { 0x04 }  // CR2: interrupts and DMA, unused

@@ -3,6 +3,11 @@
 import HAL
 import Synchronization
 
+extension Base {
+    /// TIM5 (RM 13), a timer of 32 bits, here the clock of the system; clock: APB1ENR bit 3.
+    public static var tim5: UInt { 0x4000_0C00 }
+}
+
 enum TIM5Register {
     static var control1: UInt32 { 0x00 }  // CR1
     static var interruptEnable: UInt32 { 0x0C }  // DIER: 0 UIE, 1 CC1IE, 2 CC2IE

@@ -4,6 +4,15 @@
 import HAL
 import Synchronization
 
+extension Base {
+    /// SYSCFG; clock: APB2ENR bit 0.
+    public static var syscfg: UInt { 0x4001_0000 }
+    /// EXTI (RM 14): interrupts from pins.
+    public static var exti: UInt { 0x4001_0400 }
+    /// GPIOA (RM 8), and each further port 0x400 higher; clock: AHB2ENR bit 0 and up.
+    public static var gpioA: UInt { 0x4800_0000 }
+}
+
 /// An output of this chip; boards name it by this on every chip.
 public typealias Output = PortOutput<Peripheral>
 /// An input of this chip; boards name it by this on every chip.

@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// RCC (RM 6): clocks, and why the chip was reset.
+    public static var rcc: UInt { 0x4002_1000 }
+}
+
 /// Registers of the RCC, by offset (RM 6.4).
 public enum RCC {
     static var control: UInt32 { 0x00 }  // CR

@@ -3,6 +3,11 @@
 import HAL
 import STM32
 
+extension Base {
+    /// The flash interface (RM 3.7), not the memory.
+    public static var flash: UInt { 0x4002_2000 }
+}
+
 /// Registers of the flash interface, by offset (3.7), and the bits that only this chip has.
 public enum FlashInterface: FlashRegisters {
     public static var accessControl: UInt32 { 0x00 }  // ACR

@@ -4,6 +4,11 @@
 import CortexM
 import HAL
 
+extension Base {
+    /// IWDG, the independent watchdog; it has its own oscillator.
+    public static var watchdog: UInt { 0x4000_3000 }
+}
+
 /// What the start asks of a board, whose board.json says it. Pins are numbered 16 times the port's (A is 0) and the pin's.
 public protocol ChipBoard: BoardFacts {
     /// The pins of USART1.

@@ -25,6 +25,11 @@ public func systemTime(milliseconds: UInt64, isPending: Bool, count: UInt32, rel
 #if hasFeature(Embedded)
 import Synchronization
 
+extension Base {
+    /// SysTick of the CPU (ARMv7-M Architecture Reference Manual, B3.3).
+    public static var sysTick: UInt { 0xE000_E010 }
+}
+
 private let low = Atomic<UInt32>(0), high = Atomic<UInt32>(0)
 /// The millisecond, in the low word's terms, at which `alarmInterrupt` is requested.
 private let alarm = Atomic<UInt32>(0), alarmInterrupt = Atomic<UInt32>(0)

@@ -12,6 +12,11 @@ private enum Offset {
     static var result: UInt32 { 0x508 }
 }
 
+extension Base {
+    /// The analog-to-digital converter (RM 31).
+    public static var adc: UInt { 0x4000_7000 }
+}
+
 /// A pin that the converter reaches (RM 31.3, table 345). Other pins have no name here.
 public enum AnalogPin: UInt32, BitwiseCopyable, Sendable {
     case p26 = 0

@@ -5,6 +5,11 @@
 import HAL
 import Synchronization
 
+extension Base {
+    /// TIMER0 (RM 18), here the clock of the system.
+    public static var timer0: UInt { 0x4000_8000 }
+}
+
 private var timer: Peripheral { Peripheral(Base.timer0) }
 private let interrupt: UInt32 = 8
 

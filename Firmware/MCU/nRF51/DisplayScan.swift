@@ -4,6 +4,11 @@
 import HAL
 import Synchronization
 
+extension Base {
+    /// TIMER1 (RM 18), which scans a display.
+    public static var timer1: UInt { 0x4000_9000 }
+}
+
 private var timer: Peripheral { Peripheral(Base.timer1) }
 private let interrupt: UInt32 = 9
 

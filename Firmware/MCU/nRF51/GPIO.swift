@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// GPIO (RM 13).
+    public static var gpio: UInt { 0x5000_0000 }
+}
+
 /// The port, and its registers (RM 13).
 enum GPIO {
     static var port: Peripheral { Peripheral(Base.gpio) }
@@ -15,8 +20,7 @@ enum GPIO {
 
 /// A pull resistor of about 13 kΩ (nRF51822 Product Specification, 8.21).
 public enum Pull: UInt32, Sendable {
-    case none = 0
-    case down = 1
+    case none, down
     case up = 3
 }
 

@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// GPIOTE (RM 14): tasks and events of pins.
+    public static var gpiote: UInt { 0x4000_6000 }
+}
+
 /// Registers of GPIOTE (RM 14).
 enum GPIOTERegister {
     @inline(__always) static func event(_ channel: UInt32) -> UInt32 { 0x100 + channel * 4 }  // EVENTS_IN[n]
@@ -12,9 +17,7 @@ enum GPIOTERegister {
 
 /// Which edges count.
 public enum Edge: UInt32, Sendable {
-    case rising = 1
-    case falling = 2
-    case both = 3
+    case rising = 1, falling, both
 }
 
 /// The four channels. A channel is an edge counter or a PWM output, not both.

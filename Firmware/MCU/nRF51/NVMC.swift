@@ -2,6 +2,13 @@
 
 import HAL
 
+extension Base {
+    /// NVMC (RM 6), which programs the flash.
+    public static var flash: UInt { 0x4001_E000 }
+    /// UICR (RM 7), what its user wrote.
+    public static var user: UInt { 0x1000_1000 }
+}
+
 /// Registers of the controller (RM 6).
 private enum Offset {
     static var ready: UInt32 { 0x400 }  // READY

@@ -11,6 +11,13 @@ private enum PPI {
     @inline(__always) static func task(_ channel: UInt32) -> UInt32 { 0x514 + channel * 8 }  // CH[n].TEP
 }
 
+extension Base {
+    /// TIMER2 (RM 18), which makes PWM.
+    public static var timer2: UInt { 0x4000_A000 }
+    /// The programmable peripheral interconnect (RM 16).
+    public static var ppi: UInt { 0x4001_F000 }
+}
+
 /// One pin on GPIOTE channel 0 and PPI channels 0 and 1: COMPARE[3] ends a period and raises the pin, COMPARE[0] lowers it. At 0 and
 /// full duty the pin stands still. A change restarts the period.
 public struct PWM<Registers: SharedRegisterBlock>: PWMChannel, BitwiseCopyable, Sendable {

@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// CLOCK (RM 12) and POWER (RM 11).
+    public static var clock: UInt { 0x4000_0000 }
+}
+
 /// Reads the reason once and forgets it, so that the next reset tells its own.
 public func takeResetReason() -> ResetReason {
     let power = Peripheral(Base.clock)

@@ -11,6 +11,11 @@ private enum Offset {
     static var value: UInt32 { 0x508 }
 }
 
+extension Base {
+    /// RNG (RM 22).
+    public static var random: UInt { 0x4000_D000 }
+}
+
 /// About 677 µs a byte (Product Specification 8.15). Stops the generator between uses: it draws 60 µA.
 public struct RandomNumberGenerator: Entropy {
     /// Turns the correction of bias on; the generator rests until `fill`.

@@ -2,16 +2,11 @@
 
 import HAL
 
-/// Registers of the port (RM 26).
+/// Further registers of the port (RM 26).
 private enum Offset {
     static var ready: UInt32 { 0x108 }  // EVENTS_READY
-    static var enable: UInt32 { 0x500 }
-    static var clockPin: UInt32 { 0x508 }  // PSELSCK
     static var outputPin: UInt32 { 0x50C }  // PSELMOSI
     static var inputPin: UInt32 { 0x510 }  // PSELMISO
-    static var received: UInt32 { 0x518 }  // RXD
-    static var data: UInt32 { 0x51C }  // TXD
-    static var frequency: UInt32 { 0x524 }
     static var configuration: UInt32 { 0x554 }  // CONFIG
 }
 
@@ -24,21 +19,21 @@ public struct SPI<Registers: SharedRegisterBlock>: SPIBus, BitwiseCopyable, Send
 
     /// Turns the controller on, at 1 MHz in mode 0, with SCK, MOSI and MISO at these pins: P0.n is n.
     public func configure(clock: UInt32, output: UInt32, input: UInt32) {
-        registers.store(Offset.enable, 0)
-        registers.store(Offset.clockPin, clock)
+        registers.store(SerialRegister.enable, 0)
+        registers.store(SerialRegister.clockPin, clock)
         registers.store(Offset.outputPin, output)
         registers.store(Offset.inputPin, input)
-        registers.store(Offset.frequency, 0x1000_0000)  // M1
+        registers.store(SerialRegister.frequency, 0x1000_0000)  // M1
         registers.store(Offset.configuration, 0)
         registers.store(Offset.ready, 0)
-        registers.store(Offset.enable, 1)
+        registers.store(SerialRegister.enable, 1)
     }
 
     /// 8 µs. The controller drives the clock itself, so that a part cannot keep it.
     public mutating func exchange(_ byte: UInt8) -> UInt8 {
-        registers.store(Offset.data, UInt32(byte))
+        registers.store(SerialRegister.sent, UInt32(byte))
         _ = registers.wait(Offset.ready, 1, is: 1, patience: 1000)
         registers.store(Offset.ready, 0)
-        return UInt8(truncatingIfNeeded: registers.load(Offset.received))
+        return UInt8(truncatingIfNeeded: registers.load(SerialRegister.received))
     }
 }

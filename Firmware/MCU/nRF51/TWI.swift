@@ -2,10 +2,8 @@
 
 import HAL
 
-/// Registers of the controller (RM 28).
+/// Further registers of the controller (RM 28).
 private enum Offset {
-    static var startReceive: UInt32 { 0x000 }  // TASKS_STARTRX
-    static var startTransmit: UInt32 { 0x008 }  // TASKS_STARTTX
     static var stop: UInt32 { 0x014 }  // TASKS_STOP
     static var resume: UInt32 { 0x020 }  // TASKS_RESUME
     static var stopped: UInt32 { 0x104 }  // EVENTS_STOPPED
@@ -14,13 +12,15 @@ private enum Offset {
     static var error: UInt32 { 0x124 }  // EVENTS_ERROR
     static var shortcuts: UInt32 { 0x200 }  // SHORTS: bit 0 a byte's boundary suspends, bit 1 it stops
     static var errorSource: UInt32 { 0x4C4 }  // ERRORSRC: bit 0 OVERRUN, 1 ANACK, 2 DNACK
-    static var enable: UInt32 { 0x500 }
-    static var clockPin: UInt32 { 0x508 }  // PSELSCL
     static var dataPin: UInt32 { 0x50C }  // PSELSDA
-    static var receivedData: UInt32 { 0x518 }  // RXD
-    static var data: UInt32 { 0x51C }  // TXD
-    static var frequency: UInt32 { 0x524 }
     static var address: UInt32 { 0x588 }
+}
+
+extension Base {
+    /// TWI0 (RM 28) or SPI0 (RM 26).
+    public static var serial0: UInt { 0x4000_3000 }
+    /// TWI1 (RM 28) or SPI1 (RM 26).
+    public static var serial1: UInt { 0x4000_4000 }
 }
 
 /// TWI0 or TWI1. Configure both pins as inputs with pull-ups, drive S0D1, first (RM 28.2). Every wait ends.
@@ -35,11 +35,11 @@ public struct TWI<Registers: SharedRegisterBlock>: I2CBus, BitwiseCopyable, Send
 
     /// Turns the controller on, at 100 kHz, with SCL and SDA at these pins: P0.n is n.
     public func configure(clock: UInt32, data: UInt32) {
-        registers.store(Offset.enable, 0)
-        registers.store(Offset.clockPin, clock)
+        registers.store(SerialRegister.enable, 0)
+        registers.store(SerialRegister.clockPin, clock)
         registers.store(Offset.dataPin, data)
-        registers.store(Offset.frequency, 0x0198_0000)  // K100
-        registers.store(Offset.enable, 5)
+        registers.store(SerialRegister.frequency, 0x0198_0000)  // K100
+        registers.store(SerialRegister.enable, 5)
     }
 
     public mutating func transfer(_ address: UInt8, write written: RawSpan, read: inout MutableRawSpan) throws(I2CError) {
@@ -67,8 +67,8 @@ public struct TWI<Registers: SharedRegisterBlock>: I2CBus, BitwiseCopyable, Send
     private func send(_ bytes: RawSpan) throws(I2CError) {
         for index in 0..<bytes.byteCount {
             registers.store(Offset.sent, 0)
-            registers.store(Offset.data, UInt32(bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)))
-            if index == 0 { registers.store(Offset.startTransmit, 1) }
+            registers.store(SerialRegister.sent, UInt32(bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)))
+            if index == 0 { registers.store(SerialRegister.startTransmit, 1) }
             try wait(Offset.sent)
         }
     }
@@ -79,12 +79,12 @@ public struct TWI<Registers: SharedRegisterBlock>: I2CBus, BitwiseCopyable, Send
         registers.store(Offset.shortcuts, count == 1 ? 2 : 1)
         registers.store(Offset.received, 0)
         registers.store(Offset.stopped, 0)
-        registers.store(Offset.startReceive, 1)
+        registers.store(SerialRegister.startReceive, 1)
         for index in 0..<count {
             try wait(Offset.received)
             registers.store(Offset.received, 0)
             if index == count - 2 { registers.store(Offset.shortcuts, 2) }
-            let byte = UInt8(truncatingIfNeeded: registers.load(Offset.receivedData))
+            let byte = UInt8(truncatingIfNeeded: registers.load(SerialRegister.received))
             bytes.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
             if index < count - 1 { registers.store(Offset.resume, 1) }
         }

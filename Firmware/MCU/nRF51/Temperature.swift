@@ -11,6 +11,11 @@ private enum Offset {
     static var value: UInt32 { 0x508 }  // TEMP, two's complement, 0.25 °C
 }
 
+extension Base {
+    /// TEMP (RM 23), the die's thermometer.
+    public static var temperature: UInt { 0x4000_C000 }
+}
+
 /// ±4 °C, 35 µs a reading (Product Specification 8.16).
 public struct DieTemperature: TemperatureSensor {
     /// Touches nothing: each reading starts the sensor and stops it.

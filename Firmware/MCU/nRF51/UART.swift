@@ -3,22 +3,21 @@
 #if hasFeature(Embedded)
 import HAL
 
-/// Registers of the UART (RM 29).
+/// Further registers of the UART (RM 29).
 private enum Offset {
-    static var startReceive: UInt32 { 0x000 }  // TASKS_STARTRX
-    static var startTransmit: UInt32 { 0x008 }  // TASKS_STARTTX
     static var receiveReady: UInt32 { 0x108 }  // EVENTS_RXDRDY
     static var transmitReady: UInt32 { 0x11C }  // EVENTS_TXDRDY
     static var error: UInt32 { 0x124 }  // EVENTS_ERROR
     static var interruptEnableSet: UInt32 { 0x304 }  // INTENSET: bit 2 RXDRDY, 9 ERROR
     static var errorSource: UInt32 { 0x480 }  // ERRORSRC: bit 0 OVERRUN
-    static var enable: UInt32 { 0x500 }
     static var pinTransmit: UInt32 { 0x50C }  // PSELTXD
     static var pinReceive: UInt32 { 0x514 }  // PSELRXD
-    static var receiveData: UInt32 { 0x518 }  // RXD
-    static var transmitData: UInt32 { 0x51C }  // TXD
-    static var baudRate: UInt32 { 0x524 }  // BAUDRATE
     static var configuration: UInt32 { 0x56C }  // CONFIG
+}
+
+extension Base {
+    /// UART0 (RM 29).
+    public static var uart: UInt { 0x4000_2000 }
 }
 
 private var uart: Peripheral { Peripheral(Base.uart) }
@@ -32,7 +31,7 @@ nonisolated(unsafe) var received = ByteRing<1024>()
 public func uartInterrupt() {
     if uart.hasHappened(Offset.receiveReady) {
         uart.forget(Offset.receiveReady)
-        received.push(UInt8(truncatingIfNeeded: uart.load(Offset.receiveData)))
+        received.push(UInt8(truncatingIfNeeded: uart.load(SerialRegister.received)))
     }
     if uart.hasHappened(Offset.error) {
         uart.forget(Offset.error)
@@ -51,15 +50,15 @@ public struct SerialUART: SerialPort {
     public init(transmit: UInt32, receive: UInt32) {
         uart.store(Offset.pinTransmit, transmit)
         uart.store(Offset.pinReceive, receive)
-        uart.store(Offset.baudRate, 0x01D7_E000)  // 115200 (RM 29.10.10)
+        uart.store(SerialRegister.frequency, 0x01D7_E000)  // 115200 (RM 29.10.10)
         uart.store(Offset.configuration, 0)
-        uart.store(Offset.enable, 4)
+        uart.store(SerialRegister.enable, 4)
         uart.forget(Offset.receiveReady)
         uart.forget(Offset.transmitReady)
         uart.store(Offset.interruptEnableSet, 1 << 2 | 1 << 9)  // RXDRDY, ERROR
         NVIC.enable(interrupt)
-        uart.trigger(Offset.startReceive)
-        uart.trigger(Offset.startTransmit)
+        uart.trigger(SerialRegister.startReceive)
+        uart.trigger(SerialRegister.startTransmit)
     }
 
     // Only in this module: what is inlined into a client drags a second copy of `received` into it.
@@ -69,7 +68,7 @@ public struct SerialUART: SerialPort {
     public mutating func writeByte(_ byte: UInt8) {
         if isSending { while !uart.hasHappened(Offset.transmitReady) {} }
         uart.forget(Offset.transmitReady)
-        uart.store(Offset.transmitData, UInt32(byte))
+        uart.store(SerialRegister.sent, UInt32(byte))
         isSending = true
     }
 

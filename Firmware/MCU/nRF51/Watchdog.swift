@@ -2,6 +2,11 @@
 
 import HAL
 
+extension Base {
+    /// WDT (RM 20).
+    public static var watchdog: UInt { 0x4001_0000 }
+}
+
 /// Registers of the watchdog (RM 20).
 private enum Offset {
     static var start: UInt32 { 0x000 }  // TASKS_START

@@ -25,6 +25,8 @@ final class DFUClient {
     let cancellation: Cancellation
     /// It has left the bus in the middle of a request.
     private(set) var hasLeft = false
+    /// It was idle once: what it reports from then on is of this session, not left behind by an earlier one.
+    private var hasBeenIdle = false
 
     init(_ transport: any DFUTransport, name: String, cancellation: Cancellation) {
         self.transport = transport
@@ -78,28 +80,41 @@ final class DFUClient {
     func becomeIdle(while doing: String) throws {
         var patience = Patience(), steps = 0
         while steps < Self.stepLimit {
-            let status = try status(while: doing)
-            switch status.state {
-            case .idle: return
-            case .error:
-                steps += 1
-                try attempt(doing) {
-                    try transport.send(DFURequest.clearStatus.rawValue, value: 0, [], timeout: Self.transferTimeout)
+            do {
+                let status = try status(while: doing)
+                switch status.state {
+                case .idle:
+                    hasBeenIdle = true
+                    return
+                case .error:
+                    steps += 1
+                    try attempt(doing) { try clear() }
+                case .downloadBusy, .manifest, .manifestSync:
+                    try grant(status.pollTimeout, &patience, doing)
+                case .downloadSync, .downloadIdle, .uploadIdle:
+                    steps += 1
+                    try attempt(doing) {
+                        try transport.send(DFURequest.abort.rawValue, value: 0, [], timeout: Self.transferTimeout)
+                    }
+                case .appIdle, .appDetach, .manifestWaitReset:
+                    throw unexpected(status.state, due: .idle, doing)
                 }
-            case .downloadBusy, .manifest, .manifestSync:
-                try grant(status.pollTimeout, &patience, doing)
-            case .downloadSync, .downloadIdle, .uploadIdle:
-                steps += 1
-                try attempt(doing) {
-                    try transport.send(DFURequest.abort.rawValue, value: 0, [], timeout: Self.transferTimeout)
-                }
-            case .appIdle, .appDetach, .manifestWaitReset:
-                throw unexpected(status.state, due: .idle, doing)
+            } catch is LeftBehind {
+                // An earlier session's error may refuse one request more; it is no word about this session.
+                steps += 10
+                try? clear()
             }
         }
         throw PartFault(
             .malformedAnswer, "\(name) does not become idle, \(doing)", advice: "Unplug it and plug it in again")
     }
+
+    private func clear() throws {
+        try transport.send(DFURequest.clearStatus.rawValue, value: 0, [], timeout: Self.transferTimeout)
+    }
+
+    /// A stall of a device that has not been idle yet.
+    private struct LeftBehind: Error {}
 
     /// A block 0: a command with its address.
     func command(_ command: Command, address: UInt64, while doing: String) throws {
@@ -148,6 +163,7 @@ final class DFUClient {
     func attempt<R>(_ doing: String, _ body: () throws -> R) throws -> R {
         do { return try body() } catch let fault as USBFault {
             switch fault {
+            case .stalled where !hasBeenIdle: throw LeftBehind()
             case .stalled:
                 let bytes = try? transport.receive(
                     DFURequest.getStatus.rawValue, value: 0, length: 6, timeout: Self.transferTimeout)

@@ -51,10 +51,7 @@ public struct DFUInterface: Hashable, Codable, Sendable {
         public var name: String
 
         /// A memory by its number and the text in which the device describes it.
-        public init(number: Int, name: String) {
-            self.number = number
-            self.name = name
-        }
+        public init(number: Int, name: String) { (self.number, self.name) = (number, name) }
     }
 
     /// idVendor of the device (USB 2.0, table 9-8).

@@ -3,39 +3,39 @@ import Foundation
 
 /// bRequest of the class requests (DFU 1.1, table 3.2).
 enum DFURequest: UInt8 {
-    case detach = 0
-    case download = 1
-    case upload = 2
-    case getStatus = 3
-    case clearStatus = 4
-    case getState = 5
-    case abort = 6
+    case detach
+    case download
+    case upload
+    case getStatus
+    case clearStatus
+    case getState
+    case abort
 }
 
 /// bState (DFU 1.1, 6.1.2).
 public enum DFUState: UInt8, Sendable, CustomStringConvertible {
     /// The application runs.
-    case appIdle = 0
+    case appIdle
     /// The application has taken DFU_DETACH and waits for a USB reset.
-    case appDetach = 1
+    case appDetach
     /// In DFU mode, ready for a request.
-    case idle = 2
+    case idle
     /// Has received a block and waits for DFU_GETSTATUS.
-    case downloadSync = 3
+    case downloadSync
     /// Is programming a block; may not be asked before the poll time is over.
-    case downloadBusy = 4
+    case downloadBusy
     /// In the middle of a download, ready for the next block.
-    case downloadIdle = 5
+    case downloadIdle
     /// Has received the last block, or has made the firmware ready, and waits for DFU_GETSTATUS.
-    case manifestSync = 6
+    case manifestSync
     /// Is making the new firmware ready.
-    case manifest = 7
+    case manifest
     /// Is done with it and waits for a USB reset.
-    case manifestWaitReset = 8
+    case manifestWaitReset
     /// In the middle of an upload, ready for the next request.
-    case uploadIdle = 9
+    case uploadIdle
     /// A request has failed; it stays so until DFU_CLRSTATUS.
-    case error = 10
+    case error
 
     public var description: String {
         switch self {
@@ -96,9 +96,7 @@ public struct DFUStatus: Equatable, Sendable {
 
     /// - Parameter pollTimeout: milliseconds; the answer has room for 24 bits of them.
     public init(code: DFUStatusCode, pollTimeout: Int, state: DFUState) {
-        self.code = code
-        self.pollTimeout = pollTimeout
-        self.state = state
+        (self.code, self.pollTimeout, self.state) = (code, pollTimeout, state)
     }
 
     /// Nil for anything but six bytes with a known state. Unknown codes count as errUNKNOWN.
@@ -126,22 +124,11 @@ public struct DFUFunctional: Equatable, Sendable {
     /// 0x011A: DfuSe, ST's extension.
     public var version: UInt16
 
-    /// A descriptor of given values.
-    /// - Parameters:
-    ///   - attributes: bits 0 to 3 as the field has them.
-    ///   - detachTimeout: milliseconds.
-    ///   - transferSize: bytes of a block.
-    ///   - version: binary-coded decimal, 0x0110 for 1.1.
-    public init(attributes: UInt8, detachTimeout: Int, transferSize: Int, version: UInt16) {
-        self.attributes = attributes
-        self.detachTimeout = detachTimeout
-        self.transferSize = transferSize
-        self.version = version
-    }
-
     /// Bit 3 (bitWillDetach): it leaves the bus after DFU_DETACH, without waiting for a USB reset.
     public var detachesItself: Bool { attributes & 8 != 0 }
+}
 
+extension DFUFunctional {
     /// Finds it among the bytes of a configuration or of an interface's extra descriptors.
     init?(descriptors bytes: [UInt8]) {
         var at = 0
@@ -149,10 +136,9 @@ public struct DFUFunctional: Equatable, Sendable {
             // 7 bytes in DFU 1.0, which has no version.
             if bytes[at + 1] == 0x21, bytes[at] >= 7 {
                 func half(_ offset: Int) -> Int { Int(bytes[at + offset]) | Int(bytes[at + offset + 1]) << 8 }
-                attributes = bytes[at + 2]
-                detachTimeout = half(3)
-                transferSize = half(5)
-                version = bytes[at] >= 9 ? UInt16(half(7)) : 0x0100
+                self.init(
+                    attributes: bytes[at + 2], detachTimeout: half(3), transferSize: half(5),
+                    version: bytes[at] >= 9 ? UInt16(half(7)) : 0x0100)
                 return
             }
             at += Int(bytes[at])

@@ -24,25 +24,22 @@ public struct DfuSeLayout: Equatable, Sendable {
     /// In the order of the text, which need not be that of addresses.
     public let runs: [Run]
 
-    /// Nil when the text is no layout. What follows the last sector is ignored: some devices send rubbish there.
+    /// Nil when the text is no layout. What follows the last sector is ignored, slashes too: some devices send rubbish there.
     public init?(_ text: String) {
         guard text.hasPrefix("@") else { return nil }
         let parts = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count >= 3, parts.count % 2 == 1 else { return nil }
+        guard parts.count >= 3 else { return nil }
         name = parts[0].trimmingCharacters(in: .whitespaces)
         var runs: [Run] = []
-        for index in stride(from: 1, to: parts.count, by: 2) {
+        regions: for index in stride(from: 1, to: parts.count - 1, by: 2) {
             let start = parts[index].trimmingCharacters(in: .whitespaces)
             guard start.lowercased().hasPrefix("0x"), var address = UInt64(start.dropFirst(2), radix: 16), address <= 0xFFFF_FFFF
-            else { return nil }
+            else { break }
             for entry in parts[index + 1].split(separator: ",") {
                 // count*size, a multiplier (space, K or M), and a letter whose low three bits are readable, erasable, writable.
                 guard let match = entry.prefixMatch(of: /\s*(\d{1,3})\*(\d{1,4})([ BKM])([a-g])/), let count = Int(match.1),
                     let number = Int(match.2), count > 0, number > 0, let kind = match.4.utf8.first
-                else {
-                    if runs.isEmpty { return nil }
-                    break
-                }
+                else { break regions }
                 let unit = match.3 == "K" ? 1024 : match.3 == "M" ? 1 << 20 : 1
                 runs.append(
                     Run(

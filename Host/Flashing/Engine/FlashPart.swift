@@ -10,10 +10,7 @@ public struct FlashSector: Equatable, Sendable {
     public var size: Int
 
     /// - Parameter size: bytes, more than 0.
-    public init(address: UInt64, size: Int) {
-        self.address = address
-        self.size = size
-    }
+    public init(address: UInt64, size: Int) { (self.address, self.size) = (address, size) }
 
     /// Its addresses, the end excluded.
     public var range: Range<UInt64> { address..<address + UInt64(size) }

@@ -1,5 +1,6 @@
 // The drive that an interface chip with Arm's DAPLink firmware shows: what its DETAILS.TXT and FAIL.TXT say (DAPLink, docs/MSD_COMMANDS.md).
 import Foundation
+import Reporting
 
 /// A mounted DAPLink drive.
 public struct DAPLinkDrive: Equatable, Sendable {
@@ -10,14 +11,25 @@ public struct DAPLinkDrive: Equatable, Sendable {
 
     /// Reads DETAILS.TXT; nil when the folder has none.
     public init?(mountPoint: String) {
-        guard let text = try? String(contentsOfFile: mountPoint + "/DETAILS.TXT", encoding: .utf8) else { return nil }
+        guard let lines = Self.lines(of: mountPoint + "/DETAILS.TXT") else { return nil }
         self.mountPoint = mountPoint
-        details = Self.parse(text)
+        details = Self.parse(lines)
     }
 
-    static func parse(_ text: String) -> [String: String] {
+    /// Bytes of a text that are read: the interface chip's have one sector, 512 bytes.
+    private static let longestText = 4096
+
+    /// The lines of a text on the drive, nil when it is not there.
+    private static func lines(of path: String) -> [String]? {
+        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+        defer { try? file.close() }
+        guard let text = try? file.read(upToCount: longestText) ?? Data() else { return nil }
+        return text.split { $0 == 0x0A || $0 == 0x0D }.map { PrintableText(utf8: $0, limit: 200).text }
+    }
+
+    static func parse(_ lines: [String]) -> [String: String] {
         var details: [String: String] = [:]
-        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+        for line in lines where !line.hasPrefix("#") {
             let parts = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
             if parts.count == 2 { details[parts[0].lowercased()] = parts[1] }
         }
@@ -32,15 +44,33 @@ public struct DAPLinkDrive: Equatable, Sendable {
     public var isMaintenance: Bool { details["daplink mode"]?.lowercased() == "bootloader" }
     /// Whether a copy erases only the pages that it writes. Older firmware does not say, and erases the whole chip.
     public var erasesPages: Bool { details["page erasing"] == "1" }
-    /// Rises each time the drive comes back after a copy.
+    /// Rises each time the drive goes, after a copy or a command, and begins at 0 when the board is plugged in. Older firmware does not say.
     public var remountCount: Int? { details["remount count"].flatMap { Int($0) } }
 
-    /// What FAIL.TXT says, nil when there is none. Its first line is the error, the second who made it.
+    /// What FAIL.TXT says of the last copy, nil when there is none. Its first line is the error, the second who made it.
     public var complaint: String? {
-        guard let text = try? String(contentsOfFile: mountPoint + "/FAIL.TXT", encoding: .utf8) else { return nil }
-        let details = Self.parse(text)
-        let error = details["error"] ?? text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let lines = Self.lines(of: mountPoint + "/FAIL.TXT") else { return nil }
+        let details = Self.parse(lines)
+        let error = details["error"] ?? lines.prefix(3).joined(separator: " ")
         return error + (details["type"].map { " (\($0))" } ?? "")
+    }
+}
+
+/// Tells whether a drive has gone and come back. What it says before that is of an earlier copy: FAIL.TXT stays until the next one.
+struct DriveReturn {
+    private let before: DAPLinkDrive
+    private var hasLeft = false
+
+    init(of drive: DAPLinkDrive) { before = drive }
+
+    /// The drive, if it has left since and come back.
+    /// - Parameter now: the drive as it is now, nil while it is gone.
+    mutating func look(_ now: DAPLinkDrive?) -> DAPLinkDrive? {
+        guard let now else {
+            hasLeft = true
+            return nil
+        }
+        return hasLeft || now.remountCount != before.remountCount ? now : nil
     }
 }
 

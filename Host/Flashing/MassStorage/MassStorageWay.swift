@@ -56,7 +56,7 @@ public struct MassStorageWay: FlashingWay {
                 .usage, "a DAPLink drive cannot be read back, so there is nothing to compare",
                 remedy: .nameWay(["openocd"]))
         }
-        let ready = job.erasesAll ? drive : try keepingKeys(drive, progress, cancellation)
+        let ready = job.erasesAll ? drive : try keepingKeys(drive, job.board, progress, cancellation)
         try copy(job.image, to: ready, progress)
         try awaitReturn(of: ready, job.board, progress, cancellation)
         return FlashReport(
@@ -82,26 +82,29 @@ public struct MassStorageWay: FlashingWay {
     }
 
     /// The drive, set to erase only what it writes. An interface chip that erases all would take the keys with it.
-    private func keepingKeys(_ drive: DAPLinkDrive, _ progress: any FlashProgress, _ cancellation: Cancellation) throws
-        -> DAPLinkDrive
-    {
+    private func keepingKeys(
+        _ drive: DAPLinkDrive, _ board: Board, _ progress: any FlashProgress, _ cancellation: Cancellation
+    ) throws -> DAPLinkDrive {
         if drive.erasesPages { return drive }
         if drive.details["page erasing"] != nil {
             progress.note("\(drive.mountPoint) is told to erase pages, not the whole chip")
+            var comeback = DriveReturn(of: drive)
             _ = FileManager.default.createFile(atPath: drive.mountPoint + "/PAGE_ON.ACT", contents: Data())
-            let changed = try wait(cancellation) {
-                DAPLinkDrive(mountPoint: drive.mountPoint).flatMap { $0.erasesPages ? $0 : nil }
-            }
-            if let changed { return changed }
+            // The drive goes for it. A copy that begins before would be cut, and that return be taken for the one after the copy.
+            let back = try wait(cancellation) { comeback.look(find(drive, board)).flatMap { $0.erasesPages ? $0 : nil } }
+            if let changed = back ?? find(drive, board), changed.erasesPages { return changed }
         }
         throw Failure(
             .usage, "the interface chip at \(drive.mountPoint) erases the whole chip before it writes, the keys too",
             remedy: .either([.nameWay(["openocd"]), .eraseAll]))
     }
 
+    /// Eight letters, as FAT has them.
+    private static let imageName = "LIGHTNOD.HEX"
+
     private func copy(_ image: CheckedImage, to drive: DAPLinkDrive, _ progress: any FlashProgress) throws {
         let bytes = Array(image.intelHex.utf8)
-        let path = drive.mountPoint + "/LIGHTNOD.HEX"
+        let path = drive.mountPoint + "/" + Self.imageName
         progress.begin(.write, total: bytes.count)
         defer { progress.end(.write) }
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -131,16 +134,15 @@ public struct MassStorageWay: FlashingWay {
         close(file)
     }
 
-    /// The drive goes and comes back; then FAIL.TXT says what went wrong, if anything did.
+    /// The drive goes and comes back; only then FAIL.TXT says what went wrong with this copy, if anything did.
     private func awaitReturn(
         of drive: DAPLinkDrive, _ board: Board, _ progress: any FlashProgress, _ cancellation: Cancellation
     ) throws {
         progress.note("waiting for the drive to come back")
+        var comeback = DriveReturn(of: drive)
         let back = try wait(cancellation) { () -> DAPLinkDrive? in
-            guard let now = DAPLinkDrive(mountPoint: drive.mountPoint) ?? remounted(drive, board) else { return nil }
-            if now.complaint != nil { return now }
-            let copied = FileManager.default.fileExists(atPath: now.mountPoint + "/LIGHTNOD.HEX")
-            return !copied && now.remountCount != drive.remountCount ? now : nil
+            guard let now = comeback.look(find(drive, board)) else { return nil }
+            return FileManager.default.fileExists(atPath: now.mountPoint + "/" + Self.imageName) ? nil : now
         }
         guard let back else {
             throw Failure.notFlashed(
@@ -153,9 +155,10 @@ public struct MassStorageWay: FlashingWay {
         }
     }
 
-    /// The same drive at another place, as a desktop may mount it.
-    private func remounted(_ drive: DAPLinkDrive, _ board: Board) -> DAPLinkDrive? {
-        givenMountPoint == nil ? drives(board).first { $0.identifier == drive.identifier } : nil
+    /// The drive as it is now, also at another place, where a desktop may mount it; nil while it is gone.
+    private func find(_ drive: DAPLinkDrive, _ board: Board) -> DAPLinkDrive? {
+        if let now = DAPLinkDrive(mountPoint: drive.mountPoint) { return now }
+        return givenMountPoint == nil ? drives(board).first { $0.identifier == drive.identifier } : nil
     }
 
     private func wait<R>(_ cancellation: Cancellation, _ look: () -> R?) throws -> R? {

@@ -52,6 +52,8 @@ enum OpenOCDFailure {
     private static let replug = "Check the probe's USB cable, and that no other program uses it"
     private static let wiring = "Check that the board has power, and the wires for SWDIO, SWCLK and GND"
     /// The first that fits counts: causes before their consequences.
+    private static let again = "Flash it again"
+
     private static let rules: [Rule] = [
         Rule(
             words: "LIBUSB_ERROR_ACCESS", kind: .environment, what: "this user may not use the debug probe",
@@ -83,10 +85,10 @@ enum OpenOCDFailure {
             advice: "Remove the protection with OpenOCD's “flash protect”"),
         Rule(
             words: "checksum mismatch", kind: .notFlashed, what: "the flash reads back differently from what was written",
-            advice: "Flash it again"),
+            advice: again),
         Rule(
             words: "Verify Failed", kind: .notFlashed, what: "the flash was written but could not be verified",
-            advice: "Flash it again"),
+            advice: again),
         Rule(words: "failed erasing sectors", kind: .notFlashed, what: "erasing the flash failed", advice: wiring),
         Rule(words: "Programming Failed", kind: .notFlashed, what: "writing the flash failed", advice: wiring),
     ]

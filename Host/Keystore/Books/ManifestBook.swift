@@ -67,9 +67,7 @@ public struct Voucher: Hashable, Codable, Sendable {
 
     /// Verifies nothing: `ManifestBook.voucher` does.
     public init(record: ProvisioningRecord, station: String, stationKey: PublicKey) {
-        self.record = record
-        self.station = station
-        self.stationKey = stationKey
+        (self.record, self.station, self.stationKey) = (record, station, stationKey)
     }
 }
 

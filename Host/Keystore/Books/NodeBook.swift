@@ -79,13 +79,8 @@ public struct KnownNode: Hashable, Codable, Sendable {
         address: NodeAddress, identity: PublicKey, network: UInt64, epoch: UInt32, owner: PublicKey, name: String? = nil,
         boundAt: Date = Date()
     ) {
-        self.address = address
-        self.identity = identity
-        self.network = network
-        self.epoch = epoch
-        self.owner = owner
-        self.name = name
-        self.boundAt = boundAt
+        (self.address, self.identity, self.network) = (address, identity, network)
+        (self.epoch, self.owner, self.name, self.boundAt) = (epoch, owner, name, boundAt)
     }
 }
 

@@ -72,12 +72,7 @@ public struct NodeLog: Sendable {
     }
 
     private static func copy(of path: String) throws -> DatabaseQueue {
-        let memory = try DatabaseQueue()
-        if access(path, F_OK) == 0 {
-            var configuration = Configuration()
-            configuration.readonly = true
-            try DatabaseQueue(path: path, configuration: configuration).backup(to: memory)
-        }
+        let memory = try access(path, F_OK) == 0 ? DatabaseFile.inMemory(path) : DatabaseQueue()
         try migrator.migrate(memory)
         return memory
     }

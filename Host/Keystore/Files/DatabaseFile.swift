@@ -38,6 +38,31 @@ public enum DatabaseFile {
         guard link(temporary, path) == 0 || errno == EEXIST else { throw failure(path) }
     }
 
+    /// What is in the file at `path`, in memory: for who cannot write beside it. What a program that was killed has left beside it, a journal or a
+    /// write-ahead log, is taken into account in a private copy, which is gone afterwards.
+    /// - Throws: `DatabaseError` when it cannot be read; `CocoaError` when the copy cannot be made.
+    public static func inMemory(_ path: String) throws -> DatabaseQueue {
+        let memory = try DatabaseQueue()
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(20)
+        do { try DatabaseQueue(path: path, configuration: configuration).backup(to: memory) } catch let error as DatabaseError
+            where [.SQLITE_READONLY, .SQLITE_CANTOPEN].contains(error.resultCode)
+        {
+            // Nobody writes to it now, or it could have been read.
+            let folder = FileManager.default.temporaryDirectory.path + "/lightnode-copy-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            for suffix in ["", "-wal", "-journal"] where FileManager.default.fileExists(atPath: path + suffix) {
+                try FileManager.default.copyItem(atPath: path + suffix, toPath: folder + "/copy" + suffix)
+                chmod(folder + "/copy" + suffix, 0o600)
+            }
+            try DatabaseQueue(path: folder + "/copy").backup(to: memory)
+        }
+        return memory
+    }
+
     private static func failure(_ path: String) -> Failure {
         Failure(
             .environment, "\(path) cannot be made: \(String(cString: strerror(errno)))",

@@ -2,6 +2,17 @@
 import Foundation
 import Reporting
 
+/// Makes a folder that only its owner may enter, with those above it; one that is there stays as it is.
+package func makePrivateFolder(_ path: String, purpose: String = "", advice: String) throws {
+    do {
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch {
+        throw Failure(
+            .environment, "the folder \(path)\(purpose) could not be made: \(error.localizedDescription)", advice: advice)
+    }
+}
+
 /// The folder of keys, known nodes and records.
 public struct Home: Sendable {
     /// The folder, as it was given to `init`.
@@ -12,14 +23,7 @@ public struct Home: Sendable {
     /// - Throws: `Failure` of kind `environment` when the folder cannot be made, is none, or holds keys and is open to others.
     public init(_ path: String) throws {
         self.path = path
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw Failure(
-                .environment, "the folder \(path) could not be made: \(error.localizedDescription)",
-                advice: "Set LIGHTNODE_HOME to a folder that you may write")
-        }
+        try makePrivateFolder(path, advice: "Set LIGHTNODE_HOME to a folder that you may write")
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw Failure(.environment, "\(path) is no folder", about: "\(path)", advice: "Set LIGHTNODE_HOME to a folder")

@@ -57,13 +57,17 @@ public struct PrivateFile: Sendable {
         return bytes
     }
 
-    /// Replaces it: the new contents are on the disk before the old ones are let go. Mode 0600.
+    /// Replaces it: the new contents are on the disk before the old ones are let go. Mode 0600. What a killed program has left of such a file, which
+    /// is as secret, is removed first.
     /// - Parameters:
     ///   - bytes: the new contents.
     ///   - replacing: when false, an existing file is left as it is and an error thrown.
     /// - Throws: `Failure` of kind `environment`; the file is as it was then, or is the new one and may not survive a crash of
     ///   the system.
-    public func write(_ bytes: [UInt8], replacing: Bool = true) throws { try draft(bytes).commit(replacing: replacing) }
+    public func write(_ bytes: [UInt8], replacing: Bool = true) throws {
+        Leftovers.remove(besides: self)
+        try draft(bytes).commit(replacing: replacing)
+    }
 
     /// Brings new contents to the disk under a temporary name: the slow half of `write`, to be done before it is known whether they
     /// are wanted.

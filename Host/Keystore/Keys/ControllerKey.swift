@@ -54,8 +54,6 @@ public struct ControllerKey: Sendable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         var bytes = Array(try encoder.encode(contents)) + [UInt8(ascii: "\n")]
         defer { wipe(&bytes) }
-        // What a killed program has left of such a file is as secret.
-        Leftovers.remove(besides: file)
         try file.write(bytes, replacing: false)
     }
 

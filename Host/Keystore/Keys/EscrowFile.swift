@@ -9,7 +9,8 @@ extension EscrowPublicKey {
     public init(parsing text: String) throws {
         var digits = text
         for path in [text, text + ".pub"] where FileManager.default.fileExists(atPath: path) {
-            digits = ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+            let bytes = (try? WholeFile.read(path, limit: 1 << 12, advice: "")) ?? []
+            digits = (String(validating: bytes, as: UTF8.self) ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
             if digits.count == 64 { break }
         }
         guard let key = [UInt8](hex: digits).flatMap({ EscrowPublicKey($0) }) else {
@@ -35,6 +36,7 @@ extension EscrowKey {
     /// Reads the secret half that `save` wrote.
     /// - Throws: `Failure` when the file cannot be read, others can read it, or it is no key.
     public static func load(from file: PrivateFile) throws -> EscrowKey {
+        Leftovers.remove(besides: file)
         var bytes = try file.read()
         defer { wipe(&bytes) }
         guard let key = EscrowKey(secret: SecretBytes(bytes)) else {

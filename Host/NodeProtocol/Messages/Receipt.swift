@@ -11,6 +11,7 @@ extension Outcome {
 extension Outcome: CustomStringConvertible, Encodable {
     public var description: String { name ?? "outcome-\(rawValue)" }
 
+    // Not as its number, as a raw value is by itself.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
@@ -80,15 +81,10 @@ public struct Receipt: Hashable, Sendable {
     /// - Throws: `Failure`, of kind `notAuthentic` when the signature is not that key's, of kind `malformedAnswer` when a claim
     ///   is missing or contradicts the log entry.
     public init(verifying bytes: [UInt8], identity: PublicKey, network: UInt64) throws {
-        let node = NodeAddress(of: identity)
-        let claims = try SignedObject.open(bytes, type: .receipt, network: network, signer: identity, from: node.description)
-        func malformed(_ what: String) -> Failure {
-            Failure(
-                .malformedAnswer, "the receipt from \(node) has \(what)",
-                remedy: .sameRelease)
-        }
-        guard claims[CWTClaim.issuer]?.text == node.description else { throw malformed("another issuer") }
-        guard let details = claims[CWTClaim.node], let epoch = details[NodeClaim.epoch]?.uint.flatMap(UInt32.init(exactly:)),
+        let statement = try NodeStatement(bytes, type: .receipt, name: "the receipt from", identity: identity, network: network)
+        let node = statement.node, details = try statement.details()
+        func malformed(_ what: String) -> Failure { statement.malformed(what) }
+        guard let epoch = details[NodeClaim.epoch]?.uint.flatMap(UInt32.init(exactly:)),
             let sequence = details[NodeClaim.seq]?.uint, let subject = details[NodeClaim.call]?.array?.map(\.text),
             !subject.contains(nil), let index = details[NodeClaim.index]?.uint.flatMap({ LogNumber.checked($0) }),
             let previous = details[NodeClaim.previous]?.bytes, previous.count == 32,

@@ -40,15 +40,10 @@ public struct Telemetry: Hashable, Sendable {
     /// - Throws: `Failure`, of kind `notAuthentic` when the signature is not that key's, of kind `malformedAnswer` when a claim
     ///   is missing or there are more than eight samples.
     public init(verifying bytes: [UInt8], identity: PublicKey, network: UInt64) throws {
-        let node = NodeAddress(of: identity)
-        let claims = try SignedObject.open(bytes, type: .telemetry, network: network, signer: identity, from: node.description)
-        func malformed(_ what: String) -> Failure {
-            Failure(
-                .malformedAnswer, "the telemetry of \(node) has \(what)",
-                remedy: .sameRelease)
-        }
-        guard claims[CWTClaim.issuer]?.text == node.description else { throw malformed("another issuer") }
-        guard let details = claims[CWTClaim.node], let epoch = details[NodeClaim.epoch]?.uint.flatMap(UInt32.init(exactly:)),
+        let statement = try NodeStatement(bytes, type: .telemetry, name: "the telemetry of", identity: identity, network: network)
+        let node = statement.node, details = try statement.details()
+        func malformed(_ what: String) -> Failure { statement.malformed(what) }
+        guard let epoch = details[NodeClaim.epoch]?.uint.flatMap(UInt32.init(exactly:)),
             let boot = details[NodeClaim.boot]?.uint.flatMap(UInt32.init(exactly:)), let uptime = details[NodeClaim.uptime]?.uint,
             let first = details[NodeClaim.first]?.uint.flatMap({ LogNumber.checked($0) }),
             let items = details[NodeClaim.samples]?.array, items.count <= 8

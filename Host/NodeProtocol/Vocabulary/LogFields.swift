@@ -41,11 +41,11 @@ package enum LogValueKind: UInt8 {
     /// No value.
     case none = 0
     /// 0 or 1.
-    case bool = 1
+    case bool
     /// A number, signed.
-    case int = 2
+    case int
     /// The first 4 bytes of the digest of the authorities after a change.
-    case authorities = 3
+    case authorities
 }
 
 /// Who signed the message of a log entry: the high nibble of its origin.

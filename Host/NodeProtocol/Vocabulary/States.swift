@@ -5,21 +5,14 @@ public enum NodeState: UInt8, CaseIterable, Sendable {
     /// Never provisioned: it has no identity.
     case blank = 0
     /// Provisioned, waits for its owner's bind.
-    case unowned = 1
+    case unowned
     /// Obeys its owner.
-    case owned = 2
+    case owned
     /// A record that it cannot do without is unreadable; it executes nothing.
-    case damaged = 3
+    case damaged
 
     /// The stable name that programs match on.
-    public var name: String {
-        switch self {
-        case .blank: "blank"
-        case .unowned: "unowned"
-        case .owned: "owned"
-        case .damaged: "damaged"
-        }
-    }
+    public var name: String { ["blank", "unowned", "owned", "damaged"][Int(rawValue)] }
 }
 
 /// Why a chip started.
@@ -27,27 +20,18 @@ public enum ResetCause: UInt8, CaseIterable, Sendable {
     /// Power was applied or dipped, or the chip does not tell.
     case power = 0
     /// The reset pin.
-    case pin = 1
+    case pin
     /// The watchdog was not fed in time.
-    case watchdog = 2
+    case watchdog
     /// The firmware asked for it.
-    case software = 3
+    case software
     /// The CPU locked up: a fault inside the fault handler.
-    case lockup = 4
+    case lockup
     /// Woken from the off state.
-    case wakeUp = 5
+    case wakeUp
 
     /// The stable name that programs match on.
-    public var name: String {
-        switch self {
-        case .power: "power-on"
-        case .pin: "reset-pin"
-        case .watchdog: "watchdog"
-        case .software: "software"
-        case .lockup: "lock-up"
-        case .wakeUp: "wake-up"
-        }
-    }
+    public var name: String { ["power-on", "reset-pin", "watchdog", "software", "lock-up", "wake-up"][Int(rawValue)] }
 }
 
 /// What the owner has set: the bits of `flags`.

@@ -134,6 +134,11 @@ public final class USBPipe: BytePipe {
             case .open(let transfers):
                 // Bytes on their way when the node left are lost, as on any line: the protocol above sends them again.
                 if try await transfers.write(bytes, limit: sendLimit) != nil { return }
+                guard ContinuousClock.now < end else {
+                    throw Failure(
+                        .unreachable, "the node at the other end of the USB line takes no more bytes",
+                        advice: "Unplug it and plug it in again, then repeat the command")
+                }
                 try await Task.sleep(for: .milliseconds(10))
             case .away(let node):
                 guard ContinuousClock.now < end else {

@@ -18,16 +18,22 @@ struct ActingOptions: ParsableArguments {
     }
 }
 
-/// A command that acts on a node with a controller's key.
-protocol ActingCommand: AsyncParsableCommand, JSONCapable {
+/// A subcommand with those options, its output among them.
+protocol OptionedCommand: AsyncParsableCommand, JSONCapable {
     var options: ActingOptions { get }
+}
+
+extension OptionedCommand {
+    var output: Output { options.output }
+}
+
+/// A command that acts on a node with a controller's key.
+protocol ActingCommand: OptionedCommand {
     /// What it does; `run` opens the key before, and connects.
     func act(on node: RemoteNode) async throws
 }
 
 extension ActingCommand {
-    var output: Output { options.output }
-
     func run() async throws { try await options.withNode(as: try options.key.controller(), act) }
 }
 

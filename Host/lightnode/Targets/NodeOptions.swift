@@ -43,9 +43,15 @@ struct NodeOptions: ParsableArguments {
 
     /// Runs `body` with a connection to the node that is meant, and hangs up afterwards.
     func withClient<R>(_ body: (CoAPClient) async throws -> R) async throws -> R {
-        let locator = try Self.finder.choose(node.locator)
-        let link = try await Self.finder.connect(locator)
-        let logs = logs
+        try await Self.withClient(of: node.locator, timeout: timeout, logs: logs, body)
+    }
+
+    /// Runs `body` with a connection to `node`, or to the only one that there is, and hangs up afterwards.
+    static func withClient<R>(
+        of node: NodeLocator?, timeout: Double, logs: Bool, _ body: (CoAPClient) async throws -> R
+    ) async throws -> R {
+        let locator = try finder.choose(node)
+        let link = try await finder.connect(locator)
         let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
             if logs { Output.standardError("[\(locator)] \(line)") }
         }

@@ -117,10 +117,11 @@ struct ErrorReport: Encodable, CustomStringConvertible {
     }
 
     private init(_ error: String, about subject: String? = nil, _ remedy: Remedy?, reason: String?, _ status: ExitStatus) {
-        self.error = error
-        self.subject = subject
+        // Whatever a device, a program or an argument says is in it.
+        self.error = Quoted.brief(error)
+        self.subject = subject.map { Quoted.brief($0) }
         self.remedy = remedy
-        let text = remedy?.text ?? ""
+        let text = Quoted.brief(remedy?.text ?? "", limit: 1 << 16)
         advice = text.isEmpty ? nil : text
         self.reason = reason
         exitCode = status.rawValue

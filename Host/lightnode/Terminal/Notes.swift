@@ -1,4 +1,5 @@
 // What a command finds beside what it was asked: on standard error, for programs as JSON at the end.
+import Reporting
 import Synchronization
 
 /// Told once each. Whether they are kept for the end is decided before the command runs.
@@ -19,6 +20,7 @@ enum Notes {
 
     /// Shows a note, or keeps it.
     static func add(_ text: String) {
+        let text = Quoted.brief(text)
         let isShown = state.withLock { state in
             guard state.told.insert(text).inserted else { return false }
             if state.areKept { state.kept.append(text) }

@@ -47,9 +47,7 @@ class Text(resource.Resource):
 
 
 class Echo(resource.Resource):
-    def __init__(self):
-        super().__init__()
-        self.count = 0
+    count = 0
 
     async def render_post(self, request):
         self.count += 1
@@ -58,10 +56,7 @@ class Echo(resource.Resource):
 
 
 class Ticker(resource.ObservableResource):
-    def __init__(self):
-        super().__init__()
-        self.value = 0
-        self.observers = 0
+    value = observers = 0
 
     def update_observation_count(self, count):
         self.observers = count
@@ -87,9 +82,7 @@ class LongTicker(Ticker):
 class Silent(resource.ObservableResource):
     """Lets itself be observed and never tells anything, as a device that restarted would."""
 
-    def __init__(self):
-        super().__init__()
-        self.value = 0
+    value = 0
 
     async def render_get(self, request):
         self.value += 1

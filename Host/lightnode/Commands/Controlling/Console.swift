@@ -6,7 +6,7 @@ import Keystore
 import NodeProtocol
 import Transport
 
-struct Console: AsyncParsableCommand, JSONCapable {
+struct Console: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Talk to an owned node: type calls, get verified receipts.",
         discussion: """
@@ -19,7 +19,6 @@ struct Console: AsyncParsableCommand, JSONCapable {
             """)
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         let home = try Home.standard()

@@ -5,7 +5,7 @@ import Foundation
 import Keystore
 import NodeProtocol
 
-struct Send: AsyncParsableCommand, JSONCapable {
+struct Send: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send a command to an owned node and verify its signed receipt.",
         discussion: """
@@ -33,7 +33,6 @@ struct Send: AsyncParsableCommand, JSONCapable {
     var grant: String?
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         let call = try Call(parsing: call)

@@ -4,7 +4,7 @@ import ControlNode
 import Foundation
 import NodeProtocol
 
-struct Watch: AsyncParsableCommand, JSONCapable {
+struct Watch: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show events and changes of state as they happen, each signed by the node.",
         discussion: """
@@ -24,7 +24,6 @@ struct Watch: AsyncParsableCommand, JSONCapable {
     @Flag(help: "Only a node that this control node has bound: whatever else answers is refused.")
     var mine = false
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         if let count, count < 1 { throw ValidationError("--count takes a number from 1.") }

@@ -66,11 +66,7 @@ struct ManifestOptions: ParsableArguments {
     var stationKey: PublicKey?
 
     func bytes() throws -> [UInt8] {
-        do { return Array(try Data(contentsOf: URL(fileURLWithPath: file))) } catch {
-            throw Failure(
-                .environment, "\(file) could not be read: \(error.localizedDescription)", about: "\(file)",
-                advice: "Check its name")
-        }
+        try WholeFile.read(file, limit: 1 << 30, advice: "Name a manifest that a station wrote")
     }
 }
 

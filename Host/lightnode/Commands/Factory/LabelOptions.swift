@@ -52,7 +52,7 @@ struct LabelOptions: ParsableArguments {
                 outputs.append(try LabelFolder(labels, format: labelFormat, size: labelSize))
             }
         }
-        if let printer { outputs.append(LabelPrinter(printer, size: labelSize)) }
+        if let printer { outputs.append(try LabelPrinter(printer, size: labelSize)) }
         guard !outputs.isEmpty else {
             throw Failure(
                 .usage, "nobody said where the labels go, and without its label a node can never be bound",

@@ -151,13 +151,7 @@ struct Provision: AsyncParsableCommand, JSONCapable {
     // MARK: One node
 
     private func provisionOne(_ station: Station) async throws {
-        let locator = try NodeOptions.finder.choose(nodes.first)
-        let link = try await NodeOptions.finder.connect(locator)
-        let logs = logs
-        let client = CoAPClient(link, name: locator.description, timing: .init(total: .seconds(timeout))) { line in
-            if logs { Output.standardError("[\(locator)] \(line)") }
-        }
-        do {
+        try await NodeOptions.withClient(of: nodes.first, timeout: timeout, logs: logs) { client in
             let output = output
             let provisioned = try await station.provision(client, options: try options()) { output.say("\(client.name): \($0)") }
             let record = provisioned.record
@@ -170,10 +164,6 @@ struct Provision: AsyncParsableCommand, JSONCapable {
             if output.json { try Output.deliver(secret: Output.encoded(result)) } else { output.show(result) }
             try Output.deliver()
             try await station.finish(provisioned, escrow: try labels.escrow(station.home))
-            await client.close()
-        } catch {
-            await client.close()
-            throw error
         }
     }
 

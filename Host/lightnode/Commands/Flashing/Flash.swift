@@ -33,7 +33,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
               lightnode flash --board microbit --via emulated --serial kitchen
               lightnode flash --board blackpill-f411 --all
 
-            Takes the name of an application, which is built first, or an image file (ELF, Intel HEX, BIN) whose header names its board.
+            Takes the name of an application, which is built first, or an image file whose header names its board: \(ImageCommand.readable).
             The image is checked before anything is touched; what the flash holds already is not written again; what is written is read
             back. The first of the board's ways that finds a node is used; --via names one. See docs/flashing.md.
             """)

@@ -61,10 +61,9 @@ struct FlashRead: ParsableCommand, JSONCapable {
         return store.range
     }
 
-    /// As it is now: a board that is on saves its flash first.
+    /// As it is now: the flash of a board that is on is its file.
     private static func read(_ name: String, store: Bool) throws -> (UInt64, Data) {
         let boards = EmulatedBoards()
-        if boards.isRunning(name) { _ = try boards.request(name, .saveFlash) }
         let stored = try StoredBoard(name, boards: boards, writes: false)
         let range = try range(stored.board, store: store)
         for memory in try stored.contents() {

@@ -6,7 +6,7 @@ import HostCrypto
 import Keystore
 import NodeProtocol
 
-struct GrantCommand: AsyncParsableCommand, JSONCapable {
+struct GrantCommand: OptionedCommand {
     static let configuration = CommandConfiguration(
         commandName: "grant",
         abstract: "Lend the right to command some devices of a node to the holder of a key.",
@@ -47,8 +47,6 @@ struct GrantCommand: AsyncParsableCommand, JSONCapable {
     var file: String?
 
     @OptionGroup var options: ActingOptions
-
-    var output: Output { options.output }
 
     func run() async throws {
         let terms = try terms()

@@ -4,7 +4,7 @@ import ControlNode
 import HostCrypto
 import NodeProtocol
 
-struct Bind: AsyncParsableCommand, JSONCapable {
+struct Bind: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Become the owner of a node, with the text of its label.",
         discussion: """
@@ -30,7 +30,6 @@ struct Bind: AsyncParsableCommand, JSONCapable {
     var allowTest = false
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         let label = try LabelText.read(label)

@@ -3,7 +3,7 @@ import ArgumentParser
 import ControlNode
 import Keystore
 
-struct Recover: AsyncParsableCommand, JSONCapable {
+struct Recover: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Become the owner with the recovery key that was named at bind.",
         discussion: """
@@ -17,7 +17,6 @@ struct Recover: AsyncParsableCommand, JSONCapable {
     var recoveryKey: String
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         let controller = try options.key.controllerOrNew(output)

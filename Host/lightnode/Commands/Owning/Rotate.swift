@@ -3,7 +3,7 @@ import ArgumentParser
 import ControlNode
 import Keystore
 
-struct Rotate: AsyncParsableCommand, JSONCapable {
+struct Rotate: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Replace the key that owns a node; what was signed before is void.",
         discussion: """
@@ -18,7 +18,6 @@ struct Rotate: AsyncParsableCommand, JSONCapable {
     var newKey: String
 
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func run() async throws {
         let controller = try options.key.controller()

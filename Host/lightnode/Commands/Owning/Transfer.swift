@@ -5,7 +5,7 @@ import HostCrypto
 import NodeProtocol
 import Reporting
 
-struct Transfer: AsyncParsableCommand, JSONCapable {
+struct Transfer: OptionedCommand {
     static let configuration = CommandConfiguration(
         abstract: "Hand a node to another owner, who must have accepted it.",
         discussion: """
@@ -35,7 +35,6 @@ struct Transfer: AsyncParsableCommand, JSONCapable {
 
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: ActingOptions
-    var output: Output { options.output }
 
     func validate() throws {
         guard [acceptance != nil, accept, finish].filter({ $0 }).count == 1 else {

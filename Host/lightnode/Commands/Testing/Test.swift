@@ -117,6 +117,8 @@ struct Test: ParsableCommand, JSONCapable {
         guard vcd == nil || plan.count == 1 else {
             throw ValidationError("--vcd needs exactly one test, \(plan.count) are selected. Name it, and its --board.")
         }
+        // A run that does not come to its end leaves no report of an earlier one in its place.
+        for file in [junit, jsonFile, coverage, vcd].compactMap({ $0 }) { WholeFile.forget(file) }
         runner.progress = { done, total, result in
             var step = WorkStep("testing", done: done, of: total)
             if let result { step.detail = "\(result.outcome.rawValue): \(result.test.path) [\(result.test.board)]" }
@@ -168,12 +170,7 @@ struct Test: ParsableCommand, JSONCapable {
 
     /// A report that --json wrote.
     private static func report(_ file: String) throws -> TestReport {
-        let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
-            throw Failure(
-                .environment, "\(file) cannot be read: \(error.localizedDescription)", about: "\(file)",
-                advice: "Name a report that a test run wrote")
-        }
+        let data = Data(try WholeFile.read(file, advice: "Name a report that a test run wrote"))
         guard let report = try? JSONDecoder().decode(TestReport.self, from: data) else {
             throw Failure(
                 .environment, "\(file) is no test report", about: "\(file)", advice: "Name a report that a test run wrote")

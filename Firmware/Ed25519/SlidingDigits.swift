@@ -1,4 +1,4 @@
-// S B + k A in one pass (Straus), with sliding windows of signed digits; for verification, whose scalars are public.
+// Digits of the scalars of a verification, which are public.
 
 /// Signed sliding-window digits of a scalar, from the most significant one down.
 ///
@@ -15,6 +15,8 @@ struct SlidingDigits {
     private(set) var position: Int
     /// Odd, |digit| <= largest.
     private(set) var digit: Int
+    /// |digit|
+    var magnitude: Int { digit < 0 ? 0 &- digit : digit }
 
     /// `scalar` < 2^255; the table has the odd multiples up to `largest`, 3 or more.
     init(_ scalar: UnsafePointer<UInt32>, largest: Int) {
@@ -65,71 +67,9 @@ struct SlidingDigits {
                 position &+= 1
             }
             digit = value
-            if DoubleScalar.magnitude(value) <= largest { break }
+            if magnitude <= largest { break }
             width &-= 1
         }
         next &-= width
-    }
-}
-
-enum DoubleScalar {
-    /// Entries of `oddMultiplesOfBase`.
-    private static var baseMultiples: Int { 24 }
-
-    /// p = s B + k p, T not valid. T of p must be valid at entry. s, k < 2^255. Takes 1 KB of stack for eight multiples of p.
-    @inline(never)
-    static func compute(_ p: PointPointer, s: UnsafePointer<UInt32>, k: UnsafePointer<UInt32>, _ scratch: Element) {
-        withWords(256) { table in
-            tabulate(table, p, scratch)
-            walk(p, table, s, k, scratch)
-        }
-    }
-
-    private static func walk(
-        _ p: PointPointer, _ table: Element, _ s: UnsafePointer<UInt32>, _ k: UnsafePointer<UInt32>,
-        _ scratch: Element
-    ) {
-        var forBase = SlidingDigits(s, largest: 2 &* baseMultiples &- 1)
-        var forKey = SlidingDigits(k, largest: 15)
-        Point.setNeutral(p)
-        var position = max(forBase.position, forKey.position)
-        var first = true
-        while position >= 0 {
-            let addKey = forKey.position == position
-            let addBase = forBase.position == position
-            if !first { Point.double(p, scratch, withT: addKey || addBase) }
-            first = false
-            if addKey {
-                let entry = table + ((magnitude(forKey.digit) >> 1) << 5)
-                Point.add(p, cached: entry, negated: forKey.digit < 0, scratch, withT: addBase)
-                forKey.advance()
-            }
-            if addBase {
-                oddMultiplesOfBase.span.withUnsafeBufferPointer {
-                    let entry = $0.baseAddress! + (magnitude(forBase.digit) >> 1) &* 24
-                    Point.addProjective(p, entry, negated: forBase.digit < 0, scratch, withT: false)
-                }
-                forBase.advance()
-            }
-            position &-= 1
-        }
-    }
-
-    static func magnitude(_ digit: Int) -> Int { digit < 0 ? 0 &- digit : digit }
-
-    /// table = p, 3p, … 15p in cached form; p is spoilt.
-    private static func tabulate(_ table: Element, _ p: PointPointer, _ scratch: Element) {
-        let twice = table + 7 &* 32  // 2p stands where 15p comes last
-        Point.cache(table, p)
-        Point.double(p, scratch, withT: true)
-        Point.cache(twice, p)
-        Point.add(p, cached: table, negated: false, scratch, withT: true)
-        Point.cache(table + 32, p)
-        var i = 2
-        while i < 8 {
-            Point.add(p, cached: twice, negated: false, scratch, withT: true)
-            Point.cache(table + (i << 5), p)
-            i &+= 1
-        }
     }
 }
