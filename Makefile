@@ -17,6 +17,7 @@ build: deps ## build the command line tool, as bin/lightnode
 	@$(SWIFT_BUILD) --product lightnode
 	@$(SWIFT_BUILD) --product QEMUProbe
 	@mkdir -p bin && ln -sf ../$(BIN)/lightnode bin/lightnode
+	@Tools/note-commit $(BIN)/lightnode
 
 firmware: build ## build the light-node image of every board
 	@for board in $(BOARDS); do bin/lightnode build --board $$board || exit 1; done

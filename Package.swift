@@ -123,7 +123,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
         host("FirmwareBuild", ["Programs", "BoardFacts", "Image", "Reporting"]),
         host("VirtualUSB", ["Reporting"]),
         host("USBStrings", ["Reporting", "CLibUSB"]),
-        host("Emulation", ["SplitMix", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
+        host("Emulation", ["Slipmux", "SplitMix", "Programs", "BoardFacts", "Image", "VirtualUSB", "Reporting"]),
         host("Flashing", ["Programs", "BoardFacts", "Image", "USBStrings", "Reporting", "CLibUSB"]),
         host("CycleModel", []),
         // Loaded into QEMU by Emulation.
@@ -176,7 +176,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             name: "lightnode",
             dependencies: [
                 "Reporting", "Transport", "HostCrypto", "NodeProtocol", "Keystore", "ControlNode", "Records", "Labels",
-                "Provisioning", "BoardFacts", "Image", "FirmwareBuild", "Emulation",
+                "Provisioning", "Programs", "BoardFacts", "Image", "FirmwareBuild", "Emulation",
                 "NodeEmulation", "Benchmarks", "TestRunner", "Gateway", "Bridge", "Flashing", "CEdit", "CWipingHeap",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -10,6 +10,8 @@ public protocol Platform: ~Copyable {
     var version: Version { get }
     /// The hash in the header of the image that runs (Host/Image/ImageHeader.swift).
     var imageHash: InlineArray<24, UInt8> { get }
+    /// What follows it there: the application's name, flags, and the commit that it was built from.
+    var imageOrigin: InlineArray<24, UInt8> { get }
     /// The chip's own serial number; 0 when it has none.
     var hardwareSerial: UInt64 { get }
     /// Why the chip started.

@@ -12,7 +12,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
     /// Writes the `status` map.
     public mutating func writeStatus(_ writer: inout CBORWriter) {
         let hasIdentity = identity.isLoaded
-        writer.map(hasIdentity ? 18 : 17)
+        writer.map(hasIdentity ? 19 : 18)
         writer.entry(0, UInt64(condition.rawValue))
         writer.key(1)
         if hasIdentity { writer.text(identity.address.text.span.bytes) } else { writer.null() }
@@ -35,6 +35,7 @@ extension Node where Flash: ~Copyable, Board: ~Copyable {
         writer.entry(15, time.isKnown)
         if hasIdentity { writer.entry(16, bytes: identity.publicKey.span.bytes) }
         writer.entry(17, bytes: platform.imageHash.span.bytes)
+        writer.entry(18, bytes: platform.imageOrigin.span.bytes)
     }
 
     /// Writes the `devices` array.

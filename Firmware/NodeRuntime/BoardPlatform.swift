@@ -15,9 +15,8 @@ struct BoardPlatform: Platform {
         let version = lightnode_image_header.version
         return Version(version.0, version.1, version.2)
     }
-    var imageHash: InlineArray<24, UInt8> {
-        @inline(never) get { UnsafeRawPointer(startup_image_hash()).loadUnaligned(as: InlineArray<24, UInt8>.self) }
-    }
+    var imageHash: InlineArray<24, UInt8> { imageBytes(0) }
+    var imageOrigin: InlineArray<24, UInt8> { imageBytes(24) }
     var hardwareSerial: UInt64 { hardwareSerialNumber() }
     var resetReason: ResetReason {
         @inline(never) get { hardware.resetReason }
@@ -32,6 +31,12 @@ struct BoardPlatform: Platform {
     mutating func microseconds() -> UInt64 { uptime() }
     @inline(never)
     mutating func fillRandom(_ bytes: inout MutableRawSpan) { hardware.entropy.fill(&bytes) }
+}
+
+/// 24 bytes of the image's header, from its hash on.
+@inline(never)
+private func imageBytes(_ offset: Int) -> InlineArray<24, UInt8> {
+    UnsafeRawPointer(startup_image_hash()).loadUnaligned(fromByteOffset: offset, as: InlineArray<24, UInt8>.self)
 }
 
 /// Microseconds since reset. Out of line, because each use of `hardware` asks first whether it has been made.

@@ -1,5 +1,5 @@
 // The image header at flash offset 0x200; its layout is in ImageHeader.h.
-// Size, build id and hash are filled after linking.
+// Size, hash, application, flags and build are filled after linking.
 #include "Startup.h"
 
 #ifndef LIGHTNODE_BOARD_NAME

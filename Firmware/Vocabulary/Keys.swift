@@ -156,6 +156,8 @@ public enum StatusKey {
     @inlinable public static var identity: Int32 { 16 }
     /// The hash in the header of the image that runs.
     @inlinable public static var imageHash: Int32 { 17 }
+    /// The last fields of that header: application, flags and build.
+    @inlinable public static var origin: Int32 { 18 }
 }
 
 /// Keys of the body of /provision.

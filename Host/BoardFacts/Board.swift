@@ -87,6 +87,8 @@ public struct Board: Codable, Sendable {
         public var inputPorts: [String]?
         /// How to see that the UART holds a byte that the firmware has not taken: see Host/Emulation/LineNoise.swift.
         public var receiver: Receiver?
+        /// Buses of the board at which QEMU can put parts that it models; absent when there are none.
+        public var buses: [String]?
         /// State register of the second UART, when it is the wire of a virtual USB (Host/Emulation/USBCable.swift).
         public var usbState: Word?
 
@@ -100,7 +102,7 @@ public struct Board: Codable, Sendable {
     }
 
     /// Where a register shows an output pin.
-    public struct OutputLevel: Hashable, Sendable {
+    public struct OutputLevel: Hashable, Codable, Sendable {
         /// Register that holds the output's level.
         public var register: Word
         /// Register that tells which pins are outputs, where there is one with the same bits.
@@ -110,9 +112,9 @@ public struct Board: Codable, Sendable {
     }
 
     /// How to see the board's lights from outside the firmware.
-    public struct Display: Sendable {
+    public struct Display: Codable, Sendable {
         /// One light: it is lit while all of `high` are driven high and all of `low` low.
-        public struct Light: Sendable {
+        public struct Light: Codable, Sendable {
             /// Its device, "led"; nil for a light of a matrix.
             public var name: String?
             /// Outputs at its positive side; empty when that is the supply.
@@ -195,13 +197,15 @@ public struct Board: Codable, Sendable {
     public var emulator: Emulator?
     /// Lights that are wired as a matrix, if it has such.
     public var matrix: MatrixRow?
-    /// By name, where registers show the devices that are an `output` of their row. Not in board.json: `BoardCatalogue.board` finds it.
-    public internal(set) var outputs: [String: OutputLevel] = [:]
-    /// Its matrix, or its LEDs; nil when the board has no light that can be seen through registers. Found like `outputs`.
-    public internal(set) var display: Display?
-    /// Number of the chip's family in UF2 files, if it has one. Found like `outputs`.
+    /// What can be seen of it from outside the firmware. Not in board.json: `BoardCatalogue.board` finds it, and whoever keeps a board keeps it.
+    public internal(set) var seen: Seen?
+    /// By name, where registers show the devices that are an `output` of their row.
+    public var outputs: [String: OutputLevel] { seen?.outputs ?? [:] }
+    /// Its matrix, or its LEDs; nil when the board has no light that can be seen through registers.
+    public var display: Display? { seen?.display }
+    /// Number of the chip's family in UF2 files, if it has one. Found like `seen`.
     public internal(set) var uf2Family: Word?
-    /// Settings of the chip that no image may hold. Found like `outputs`.
+    /// Settings of the chip that no image may hold. Found like `seen`.
     public internal(set) var configuration: [ChipFacts.Configuration] = []
     /// How the board's pins are written, such as "P0.{number}" or "P{port}{pin}", and the number of the first of them: a number for each
     /// pin, as the chip's drivers take it.
@@ -229,7 +233,7 @@ public struct Board: Codable, Sendable {
 
     private enum CodingKeys: CodingKey {
         case name, title, mcu, core, triple, crystal, flash, boot, ram, store, emulator, matrix, pins, wires, buses, devices,
-            budgets
+            budgets, seen
         case readbackProtection, readbackWay, flashing, massStorage, openocd, usb
     }
 }

@@ -167,11 +167,13 @@ extension Board {
         return buttons
     }
 
-    /// Finds in the registers of `chip` what the outputs and the lights of the rows show, and takes what else it says of the chip.
+    /// Finds in the registers of `chip` what the outputs, the pins and the lights of the rows show, and takes what else it says of the chip.
     mutating func resolve(_ chip: ChipFacts) {
         (uf2Family, configuration) = (chip.uf2Family, chip.configuration ?? [])
         func level(_ pin: String) -> OutputLevel? { place(of: pin).flatMap(chip.level) }
         var lights: [Display.Light] = []
+        var outputs: [String: OutputLevel] = [:], display: Display?
+        defer { seen = Seen(outputs: outputs, display: display, pins: pinFacts(chip)) }
         for row in devices ?? [] {
             guard let seen = row.output.flatMap(level) else { continue }
             outputs[row.name] = seen
@@ -196,7 +198,10 @@ extension Board {
     }
 
     /// The number of the pin that is written `label` on the board; nil when it has no such pin.
-    public func place(of label: String) -> UInt32? {
+    public func place(of label: String) -> UInt32? { pin(of: label)?.number }
+
+    /// The same, with the number of the first pin that is written so.
+    public func pin(of label: String) -> (first: UInt32, number: UInt32)? {
         for (form, first) in pins ?? [:] {
             if form.contains("{port}") {
                 let parts = form.components(separatedBy: "{port}{pin}")
@@ -205,13 +210,13 @@ extension Board {
                 guard let port = text.first?.asciiValue, (65...74).contains(port), let pin = UInt32(text.dropFirst()), pin < 16,
                     String(pin) == text.dropFirst()
                 else { continue }
-                return first + UInt32(port - 65) << 4 + pin
+                return (first, first + UInt32(port - 65) << 4 + pin)
             }
             let parts = form.components(separatedBy: "{number}")
             guard parts.count == 2, label.hasPrefix(parts[0]), label.hasSuffix(parts[1]) else { continue }
             let text = label.dropFirst(parts[0].count).dropLast(parts[1].count)
             guard let number = UInt32(text), number < 64, String(number) == text else { continue }
-            return first + number
+            return (first, first + number)
         }
         return nil
     }

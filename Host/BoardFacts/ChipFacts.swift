@@ -40,8 +40,10 @@ public struct ChipFacts: Codable, Sendable {
         public let first: UInt32
         /// Pins of a port, from bit 0 of its register.
         public let pins: UInt32
-        /// Register that holds the outputs' levels.
-        public let output: Word
+        /// Register that holds the outputs' levels; none for pins that are inputs alone.
+        public let output: Word?
+        /// Register that shows the levels on the pins.
+        public let input: Word?
         /// Register that tells which pins are outputs, where one bit does.
         public let direction: Word?
         /// Ports in a row; one when absent.
@@ -92,14 +94,35 @@ public struct ChipFacts: Codable, Sendable {
 
     /// Where the level of the output with this number is seen; nil when no register is known to show it.
     public func level(of place: UInt32) -> Board.OutputLevel? {
+        guard let (port, distance, bit) = port(of: place), let output = port.output else { return nil }
+        return Board.OutputLevel(
+            register: Word(output.value + distance), direction: port.direction.map { Word($0.value + distance) }, bit: bit)
+    }
+
+    /// Where the level on the pin with this number is seen, whoever drives it; nil when no register is known to show it.
+    public func input(of place: UInt32) -> Board.OutputLevel? {
+        guard let (port, distance, bit) = port(of: place), let input = port.input else { return nil }
+        return Board.OutputLevel(register: Word(input.value + distance), direction: nil, bit: bit)
+    }
+
+    private func port(of place: UInt32) -> (port: Port, distance: UInt64, bit: Int)? {
         for port in ports ?? [] where port.pins > 0 && place >= port.first {
             let (number, bit) = (place - port.first).quotientAndRemainder(dividingBy: port.pins)
             guard number < port.count ?? 1 else { continue }
-            let distance = UInt64(number) * (port.every?.value ?? 0)
-            return Board.OutputLevel(
-                register: Word(port.output.value + distance), direction: port.direction.map { Word($0.value + distance) },
-                bit: Int(bit))
+            return (port, UInt64(number) * (port.every?.value ?? 0), Int(bit))
         }
         return nil
+    }
+
+    /// Whether the chip has this pin at all. What its file does not tell is not doubted.
+    /// - Parameters:
+    ///   - first: the number of the first pin that is written as this one: a number beyond the ports that begin there is another pin's.
+    ///   - drives: it is to be an output.
+    public func has(_ place: UInt32, from first: UInt32, drives: Bool) -> Bool {
+        guard let ports else { return true }
+        return ports.contains { port in
+            let end = UInt64(port.first) + UInt64(port.pins) * UInt64(port.count ?? 1)
+            return port.first <= first && first < end && place < end && (!drives || port.output != nil)
+        }
     }
 }

@@ -45,6 +45,8 @@ public final class EmulatedBoard: @unchecked Sendable {
         public var clock = Clock.host
         /// Where the serial line goes.
         public var uart = UART.socket
+        /// With `UART.socket`: a file or a pipe that gets all that the firmware sends as well, whoever is connected.
+        public var uartCopy: URL?
         /// Semihosting on, with this command line (SYS_GET_CMDLINE). Nil: off, as on the real board.
         public var semihosting: [String]?
         /// For `run(untilInstruction:)`. About a fifth of the speed.
@@ -443,8 +445,10 @@ public final class EmulatedBoard: @unchecked Sendable {
         arguments += ["-mon", "chardev=qmp,mode=control", "-qtest", "chardev:qtest", "-qtest-log", "/dev/null"]
         switch configuration.uart {
         case .socket:
+            let copy = configuration.uartCopy.map { ",logfile=\($0.path.qemuEscaped),logappend=on" } ?? ""
             arguments += [
-                "-chardev", "socket,id=uart,path=\(uartSocket.path.qemuEscaped),server=on,wait=off", "-serial", "chardev:uart",
+                "-chardev", "socket,id=uart,path=\(uartSocket.path.qemuEscaped),server=on,wait=off\(copy)", "-serial",
+                "chardev:uart",
             ]
         case .file(let url): arguments += ["-chardev", "file,id=uart,path=\(url.path.qemuEscaped)", "-serial", "chardev:uart"]
         case .none: arguments += ["-serial", "null"]

@@ -153,6 +153,14 @@ public enum EmulatedBoardRequest: Codable, Sendable {
     case readRegister(UInt64)
     /// Drive an input pin.
     case setInput(pin: Int, high: Bool)
+    /// Change what surrounds the board.
+    case change(SurroundingsChange)
+    /// The levels of its pins: `PinReading`s as JSON.
+    case pins
+    /// Open a gdb server; answers with its socket.
+    case openDebugger
+    /// Close it, and let the processor run.
+    case closeDebugger
     /// Draw the lights.
     case display
     /// What is to be known of its USB: a `USBState` as JSON.

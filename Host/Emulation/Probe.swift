@@ -1,4 +1,5 @@
 // Holds the processor at an exact number of executed instructions, through the plugin QEMUProbe that QEMU loads.
+import BoardFacts
 import Foundation
 import Reporting
 
@@ -29,7 +30,7 @@ final class Probe: @unchecked Sendable {
         guard wait(listener, timeout) else {
             throw Failure(
                 .environment, "QEMU did not load \(try Self.pluginFile())",
-                advice: "Build it again: make build"
+                advice: "Remove it and run lightnode test in the source tree, which builds it again"
             )
         }
         channel = Glibc.accept(listener, nil, nil)
@@ -92,17 +93,19 @@ final class Probe: @unchecked Sendable {
         options.isEmpty ? [] : ["-plugin", ([try pluginFile().qemuEscaped] + options).joined(separator: ",")]
     }
 
-    /// libQEMUProbe.so, beside the program or the test bundle that this code is in (`LIGHTNODE_PROBE` overrides).
+    /// libQEMUProbe.so, beside the program or the test bundle that this code is in, or where the source tree builds it (`LIGHTNODE_PROBE`
+    /// overrides).
     static func pluginFile() throws -> String {
         var places: [String] = []
         if let named = ProcessInfo.processInfo.environment["LIGHTNODE_PROBE"] { places.append(named) }
         if let own = ownFile() {
             places.append(URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("libQEMUProbe.so").path)
         }
+        if let root = try? BoardCatalogue().root { places.append(root.path + "/.build/release/libQEMUProbe.so") }
         guard let found = places.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw Failure(
                 .environment, "the emulator's plugin is not at \(places.joined(separator: " or "))",
-                advice: "Build it: make build")
+                advice: "Run lightnode test in the source tree, which builds it")
         }
         return found
     }
@@ -124,6 +127,13 @@ final class Probe: @unchecked Sendable {
 
 /// Counts what firmware stores to flash.
 public enum StoreProbe {
+    /// Whether the plugin is there.
+    public static var isBuilt: Bool { (try? file()) != nil }
+
+    /// Where the plugin is.
+    /// - Throws: `Failure` when it is not built.
+    public static func file() throws -> String { try Probe.pluginFile() }
+
     /// QEMU's arguments; at its end the file `counts` says "WORDS PAGES", programmed and erased.
     /// - Parameter eraseRegister: pages are erased through the controller of nRF51; otherwise by storing a whole page in order.
     /// - Throws: `Failure` when the plugin is not built.

@@ -16,6 +16,9 @@ public final class Supervisor: @unchecked Sendable {
     private let lock: FileLock
     private let listener: Int32
     private let line: SharedLine
+    private let log: BoardLog
+    /// What the parts around the board measure, whatever becomes of the board. After `init` the queue's alone.
+    private var measured: [SurroundingsChange]
     private let usb: SupervisedUSB?
     private let work = DispatchQueue(label: "supervisor")
     private let finished = DispatchSemaphore(value: 0)
@@ -78,7 +81,16 @@ public final class Supervisor: @unchecked Sendable {
             flashFile: state.appendingPathComponent("flash.bin"))
         configuration.clock = clock
         configuration.usb = true
-        emulated = try EmulatedBoard(configuration)
+        configuration.extraArguments = board.partArguments
+        measured = board.initialSurroundings
+        let copy = try RunFolder.make().appendingPathComponent("log")
+        configuration.uartCopy = copy
+        log = try BoardLog(pipe: copy, file: boards.logFile(name))
+        do { emulated = try EmulatedBoard(configuration) } catch {
+            log.close()
+            try? FileManager.default.removeItem(at: copy.deletingLastPathComponent())
+            throw error
+        }
         let control = emulated.folder.appendingPathComponent("control").path
         listener = try LineSocket.listen(control)
         line = try SharedLine(path: emulated.folder.appendingPathComponent("line").path, board: emulated.uartSocket.path)
@@ -88,7 +100,9 @@ public final class Supervisor: @unchecked Sendable {
         record = EmulatedBoardRecord(
             name: name, board: board, imageSource: image?.source.path ?? former?.imageSource ?? kept.path, supervisor: getpid(),
             uart: line.path, usb: usb?.socket, control: control, started: Date())
+        log.note("power on")
         try emulated.start()
+        try restoreParts()
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
@@ -126,6 +140,8 @@ public final class Supervisor: @unchecked Sendable {
         usb?.close()
         emulated.close()
         line.close()
+        log.note("power off")
+        log.close()
         if let failure { throw failure }
     }
 
@@ -192,12 +208,25 @@ public final class Supervisor: @unchecked Sendable {
                 try emulated.stop()
                 stopping = true
                 return EmulatedBoardAnswer(value: "stopped")
-            case .powerCycle: try emulated.powerCycle()
-            case .reset: try emulated.reset()
+            case .powerCycle:
+                log.note("power off and on")
+                try emulated.powerCycle()
+                try restoreParts()
+            case .reset:
+                log.note("reset")
+                try emulated.reset()
+                try restoreParts()
             case .hello: break
             case .readRegister(let address):
                 return EmulatedBoardAnswer(value: Word(UInt64(try emulated.readRegister(address))).description)
             case .setInput(let pin, let high): try emulated.setInput(pin: pin, high: high)
+            case .change(let change):
+                try emulated.apply(change)
+                measured = measured.filter { !$0.isOfSamePart(as: change) } + (change.isOfPart ? [change] : [])
+            case .pins:
+                return EmulatedBoardAnswer(value: String(decoding: try JSONEncoder().encode(emulated.pins()), as: UTF8.self))
+            case .openDebugger: return EmulatedBoardAnswer(value: try emulated.openDebugger())
+            case .closeDebugger: try emulated.closeDebugger()
             case .display: return EmulatedBoardAnswer(value: try emulated.display().description)
             case .usbState: return EmulatedBoardAnswer(value: try attachedUSB().stateText())
             case .plugUSB(let isPlugged): try attachedUSB().plug(isPlugged)
@@ -209,6 +238,9 @@ public final class Supervisor: @unchecked Sendable {
         }
     }
 
+    /// QEMU's parts forget in a reset what they measure; a room keeps its temperature.
+    private func restoreParts() throws { for change in measured { try emulated.apply(change) } }
+
     private func attachedUSB() throws -> SupervisedUSB {
         guard let usb else {
             throw Failure(
@@ -218,7 +250,11 @@ public final class Supervisor: @unchecked Sendable {
         return usb
     }
 
-    deinit { close(listener) }
+    deinit {
+        log.close()
+        try? FileManager.default.removeItem(at: log.pipe.deletingLastPathComponent())
+        close(listener)
+    }
 }
 
 extension Supervisor {
@@ -228,12 +264,7 @@ extension Supervisor {
     public static func detach(
         executable: String, arguments: [String], name: String, boards: EmulatedBoards = EmulatedBoards(), timeout: Double = 20
     ) throws -> EmulatedBoardRecord {
-        try EmulatedBoards.check(name: name)
-        guard !boards.isRunning(name) else {
-            throw Failure(
-                .environment, "an emulated board \"\(name)\" runs already",
-                remedy: .either([.nameNode([.init("emulated:\(name)")]), .stopEmulated(name: name)]))
-        }
+        try requireOff(name, boards)
         let state = boards.stateFolder(name)
         do { try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true) } catch {
             throw Failure(
@@ -259,6 +290,15 @@ extension Supervisor {
         throw Failure(
             .environment, "the emulated board \"\(name)\" did not come up within \(Int(timeout)) s; see \(log)",
             advice: "Read what it wrote there, then start it again")
+    }
+
+    /// - Throws: `Failure` when a board of that name runs, or none can be called so.
+    public static func requireOff(_ name: String, _ boards: EmulatedBoards = EmulatedBoards()) throws {
+        try EmulatedBoards.check(name: name)
+        guard boards.isRunning(name) else { return }
+        throw Failure(
+            .environment, "an emulated board \"\(name)\" runs already",
+            remedy: .either([.nameNode([.init("emulated:\(name)")]), .stopEmulated(name: name)]))
     }
 
     /// Why a supervisor ended before its board was on.

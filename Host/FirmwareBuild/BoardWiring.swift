@@ -90,6 +90,7 @@ public struct BoardWiring: Encodable, Sendable {
         try addMatrix()
         try addBuses()
         for (index, row) in rows.enumerated() { try add(row, at: here("devices", index)) }
+        try BoardSwift(of: board, in: catalogue).check(rows) { here("devices", $0) }
         for part in [DeviceRow.Reset.button, .light] {
             let all = rows.indices.filter { rows[$0].reset == part }.map { here("devices", $0) }
             guard all.count > 1 else { continue }
@@ -168,7 +169,7 @@ public struct BoardWiring: Encodable, Sendable {
         try check(row, at: place)
         for pin in row.pins {
             let name = row.pins.count == 1 ? row.variable : row.variable + Self.camelCased(pin)
-            try add(pin, name: name, note: row.note, users: [row.name], row: place)
+            try add(pin, name: name, note: row.note, users: [row.name], row: place, drives: row.output != nil || row.pwm != nil)
         }
         guard let bus = row.bus else { return }
         guard buses.contains(where: { $0.name == bus }) else {
@@ -186,10 +187,22 @@ public struct BoardWiring: Encodable, Sendable {
                 users: [row.name], row: place))
     }
 
-    private mutating func add(_ label: String, name: String, note: String?, users: [String] = [], row: String) throws {
-        guard let number = source.place(of: label) else {
-            let forms = (source.pins ?? [:]).keys.sorted().joined(separator: ", ")
+    /// - Parameter drives: it is to be an output.
+    private mutating func add(
+        _ label: String, name: String, note: String?, users: [String] = [], row: String, drives: Bool = false
+    ) throws {
+        let forms = (source.pins ?? [:]).keys.sorted().joined(separator: ", ")
+        guard let (first, number) = source.pin(of: label) else {
             throw fault("\(name) is on \"\(label)\", which is no pin of it", "Its pins are written \(forms)", at: row)
+        }
+        // A driver would write beside the register, or to the pin of another label, and call it done.
+        guard chip.has(number, from: first, drives: drives) else {
+            let isInput = chip.has(number, from: first, drives: false)
+            throw fault(
+                isInput
+                    ? "\(name) drives \(label), which the chip can only read"
+                    : "\(name) is on \(label), which the chip does not have",
+                "\(chip.path) says which pins there are; they are written \(forms)", at: row)
         }
         places.append(Place(name: name, label: label, kind: "pin", number: number, note: note, users: users, row: row))
     }
@@ -212,7 +225,7 @@ public struct BoardWiring: Encodable, Sendable {
                 "Give it one of output, input, pwm, analog, counter and bus, or with \"with\" what it is made of", at: place)
         }
         // A pin in an expression is one that no check sees, and that nothing configures.
-        if let hidden = row.with?.first(where: { $0.contains(/\b(Output|Input|PWM|ADCInput|PinCounter|Port)\s*[.(]/) }) {
+        if let hidden = row.with?.first(where: { BoardSwift.takesPin($0) || $0.contains(".init") }) {
             throw fault(
                 "\"\(row.name)\" takes a pin in \"\(hidden)\"", "Say it with output, input, pwm, analog or counter", at: place)
         }

@@ -13,6 +13,8 @@ public struct FirmwareBuilder: Sendable {
     public var jobs: Int?
     /// Whether the compiler's lines are shown while it works.
     public var live = false
+    /// Is told what is being built, and how far it is.
+    public var report: WorkStep.Report = { _ in }
 
     /// A builder that works in the root of `catalogue`, quietly and with as many jobs as `swift build` takes.
     public init(catalogue: BoardCatalogue) { self.catalogue = catalogue }
@@ -42,17 +44,47 @@ public struct FirmwareBuilder: Sendable {
                 .environment, "nothing called \"\(product)\" to build", advice: "There are: \(products.joined(separator: ", "))")
         }
         try DeviceSource(board, in: catalogue).write(into: catalogue)
+        defer { report(nil) }
         // A tree that was moved with what was built in it would not build.
         _ = try Tool.bash.run(["Tools/same-place"], in: catalogue.root, live: live)
         let arguments = try commonArguments(board)
         return try wanted.map { product in
-            let result = try Tool.swift.run(
-                arguments + ["--product", product], in: catalogue.root, environment: environment(board), live: live)
+            let result = try build(
+                "\(product) for \(board.name)", arguments + ["--product", product], environment: environment(board))
             guard result.status == 0 else { throw try failure(result, board, product) }
             let linked = scratchFolder(board).appendingPathComponent("\(board.triple)/release/\(product)")
             let image = try ELFImage(contentsOf: linked)
             try Self.checkMap(board) { image.symbol($0)?.value }
             return try stamp(linked, board: board, product: product)
+        }
+    }
+
+    /// Builds the plugin by which the emulator counts instructions, beside the host's own programs.
+    /// - Throws: `Failure` with the compiler's first error.
+    public func buildCounter() throws {
+        defer { report(nil) }
+        let result = try build(
+            "the plugin that counts instructions",
+            [
+                "build", "--build-system", "native", "-c", "release", "-Xswiftc", "-enable-testing", "--product", "QEMUProbe",
+            ], environment: [:])
+        guard result.status == 0 else {
+            let said = CompilerMessages(result.output + result.errors, root: catalogue.root.path).text
+            throw Failure(
+                .environment, "the plugin that counts instructions does not build:\n" + said,
+                advice: "Correct what the compiler names, then test again")
+        }
+    }
+
+    /// Runs `swift`, and tells how far it is: its lines begin with "[12/45]".
+    private func build(_ what: String, _ arguments: [String], environment: [String: String]) throws -> Tool.Result {
+        let report = report
+        report(WorkStep("building \(what)"))
+        return try Tool.swift.run(arguments, in: catalogue.root, environment: environment, live: live) { line in
+            guard let match = line.prefixMatch(of: #/\[(\d+)/(\d+)\]/#), let done = Int(match.1), let total = Int(match.2) else {
+                return
+            }
+            report(WorkStep("building \(what)", done: done, of: total))
         }
     }
 
@@ -103,13 +135,10 @@ public struct FirmwareBuilder: Sendable {
     }
 
     private func failure(_ result: Tool.Result, _ board: Board, _ product: String) throws -> Failure {
-        let lines = (result.output + result.errors).split(separator: "\n").map(String.init)
-        let errors = lines.filter { $0.contains(": error:") || $0.hasPrefix("error:") }
-        var said: [String] = []
-        for line in errors.isEmpty ? lines.suffix(5) : errors.prefix(5) where !said.contains(line) { said.append(line) }
+        let said = CompilerMessages(result.output + result.errors, root: catalogue.root.path)
         return Failure(
-            .environment, "\(product) does not build for \(board.name):\n  " + said.joined(separator: "\n  "),
-            remedy: Self.remedy(said, try BoardWiring(board, in: catalogue)))
+            .environment, "\(product) does not build for \(board.name):\n" + said.text,
+            remedy: Self.remedy(said.errors, try BoardWiring(board, in: catalogue)))
     }
 
     /// What to do about errors that an application's author meets.
@@ -137,7 +166,7 @@ public struct FirmwareBuilder: Sendable {
         let folder = catalogue.root.appendingPathComponent("build/\(board.name)")
         let target = folder.appendingPathComponent("\(product).elf")
         var image = try ELFFile(contentsOf: linked)
-        try image.stampHeader(board: board, buildIdentifier: buildIdentifier())
+        try image.stampHeader(board: board, origin: origin(of: product))
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try image.bytes.write(to: target, options: .atomic)
@@ -149,11 +178,17 @@ public struct FirmwareBuilder: Sendable {
         return try CheckedImage(ImageFile(image.bytes, from: target), for: board)
     }
 
-    /// The first 32 bits of the commit's hash, 0 outside of git.
-    private func buildIdentifier() -> UInt32 {
-        let result = try? Tool.git.run(["rev-parse", "--short=8", "HEAD"], in: catalogue.root)
-        guard let result, result.status == 0 else { return 0 }
-        return UInt32(result.output.prefix(8), radix: 16) ?? 0
+    /// What an image is made of; the commit is unknown outside of git.
+    private func origin(of product: String) -> ImageOrigin {
+        func git(_ arguments: String...) -> String? {
+            guard let result = try? Tool.git.run(arguments, in: catalogue.root), result.status == 0 else { return nil }
+            return result.output
+        }
+        guard let commit = git("rev-parse", "--short=8", "HEAD").flatMap({ UInt32($0.prefix(8), radix: 16) }) else {
+            return ImageOrigin(application: product, build: 0)
+        }
+        let changes = git("status", "--porcelain", "--", "Firmware", "Boards", "LinkerScripts", "Tests/OnTarget", "Package.swift")
+        return ImageOrigin(application: product, build: commit, isChanged: changes?.isEmpty == false)
     }
 
     private func folders(_ path: String) -> [String] {

@@ -4,27 +4,33 @@
 enum ImageField {
     /// “LNIM”.
     static let magic = 0..<4
-    /// 2.
+    /// 3.
     static let format = 4..<5
     /// Firmware version: major, minor, patch.
     static let version = 5..<8
     /// Bytes from the vector table to the end of the image.
     static let size = 8..<12
-    /// First 32 bits of the commit's hash, 0 when unknown.
-    static let build = 12..<16
     /// Name of the board, ASCII, padded with NUL.
-    static let board = 16..<32
+    static let board = 12..<28
     /// MCU family: a folder of Firmware/MCU, ASCII, padded with NUL.
-    static let mcu = 32..<40
+    static let mcu = 28..<36
     /// The first 24 bytes of SHA-512 (FIPS 180-4) over those size bytes, this field taken as zeros.
-    static let hash = 40..<64
+    static let hash = 36..<60
+    /// Name of the application, ASCII, cut or padded with NUL.
+    static let application = 60..<79
+    /// Bit 0: built from a tree with changes that its commit does not have.
+    static let flags = 79..<80
+    /// First 32 bits of the commit's hash, 0 when unknown.
+    static let build = 80..<84
 
     /// Where the header begins, from the vector table on.
     static let headerOffset = 0x200
     /// Bytes of the header.
-    static let headerSize = 64
+    static let headerSize = 84
     /// What `magic` holds.
     static let magicBytes = Array("LNIM".utf8)
     /// What `format` holds.
-    static let formatNumber: UInt8 = 2
+    static let formatNumber: UInt8 = 3
+    /// What `version` holds in images of this tree.
+    static let versionText = "0.1.0"
 }

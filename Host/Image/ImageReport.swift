@@ -19,8 +19,12 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
     public let mcu: String
     /// Firmware version, "0.1.0".
     public let version: String
+    /// Name of the application; nil when the image does not say it.
+    public let application: String?
     /// First 32 bits of the commit's hash, nil when unknown.
     public let build: String?
+    /// Built from a tree with changes that this commit does not have.
+    public let isChanged: Bool
     /// Bytes.
     public let size: Int
     /// The 24 bytes of the header's hash, in hexadecimal; `problem` says when it does not fit the image.
@@ -59,6 +63,8 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
         board = header.board
         mcu = header.mcu
         version = header.version.map(String.init).joined(separator: ".")
+        application = header.application.isEmpty ? nil : header.application
+        isChanged = header.isChanged
         build = header.build == 0 ? nil : String(format: "%08x", header.build)
         size = header.size
         hash = header.hash.map { String(format: "%02x", $0) }.joined()
@@ -73,10 +79,11 @@ public struct ImageReport: Encodable, CustomStringConvertible, Sendable {
         """
         file      \(file) (\(format.rawValue.uppercased())\(part.map { ", its part for \($0)" } ?? ""))
         header    \(magic)
+        image     \(application ?? "not said")
         board     \(board)
         MCU       \(mcu)
         version   \(version)
-        build     \(build ?? "unknown")
+        commit    \(build ?? "unknown")\(isChanged ? ", with changes that it does not have" : "")
         size      \(size) bytes, \(first)…\(last)
         hash      \(hash)
         vectors   stack \(stack), reset \(reset)

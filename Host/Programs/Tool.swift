@@ -48,9 +48,11 @@ public struct Tool: Sendable {
     /// Runs it to its end.
     /// - Parameters:
     ///   - live: lines go to our own error output while it runs, too.
+    ///   - heard: takes each line of either output when it is whole, from any thread.
     /// - Throws: `Failure` when it is missing or cannot be started.
     public func run(
-        _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:], live: Bool = false
+        _ arguments: [String], in folder: URL? = nil, environment: [String: String] = [:], live: Bool = false,
+        heard: (@Sendable (String) -> Void)? = nil
     ) throws -> Result {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try path())
@@ -68,23 +70,40 @@ public struct Tool: Sendable {
         }
         let collected = Collected()
         let drain = Thread {
+            var told = Lines()
             while case let data = errors.fileHandleForReading.availableData, !data.isEmpty {
                 if live { StandardError.write(bytes: Array(data)) }
                 collected.data.append(data)
+                told.tell(data, heard)
             }
             collected.done.signal()
         }
         drain.start()
-        var text = Data()
+        var text = Data(), heardOfOutput = Lines()
         while case let data = output.fileHandleForReading.availableData, !data.isEmpty {
             if live { StandardError.write(bytes: Array(data)) }
             text.append(data)
+            heardOfOutput.tell(data, heard)
         }
         collected.done.wait()
         process.waitUntilExit()
         return Result(
             status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
             errors: String(decoding: collected.data, as: UTF8.self))
+    }
+
+    /// Cuts what comes into lines.
+    private struct Lines {
+        private var rest = Data()
+
+        mutating func tell(_ data: Data, _ heard: (@Sendable (String) -> Void)?) {
+            guard let heard else { return }
+            rest.append(data)
+            while let end = rest.firstIndex(of: 0x0A) {
+                heard(String(decoding: rest[..<end], as: UTF8.self))
+                rest = Data(rest[(end + 1)...])
+            }
+        }
     }
 
     /// Written by the draining thread alone until `done`.

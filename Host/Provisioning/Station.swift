@@ -106,7 +106,7 @@ public final class Station: Sendable {
 
     /// What nodes get, and what they must be.
     public struct Options: Sendable {
-        /// Batch of the nodes; "default" if nil.
+        /// Batch of the nodes, which are all of one kind. Nil: nodes of any kind, as they come from a developer; they are counted as "default".
         public var batch: String?
         /// A rehearsal: test keys, and no lock.
         public var isTest = false
@@ -116,7 +116,7 @@ public final class Station: Sendable {
         public var protection = Protection.wherePossible
         /// What is known of the readback of boards' chips.
         public var readback: [String: Readback] = [:]
-        /// What every node must be; empty for what the batch's first one is.
+        /// What every node must be; empty for what the batch's first one is, or for any where there is no batch.
         public var board = ""
         /// Firmware version, as `NodeStatus.version`.
         public var firmware = ""
@@ -197,10 +197,13 @@ public final class Station: Sendable {
     public func batch(_ options: Options) throws -> Batch {
         let suffix = (options.isTest ? "-test" : "") + (network == 1 ? "" : "-network\(network)")
         let records = try records()
+        // Without a batch the next image may be another one.
+        let isOfOneKind = options.batch != nil
         return try records.open(
             Batch(
-                name: options.batch ?? "default\(suffix)", board: options.board, firmware: options.firmware,
-                firmwareHash: options.firmwareHash, network: UInt64(network), isTest: options.isTest, created: try time()))
+                name: options.batch ?? "default\(suffix)", board: isOfOneKind ? options.board : "",
+                firmware: isOfOneKind ? options.firmware : "", firmwareHash: isOfOneKind ? options.firmwareHash : "",
+                network: UInt64(network), isTest: options.isTest, created: try time()))
     }
 
     /// Puts keys into the node, has it prove that it holds them, and returns its record and label.
@@ -268,11 +271,14 @@ public final class Station: Sendable {
         try checkProtection(of: status.board, options, connection)
         let records = try records()
         var batch = try batch(options)
-        try check(status, against: batch, connection)
-        if batch.board.isEmpty || batch.firmware.isEmpty || batch.firmwareHash.isEmpty { batch = try self.batch(wanted) }
-        let found = Records.Found(
+        if options.batch != nil {
+            try check(status, against: batch, connection)
+            if batch.board.isEmpty || batch.firmware.isEmpty || batch.firmwareHash.isEmpty { batch = try self.batch(wanted) }
+        }
+        var found = Records.Found(
             board: status.board, firmware: status.version, firmwareHash: status.firmwareHash,
             hardwareSerial: status.hardwareSerial, connection: connection, station: name, operator: operatorName)
+        found.image = status.image
         let claim = drawn.key
         let record: NodeRecord
         let earlier = try interrupted(status, connection, batch)

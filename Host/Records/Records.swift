@@ -204,6 +204,11 @@ public final class Records: Sendable {
             (self.station, self.operator) = (station, `operator`)
         }
 
+        /// What runs on it, for people: application, version, commit; empty when the node does not tell.
+        public var image = ""
+
+        fileprivate var imageText: String { image.isEmpty ? "" : ", runs \(image)" }
+
         fileprivate var values: [SQLValue] {
             [board, firmware, firmwareHash, hardwareSerial, connection, station, self.operator].map { .text($0) }
         }
@@ -228,7 +233,7 @@ public final class Records: Sendable {
                 [.text(batch.name), .integer(serial), .text(claim.description)] + found.values + [
                     .integer(Int64(batch.network)), .integer(batch.isTest ? 1 : 0), .text(Timestamp.text(now)),
                 ])
-            return try Self.renew(batch.name, serial, claim, found.station, "reserved", now, session)
+            return try Self.renew(batch.name, serial, claim, found.station, "reserved" + found.imageText, now, session)
         }
     }
 
@@ -249,7 +254,8 @@ public final class Records: Sendable {
                     .text(Timestamp.text(now)), .text(record.batch), .integer(record.serial), .text(record.claim.description),
                 ])
             guard !changed.isEmpty else { throw Self.changed(record) }
-            return try Self.renew(record.batch, record.serial, claim, found.station, "begun again", now, session)
+            return try Self.renew(
+                record.batch, record.serial, claim, found.station, "begun again" + found.imageText, now, session)
         }
     }
 

@@ -1,7 +1,9 @@
 // Builds suites (R19), lists their tests, runs them on all boards, several QEMUs at once.
+import BoardFacts
 import Emulation
 import FirmwareBuild
 import Foundation
+import Programs
 import Reporting
 
 /// A run of on-target tests.
@@ -46,8 +48,8 @@ public struct Runner: Sendable {
     public let builder: FirmwareBuilder
     /// Counts from the next `plan` or `run` on.
     public var options: Options
-    /// Called after each test, from any thread but one at a time: results so far, all, the newest.
-    public var progress: @Sendable (_ done: Int, _ total: Int, _ result: TestResult) -> Void = { _, _, _ in }
+    /// Called before the first test and after each one, from any thread but one at a time: results so far, all, the newest.
+    public var progress: @Sendable (_ done: Int, _ total: Int, _ result: TestResult?) -> Void = { _, _, _ in }
 
     /// Nothing is built before `plan`.
     public init(builder: FirmwareBuilder, options: Options) {
@@ -62,12 +64,19 @@ public struct Runner: Sendable {
         let catalogue = builder.catalogue
         for board in options.boards { _ = try catalogue.board(board) }
         _ = try QEMU.installed()
+        let failed = options.onlyFailed ? try lastFailures() : nil
         var plan = TestPlan(scratch: try scratchFolder())
         // Of a board that is skipped, the suites are known and the tests are not.
         var isSuiteSkipped = false
         for board in try catalogue.boards() where options.boards.isEmpty || options.boards.contains(board.name) {
-            let wanted = suites.filter { selects($0) && ($0.boards?.contains(board.name) ?? (board.emulator != nil)) }
+            let wanted = suites.filter { suite in
+                guard suite.runs(on: board) else { return false }
+                // What failed runs again, hidden or not, and nothing else is built.
+                guard let failed else { return selects(suite) }
+                return failed.contains { $0.suite == suite.name && $0.board == board.name && selects($0) }
+            }
             guard !wanted.isEmpty else { continue }
+            try fetchEmulator(for: board)
             if let obstacle = try QEMU.installed(for: board).obstacle(to: board) {
                 isSuiteSkipped = isSuiteSkipped || options.filters.isEmpty || wanted.contains { isNamed($0) }
                 plan.notices.append("skipped \(wanted.map(\.name).joined(separator: ", ")) on \(board.name): \(obstacle)")
@@ -81,11 +90,19 @@ public struct Runner: Sendable {
                 }
             }
         }
-        if options.onlyFailed {
-            let failed = Set(try lastFailures())
-            plan.items.removeAll { !failed.contains($0.test.path + $0.test.board) }
+        if let failed {
+            let names = Set(failed.map { $0.path + $0.board })
+            plan.items.removeAll { !names.contains($0.test.path + $0.test.board) }
         }
         if plan.items.isEmpty, !isSuiteSkipped {
+            if let suite = suites.first(where: { isNamed($0) && !options.filters.isEmpty }), !options.boards.isEmpty,
+                !options.onlyFailed, !(try options.boards.contains { suite.runs(on: try catalogue.board($0)) })
+            {
+                let boards = try suite.boards ?? catalogue.boards().filter { suite.runs(on: $0) }.map(\.name)
+                throw Failure(
+                    .environment, "\(suite.name) does not run on \(options.boards.joined(separator: ", "))",
+                    advice: "It runs on \(boards.joined(separator: ", "))")
+            }
             let names = suites.filter { !$0.isHidden }.map(\.name).joined(separator: ", ")
             if options.onlyFailed { throw Failure(.environment, "no test failed in the last run", remedy: .runTests(suite: nil)) }
             if suites.isEmpty || names.isEmpty {
@@ -103,7 +120,13 @@ public struct Runner: Sendable {
     /// Runs a plan.
     /// - Throws: `Failure` when there is no place for scratch files. A test that fails throws nothing: the report says it.
     public func run(_ plan: TestPlan) throws -> TestReport {
+        // Any test may ask for faults, and those are placed by counting.
+        if plan.count > 0 {
+            if !StoreProbe.isBuilt { try builder.buildCounter() }
+            _ = try StoreProbe.file()
+        }
         let began = Date()
+        progress(0, plan.items.count * max(1, options.repetitions), nil)
         let work = Work(Array(repeating: plan.items, count: max(1, options.repetitions)).flatMap { $0 })
         let done = DispatchGroup()
         for job in 0..<max(1, min(options.jobs, work.count)) {
@@ -165,7 +188,7 @@ public struct Runner: Sendable {
     }
 
     /// - Throws: `Failure` when there is no last run, or what it left cannot be read: neither means that no test failed.
-    private func lastFailures() throws -> [String] {
+    private func lastFailures() throws -> [FirmwareTest] {
         guard FileManager.default.fileExists(atPath: lastFile.path) else {
             throw Failure(.environment, "no earlier run is known here", remedy: .runTests(suite: nil))
         }
@@ -173,7 +196,17 @@ public struct Runner: Sendable {
         else {
             throw Failure(.environment, "the last run's result in \(lastFile.path) cannot be read", remedy: .runTests(suite: nil))
         }
-        return report.results.filter { $0.outcome.isFailure }.map { $0.test.path + $0.test.board }
+        return report.results.filter { $0.outcome.isFailure }.map(\.test)
+    }
+
+    /// A board that is named is to be tested: what it takes that the installed QEMU has not is fetched. One that cannot be had is told later.
+    private func fetchEmulator(for board: Board) throws {
+        guard options.boards.contains(board.name), ProcessInfo.processInfo.environment["LIGHTNODE_QEMU"] == nil,
+            try QEMU.installed(for: board).obstacle(to: board) != nil, board.emulator != nil
+        else { return }
+        builder.report(WorkStep("fetching a newer QEMU for \(board.name)"))
+        defer { builder.report(nil) }
+        _ = try? Tool.bash.run(["Tools/install-newer-qemu"], in: builder.catalogue.root)
     }
 
     /// Why it could not be kept; an older one is then gone, because it is not the last.
@@ -255,7 +288,7 @@ private final class Work: @unchecked Sendable {
         }
     }
 
-    func finish(_ index: Int, _ result: TestResult, stop: Bool, _ progress: (Int, Int, TestResult) -> Void) {
+    func finish(_ index: Int, _ result: TestResult, stop: Bool, _ progress: (Int, Int, TestResult?) -> Void) {
         lock.withLock {
             ended[index] = result
             finished += 1

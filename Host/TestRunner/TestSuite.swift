@@ -36,6 +36,9 @@ public struct TestSuite: Sendable {
     public let folder: URL
     /// Names of the boards that it runs on; nil: all that QEMU models.
     public let boards: [String]?
+    /// Whether it runs on `board` under QEMU.
+    public func runs(on board: Board) -> Bool { boards?.contains(board.name) ?? (board.emulator != nil) }
+
     /// True if it runs only when it is named.
     public let isHidden: Bool
 

@@ -22,6 +22,7 @@ struct Lightnode: AsyncParsableCommand {
             $LIGHTNODE_HOME, else $XDG_STATE_HOME/lightnode, else $HOME/.local/state/lightnode.
             A node has one name everywhere: the one that bind or “lightnode name” gave it. “lightnode completion” teaches it to your shell.
             """,
+        version: "lightnode \(ProgramVersion.text)",
         groupedSubcommands: [
             CommandGroup(
                 name: "Own nodes",
@@ -46,7 +47,8 @@ struct Lightnode: AsyncParsableCommand {
             CommandGroup(
                 name: "Write firmware",
                 subcommands: [New.self, Boards.self, Layout.self, Build.self, Size.self, ImageCommand.self]),
-            CommandGroup(name: "Flash it", subcommands: [Flash.self, Udev.self]),
+            CommandGroup(
+                name: "Flash it, and look into it", subcommands: [FlashCommand.self, Reset.self, Debug.self, Udev.self]),
             CommandGroup(name: "Set up this program", subcommands: [CompletionCommand.self]),
             CommandGroup(
                 name: "Try it without hardware", subcommands: [Emulate.self, Test.self, Bench.self, MeasureRunner.self]),
@@ -64,6 +66,7 @@ struct Lightnode: AsyncParsableCommand {
             var command = try parseAsRoot()
             json = (command as? any JSONCapable)?.output.json ?? false
             Notes.areKept = json
+            Steps.areShown = !json
             if let found = command as? any AsyncParsableCommand {
                 // Used by this task alone: the parser hands over the only copy.
                 nonisolated(unsafe) var asynchronous = found
@@ -73,6 +76,7 @@ struct Lightnode: AsyncParsableCommand {
             }
             finish(0, json)
         } catch {
+            Steps.end()
             // Help, version and the parser's own errors have their own texts and code 64.
             if isParserError(error) {
                 let code = exitCode(for: error).rawValue
@@ -120,6 +124,7 @@ struct Lightnode: AsyncParsableCommand {
 
     /// Ends the program. What was to be printed and could not be is a failure, unless its reader wanted no more of it.
     private static func finish(_ code: Int32, _ json: Bool) -> Never {
+        Steps.end()
         guard let failure = StandardOutput.failure, !StandardOutput.isClosed else {
             let notes = Notes.taken
             if !notes.isEmpty { Output.standardError(Output.encoded(["notes": notes])) }

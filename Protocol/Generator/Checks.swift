@@ -75,6 +75,9 @@ extension Table {
             throw TableError("records: “\(a.name)” reaches into “\(b.name)”")
         }
         guard records.count <= 16 else { throw TableError("records: more than the bits of a set") }
+        guard imageHeader.version.count == 3, imageHeader.version.allSatisfy({ 0...255 ~= $0 }) else {
+            throw TableError("imageHeader: the version has three numbers of a byte")
+        }
         guard imageHeader.magic.utf8.count == 4 else { throw TableError("imageHeader: the magic has 4 bytes") }
     }
 

@@ -270,6 +270,7 @@ extension Table {
         lines += ["#define LIGHTNODE_IMAGE_MAGIC \(imageHeader.magic.map { "'\($0)'" }.joined(separator: ", "))"]
         lines += [
             "#define LIGHTNODE_IMAGE_FORMAT \(imageHeader.format)",
+            "#define LIGHTNODE_VERSION \(imageHeader.version.map(String.init).joined(separator: ", "))",
             "#define LIGHTNODE_IMAGE_OFFSET 0x\(hex(imageHeader.offset, 3))",
         ]
         lines += ["_Static_assert(sizeof(ImageHeader) == \(imageHeader.size), \"size of the image header\");"]

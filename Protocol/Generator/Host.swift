@@ -248,7 +248,9 @@ extension Table {
         ]
         lines += ["    /// Bytes of the header.", "    static let headerSize = \(imageHeader.size)"]
         lines += ["    /// What `magic` holds.", "    static let magicBytes = Array(\"\(imageHeader.magic)\".utf8)"]
-        lines += ["    /// What `format` holds.", "    static let formatNumber: UInt8 = \(imageHeader.format)", "}", ""]
+        lines += ["    /// What `format` holds.", "    static let formatNumber: UInt8 = \(imageHeader.format)"]
+        let version = imageHeader.version.map(String.init).joined(separator: ".")
+        lines += ["    /// What `version` holds in images of this tree.", "    static let versionText = \"\(version)\"", "}", ""]
         return lines.joined(separator: "\n")
     }
 }

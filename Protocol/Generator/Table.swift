@@ -93,7 +93,7 @@ struct Table: Codable {
     }
     struct Flag: Codable { var name: String, bit: Int, meaning: String }
     struct USB: Codable { var vendor: Int, product: Int, meaning: String }
-    struct ImageHeader: Codable { var offset: Int, size: Int, magic: String, format: Int, fields: [Field] }
+    struct ImageHeader: Codable { var offset: Int, size: Int, magic: String, format: Int, version: [Int], fields: [Field] }
 
     var about: String
     var protocolVersion: Version

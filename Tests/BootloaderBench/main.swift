@@ -60,7 +60,7 @@ final class Bench {
                 return UInt8(truncatingIfNeeded: state >> 40)
             })
         flat.replaceSubrange(0..<8, with: words([board.ram.range.upperBound, board.flash.address.value + 0x241]))
-        flat.stampImageHeader(board: board, version: [1, 0, UInt8(seed)], build: 0)
+        flat.stampImageHeader(board: board, version: [1, 0, UInt8(seed)], origin: ImageOrigin(application: "bench", build: 0))
         return flat
     }
 

@@ -41,8 +41,8 @@ struct HostileBridgeTests {
         let commands = try Self.commands()
         #expect(tried.union(HostileStage.withoutNode) == Set(commands.keys))
         #expect(tried.isDisjoint(with: HostileStage.withoutNode))
-        // flash takes --node for a chip.
-        #expect(Set(commands.filter(\.value).keys).subtracting(tried) == ["flash"])
+        // These take --node for a chip.
+        #expect(Set(commands.filter(\.value).keys).subtracting(tried) == ["flash write", "flash read", "reset", "debug"])
     }
 
     /// Runs `count` things, three at a time, away from the threads that the tests' own tasks need.

@@ -201,8 +201,10 @@ final class HostileStage: Sendable {
         "keys new", "keys show", "keys backup", "keys restore", "keys renumber", "grant pass", "batch list", "batch show",
         "batch report", "batch export", "batch verify", "batch import", "batch discard", "decode", "completion", "label",
         "escrow new", "escrow open", "new app", "new driver", "new board", "boards", "layout", "build",
-        "size", "image show", "image convert", "flash", "udev", "emulate start", "emulate list", "emulate stop", "emulate power-cycle",
-        "emulate reset", "emulate display", "emulate usb", "emulate unplug", "emulate plug", "emulate remove", "test", "bench",
+        "size", "image show", "image convert", "flash write", "flash read", "reset", "debug", "udev",
+        "emulate start", "emulate list", "emulate stop", "emulate power-cycle",
+        "emulate reset", "emulate press", "emulate release", "emulate set", "emulate pins", "emulate display", "emulate log",
+        "emulate debug", "emulate usb", "emulate unplug", "emulate plug", "emulate remove", "test", "bench",
         "measure-runner",
     ]
 }

@@ -16,14 +16,14 @@ struct TinyImage {
             for index in 0..<4 { flat[offset + index] = UInt8(truncatingIfNeeded: value >> UInt32(8 * index)) }
         }
         put(UInt32(board.ram.address.value + board.ram.size.value), at: 0)
-        put(0x241, at: 4)
+        put(0x261, at: 4)
         for (index, half) in code.enumerated() {
-            flat[0x240 + 2 * index] = UInt8(half & 0xFF)
-            flat[0x240 + 2 * index + 1] = UInt8(half >> 8)
+            flat[0x260 + 2 * index] = UInt8(half & 0xFF)
+            flat[0x260 + 2 * index + 1] = UInt8(half >> 8)
         }
         var claimed = board
         claimed.name = name ?? board.name
-        flat.stampImageHeader(board: claimed, version: [0, 0, 0], build: 0)
+        flat.stampImageHeader(board: claimed, version: [0, 0, 0], origin: ImageOrigin(application: "tiny", build: 0))
         let url = folder.appendingPathComponent("tiny-\(board.name).elf")
         try elf(flat).write(to: url)
         return url
@@ -39,7 +39,7 @@ struct TinyImage {
         func half(_ value: Int) -> [UInt8] { [UInt8(value & 0xFF), UInt8(value >> 8 & 0xFF)] }
         func word(_ value: Int) -> [UInt8] { half(value & 0xFFFF) + half(value >> 16) }
         var bytes: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-        bytes += half(2) + half(40) + word(1) + word(0x241) + word(52) + word(0) + word(0x0500_0000)
+        bytes += half(2) + half(40) + word(1) + word(0x261) + word(52) + word(0) + word(0x0500_0000)
         bytes += half(52) + half(32) + half(1) + half(40) + half(0) + half(0)
         bytes += word(1) + word(84) + word(0) + word(0) + word(flat.count) + word(flat.count) + word(5) + word(4)
         return Data(bytes) + flat
@@ -121,7 +121,7 @@ let idle: [UInt16] = [0xE7FE]
         let second = try emulated("microbit", code: [0xBF00] + idle)
         try second.start()
         #expect(try second.readRegister(0x3C000) == 0xCAFE_F00D)
-        #expect(try second.readRegister(0x240) == 0xE7FE_BF00)
+        #expect(try second.readRegister(0x260) == 0xE7FE_BF00)
     }
 
     @Test("a flash file of the wrong size is refused and left as it was")

@@ -23,7 +23,7 @@ import Testing
         let thread = run(first)
         #expect(boards.running.map(\.name) == ["kitchen"])
         #expect(try boards.find("kitchen").uart.hasSuffix("/line"))
-        #expect(try boards.request("kitchen", .readRegister(0x240)) == "0xE7FE")
+        #expect(try boards.request("kitchen", .readRegister(0x260)) == "0xE7FE")
         #expect(try boards.request("kitchen", .powerCycle) == "done")
         #expect(try boards.request("kitchen", .display).hasPrefix("· · · · ·"))
         #expect(try boards.request("kitchen", .stop) == "stopped")

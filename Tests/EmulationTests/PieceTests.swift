@@ -33,7 +33,7 @@ struct PieceTests {
     private func image(_ board: Board) -> Data {
         var flat = Data((0..<0x300).map { UInt8(truncatingIfNeeded: $0) })
         flat.replaceSubrange(0..<8, with: vectors(board, at: board.flash.address.value))
-        flat.stampImageHeader(board: board, version: [0, 1, 0], build: 0)
+        flat.stampImageHeader(board: board, version: [0, 1, 0], origin: ImageOrigin(application: "tiny", build: 0))
         return flat
     }
 

@@ -14,7 +14,7 @@ struct FlashCommandTests: WorkbenchSuite {
     private func nextBuild(_ name: String) throws -> URL {
         let board = try board(name)
         var flat = try checkedImage(name).flat
-        flat.stampImageHeader(board: board, version: [0, 1, 0], build: 0x1234_5678)
+        flat.stampImageHeader(board: board, version: [0, 1, 0], origin: ImageOrigin(application: "blinky", build: 0x1234_5678))
         let file = scratch.url.appendingPathComponent("next-\(name).bin")
         try flat.write(to: file)
         return file

@@ -221,11 +221,51 @@ struct WiringTests {
             (#""driver": "Lock""#, #""driver": "Lock<X>""#, "names no driver"),
             (#""name": "lock""#, #""name": "relay""#, "two devices are called relay"),
             (#"["DieTemperature()"]"#, #"["Part(Output(3))"]"#, "takes a pin in \"Part(Output(3))\""),
+            (#"["DieTemperature()"]"#, #"["DieTemperature()", "heater: .init(3)"]"#, "takes a pin in \"heater: .init(3)\""),
+            (#""output": "P0.18""#, #""output": "P0.40""#, "lock is on P0.40, which the chip does not have"),
             (#""pull": "up""#, #""pull": "sideways""#, "sideways"),
         ])
     func badRow(old: String, new: String, message: String) throws {
         let text = try fault("microbit", [(old, new)])
         #expect(text.contains(message), "\(text)")
+    }
+
+    @Test(
+        "A label that counts beyond its pins is no other pin's, and what the chip only reads is no output",
+        arguments: [
+            // USERLED16 would be the number of MCC LED0, which is the lock's.
+            (#""output": "MCC LED0""#, #""output": "USERLED16""#, "lock is on USERLED16, which the chip does not have"),
+            (#""output": "USERLED1""#, #""output": "USERLED2""#, "led1 is on USERLED2, which the chip does not have"),
+            (#""output": "MCC LED0""#, #""output": "USERPB1""#, "lock drives USERPB1, which the chip can only read"),
+        ])
+    func beyond(old: String, new: String, message: String) throws {
+        let text = try fault("mps2-an386", [(old, new)])
+        #expect(text.contains(message), "\(text)")
+    }
+
+    @Test(
+        "A board's own Swift drives no pin that no row names, and none that nothing configures",
+        arguments: [
+            ("let pin = Output(3)", nil, "Boards/microbit/Beeper.swift:1: Output takes a pin that no row of board.json names"),
+            ("let pin = Output(number)", nil, "takes a pin that no row of board.json names"),
+            ("let pin = Output(Pin.lock.rawValue)", nil, "nothing makes Pin.lock an output"),
+            ("let port = Peripheral(0x5000_0000)", nil, "a board's own Swift works on registers"),
+            (
+                "struct Beeper {\n    static func configure() { Output(Pin.beep.rawValue).configure(high: false) }\n}", nil,
+                "Boards/microbit/Beeper.swift:2: nothing calls Beeper.configure()"
+            ),
+            (
+                "struct Beeper {\n    static func configure() { Output(Pin.beep.rawValue).configure(high: false) }\n}",
+                #"{ "name": "beep", "driver": "Relay", "with": ["Beeper()"], "configure": "Beeper.configure()" },"#, ""
+            ), ("// Output(3) was the beeper's", nil, ""),
+        ])
+    func ownSwift(source: String, row: String?, message: String) throws {
+        let catalogue = try tree(
+            like: "microbit", [(#"{ "name": "led","#, (row ?? "") + #"{ "name": "led","#)])
+        try Data(source.utf8).write(to: catalogue.root.appendingPathComponent("Boards/microbit/Beeper.swift"))
+        var said = ""
+        do { try BoardWiring(try catalogue.board("microbit"), in: catalogue).check() } catch { said = "\(error)" }
+        #expect(message.isEmpty ? said.isEmpty : said.contains(message), "\(said)")
     }
 
     @Test("A seventeenth device is refused: an index is four bits in a node's records")

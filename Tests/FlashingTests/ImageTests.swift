@@ -227,10 +227,50 @@ func objcopy(_ arguments: String...) throws {
         let report = try ImageReport(try ImageFile(contentsOf: url), catalogue: catalogue)
         #expect(report.magic == "LNIM" && report.board == "blackpill-f411" && report.mcu == "STM32F4")
         #expect(report.version == "1.2.3" && report.build == "abcdef01" && report.size == 0x3000)
+        #expect(report.application == "blinky" && report.isChanged)
+        #expect(report.description.contains("commit    abcdef01, with changes that it does not have"))
         #expect(report.stack == "0x20020000" && report.reset == "0x08020241" && report.hash.count == 48)
         #expect(report.first == "0x08020000" && report.last == "0x08022FFF" && report.problem == nil)
         let bad = try scratch.file("bad.hex", hexFile(try makeImage(for: blackpill, mcu: "MPS2"), blackpill))
         #expect(try ImageReport(try ImageFile(contentsOf: bad), catalogue: catalogue).problem?.contains("MPS2") == true)
+    }
+
+    /// The first 24 bytes of it, by coreutils.
+    private func sha512(_ bytes: Data) throws -> [UInt8] {
+        let process = Process(), output = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/sha512sum")
+        process.arguments = [try scratch.file("hashed.bin", bytes).path]
+        process.standardOutput = output
+        try process.run()
+        let text = Array(output.fileHandleForReading.readDataToEndOfFile().prefix(48))
+        process.waitUntilExit()
+        return stride(from: 0, to: text.count, by: 2).map {
+            UInt8(String(decoding: text[$0...$0 + 1], as: UTF8.self), radix: 16) ?? 0
+        }
+    }
+
+    @Test("an image with a header of format 2, which says less, is read, shown and may be flashed; a damaged one may not")
+    func formerHeader() throws {
+        var flat = try makeImage(for: microbit)
+        func put(_ bytes: [UInt8], at offset: Int) {
+            flat.replaceSubrange(0x200 + offset..<0x200 + offset + bytes.count, with: bytes)
+        }
+        func text(_ value: String, _ length: Int) -> [UInt8] {
+            Array(value.utf8) + [UInt8](repeating: 0, count: length - value.utf8.count)
+        }
+        // As docs/flash-format.md had it: magic, format, version, size, build, board, MCU, hash: 64 bytes.
+        put(Array("LNIM".utf8) + [2, 0, 9, 1, 0, 0x30, 0, 0, 0x01, 0xEF, 0xCD, 0xAB], at: 0)
+        put(text("microbit", 16) + text("nRF51", 8) + [UInt8](repeating: 0, count: 24), at: 16)
+        put(try sha512(flat), at: 40)
+        let checked = try CheckedImage(contentsOf: try scratch.file("former.bin", flat), for: microbit)
+        #expect(checked.header.versionText == "0.9.1+abcdef01" && checked.header.application.isEmpty && !checked.header.isChanged)
+        let report = try ImageReport(
+            try ImageFile(contentsOf: try scratch.file("former.bin", flat)), catalogue: try BoardCatalogue(root: sourceRoot))
+        #expect(report.problem == nil && report.application == nil && report.description.contains("image     not said"))
+        flat[0x1000] ^= 1
+        #expect(throws: Failure.self) {
+            try CheckedImage(contentsOf: try scratch.file("bad.bin", flat), for: microbit)
+        }
     }
 
     @Test("the meter tells rate and time left")

@@ -59,7 +59,8 @@ func makeImage(
     var claimed = board
     claimed.name = name ?? board.name
     claimed.mcu = mcu ?? board.mcu
-    flat.stampImageHeader(board: claimed, version: [1, 2, 3], build: 0xABCD_EF01)
+    flat.stampImageHeader(
+        board: claimed, version: [1, 2, 3], origin: ImageOrigin(application: "blinky", build: 0xABCD_EF01, isChanged: true))
     return flat
 }
 

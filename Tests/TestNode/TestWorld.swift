@@ -69,6 +69,10 @@ public struct TestPlatform: Platform {
     public var board: StaticString = "bench"
     public var version = Version(1, 2, 3)
     public var imageHash: InlineArray<24, UInt8> = .init(repeating: 0xA5)
+    /// "bench", built from commit 0x01020304 with changes.
+    public var imageOrigin: InlineArray<24, UInt8> = [
+        0x62, 0x65, 0x6E, 0x63, 0x68, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 3, 2, 1,
+    ]
     public var hardwareSerial: UInt64 = 0x1122_3344
     public let isTrueRandom: Bool
     public private(set) var isReadbackProtected = false

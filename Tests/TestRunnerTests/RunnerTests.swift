@@ -176,6 +176,12 @@ final class SelftestRun: Sendable {
         runner.options.filters = ["Selftest"]
         runner.options.onlyFailed = true
         #expect(try runner.plan().tests.map(\.name) == ["fails an expectation without values"])
+        // Also of a suite that runs only when it is named, and after a run of that one test alone.
+        runner.options.filters = []
+        let alone = try runner.plan()
+        #expect(alone.tests.map(\.name) == ["fails an expectation without values"])
+        _ = try runner.run(alone)
+        #expect(try runner.plan().tests.map(\.path) == alone.tests.map(\.path))
         runner.options.filters = ["Selftest/simply"]
         #expect(throws: Failure.self) { try runner.plan() }
         // What cannot be read, and what is not there, are not a run without failures.
@@ -205,8 +211,12 @@ final class SelftestRun: Sendable {
     func nothing() throws {
         var options = Runner.Options()
         options.filters = ["NoSuchSuite"]
-        let runner = Runner(builder: FirmwareBuilder(catalogue: try BoardCatalogue(root: root)), options: options)
+        var runner = Runner(builder: FirmwareBuilder(catalogue: try BoardCatalogue(root: root)), options: options)
         #expect(throws: Failure.self) { try runner.plan() }
+        // A suite that there is, for another board, is not told to be missing.
+        (runner.options.filters, runner.options.boards) = (["Discovery"], ["microbit"])
+        let elsewhere = #expect(throws: Failure.self) { try runner.plan() }
+        #expect(elsewhere?.what == "Discovery does not run on microbit" && elsewhere?.advice == "It runs on b-l475e-iot01a")
         #expect(!TestReport(results: [], notices: [], seed: 1, seconds: 0).isGood)
         let test = FirmwareTest(suite: "S", board: "b", name: "n o", address: 0)
         let skipped = TestResult(test: test, outcome: .skipped, seconds: 0, seed: 1)

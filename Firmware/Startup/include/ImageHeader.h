@@ -6,24 +6,29 @@
 
 typedef struct {
     char magic[4]; // “LNIM”
-    uint8_t format; // 2
+    uint8_t format; // 3
     uint8_t version[3]; // firmware version: major, minor, patch
     uint32_t size; // bytes from the vector table to the end of the image
-    uint32_t build; // first 32 bits of the commit's hash, 0 when unknown
     char board[16]; // name of the board, ASCII, padded with NUL
     char mcu[8]; // MCU family: a folder of Firmware/MCU, ASCII, padded with NUL
     uint8_t hash[24]; // the first 24 bytes of SHA-512 (FIPS 180-4) over those size bytes, this field taken as zeros
+    char application[19]; // name of the application, ASCII, cut or padded with NUL
+    uint8_t flags; // bit 0: built from a tree with changes that its commit does not have
+    uint32_t build; // first 32 bits of the commit's hash, 0 when unknown
 } ImageHeader;
 
 #define LIGHTNODE_IMAGE_MAGIC 'L', 'N', 'I', 'M'
-#define LIGHTNODE_IMAGE_FORMAT 2
+#define LIGHTNODE_IMAGE_FORMAT 3
+#define LIGHTNODE_VERSION 0, 1, 0
 #define LIGHTNODE_IMAGE_OFFSET 0x200
-_Static_assert(sizeof(ImageHeader) == 64, "size of the image header");
+_Static_assert(sizeof(ImageHeader) == 84, "size of the image header");
 _Static_assert(offsetof(ImageHeader, magic) == 0, "magic of the image header");
 _Static_assert(offsetof(ImageHeader, format) == 4, "format of the image header");
 _Static_assert(offsetof(ImageHeader, version) == 5, "version of the image header");
 _Static_assert(offsetof(ImageHeader, size) == 8, "size of the image header");
-_Static_assert(offsetof(ImageHeader, build) == 12, "build of the image header");
-_Static_assert(offsetof(ImageHeader, board) == 16, "board of the image header");
-_Static_assert(offsetof(ImageHeader, mcu) == 32, "mcu of the image header");
-_Static_assert(offsetof(ImageHeader, hash) == 40, "hash of the image header");
+_Static_assert(offsetof(ImageHeader, board) == 12, "board of the image header");
+_Static_assert(offsetof(ImageHeader, mcu) == 28, "mcu of the image header");
+_Static_assert(offsetof(ImageHeader, hash) == 36, "hash of the image header");
+_Static_assert(offsetof(ImageHeader, application) == 60, "application of the image header");
+_Static_assert(offsetof(ImageHeader, flags) == 79, "flags of the image header");
+_Static_assert(offsetof(ImageHeader, build) == 80, "build of the image header");

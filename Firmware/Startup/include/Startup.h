@@ -19,13 +19,11 @@ typedef struct {
 /// Word the stack is painted with at reset, to find the high-water mark later.
 #define STACK_PAINT 0xC0DEFACEu
 
-/// Version of the firmware: major, minor, patch.
-#define LIGHTNODE_VERSION 0, 1, 0
-
 /// What the image says about itself.
 extern const ImageHeader lightnode_image_header;
 
-/// The header's hash, 24 bytes. It is filled in after linking, so the compiler must not take it for what it sees.
+/// The header's hash, 24 bytes, and as many that tell where the image comes from. They are filled in after linking, so the compiler must not
+/// take them for what it sees.
 static inline const uint8_t *_Nonnull startup_image_hash(void) {
     const uint8_t *hash = lightnode_image_header.hash;
     __asm volatile("" : "+r"(hash));

@@ -33,15 +33,20 @@ public struct OpenOCDWay: FlashingWay {
         throws
         -> FlashReport
     {
+        try Self.flash(job, try openocd(for: job.board, candidate), progress: progress, cancellation: cancellation)
+    }
+
+    /// OpenOCD with the probe that is meant.
+    /// - Throws: `Failure` when it is gone, or OpenOCD cannot tell it from another.
+    func openocd(for board: Board, _ candidate: FlashCandidate) throws -> OpenOCD {
         let present = probes()
-        guard let facts = job.board.openocd, let probe = present.first(where: { $0.port == candidate.port }) else {
+        guard let facts = board.openocd, let probe = present.first(where: { $0.port == candidate.port }) else {
             throw Failure(.unreachable, "the probe at port \(candidate.port) is gone", advice: "Plug it in again")
         }
         let configuration =
             ["-f", probe.kind.rawValue] + (try probe.selection(among: present)).flatMap { ["-c", $0] }
             + ["-f", facts.target] + (facts.commands ?? []).flatMap { ["-c", $0] }
-        return try Self.flash(
-            job, OpenOCD(executable: executable, configuration: configuration), progress: progress, cancellation: cancellation)
+        return OpenOCD(executable: executable, configuration: configuration)
     }
 
     static func flash(_ job: FlashJob, _ openocd: OpenOCD, progress: any FlashProgress, cancellation: Cancellation) throws

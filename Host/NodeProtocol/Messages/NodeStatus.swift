@@ -65,6 +65,18 @@ public struct NodeStatus: Hashable, Codable, Sendable {
     public let isTimeKnown: Bool
     /// Hash of the image as its header says, hexadecimal; empty if the firmware does not tell.
     public let firmwareHash: String
+    /// Name of the application that runs; empty if the firmware does not tell. An image keeps 19 bytes of it.
+    public let application: String
+    /// First 32 bits of the commit that it was built from, hexadecimal; empty if it is not known.
+    public let commit: String
+    /// Built from a tree with changes that the commit does not have.
+    public let isChanged: Bool
+
+    /// What runs there, for people and records: "garden-gate 0.1.0+296b88c5-changed".
+    public var image: String {
+        (application.isEmpty ? "" : application + " ") + version + (commit.isEmpty ? "" : "+" + commit)
+            + (isChanged ? "-changed" : "")
+    }
 
     /// False for what every chip of a kind says: nothing, unprogrammed words, or QEMU's constant for the nRF51's FICR.
     private static func isNumber(_ serial: [UInt8]) -> Bool {
@@ -117,6 +129,16 @@ public struct NodeStatus: Hashable, Codable, Sendable {
         let hash = item[StatusField.imageHash]?.bytes ?? []
         firmwareHash = hash.allSatisfy { $0 == 0 } ? "" : hash.hex
         isTimeKnown = item[StatusField.timeKnown]?.bool ?? false
+        let origin = item[StatusField.origin]?.bytes ?? []
+        let isWhole = origin.count == 24
+        // Foreign text: letters, digits and hyphens are all that a name has.
+        let name = isWhole ? origin[..<19].prefix { $0 != 0 } : []
+        application =
+            name.allSatisfy { $0 == 45 || 48...57 ~= $0 || 65...90 ~= $0 || 97...122 ~= $0 }
+            ? String(name.map { Character(Unicode.Scalar($0)) }) : ""
+        let build = isWhole ? Array(origin[20...].reversed()) : []
+        commit = build.allSatisfy { $0 == 0 } ? "" : build.hex
+        isChanged = isWhole && origin[19] & 1 == 1
     }
 }
 
@@ -125,7 +147,7 @@ extension NodeStatus: CustomStringConvertible {
         var lines = [
             "state      \(state)\(isTest ? "   TEST KEYS" : "")",
             "address    \(address?.description ?? (state == .damaged ? "cannot be read" : "none yet"))",
-            "board      \(board)", "firmware   \(version)\(firmwareHash.isEmpty ? "" : "   image \(firmwareHash.prefix(16))…")",
+            "board      \(board)", "firmware   \(image)\(firmwareHash.isEmpty ? "" : "   hash \(firmwareHash.prefix(16))…")",
             "network    \(network)", "epoch      \(epoch)",
             "sequence   \(highWater)", "log        \(nextIndex) \(nextIndex == 1 ? "entry" : "entries")",
             "uptime     \(uptimeMilliseconds / 1000).\((uptimeMilliseconds % 1000) / 100) s since reset (\(resetReason))",

@@ -38,6 +38,8 @@ package enum StatusField {
     package static let identity: Int64 = 16
     /// The hash in the header of the image that runs.
     package static let imageHash: Int64 = 17
+    /// The last fields of that header: application, flags and build.
+    package static let origin: Int64 = 18
 }
 
 /// Keys of the body of /provision.

@@ -29,7 +29,10 @@ struct Output: ParsableArguments {
     }
 
     /// Prints lines. No control character of a device, a file or a name reaches the terminal.
-    static func write(_ text: String, terminator: String = "\n") { StandardOutput.write(Quoted.terminal(text) + terminator) }
+    static func write(_ text: String, terminator: String = "\n") {
+        Steps.clear()
+        StandardOutput.write(Quoted.terminal(text) + terminator)
+    }
 
     /// Throws unless all that was printed has left this program: for what must not be lost, and at the end of every command.
     static func deliver() throws {
@@ -65,7 +68,10 @@ struct Output: ParsableArguments {
     }
 
     /// Prints lines to standard error, fit for a terminal as `write` makes them.
-    static func standardError(_ text: String) { StandardError.write(Quoted.terminal(text) + "\n") }
+    static func standardError(_ text: String) {
+        Steps.clear()
+        StandardError.write(Quoted.terminal(text) + "\n")
+    }
 }
 
 /// A subcommand with `--json`: its errors are JSON as well.

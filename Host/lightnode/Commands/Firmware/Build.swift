@@ -34,6 +34,7 @@ struct Build: ParsableCommand, JSONCapable {
         var builder = FirmwareBuilder(catalogue: catalogue)
         builder.jobs = jobs
         builder.live = verbose
+        if !verbose { builder.report = Steps.report }
         let images = try board.map { name in
             let board = try catalogue.board(name)
             let image = try builder.build(board: board, product: application)

@@ -10,9 +10,22 @@ import NodeEmulation
 import Reporting
 import Transport
 
+struct FlashCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flash", abstract: "Write an image into a board's flash and verify it, or read the flash.",
+        discussion: """
+            EXAMPLE:
+              lightnode flash --board microbit
+              lightnode flash read flash.bin --node emulated:kitchen
+
+            Without a subcommand it writes; `lightnode help flash write` shows its options.
+            """,
+        subcommands: [Flash.self, FlashRead.self], defaultSubcommand: Flash.self)
+}
+
 struct Flash: AsyncParsableCommand, JSONCapable {
     static let configuration = CommandConfiguration(
-        abstract: "Write an image into a board's flash, and verify it. Its keys stay.",
+        commandName: "write", abstract: "Write an image into a board's flash, and verify it. Its keys stay.",
         discussion: """
             EXAMPLE:
               lightnode flash --board microbit
@@ -104,7 +117,7 @@ struct Flash: AsyncParsableCommand, JSONCapable {
             throw Failure(
                 .usage, "no board is named", remedy: .nameBoard(catalogue.names))
         }
-        return try FirmwareBuilder(catalogue: catalogue).build(board: try catalogue.board(board), product: image)
+        return try FirmwareBuilder.shown(catalogue).build(board: try catalogue.board(board), product: image)
     }
 
     // MARK: Where it goes

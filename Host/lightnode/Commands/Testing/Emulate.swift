@@ -14,7 +14,9 @@ struct Emulate: ParsableCommand {
             EXAMPLE:
               lightnode emulate start --board microbit --name kitchen --detach
               lightnode status --node emulated:kitchen
-              lightnode emulate power-cycle kitchen
+              lightnode emulate press kitchen button-a
+              lightnode emulate pins kitchen
+              lightnode emulate log kitchen --follow
               lightnode emulate stop kitchen
 
             State is in $LIGHTNODE_HOME/emulated, else $XDG_STATE_HOME/lightnode/emulated, else $HOME/.local/state/lightnode/emulated; a board
@@ -22,7 +24,8 @@ struct Emulate: ParsableCommand {
             """,
         subcommands: [
             EmulateStart.self, EmulateList.self, EmulateVerb<StopDeed>.self, EmulateVerb<PowerCycleDeed>.self,
-            EmulateVerb<ResetDeed>.self, EmulateVerb<DisplayDeed>.self, EmulateVerb<USBDeed>.self, EmulateVerb<UnplugDeed>.self,
+            EmulateVerb<ResetDeed>.self, EmulatePress.self, EmulateRelease.self, EmulateSet.self, EmulatePins.self,
+            EmulateDisplay.self, EmulateLog.self, EmulateDebug.self, EmulateVerb<USBDeed>.self, EmulateVerb<UnplugDeed>.self,
             EmulateVerb<PlugDeed>.self, EmulateVerb<RemoveDeed>.self,
         ],
         defaultSubcommand: EmulateStart.self)
@@ -87,17 +90,25 @@ struct EmulateStart: ParsableCommand, JSONCapable {
             throw Failure(.environment, "no board is named", remedy: .nameBoard(try BoardCatalogue().names))
         }
         let name = name ?? kind
-        if detach {
-            let arguments = CommandLine.arguments.dropFirst().filter { $0 != "--detach" && $0 != "--json" }
-            let record = try Self.detach(Array(arguments), name: name, timeout: 600)
-            output.show(Emulate.Line(record, isOn: true))
-            return
-        }
+        try Supervisor.requireOff(name, boards)
         let existing = try? boards.record(name)
-        let facts = if let existing, existing.board.name == kind { existing.board } else { try BoardCatalogue().board(kind) }
+        // What is known of a board is kept with it, but for what older releases did not keep.
+        let facts =
+            if let existing, existing.board.name == kind, existing.board.seen != nil { existing.board } else {
+                try BoardCatalogue().board(kind)
+            }
         var program = try image.map { try CheckedImage(contentsOf: URL(fileURLWithPath: $0), for: facts) }
         if program == nil, existing == nil || rebuild {
-            program = try FirmwareBuilder(catalogue: try BoardCatalogue()).build(board: facts, product: application)
+            program = try FirmwareBuilder.shown(try BoardCatalogue()).build(board: facts, product: application)
+        }
+        if detach {
+            // Built here, where its progress is seen.
+            let built = program.map { ["--image", $0.source.path] } ?? []
+            let record = try Steps.during("starting \(name)") {
+                try Self.detach(["emulate", "start", "--board", kind, "--name", name] + built, name: name, timeout: 60)
+            }
+            output.show(Emulate.Line(record, isOn: true))
+            return
         }
         let supervisor = try program.map { try Supervisor(name: name, image: $0) } ?? Supervisor(name: name, board: facts)
         output.show(Emulate.Line(supervisor.record, isOn: true))

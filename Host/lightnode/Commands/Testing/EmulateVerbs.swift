@@ -103,6 +103,7 @@ enum PlugDeed: EmulationRequest {
     static let request = EmulatedBoardRequest.plugUSB(true)
 }
 
+/// What `emulate --display NAME` was.
 enum DisplayDeed: EmulationDeed {
     static let words = (verb: "display", abstract: "Draw a board's lights as QEMU's registers show them.")
     static func act(on name: String, _ boards: EmulatedBoards, _ output: Output) throws {

@@ -98,7 +98,7 @@ struct Test: ParsableCommand, JSONCapable {
         options.stopsAtFailure = gdb
         options.coverage = coverage != nil
         options.control = try control()
-        let builder = FirmwareBuilder(catalogue: try BoardCatalogue())
+        let builder = FirmwareBuilder.shown(try BoardCatalogue())
         // "--json Storage" was meant for a filter: it must not become a file, and the run one of everything.
         if let jsonFile, builder.suites.contains(where: { jsonFile == $0 || jsonFile.hasPrefix($0 + "/") }) {
             throw ValidationError(
@@ -119,10 +119,13 @@ struct Test: ParsableCommand, JSONCapable {
         }
         // A run that does not come to its end leaves no report of an earlier one in its place.
         for file in [junit, jsonFile, coverage, vcd].compactMap({ $0 }) { WholeFile.forget(file) }
-        let line = ProgressLine()
-        runner.progress = { done, total, result in line.show(done, total, result) }
+        runner.progress = { done, total, result in
+            var step = WorkStep("testing", done: done, of: total)
+            if let result { step.detail = "\(result.outcome.rawValue): \(result.test.path) [\(result.test.board)]" }
+            Steps.show(step)
+        }
         let report = try runner.run(plan)
-        line.clear()
+        Steps.end()
         if let junit { try write(report.junit, to: junit) }
         if let jsonFile { try write(Output.encoded(report), to: jsonFile) }
         if let coverage {
@@ -203,17 +206,4 @@ struct Test: ParsableCommand, JSONCapable {
         var description: String { "\(test.path) [\(test.board)]" }
         func encode(to encoder: any Encoder) throws { try test.encode(to: encoder) }
     }
-}
-
-/// One line that is written over; nothing when the output is no terminal.
-private final class ProgressLine: Sendable {
-    private let isLive = isatty(2) == 1
-
-    func show(_ done: Int, _ total: Int, _ result: TestResult) {
-        guard isLive else { return }
-        let text = "\(done)/\(total) \(result.outcome.rawValue): \(result.test.path) [\(result.test.board)]"
-        StandardError.write("\r\u{1B}[K" + Quoted.line(String(text.prefix(110))))
-    }
-
-    func clear() { if isLive { StandardError.write("\r\u{1B}[K") } }
 }
