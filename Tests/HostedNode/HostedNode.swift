@@ -132,9 +132,9 @@ public final class HostedNode: BytePipe, @unchecked Sendable {
             var writer = CBORWriter(bytes.mutableSpan)
             server.node.writeStatus(&writer)
             guard let count = try? writer.finish() else { return nil }
-            // The last entry but one of the status: 16 => 32 bytes, then 17 => 24 bytes.
+            // The last entry but two of the status: 16 => 32 bytes, then 17 and 18 => 24 bytes each.
             let text = Array(bytes.prefix(count))
-            let tail = Array(text.suffix(35 + 27))
+            let tail = Array(text.suffix(35 + 2 * 27))
             return tail.starts(with: [0x10, 0x58, 0x20]) ? Array(tail[3..<35]) : nil
         }
     }

@@ -46,17 +46,19 @@ struct Model {
 
     // MARK: Time
 
-    var earliest: UInt64 { statement.map { max(floor, $0.seconds + (uptime - $0.received) / 1_000_000) } ?? floor }
+    var earliest: UInt64 { statement == nil ? floor : max(floor, expected) }
     var latest: UInt64? { statement.map { max(floor, $0.seconds + Model.seconds(uptime - $0.issued)) } }
 
     /// Microseconds in seconds, rounded up.
     static func seconds(_ microseconds: UInt64) -> UInt64 { (microseconds + 999_999) / 1_000_000 }
 
-    /// How far a statement without a token may go.
-    private var ceiling: UInt64 {
-        if let statement { return statement.seconds + (uptime - statement.received) / 1_000_000 + 86_400 }
-        return atBoot == 0 ? 0 : atBoot + uptime / 1_000_000 + 86_400
+    /// The time by the last statement with a token alone: the floor may be ahead of it.
+    var expected: UInt64 {
+        statement.map { $0.seconds + (uptime - $0.received) / 1_000_000 } ?? atBoot + uptime / 1_000_000
     }
+
+    /// How far a statement without a token may go.
+    private var ceiling: UInt64 { statement == nil && atBoot == 0 ? 0 : expected + 86_400 }
 
     /// The end of a grant depends on the time, so that it cannot be set back.
     private var dependsOnTime: Bool { hasForgotten || slots.contains { $0.map { $0.expiry != 0 } ?? false } }

@@ -83,7 +83,7 @@ extension Model {
     private func freshness(_ letter: Letter) -> Reason? {
         if letter.token != nil { return isGood(letter) ? nil : .tokenInvalid }
         guard letter.isCall, letter.device == 1 else { return nil }
-        guard let end = letter.expires, end <= earliest + Model.freshness / 1_000_000 else { return .tokenRequired }
+        guard let end = letter.expires, end <= expected + Model.freshness / 1_000_000 else { return .tokenRequired }
         return nil
     }
 
