@@ -291,7 +291,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "LedgerTests",
             [
                 "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR",
-                "TestNode",
+                "TestNode", "SplitMix",
             ]),
         tests("DevChainTests", ["DevChain", "Ledger", "HostCrypto", "Reporting"]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
