@@ -291,7 +291,7 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
             "LedgerTests",
             [
                 "Ledger", "HostCrypto", "NodeProtocol", "Reporting", "CBOR", "CoAP", "LightNode", "NodeServer", "SimulatedNOR",
-                "TestNode",
+                "TestNode", "SplitMix",
             ]),
         tests("DevChainTests", ["DevChain", "Ledger", "HostCrypto", "Reporting"]),
         tests("LabelsTests", ["Labels", "HostCrypto", "NodeProtocol"]),
@@ -359,9 +359,9 @@ if let board = Context.environment["LIGHTNODE_BOARD"] {
     while let next = open.popLast() {
         guard wanted.insert(next).inserted, let target = package.targets.first(where: { $0.name == next }) else { continue }
         open += target.dependencies.compactMap(name)
+        // Loaded, not linked.
+        if next == "Emulation" { open.append("QEMUProbe") }
     }
-    // Loaded, not linked.
-    if wanted.contains("Emulation") { wanted.insert("QEMUProbe") }
     package.targets.removeAll { !wanted.contains($0.name) }
     package.products.removeAll { !wanted.contains($0.name) }
     let usesProducts = package.targets.contains { $0.dependencies.contains { name($0) == nil } }

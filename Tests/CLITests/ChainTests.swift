@@ -96,9 +96,7 @@ struct ChainTests {
 
     @Test("The console completes names with Tab, recalls lines with the arrow key, and leaves with Ctrl-D")
     func console() async throws {
-        let home = FileManager.default.temporaryDirectory.path + "/ln-cli-\(UInt32.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(
-            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let home = try CommandLineTests.newHome()
         defer { try? FileManager.default.removeItem(atPath: home) }
         let line = Line(HostedNode())
         let node = ["--node", "serial:\(line.path)"]

@@ -53,10 +53,16 @@ struct CommandLineTests {
             error: String(decoding: err, as: UTF8.self))
     }
 
-    func withHome(_ body: (String) throws -> Void) throws {
+    /// A home with nothing in it, for its caller to remove.
+    static func newHome() throws -> String {
         let path = FileManager.default.temporaryDirectory.path + "/ln-cli-\(UInt32.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        return path
+    }
+
+    func withHome(_ body: (String) throws -> Void) throws {
+        let path = try Self.newHome()
         defer { try? FileManager.default.removeItem(atPath: path) }
         try body(path)
     }

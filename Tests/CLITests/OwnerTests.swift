@@ -215,9 +215,7 @@ struct OwnerTests {
 
     @Test("Ctrl-C in the console clears the line; colours go to a terminal alone, and not where NO_COLOR is set")
     func terminal() async throws {
-        let home = FileManager.default.temporaryDirectory.path + "/ln-cli-\(UInt32.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(
-            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let home = try CommandLineTests.newHome()
         defer { try? FileManager.default.removeItem(atPath: home) }
         let line = try bound(home)
         let environment = ["LIGHTNODE_HOME": home, "TERM": "xterm", "PATH": "/usr/bin:/bin"]

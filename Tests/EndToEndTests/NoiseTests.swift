@@ -4,6 +4,7 @@ import Emulation
 import Foundation
 import NodeEmulation
 import NodeProtocol
+import SplitMix
 import Testing
 import Transport
 
@@ -12,18 +13,6 @@ struct NoiseTests {
     let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
-
-    /// SplitMix64 (Steele, Lea, Flood 2014): the same noise each time.
-    struct Noise: RandomNumberGenerator {
-        var state: UInt64 = 1
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-            return z ^ z >> 31
-        }
-    }
 
     private func send(_ bytes: [[UInt8]], to node: EmulatedNode) async throws {
         await node.disconnect()
@@ -39,7 +28,7 @@ struct NoiseTests {
         let command = try await owner.`$`("led").on()
         let before = try await owner.status()
         let frame = SlipmuxFrames.coap(try owner.sign(Call(device: "led", method: "off"), for: try await owner.known()).bytes)
-        var noise = Noise()
+        var noise = SplitMix(state: 1)
         let end: UInt8 = 0xC0
         let kinds: [(String, [[UInt8]])] = [
             ("4 KB of noise", [(0..<4096).map { _ in .random(in: 0...255, using: &noise) }]),
@@ -78,7 +67,7 @@ struct NoiseTests {
         let message = try owner.sign(Call(device: "led", method: "on"), for: known)
         let before = try await owner.status()
         let client = try node.client
-        var noise = Noise()
+        var noise = SplitMix(state: 1)
         var reasons: [String: Int] = [:]
         for index in message.bytes.indices {
             var changed = message.bytes

@@ -6,17 +6,7 @@ import Testing
 @testable import Image
 
 /// What a file may be that is given for an image: read, or called by its name with the way out.
-@Suite("Formats of image files") struct FormatTests {
-    let scratch: Scratch
-    let blackpill: Board
-    let microbit: Board
-
-    init() throws {
-        scratch = try Scratch()
-        blackpill = try board("blackpill-f411")
-        microbit = try board("microbit")
-    }
-
+@Suite("Formats of image files") final class FormatTests: TwoLayoutsSuite {
     /// What is programmed of a file of these bytes.
     func pieces(_ bytes: Data, _ name: String = "image", for board: Board? = nil) throws -> [Segment] {
         try CheckedImage(contentsOf: scratch.file(name, bytes), for: board ?? microbit).pieces

@@ -6,21 +6,18 @@ import Testing
 @testable import Image
 
 /// Programs of others write files of every format that is read here, and read those that are written.
-@Suite("Formats of image files, and other programs") struct FormatWitnessTests {
-    let scratch: Scratch
-    let blackpill: Board
-    let microbit: Board
+@Suite("Formats of image files, and other programs") final class FormatWitnessTests: TwoLayoutsSuite {
     /// Images, and Intel HEX of them by GNU objcopy.
     let ours: CheckedImage
     let small: CheckedImage
 
-    init() throws {
-        scratch = try Scratch()
-        blackpill = try board("blackpill-f411")
-        microbit = try board("microbit")
+    override init() throws {
+        let (blackpill, microbit) = (try board("blackpill-f411"), try board("microbit"))
+        let file = URL(fileURLWithPath: "/image")
         ours = try CheckedImage(
-            ImageFile(hexFile(makeImage(for: blackpill, size: 0x3001), blackpill), from: scratch.url), for: blackpill)
-        small = try CheckedImage(ImageFile(makeImage(for: microbit, size: 0x3001), from: scratch.url), for: microbit)
+            ImageFile(hexFile(makeImage(for: blackpill, size: 0x3001), blackpill), from: file), for: blackpill)
+        small = try CheckedImage(ImageFile(makeImage(for: microbit, size: 0x3001), from: file), for: microbit)
+        try super.init()
     }
 
     /// Runs a program in the scratch folder; those of the witnesses' environment by their names (`Tools/witness-environment`).

@@ -16,17 +16,7 @@ func objcopy(_ arguments: String...) throws {
     try #require(process.terminationStatus == 0)
 }
 
-@Suite("Image files") struct ImageTests {
-    let scratch: Scratch
-    let blackpill: Board
-    let microbit: Board
-
-    init() throws {
-        scratch = try Scratch()
-        blackpill = try board("blackpill-f411")
-        microbit = try board("microbit")
-    }
-
+@Suite("Image files") final class ImageTests: TwoLayoutsSuite {
     @Test(
         "the light node as linked, and the Intel HEX and the binary that GNU objcopy makes of it, are the same image",
         arguments: ["microbit", "blackpill-f411"])

@@ -40,6 +40,19 @@ class MicrobitSuite {
     }
 }
 
+/// What suites on files of images begin with: a folder of their own, and the facts of a board of each layout, with boot code and without.
+class TwoLayoutsSuite {
+    let scratch: Scratch
+    let blackpill: Board
+    let microbit: Board
+
+    init() throws {
+        scratch = try Scratch()
+        blackpill = try board("blackpill-f411")
+        microbit = try board("microbit")
+    }
+}
+
 /// A stamped image whose bytes follow from `seed`.
 func makeImage(
     for board: Board, size: Int = 0x3000, seed: UInt64 = 1, name: String? = nil, mcu: String? = nil, stack: UInt64? = nil,

@@ -1,21 +1,15 @@
 // A chain in a test: 105 representatives and some people, whose keys follow from a number, so that a failing test repeats.
 import HostCrypto
 import Ledger
+import SplitMix
 import Testing
 
-/// Numbers that follow from a seed (SplitMix64).
+/// Numbers that follow from a seed.
 struct Dice: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
+    private var numbers: SplitMix
+    init(_ seed: UInt64) { numbers = SplitMix(state: seed) }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
-    }
-
+    mutating func next() -> UInt64 { numbers.next() }
     mutating func below(_ limit: UInt64) -> UInt64 { next() % limit }
     mutating func pick<Element>(_ all: [Element]) -> Element { all[Int(below(UInt64(all.count)))] }
 }

@@ -143,13 +143,11 @@ public struct Representatives: Hashable, Sendable {
         }
     }
 
-    /// Reads exactly one such list, in the order of seats.
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    /// Reads such a list, in the order of seats.
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 3)
         guard try reader.uint() == Self.rules, try reader.uint() == Rounds.threshold else { throw .outOfRange }
         let keys = try reader.hashes(atMost: Int(Rounds.seats))
-        try reader.finish()
         guard let representatives = Representatives(keys), representatives.keys == keys else { throw .keyOrder }
         self = representatives
     }

@@ -2,46 +2,54 @@
 import CBOR
 
 extension InclusionProof {
-    /// A path longer than this belongs to no tree that there can be.
-    fileprivate static let longestPath = 64
-
     /// `[tree-size, leaf-index, [+ hash]]` (RFC 9942).
-    public var bytes: [UInt8] {
-        CBOR.encode(capacity: 64 + 34 * path.count) { writer in
-            writer.array(3)
-            writer.uint(size)
-            writer.uint(index)
-            writer.array(path.count)
-            for hash in path { writer.hash(hash) }
-        }
-    }
+    public var bytes: [UInt8] { LogProof(first: size, second: index, path: path).bytes }
 
     /// Reads exactly one proof.
     public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
-        try reader.array(count: 3)
-        self.init(size: try reader.uint(), index: try reader.uint(), path: try reader.path())
-        try reader.finish()
+        let read = try LogProof(bytes)
+        self.init(size: read.first, index: read.second, path: read.path)
     }
 }
 
 extension ConsistencyProof {
     /// `[tree-size-1, tree-size-2, [* hash]]` (RFC 9942).
-    public var bytes: [UInt8] {
+    public var bytes: [UInt8] { LogProof(first: former, second: size, path: path).bytes }
+
+    /// Reads exactly one proof.
+    public init(_ bytes: [UInt8]) throws(CBORError) {
+        let read = try LogProof(bytes)
+        self.init(former: read.first, size: read.second, path: read.path)
+    }
+}
+
+/// What both proofs of RFC 9942 are as bytes: two numbers and a path.
+private struct LogProof {
+    let first, second: UInt64
+    let path: [Hash32]
+
+    /// A path longer than this belongs to no tree that there can be.
+    private static let longestPath = 64
+
+    init(first: UInt64, second: UInt64, path: [Hash32]) { (self.first, self.second, self.path) = (first, second, path) }
+
+    var bytes: [UInt8] {
         CBOR.encode(capacity: 64 + 34 * path.count) { writer in
             writer.array(3)
-            writer.uint(former)
-            writer.uint(size)
+            writer.uint(first)
+            writer.uint(second)
             writer.array(path.count)
             for hash in path { writer.hash(hash) }
         }
     }
 
-    /// Reads exactly one proof.
-    public init(_ bytes: [UInt8]) throws(CBORError) {
+    init(_ bytes: [UInt8]) throws(CBORError) {
         var reader = CBORReader(bytes.span.bytes)
         try reader.array(count: 3)
-        self.init(former: try reader.uint(), size: try reader.uint(), path: try reader.path())
+        (first, second) = (try reader.uint(), try reader.uint())
+        var path: [Hash32] = []
+        for _ in 0..<(try reader.array(atMost: Self.longestPath)) { path.append(try reader.hash()) }
+        self.path = path
         try reader.finish()
     }
 }
@@ -83,14 +91,5 @@ extension StateProof {
         }
         try reader.finish()
         if value != nil, other != nil { throw .outOfRange }
-    }
-}
-
-extension CBORReader {
-    @_lifetime(self: copy self)
-    fileprivate mutating func path() throws(CBORError) -> [Hash32] {
-        var path: [Hash32] = []
-        for _ in 0..<(try array(atMost: InclusionProof.longestPath)) { path.append(try hash()) }
-        return path
     }
 }

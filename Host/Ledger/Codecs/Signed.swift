@@ -2,6 +2,7 @@
 import CBOR
 import COSE
 import HostCrypto
+import NodeProtocol
 
 /// What is signed on the chain. The type is part of what the signature covers, with protocol, version and network (docs/protocol.md).
 enum ChainObject {
@@ -47,16 +48,7 @@ struct SignedParts: Hashable, Sendable {
     }
 
     /// The whole COSE_Sign1.
-    var bytes: [UInt8] {
-        var buffer = [UInt8](repeating: 0, count: payload.count + COSE.sign1Overhead + 8)
-        var writer = COSESign1Writer(buffer.mutableSpan)
-        writer.payload.raw(payload.span.bytes)
-        writer.endPayload()
-        guard let count = try? writer.finish(signature: signature.span.bytes) else {
-            preconditionFailure("the buffer is as large as the payload and all that COSE adds")
-        }
-        return Array(buffer.prefix(count))
-    }
+    var bytes: [UInt8] { COSE.sign1(payload, signature: signature) }
 
     func isSigned(by key: Hash32, as object: ChainObject, network: UInt64) -> Bool {
         key.publicKey.verifies(signature, of: object.signedBytes(payload, network: network))

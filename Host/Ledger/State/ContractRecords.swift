@@ -35,8 +35,7 @@ public struct Contract: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 5)
         (height, provider) = (try reader.uint(), try reader.hash())
         try reader.array(count: 5)
@@ -50,7 +49,6 @@ public struct Contract: StateRecord, Hashable {
         reputation.good = try reader.uint()
         reputation.bad = try reader.uint()
         reputation.badAmount = try reader.uint()
-        try reader.finish()
     }
 }
 
@@ -124,15 +122,13 @@ public struct ContractCall: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 8)
         (contract, user) = (try reader.hash(), try reader.hash())
         (escrow, deadline) = (try reader.uint(), try reader.uint())
         guard let standing = Standing(rawValue: try reader.uint()) else { throw .outOfRange }
         self.standing = standing
         (paid, review, nextDue) = (try reader.uint(), try reader.hashOrNull(), try reader.hashOrNull())
-        try reader.finish()
     }
 }
 
@@ -169,12 +165,10 @@ public struct Mailbox: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 4)
         (states, newest) = (try reader.uint(), try reader.hashOrNull())
         (commands, chain) = (try reader.uint(), try reader.hash())
-        try reader.finish()
     }
 }
 
@@ -198,11 +192,9 @@ public struct Publication: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 3)
         (count, chain, root) = (try reader.uint(), try reader.hash(), try reader.hash())
-        try reader.finish()
     }
 }
 
@@ -214,9 +206,7 @@ struct Due: StateRecord, Hashable {
 
     var encoded: [UInt8] { CBOR.encode(capacity: 48) { $0.hash(first) } }
 
-    init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    init(reading reader: inout CBORReader) throws(CBORError) {
         first = try reader.hash()
-        try reader.finish()
     }
 }

@@ -22,11 +22,9 @@ public struct Account: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 3)
         (nonce, balance, locked) = (try reader.uint(), try reader.uint(), try reader.uint())
-        try reader.finish()
     }
 }
 
@@ -39,10 +37,8 @@ public struct Holding: StateRecord, Hashable {
 
     public var encoded: [UInt8] { CBOR.encode(capacity: 16) { $0.uint(amount) } }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         amount = try reader.uint()
-        try reader.finish()
     }
 }
 
@@ -66,11 +62,9 @@ public struct Token: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 3)
         (issuer, symbol, supply) = (try reader.hash(), try reader.name(), try reader.uint())
-        try reader.finish()
     }
 }
 
@@ -96,15 +90,13 @@ public struct Vote: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 2)
         for _ in 0..<(try reader.array(atMost: Action.mostChoices)) {
             try reader.array(count: 2)
             choices.append(.init(try reader.hash(), try reader.uint()))
         }
         against = try reader.hashes(atMost: Action.mostChoices)
-        try reader.finish()
     }
 }
 
@@ -152,14 +144,12 @@ public struct Candidate: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 7)
         guard let standing = Standing(rawValue: try reader.uint()) else { throw .outOfRange }
         self.standing = standing
         (deposit, votes, against) = (try reader.uint(), try reader.uint(), try reader.uint())
         (commitment, missed, resigned) = (try reader.hash(), try reader.uint(), try reader.uint())
-        try reader.finish()
     }
 }
 
@@ -183,11 +173,9 @@ public struct Totals: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 4)
         (reserve, locked, deposits, escrow) = (try reader.uint(), try reader.uint(), try reader.uint(), try reader.uint())
-        try reader.finish()
     }
 }
 
@@ -221,13 +209,11 @@ public struct Round: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         try reader.array(count: 5)
         (number, seed, nextSeed) = (try reader.uint(), try reader.hash(), try reader.hash())
         mix = try reader.hash()
         excluded = try reader.bytes(count: Self.excludedSize).withUnsafeBytes { Array($0) }
-        try reader.finish()
     }
 }
 
@@ -248,10 +234,8 @@ public struct KeyList: StateRecord, Hashable {
 
     public var encoded: [UInt8] { CBOR.encode(capacity: 16 + 32 * keys.count) { $0.hashes(keys) } }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         keys = try reader.hashes(atMost: .max)
-        try reader.finish()
         guard zip(keys, keys.dropFirst()).allSatisfy({ $0 < $1 }) else { throw .keyOrder }
     }
 }
@@ -282,12 +266,10 @@ public struct Bans: StateRecord, Hashable {
         }
     }
 
-    public init(_ bytes: [UInt8]) throws(CBORError) {
-        var reader = CBORReader(bytes.span.bytes)
+    public init(reading reader: inout CBORReader) throws(CBORError) {
         for _ in 0..<(try reader.array(atMost: Rounds.mostBanned)) {
             try reader.array(count: 2)
             bans.append(Ban(key: try reader.hash(), until: try reader.uint()))
         }
-        try reader.finish()
     }
 }

@@ -42,8 +42,17 @@ public struct StateKey<Record: StateRecord>: Hashable, Sendable {
 public protocol StateRecord: Sendable {
     /// The record as the tree has it.
     var encoded: [UInt8] { get }
-    /// Reads exactly one record.
-    init(_ bytes: [UInt8]) throws(CBORError)
+    /// Reads a record, and nothing behind it.
+    init(reading reader: inout CBORReader) throws(CBORError)
+}
+
+extension StateRecord {
+    /// Reads exactly one record: bytes behind it are refused.
+    public init(_ bytes: [UInt8]) throws(CBORError) {
+        var reader = CBORReader(bytes.span.bytes)
+        try self.init(reading: &reader)
+        try reader.finish()
+    }
 }
 
 extension StateKey where Record == Account {

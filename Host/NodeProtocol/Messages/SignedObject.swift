@@ -9,11 +9,10 @@ extension MessageType {
     func context(network: UInt64) -> COSEContext { COSEContext(network: network, type: staticName) }
 }
 
-enum SignedObject {
-    /// The COSE_Sign1 of `payload`.
-    static func sign(_ payload: [UInt8], type: MessageType, network: UInt64, key: SigningKey) -> [UInt8] {
-        let signature = key.sign(signedBytes(payload, type: type, network: network))
-        var buffer = [UInt8](repeating: 0, count: payload.count + COSE.sign1Overhead + 8)
+extension COSE {
+    /// The COSE_Sign1 of a payload and its signature.
+    package static func sign1(_ payload: [UInt8], signature: [UInt8]) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: payload.count + sign1Overhead + 8)
         var writer = COSESign1Writer(buffer.mutableSpan)
         writer.payload.raw(payload.span.bytes)
         writer.endPayload()
@@ -21,6 +20,13 @@ enum SignedObject {
             preconditionFailure("the buffer is as large as the payload and all that COSE adds")
         }
         return Array(buffer.prefix(count))
+    }
+}
+
+enum SignedObject {
+    /// The COSE_Sign1 of `payload`.
+    static func sign(_ payload: [UInt8], type: MessageType, network: UInt64, key: SigningKey) -> [UInt8] {
+        COSE.sign1(payload, signature: key.sign(signedBytes(payload, type: type, network: network)))
     }
 
     /// The claims of a COSE_Sign1 that carries `signer`'s signature; a `Failure` says what it is instead.
