@@ -39,8 +39,9 @@ struct ZPLText {
     init?(_ drawing: LabelDrawing, width: Int, height: Int) throws {
         let (text, lines) = (drawing.label.text, drawing.lines)
         guard ([text] + lines).allSatisfy(Self.isPlain) else { return nil }
-        // The printer's code has as many modules as this one: version, level and mode follow from the text.
-        let modules = try QRCode(text).width + 2 * QRCode.quietZone
+        // Automatic input (^FDMA): by hand the mode would be the data's first letter, which not every printer takes away. A printer may then choose
+        // bytes, whose code is larger, so there is room for that one; in lower case no other mode is possible.
+        let modules = try QRCode(text.lowercased()).width + 2 * QRCode.quietZone
         let module = min(height - Self.shift, width * 7 / 10) / modules
         guard module >= 2 else { return nil }
         let magnification = min(module, Self.largestModule)
@@ -53,7 +54,7 @@ struct ZPLText {
         guard let font else { return nil }
         let top = (height - Self.shift - side) / 2 + QRCode.quietZone * magnification
         var job = "^XA^PW\(width)^LL\(height)^LH0,0"
-        job += "^FO\(QRCode.quietZone * magnification),\(top)^BQN,2,\(magnification)^FDMM,A\(text)^FS"
+        job += "^FO\(QRCode.quietZone * magnification),\(top)^BQN,2,\(magnification)^FDMA,\(text)^FS"
         for (number, line) in lines.enumerated() {
             let y = (height - font.leading * lines.count) / 2 + font.leading * number
             job += "^FO\(left),\(y)\(font.command)^FD\(line)^FS"

@@ -67,6 +67,6 @@ final class NetworkPrinter: @unchecked Sendable {
 
     /// What the code on a job's label says; a test of the labels has a scanner read what is printed.
     static func code(_ job: [UInt8]) -> String? {
-        String(decoding: job, as: UTF8.self).firstMatch(of: /^\^XA.*\^BQN,2,\d+\^FDMM,A([^^]+)\^FS.*\^XZ\n$/).map { String($0.1) }
+        String(decoding: job, as: UTF8.self).firstMatch(of: /^\^XA.*\^BQN,2,\d+\^FDMA,([^^]+)\^FS.*\^XZ\n$/).map { String($0.1) }
     }
 }

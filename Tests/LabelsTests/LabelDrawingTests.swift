@@ -62,8 +62,8 @@ struct LabelDrawingTests {
             let bytes = try format.encode(LabelDrawing(label, caption: caption))
             #expect(try scan(bytes, format) == [label.text], "\(format), \(caption)")
             let text = String(decoding: bytes, as: UTF8.self)
-            #expect(!text.contains("^JUF") && !text.contains("~JA"))
             if format == .zpl {
+                // It knows no other commands than a label's; in the other formats three such bytes are chance.
                 _ = try PrintedLabel(text)
             } else {
                 #expect(!text.contains("script>") && !text.contains("JavaScript"))
