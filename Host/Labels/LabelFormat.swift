@@ -47,8 +47,16 @@ public enum LabelFormat: String, CaseIterable, Sendable {
         case .zpl:
             let dots = frame.dots(203)
             if let text = try ZPLText(drawing, width: dots.width, height: dots.height) { return Array(text.job.utf8) }
-            return try Self.raster(drawing, frame, dotsPerInch: 203) { ZPLText.graphic($0, width: $1, height: $2) }
+            return try Self.dots(drawing, size: size)
         }
+    }
+
+    /// A label in ZPL as a picture, some 39 KB for `standard`, whatever fonts the printer has.
+    /// - Throws: `Failure` when the text does not fit a QR code, or cairo has no memory for the drawing.
+    public static func dots(_ drawing: LabelDrawing, size: LabelSize) throws -> [UInt8] {
+        let frame = Frame(
+            x: 0, y: 0, width: size.width * LabelSize.pointsPerMillimetre, height: size.height * LabelSize.pointsPerMillimetre)
+        return try raster(drawing, frame, dotsPerInch: 203) { ZPLText.graphic($0, width: $1, height: $2) }
     }
 
     private static func paintWhite(_ context: OpaquePointer?) {

@@ -65,8 +65,17 @@ final class NetworkPrinter: @unchecked Sendable {
         }
     }
 
-    /// What the code on a job's label says; a test of the labels has a scanner read what is printed.
-    static func code(_ job: [UInt8]) -> String? {
-        String(decoding: job, as: UTF8.self).firstMatch(of: /^\^XA.*\^BQN,2,\d+\^FDMA,([^^]+)\^FS.*\^XZ\n$/).map { String($0.1) }
+    /// The picture of a job's graphic field, as a portable bitmap that any program reads.
+    static func picture(_ job: [UInt8]) -> Data? {
+        let text = String(decoding: job, as: UTF8.self)
+        guard let field = text.firstMatch(of: /\^PW(\d+)\^LL(\d+).*\^GFA,\d+,\d+,(\d+),([0-9A-F]+)\^FS/),
+            let width = Int(field.1), let height = Int(field.2)
+        else { return nil }
+        var bytes = Data("P4\n\(width) \(height)\n".utf8)
+        var digits = field.4.utf8.makeIterator()
+        while let high = digits.next(), let low = digits.next() {
+            bytes.append(UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16)!)
+        }
+        return bytes
     }
 }
