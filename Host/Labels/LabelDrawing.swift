@@ -110,6 +110,11 @@ struct Frame {
     var width: Double
     var height: Double
 
+    /// Its size on a raster.
+    func dots(_ dotsPerInch: Double) -> (width: Int, height: Int) {
+        (Int((width * dotsPerInch / 72).rounded()), Int((height * dotsPerInch / 72).rounded()))
+    }
+
     func inset(by margin: Double) -> Frame {
         Frame(x: x + margin, y: y + margin, width: width - 2 * margin, height: height - 2 * margin)
     }

@@ -44,8 +44,19 @@ public enum LabelFormat: String, CaseIterable, Sendable {
                 try drawing.draw(on: context, in: frame)
             }
         case .png: return try Self.raster(drawing, frame, dotsPerInch: 300) { surface, _, _ in try Surface.png(surface) }
-        case .zpl: return try Self.raster(drawing, frame, dotsPerInch: 203) { Self.zpl($0, width: $1, height: $2) }
+        case .zpl:
+            let dots = frame.dots(203)
+            if let text = try ZPLText(drawing, width: dots.width, height: dots.height) { return Array(text.job.utf8) }
+            return try Self.dots(drawing, size: size)
         }
+    }
+
+    /// A label in ZPL as a picture, some 39 KB for `standard`, whatever fonts the printer has.
+    /// - Throws: `Failure` when the text does not fit a QR code, or cairo has no memory for the drawing.
+    public static func dots(_ drawing: LabelDrawing, size: LabelSize) throws -> [UInt8] {
+        let frame = Frame(
+            x: 0, y: 0, width: size.width * LabelSize.pointsPerMillimetre, height: size.height * LabelSize.pointsPerMillimetre)
+        return try raster(drawing, frame, dotsPerInch: 203) { ZPLText.graphic($0, width: $1, height: $2) }
     }
 
     private static func paintWhite(_ context: OpaquePointer?) {
@@ -57,33 +68,11 @@ public enum LabelFormat: String, CaseIterable, Sendable {
         _ drawing: LabelDrawing, _ frame: Frame, dotsPerInch: Double, _ use: (OpaquePointer?, Int, Int) throws -> [UInt8]
     ) throws -> [UInt8] {
         let pixels = dotsPerInch / 72
-        let (width, height) = (Int((frame.width * pixels).rounded()), Int((frame.height * pixels).rounded()))
+        let (width, height) = frame.dots(dotsPerInch)
         return try Surface.raster(width: width, height: height, pixels: pixels) { context in
             try drawing.draw(on: context, in: frame, pixels: pixels)
         } _: {
             try use($0, width, height)
         }
-    }
-
-    /// One label as a graphic field (ZPL II Programming Guide, ^GF): the very dots that were drawn, whatever fonts the printer has.
-    private static func zpl(_ surface: OpaquePointer?, width: Int, height: Int) -> [UInt8] {
-        let bytesPerRow = (width + 7) / 8
-        let total = bytesPerRow * height
-        var text = Array("^XA^PW\(width)^LL\(height)^LH0,0^FO0,0^GFA,\(total),\(total),\(bytesPerRow),".utf8)
-        let stride = Int(cairo_image_surface_get_stride(surface))
-        let data = cairo_image_surface_get_data(surface)
-        let digits = Array("0123456789ABCDEF".utf8)
-        for row in 0..<height {
-            for column in 0..<bytesPerRow {
-                var byte: UInt8 = 0
-                for bit in 0..<8 where column * 8 + bit < width {
-                    // RGB24: blue first on little-endian machines; grey here, so that any of the three will do.
-                    if let data, data[row * stride + (column * 8 + bit) * 4 + 1] < 128 { byte |= 0x80 >> UInt8(bit) }
-                }
-                text.append(digits[Int(byte >> 4)])
-                text.append(digits[Int(byte & 15)])
-            }
-        }
-        return text + Array("^FS^PQ1^XZ\n".utf8)
     }
 }

@@ -55,7 +55,8 @@ public struct LabelPrinter: LabelOutput {
     /// - Throws: `Failure` of kind `environment` when it does not: labels before the one that failed may be out.
     public func write(_ labels: [ProvisionedLabel]) throws {
         for label in labels {
-            var bytes = try LabelFormat.zpl.encode(label.drawing, size: size)
+            // As a picture: a text of some hundred bytes would fit the buffers of a printer that is stuck, and count as out.
+            var bytes = try LabelFormat.dots(label.drawing, size: size)
             defer { wipe(&bytes) }
             let descriptor = try connect()
             defer { close(descriptor) }

@@ -106,6 +106,16 @@ struct ExampleTests {
         #expect(throws: Never.self, "\(example)") { _ = try WrittenCall(parsing: Send.spelledOut(send.call, send.arguments)) }
     }
 
+    @Test("The README's table of exit codes is the one that --help shows")
+    func exitCodes() throws {
+        let readme = try String(contentsOf: Self.root.appendingPathComponent("README.md"), encoding: .utf8)
+        let after = try #require(readme.components(separatedBy: "\n## Exit codes\n").last)
+        let section = try #require(after.components(separatedBy: "\n## ").first)
+        let rows = section.matches(of: /\n\| (\d+) \| (.+) \|/).map { "\($0.1)  \($0.2)" }
+        let help = ExitStatus.table.split(separator: "\n").dropFirst().map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(rows == help)
+    }
+
     @Test("An example that a shell takes apart, or the parser refuses, is found: the checks above can fail")
     func refused() throws {
         #expect(throws: (any Error).self) { _ = try Self.words(#"lightnode send "$('led').on()""#) }

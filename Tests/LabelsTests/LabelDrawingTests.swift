@@ -62,9 +62,11 @@ struct LabelDrawingTests {
             let bytes = try format.encode(LabelDrawing(label, caption: caption))
             #expect(try scan(bytes, format) == [label.text], "\(format), \(caption)")
             let text = String(decoding: bytes, as: UTF8.self)
-            #expect(!text.contains("script>") && !text.contains("JavaScript") && !text.contains("^JUF") && !text.contains("~JA"))
             if format == .zpl {
-                #expect(text.count { $0 == "^" } == 9 && !text.contains("~"), "\(text.prefix(80))")
+                // It knows no other commands than a label's; in the other formats three such bytes are chance.
+                _ = try PrintedLabel(text)
+            } else {
+                #expect(!text.contains("script>") && !text.contains("JavaScript"))
             }
         }
     }
@@ -91,7 +93,7 @@ struct LabelDrawingTests {
             found.formUnion(try scan(pdf, .pdf, resolution: resolution))
         }
         #expect(found == Set(labels.map(\.text)))
-        let text = try run(pdf, "pdftotext -layout \"$f\" -")
+        let text = try LabelFile.run(pdf, "pdftotext -layout \"$f\" -")
         for label in labels { #expect(text.contains(label.address.description.suffix(3)), "the address is beside the code") }
     }
 
@@ -108,10 +110,10 @@ struct LabelDrawingTests {
         #expect(drawing.readableAddress.replacingOccurrences(of: " ", with: "") == label.address.description)
         let groups = drawing.readableAddress.components(separatedBy: " ")
         #expect(groups.dropLast().allSatisfy { $0.count == 4 })
-        let text = try run(try LabelFormat.pdf.encode(drawing), "pdftotext \"$f\" -")
+        let text = try LabelFile.run(try LabelFormat.pdf.encode(drawing), "pdftotext \"$f\" -")
         #expect(text.contains("TEST") && text.contains("NOT FOR SALE") && text.contains(groups[0]))
         #expect(try drawing.terminalText().contains("TEST"))
-        #expect(try !run(try LabelFormat.pdf.encode(LabelDrawing(label)), "pdftotext \"$f\" -").contains("TEST"))
+        #expect(try !LabelFile.run(try LabelFormat.pdf.encode(LabelDrawing(label)), "pdftotext \"$f\" -").contains("TEST"))
         // The other formats are drawn by the same hand.
         for format in LabelFormat.allCases {
             #expect(try format.encode(drawing) != format.encode(LabelDrawing(label)), "\(format)")
@@ -133,37 +135,9 @@ struct LabelDrawingTests {
             case .pdf: "pdftoppm -r \(resolution) -png \"$f\" \"$f\""
             case .zpl: "true"
             }
-        let picture = format == .zpl ? try pbm(bytes) : bytes
+        let picture = format == .zpl ? try PrintedLabel(String(decoding: bytes, as: UTF8.self)).picture() : bytes
         let glob = format == .zpl ? "\"$f\"" : "\"$f\"*.png"
-        let text = try run(picture, "\(toPicture) && zbarimg -q --raw \(glob)")
+        let text = try LabelFile.run(picture, "\(toPicture) && zbarimg -q --raw \(glob)")
         return text.split(separator: "\n").map(String.init)
-    }
-
-    /// What a printer makes of the graphic field: a picture in PBM.
-    private func pbm(_ zpl: [UInt8]) throws -> [UInt8] {
-        let text = String(decoding: zpl, as: UTF8.self)
-        let field = try #require(text.firstMatch(of: /\^GFA,(\d+),\d+,(\d+),([0-9A-F]+)\^FS/))
-        let (total, row) = (try #require(Int(field.1)), try #require(Int(field.2)))
-        let data = try #require([UInt8](hex: field.3))
-        #expect(data.count == total && text.hasPrefix("^XA") && text.contains("^XZ"))
-        return Array("P4 \(row * 8) \(total / row)\n".utf8) + data
-    }
-
-    /// Runs a shell command on a file with these bytes, `$f`.
-    private func run(_ bytes: [UInt8], _ command: String) throws -> String {
-        let folder = FileManager.default.temporaryDirectory.path + "/ln-label-\(randomBytes(6).hex)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Data(bytes).write(to: URL(fileURLWithPath: folder + "/label"))
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "f='\(folder)/label'; \(command)"]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(command)")
-        return String(decoding: data, as: UTF8.self)
     }
 }
