@@ -29,7 +29,7 @@ import Testing
             let keys = try readOnly(["keys", "show"], home: home)
             #expect(keys.status == 0 && keys.output.contains("owns node1"), "\(keys.error)")
             let history = try readOnly(["history"] + node, home: home)
-            #expect(history.status == 0 && history.output.contains("bind done"), "\(history.error)")
+            #expect(history.status == 0 && history.output.contains(/label +bind +done/), "\(history.output)\(history.error)")
             let batches = try readOnly(["batch", "list", "--station", "elsewhere"], home: home)
             #expect(batches.status == 0 && batches.output.contains("default"), "\(batches.error)")
             let show = try readOnly(["batch", "show", "default", "1", "--station", "elsewhere"], home: home)
